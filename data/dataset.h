@@ -1,0 +1,77 @@
+/* dataset.h - where tokens come from.
+ *
+ * One idea: which tokens a row holds is a pure function of (seed, step, row), so a resumed run reads
+ * what the undisturbed one would have read, and validation rows are always the same ones, in order.
+ * A Dataset owns its files (mmapped, never loaded whole) and its vocabulary.
+ * Errors in data end the program with exit code 3 and a sentence naming file and position.
+ * Floor 1. Read next: dataset.c (order and split), tokens.h (files), stories.h (the built-in corpus). */
+#ifndef DATA_DATASET_H
+#define DATA_DATASET_H
+
+#include "ops/base.h"
+
+typedef enum { FORMAT_AUTO, FORMAT_TEXT, FORMAT_LLMC, FORMAT_RAW_U16 } DataFormat;
+typedef enum { VOCAB_BYTES, VOCAB_CHARS } VocabKind;
+typedef enum { ORDER_RANDOM, ORDER_SEQUENTIAL } DataOrder;
+/* The words of the three enums above in a config, each list ended by NULL. */
+extern const char *const DATA_FORMATS[], *const DATA_VOCABS[], *const DATA_ORDERS[];
+
+typedef struct {
+    const char *train; /* "builtin:stories", "builtin:random", a file, a directory or a glob pattern */
+    const char *val;   /* the same; "" = split validation off train */
+    double val_fraction;
+    int format; /* DataFormat */
+    int vocab;  /* VocabKind, for text */
+    size_t vocab_size; /* 0 = what the vocabulary gives; .bin files and builtin:random need one */
+    int order;         /* DataOrder */
+} DataOptions;
+
+typedef struct Dataset Dataset;
+
+/* Opens and checks everything. `context` is T, `batch` is B, `accum` the micro-batches of an update,
+ * `eval_rows` the number of validation rows wanted, `seed` is train.seed. */
+Dataset *dataset_open(const DataOptions *options, size_t context, size_t batch, size_t accum,
+                      size_t eval_rows, uint32_t seed);
+void dataset_close(Dataset *data);
+
+/* The number of different tokens, V. */
+size_t dataset_vocab_size(const Dataset *data);
+
+/* Micro-batch `micro` (from 0) of update `step` (from 1): tokens (B,T) and their successors (B,T). */
+void dataset_train_batch(const Dataset *data, int *tokens, int *targets, size_t step, size_t micro);
+
+/* How many validation rows there are: `eval_rows`, or all whole ones; 0 = no validation. */
+size_t dataset_val_rows(const Dataset *data);
+/* Validation rows first .. first+rows-1: tokens (rows,T) and targets (rows,T). */
+void dataset_val_batch(const Dataset *data, int *tokens, int *targets, size_t first, size_t rows);
+
+/* The entropy floor of the validation rows in nats per token, which no model can beat; NAN where it
+ * cannot be known. Exact for builtin:stories (CONTRACT.md 80) and builtin:random (ln V). */
+double dataset_floor(const Dataset *data);
+
+/* Training tokens available; 0 = unlimited. */
+uint64_t dataset_train_tokens(const Dataset *data);
+
+/* One line for the start banner, e.g. "input.txt: 1003854 training and 111540 validation tokens". */
+void dataset_describe(const Dataset *data, char *line, size_t size);
+/* Absolute path (or the builtin's name) and content hash of training file `i`, for run.json; false
+ * past the last one. `hash` is 64-bit FNV-1a over the whole file. */
+bool dataset_file(const Dataset *data, size_t i, const char **path, uint64_t *bytes, uint64_t *hash);
+
+/* The text vocabulary, needed to turn prompts into tokens and samples into text. */
+typedef struct {
+    int kind;      /* VocabKind */
+    size_t size;   /* 0 = tokens without text (.bin files, builtin:random) */
+    unsigned char byte_of[256]; /* token -> byte */
+    int token_of[256];          /* byte -> token, -1 where the alphabet lacks it */
+} Vocab;
+const Vocab *dataset_vocab(const Dataset *data);
+/* The vocabulary of `bytes`, or of `chars` over the given alphabet (sorted distinct bytes). */
+Vocab vocab_bytes(void);
+Vocab vocab_chars(const unsigned char *alphabet, size_t size);
+
+/* Writes what a sample begins with when no prompt is given: for builtin:stories the first word of a
+ * story, for text a line break. */
+void dataset_default_prompt(const DataOptions *options, uint32_t seed, char *prompt, size_t size);
+
+#endif

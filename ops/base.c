@@ -1,0 +1,116 @@
+/* base.c - see base.h. */
+#include "ops/base.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+_Noreturn void die(ExitCode code, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    fflush(stdout);
+    fputs("train: error: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    exit((int)code);
+}
+
+enum { ALIGNMENT = 64 };
+
+void *mem_alloc(size_t bytes) {
+    size_t rounded = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    void *pointer = rounded < bytes ? NULL : aligned_alloc(ALIGNMENT, rounded ? rounded : ALIGNMENT);
+    if (!pointer) {
+        die(EXIT_IO, "out of memory: %zu bytes asked for; a smaller train.batch or model.context helps",
+            bytes);
+    }
+    return memset(pointer, 0, rounded);
+}
+
+void mem_free(void *pointer) {
+    free(pointer);
+}
+
+void *mem_realloc(void *pointer, size_t bytes) {
+    void *grown = realloc(pointer, bytes);
+    if (!grown && bytes) die(EXIT_IO, "out of memory: %zu bytes asked for", bytes);
+    return grown;
+}
+
+size_t size_mul(size_t a, size_t b) {
+    size_t product;
+    if (__builtin_mul_overflow(a, b, &product)) {
+        die(EXIT_USAGE, "sizes too large: %zu * %zu does not fit the address space", a, b);
+    }
+    return product;
+}
+
+void *arena_take(Arena *arena, size_t count, size_t size) {
+    size_t bytes = size_mul(count, size);
+    size_t rounded = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    size_t offset = arena->used;
+    if (rounded < bytes || __builtin_add_overflow(offset, rounded, &arena->used)) {
+        die(EXIT_USAGE, "sizes too large: the memory plan does not fit the address space");
+    }
+    return arena->base ? arena->base + offset : NULL;
+}
+
+void arena_bind(Arena *arena) {
+    arena->base = mem_alloc(arena->used);
+    arena->used = 0;
+}
+
+void arena_free(Arena *arena) {
+    mem_free(arena->base);
+    *arena = (Arena){0};
+}
+
+double clock_seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* Damerau-Levenshtein distance (insert, delete, replace, swap neighbours), words below 64 letters. */
+static size_t edit_distance(const char *a, const char *b) {
+    enum { MAX = 64 };
+    size_t la = strlen(a), lb = strlen(b);
+    if (la >= MAX || lb >= MAX) return MAX;
+    size_t d[MAX][MAX];
+    for (size_t i = 0; i <= la; i++) d[i][0] = i;
+    for (size_t j = 0; j <= lb; j++) d[0][j] = j;
+    for (size_t i = 1; i <= la; i++) {
+        for (size_t j = 1; j <= lb; j++) {
+            size_t best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            if (d[i - 1][j] + 1 < best) best = d[i - 1][j] + 1;
+            if (d[i][j - 1] + 1 < best) best = d[i][j - 1] + 1;
+            bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            if (swapped && d[i - 2][j - 2] + 1 < best) best = d[i - 2][j - 2] + 1;
+            d[i][j] = best;
+        }
+    }
+    return d[la][lb];
+}
+
+const char *name_nearest(const char *word, const char *const *names) {
+    const char *nearest = NULL;
+    size_t length = strlen(word), best = length < 5 ? 2 : 3; /* a suggestion stays below this */
+    for (; *names; names++) {
+        size_t distance = edit_distance(word, *names);
+        bool prefix = length >= 3 && strncmp(word, *names, length) == 0;
+        if (prefix && distance > 2) distance = 2;
+        if (distance < best) {
+            best = distance;
+            nearest = *names;
+        }
+    }
+    return nearest;
+}
+
+uint64_t hash_text(uint64_t hash, const char *text) {
+    for (; *text; text++) hash = (hash ^ (uint64_t)(unsigned char)*text) * 0x100000001b3ULL;
+    return hash;
+}
