@@ -13,8 +13,10 @@
 typedef enum { FORMAT_AUTO, FORMAT_TEXT, FORMAT_LLMC, FORMAT_RAW_U16 } DataFormat;
 typedef enum { VOCAB_BYTES, VOCAB_CHARS } VocabKind;
 typedef enum { ORDER_RANDOM, ORDER_SEQUENTIAL } DataOrder;
-/* The words of the three enums above in a config, each list ended by NULL. */
-extern const char *const DATA_FORMATS[], *const DATA_VOCABS[], *const DATA_ORDERS[];
+/* The i-th word of each list, NULL past its end. */
+const char *data_format_name(int i); /* auto text llmc raw_u16 */
+const char *data_vocab_name(int i);  /* bytes chars */
+const char *data_order_name(int i);  /* random sequential */
 
 typedef struct {
     const char *train; /* "builtin:stories", "builtin:random", a file, a directory or a glob pattern */
@@ -46,7 +48,7 @@ size_t dataset_val_rows(const Dataset *data);
 void dataset_val_batch(const Dataset *data, int *tokens, int *targets, size_t first, size_t rows);
 
 /* The entropy floor of the validation rows in nats per token, which no model can beat; NAN where it
- * cannot be known. Exact for builtin:stories (CONTRACT.md 80) and builtin:random (ln V). */
+ * cannot be known. Exact for builtin:stories and builtin:random (ln V). */
 double dataset_floor(const Dataset *data);
 
 /* Training tokens available; 0 = unlimited. */

@@ -1,0 +1,66 @@
+/* config.h - the experiment as plain data, read from JSON.
+ *
+ * One idea: one table of keys (config_keys.c) is the only place that knows a key's path, type,
+ * default, range and help; parsing, --set, the resolved config.json, --list keys and every message
+ * come from it. This module is the only one besides the checkpoint that knows JSON.
+ * A Config owns its strings; config_free gives them back.
+ * Floor 4. Read next: config_keys.c. */
+#ifndef RUN_CONFIG_H
+#define RUN_CONFIG_H
+
+#include "data/dataset.h"
+#include "model/options.h"
+#include "run/schedule.h"
+#include "run/spike.h"
+
+#include <stdio.h>
+
+typedef struct {
+    size_t steps, batch, accum;
+    size_t seed; /* 0 .. 2^32-1 */
+    size_t eval_every, eval_rows;
+    size_t threads; /* 0 = all cores */
+} TrainOptions;
+
+typedef struct {
+    size_t every;
+    const char *dir;
+} LogOptions;
+
+typedef struct {
+    const char *name;
+    ModelOptions model;
+    GammaWarmup gamma_warmup;
+    OptimOptions optim; /* run/schedule.h */
+    DataOptions data;
+    TrainOptions train;
+    SpikeOptions spike; /* run/spike.h */
+    LogOptions log;
+    char **strings;   /* everything the pointers above point to (stb_ds array) */
+    WireEntry *wire;  /* model.wire points here (stb_ds array) */
+} Config;
+
+/* Reads `path` (with its `extends` chain; looked for in configs/ too) over the defaults, then applies
+ * `sets` ("key=value") in order, then checks ranges and the rules between keys. All errors are
+ * printed to stderr, one sentence each; false when there was one. */
+bool config_load(Config *config, const char *path, const char *const *sets, size_t n_sets);
+/* The same from JSON text that lies in memory (a checkpoint's metadata); `name` stands in messages. */
+bool config_parse(Config *config, const char *json, const char *name);
+void config_free(Config *config);
+
+/* The resolved config as JSON text, values as given. CONFIG_IDENTITY leaves out what does not change
+ * the numbers of the run (name, train.threads, train.eval_*, log.*). Free with mem_free. */
+typedef enum { CONFIG_FULL, CONFIG_IDENTITY } ConfigScope;
+char *config_json(const Config *config, ConfigScope scope);
+
+/* The path of the first key whose value differs between the two, NULL where none does. */
+const char *config_difference(const Config *a, const Config *b);
+
+/* Every key with type, default, range and meaning, for --list keys. */
+void config_list_keys(FILE *out);
+
+/* The full path of the only key whose last word is `word` ("topology" -> "model.topology"); NULL when
+ * there is none or more than one: the --topology sugar of the command line. */
+const char *config_key_of_word(const char *word);
+
+#endif
