@@ -28,16 +28,16 @@ typedef struct {
 } WireEntry;
 
 typedef struct {
-    int topology; /* topology_name() in wiring.h */
-    int norm;     /* norm_name() in norm/norm.h */
+    int topology;    /* topology_name() in wiring.h */
+    int norm;        /* norm_name() in norm/norm.h */
     double norm_eps; /* 0 = auto */
     size_t n_layer, n_head;
     size_t n_kv_head; /* 0 = n_head */
     size_t d_model;
     size_t d_ff; /* 0 = auto */
     size_t context;
-    int mlp;      /* mlp_name() in mlp.h */
-    int position; /* Position */
+    int mlp;                             /* mlp_name() in mlp.h */
+    int position;                        /* Position */
     int qk_norm, embed_norm, final_norm; /* Switch */
     bool bias, tie_embeddings;
     double dropout;

@@ -22,9 +22,11 @@ enum { ALIGNMENT = 64 };
 
 void *mem_alloc(size_t bytes) {
     size_t rounded = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    void *pointer = rounded < bytes ? NULL : aligned_alloc(ALIGNMENT, rounded ? rounded : ALIGNMENT);
+    void *pointer =
+        rounded < bytes ? NULL : aligned_alloc(ALIGNMENT, rounded ? rounded : ALIGNMENT);
     if (!pointer) {
-        die(EXIT_IO, "out of memory: %zu bytes asked for; a smaller train.batch or model.context helps",
+        die(EXIT_IO,
+            "out of memory: %zu bytes asked for; a smaller train.batch or model.context helps",
             bytes);
     }
     return memset(pointer, 0, rounded);
@@ -74,7 +76,8 @@ double clock_seconds(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* Damerau-Levenshtein distance (insert, delete, replace, swap neighbours), words below 64 letters. */
+/* Damerau-Levenshtein distance (insert, delete, replace, swap neighbours), words below 64 letters.
+ */
 static size_t edit_distance(const char *a, const char *b) {
     enum { MAX = 64 };
     size_t la = strlen(a), lb = strlen(b);

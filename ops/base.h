@@ -5,8 +5,9 @@
  * to 1e-6. Whoever creates an Arena owns it; pointers taken from it live exactly as long.
  * Floor 0: includes nothing of the project. Read next: philox.h, then ops.h.
  *
- * Shapes, everywhere: B rows in a batch, T tokens in a row, R = B*T, C width of the stream, L blocks,
- * NH query heads, NKV key/value heads, HS = C/NH head size, F width of the MLP, V vocabulary. */
+ * Shapes, everywhere: B rows in a batch, T tokens in a row, R = B*T, C width of the stream, L
+ * blocks, NH query heads, NKV key/value heads, HS = C/NH head size, F width of the MLP, V
+ * vocabulary. */
 #ifndef OPS_BASE_H
 #define OPS_BASE_H
 
@@ -46,8 +47,8 @@ void *mem_realloc(void *pointer, size_t bytes);
 /* a*b, or the end of the program where the product does not fit a size_t. */
 size_t size_mul(size_t a, size_t b);
 
-/* Two-pass memory: the same planning code runs once over an arena without a base, which only counts,
- * and once over the allocated one, which binds. Sizes and pointers cannot disagree. */
+/* Two-pass memory: the same planning code runs once over an arena without a base, which only
+ * counts, and once over the allocated one, which binds. Sizes and pointers cannot disagree. */
 typedef struct {
     unsigned char *base; /* NULL while measuring */
     size_t used;

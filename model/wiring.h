@@ -1,0 +1,60 @@
+/* wiring.h - which norms stand where, and with which coefficients the residual stream flows.
+ *
+ * One idea: a topology is a row of data. Every block of every topology is the same two sublayers
+ *
+ *     u = gain * N_in(r)          r = the stream x | the block's input | the block's first u
+ *     b = f(u)                    f = attention | mlp
+ *     o = N_out(b)
+ *     s = skip * x + branch * o + block_skip * x_block
+ *     y = N_post(s)               y is the next x
+ *     d = d + dual * o            only where a second stream exists
+ *
+ * and nothing outside wiring.c knows a topology's name. A Wiring owns its array of blocks.
+ * Floor 2. Read next: the table in wiring.c, then equations.c. */
+#ifndef MODEL_WIRING_H
+#define MODEL_WIRING_H
+
+#include "model/options.h"
+
+typedef enum { SLOT_ABSENT, SLOT_NORM, SLOT_SCALE } SlotKind; /* nothing, model.norm, gamma alone */
+typedef enum { READ_STREAM, READ_BLOCK, READ_SHARED } Read;   /* what r is */
+typedef enum { QKV_PLAIN, QK_WHOLE, QK_HEAD, QKV_HEAD } QkvNorm;
+/* h = x | N(x) | x + N(d) */
+typedef enum { FINAL_NONE, FINAL_NORM, FINAL_DUAL } FinalKind;
+
+typedef struct {
+    SlotKind slot[SLOTS];
+    Read read;
+    double skip, branch, gain, block_skip, dual;
+} SublayerWiring;
+
+typedef struct {
+    const char *row; /* the table row that this block was taken from */
+    SublayerWiring attn, mlp;
+    QkvNorm qkv;
+    double out_start; /* the gain at which the `out` slots start */
+} BlockWiring;
+
+typedef struct {
+    BlockWiring *block; /* (L) */
+    size_t L;
+    bool embed_norm;
+    FinalKind final;
+    bool final_norm; /* whether N in h is model.norm or the identity */
+    InitRule init;   /* never INIT_AUTO */
+} Wiring;
+
+/* Name and one-line description of the i-th topology; NULL past the last. */
+const char *topology_name(int i);
+const char *topology_about(int i);
+
+/* Fills `wiring` from topology, layers, wire and the three switches. On a mistake returns false
+ * with one sentence that names the key in `error`; then nothing is to be freed. */
+bool wiring_resolve(Wiring *wiring, const ModelOptions *options, char *error, size_t size);
+void wiring_free(Wiring *wiring);
+
+/* Whether gamma-warmup's factor acts on `slot` of the sublayer: listed in `slots`, and not the norm
+ * that feeds the head (the last block's mlp.norm_post where no final norm follows). */
+bool wiring_is_warm(const Wiring *wiring, unsigned slots, size_t block, bool mlp, Slot slot);
+
+#endif

@@ -1,0 +1,61 @@
+/* dyt.c - DyT, dynamic tanh (Zhu et al. 2025, arXiv 2503.10622): bounds features one by one.
+ *
+ *   t = tanh(alpha x)   y = w gamma t + beta, one scalar alpha for all features
+ * Backward, with u = w gamma dy and dt/dz = 1 - t^2 for z = alpha x:
+ *   dx = u alpha (1 - t^2)   dalpha = sum over rows and features of u x (1 - t^2)
+ *   dgamma = w sum(dy t)     dbeta = sum(dy)
+ * No statistics: rows do not look at themselves. eps is not used. */
+#include "norm/norm.h"
+#include "norm/partials.h"
+#include "ops/vmath.h"
+
+static void dyt_forward(const Norm *norm, real *y, const real *x, real w, size_t rows) {
+    const size_t C = norm->C;
+    const real *gamma = norm->gamma, *beta = norm->beta, alpha = *norm->alpha;
+#pragma omp parallel for schedule(static) if (rows * C > PARALLEL_MIN)
+    for (size_t row = 0; row < rows; row++) {
+        const real *in = x + row * C;
+        real *out = y + row * C;
+        for (size_t c = 0; c < C; c++) out[c] = w * gamma[c] * real_tanh(alpha * in[c]);
+        if (!beta) continue;
+        for (size_t c = 0; c < C; c++) out[c] += beta[c];
+    }
+}
+
+static void dyt_backward(const Norm *norm, real *dx, const real *dy, const real *x, real w,
+                         size_t rows) {
+    const size_t C = norm->C;
+    const real *gamma = norm->gamma, alpha = *norm->alpha;
+#pragma omp parallel for schedule(static) if (rows * C > PARALLEL_MIN)
+    for (size_t chunk = 0; chunk < ROW_CHUNKS; chunk++) {
+        Partials sums = partials_begin(norm, chunk);
+        for (size_t row = row_chunk_begin(chunk, rows); row < row_chunk_begin(chunk + 1, rows);
+             row++) {
+            const real *in = x + row * C, *up = dy + row * C;
+            real *out = dx + row * C, dalpha = 0;
+#pragma omp simd reduction(+ : dalpha)
+            for (size_t c = 0; c < C; c++) {
+                real t = real_tanh(alpha * in[c]), u = w * gamma[c] * up[c],
+                     slope = u * (1 - t * t);
+                out[c] += alpha * slope;
+                dalpha += in[c] * slope;
+                sums.dgamma[c] += up[c] * t;
+                sums.dbeta[c] += up[c];
+            }
+            *sums.dalpha += dalpha;
+        }
+    }
+    partials_add(norm, w);
+}
+
+const NormKind norm_dyt = {
+    .name = "dyt",
+    .equation = "tanh(alpha x) * gamma + beta",
+    .gamma = true,
+    .beta = true,
+    .alpha = true,
+    .gamma_start = 1,
+    .alpha_start = 0.5,
+    .forward = dyt_forward,
+    .backward = dyt_backward,
+};

@@ -1,0 +1,79 @@
+/* layernorm.c - LayerNorm (Ba, Kiros, Hinton 2016, arXiv 1607.06450).
+ *
+ *   m = mean(x)   r = 1/sqrt(mean((x-m)^2) + eps)   xhat = (x-m) r   y = w gamma xhat + beta
+ * Backward, with u = w gamma dy. xhat depends on x directly, through m and through r:
+ *   dm/dx_i = 1/C and dr/dx_i = -r^2 xhat_i / C, so
+ *   dx_i = r (u_i - mean(u)) + sum_j u_j (x_j - m) dr/dx_i
+ *        = r (u_i - mean(u) - xhat_i mean(u xhat))
+ * Statistics per row: m, r. The variance is a second pass over deviations: no cancellation. */
+#include "norm/norm.h"
+#include "norm/partials.h"
+
+#include <math.h>
+
+static void layernorm_forward(const Norm *norm, real *y, const real *x, real w, size_t rows) {
+    const size_t C = norm->C;
+    const real *gamma = norm->gamma, *beta = norm->beta;
+#pragma omp parallel for schedule(static) if (rows * C > PARALLEL_MIN)
+    for (size_t row = 0; row < rows; row++) {
+        const real *in = x + row * C;
+        real *out = y + row * C;
+        real sum = 0, squares = 0;
+#pragma omp simd reduction(+ : sum)
+        for (size_t c = 0; c < C; c++) sum += in[c];
+        real mean = sum / (real)C;
+#pragma omp simd reduction(+ : squares)
+        for (size_t c = 0; c < C; c++) squares += (in[c] - mean) * (in[c] - mean);
+        real r = 1 / (real)sqrt(squares / (real)C + norm->eps);
+        norm->stats[2 * row] = mean;
+        norm->stats[2 * row + 1] = r;
+        if (beta) {
+            for (size_t c = 0; c < C; c++) out[c] = w * gamma[c] * ((in[c] - mean) * r) + beta[c];
+        } else {
+            for (size_t c = 0; c < C; c++) out[c] = w * gamma[c] * ((in[c] - mean) * r);
+        }
+    }
+}
+
+static void layernorm_backward(const Norm *norm, real *dx, const real *dy, const real *x, real w,
+                               size_t rows) {
+    const size_t C = norm->C;
+    const real *gamma = norm->gamma;
+#pragma omp parallel for schedule(static) if (rows * C > PARALLEL_MIN)
+    for (size_t chunk = 0; chunk < ROW_CHUNKS; chunk++) {
+        Partials sums = partials_begin(norm, chunk);
+        for (size_t row = row_chunk_begin(chunk, rows); row < row_chunk_begin(chunk + 1, rows);
+             row++) {
+            const real *in = x + row * C, *up = dy + row * C;
+            real *out = dx + row * C, mean = norm->stats[2 * row], r = norm->stats[2 * row + 1];
+            real u_sum = 0, u_xhat = 0;
+#pragma omp simd reduction(+ : u_sum, u_xhat)
+            for (size_t c = 0; c < C; c++) {
+                real xhat = (in[c] - mean) * r, u = w * gamma[c] * up[c];
+                u_sum += u;
+                u_xhat += u * xhat;
+                sums.dgamma[c] += up[c] * xhat;
+                sums.dbeta[c] += up[c];
+            }
+            real u_mean = u_sum / (real)C, slope = u_xhat / (real)C;
+            for (size_t c = 0; c < C; c++) {
+                real xhat = (in[c] - mean) * r, u = w * gamma[c] * up[c];
+                out[c] += r * (u - u_mean - xhat * slope);
+            }
+        }
+    }
+    partials_add(norm, w);
+}
+
+const NormKind norm_layernorm = {
+    .name = "layernorm",
+    .equation = "(x - mean) / sqrt(var + eps) * gamma + beta",
+    .gamma = true,
+    .beta = true,
+    .gamma_start = 1,
+    .eps = 1e-5,
+    .eps_out = 1e-6,
+    .n_stats = 2,
+    .forward = layernorm_forward,
+    .backward = layernorm_backward,
+};

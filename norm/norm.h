@@ -1,0 +1,65 @@
+/* norm.h - the norm interface: one table line and one file per kind.
+ *
+ * One idea: a norm keeps its input and a few statistics per row, never its output; forward and
+ * backward are two functions over rows of C features. A kind that computes nothing (none) with its
+ * input as its output is how an absent slot costs nothing.
+ * A Norm is plain data filled at planning; it owns nothing.
+ * Floor 1. Read next: layernorm.c, rmsnorm.c, then model/wiring.h. */
+#ifndef NORM_NORM_H
+#define NORM_NORM_H
+
+#include "ops/base.h"
+
+typedef struct NormKind NormKind;
+
+typedef struct {
+    const NormKind *kind;
+    size_t C;                      /* features of a row */
+    real eps;                      /* added to the variance or mean square, inside the root */
+    const real *gamma, *beta;      /* (C), NULL where the kind or the config has none */
+    const real *alpha;             /* (1), dyt only */
+    real *dgamma, *dbeta, *dalpha; /* their gradients */
+    real *stats;                   /* (rows, kind->n_stats), written forward, read backward */
+    real *
+        partials; /* norm_partials(C) elements of scratch for sums over rows; shared by all norms */
+} Norm;
+
+/* y, x, dx, dy are (rows, C). `w` is the gamma-warmup factor: gamma_eff = w * gain, beta unscaled.
+ * forward writes y and stats; y may be x only for `none`. backward adds to dx, dgamma, dbeta,
+ * dalpha; the gradient of gamma is w * sum(dy * xhat), since the stored gamma is the parameter. */
+struct NormKind {
+    const char *name;
+    const char *equation;    /* one line for --list norms */
+    bool gamma, beta, alpha; /* which parameters exist; beta also needs model.bias */
+    double gamma_start;      /* where the gain is 1 */
+    double gamma_zero;       /* where the gain is 0 */
+    double alpha_start;
+    double eps, eps_out; /* what model.norm_eps 0 means: everywhere, and in `out` slots */
+    size_t n_stats;
+    void (*forward)(const Norm *norm, real *y, const real *x, real w, size_t rows);
+    void (*backward)(const Norm *norm, real *dx, const real *dy, const real *x, real w,
+                     size_t rows);
+};
+
+extern const NormKind norm_layernorm, norm_rmsnorm, norm_rmsnorm_plus1, norm_dyt, norm_none;
+/* A gain alone, y = w*gamma*x: the S slots of layerscale. Not a choice of model.norm. */
+extern const NormKind norm_scale;
+
+/* The kinds that model.norm can name, by index; NULL past the last. */
+const NormKind *norm_kind(int i);
+const char *norm_name(int i);
+/* Whether optim.rmsnorm_lr_scale applies: rmsnorm and its (1+g) form. */
+bool norm_is_rms(const NormKind *kind);
+
+static inline void norm_forward(const Norm *norm, real *y, const real *x, real w, size_t rows) {
+    norm->kind->forward(norm, y, x, w, rows);
+}
+static inline void norm_backward(const Norm *norm, real *dx, const real *dy, const real *x, real w,
+                                 size_t rows) {
+    norm->kind->backward(norm, dx, dy, x, w, rows);
+}
+
+/* Elements of Norm.partials for rows of at most C features. */
+size_t norm_partials(size_t C);
+
+#endif

@@ -1,0 +1,73 @@
+/* rmsnorm.c - RMSNorm (Zhang & Sennrich 2019, arXiv 1910.07467), eps inside the root.
+ *
+ *   r = 1/sqrt(mean(x^2) + eps)   xhat = x r   y = w gamma xhat
+ * Backward, with u = w gamma dy. xhat depends on x directly and through r:
+ *   dr/dx_i = -r^2 xhat_i / C, so
+ *   dx_i = r u_i + sum_j u_j x_j dr/dx_i = r (u_i - xhat_i mean(u xhat))
+ * Statistics per row: r. */
+#include "norm/rmsnorm.h"
+#include "norm/partials.h"
+
+#include <math.h>
+
+void rms_forward(const Norm *norm, real *y, const real *x, real w, real offset, size_t rows) {
+    const size_t C = norm->C;
+    const real *gamma = norm->gamma;
+#pragma omp parallel for schedule(static) if (rows * C > PARALLEL_MIN)
+    for (size_t row = 0; row < rows; row++) {
+        const real *in = x + row * C;
+        real *out = y + row * C, squares = 0;
+#pragma omp simd reduction(+ : squares)
+        for (size_t c = 0; c < C; c++) squares += in[c] * in[c];
+        real r = 1 / (real)sqrt(squares / (real)C + norm->eps);
+        norm->stats[row] = r;
+        for (size_t c = 0; c < C; c++) out[c] = w * (offset + gamma[c]) * (in[c] * r);
+    }
+}
+
+void rms_backward(const Norm *norm, real *dx, const real *dy, const real *x, real w, real offset,
+                  size_t rows) {
+    const size_t C = norm->C;
+    const real *gamma = norm->gamma;
+#pragma omp parallel for schedule(static) if (rows * C > PARALLEL_MIN)
+    for (size_t chunk = 0; chunk < ROW_CHUNKS; chunk++) {
+        Partials sums = partials_begin(norm, chunk);
+        for (size_t row = row_chunk_begin(chunk, rows); row < row_chunk_begin(chunk + 1, rows);
+             row++) {
+            const real *in = x + row * C, *up = dy + row * C;
+            real *out = dx + row * C, r = norm->stats[row], u_xhat = 0;
+#pragma omp simd reduction(+ : u_xhat)
+            for (size_t c = 0; c < C; c++) {
+                real xhat = in[c] * r;
+                u_xhat += w * (offset + gamma[c]) * up[c] * xhat;
+                sums.dgamma[c] += up[c] * xhat;
+            }
+            real slope = u_xhat / (real)C;
+            for (size_t c = 0; c < C; c++) {
+                out[c] += r * (w * (offset + gamma[c]) * up[c] - in[c] * r * slope);
+            }
+        }
+    }
+    partials_add(norm, w);
+}
+
+static void rmsnorm_forward(const Norm *norm, real *y, const real *x, real w, size_t rows) {
+    rms_forward(norm, y, x, w, 0, rows);
+}
+
+static void rmsnorm_backward(const Norm *norm, real *dx, const real *dy, const real *x, real w,
+                             size_t rows) {
+    rms_backward(norm, dx, dy, x, w, 0, rows);
+}
+
+const NormKind norm_rmsnorm = {
+    .name = "rmsnorm",
+    .equation = "x / sqrt(mean(x^2) + eps) * gamma",
+    .gamma = true,
+    .gamma_start = 1,
+    .eps = 1e-6,
+    .eps_out = 1e-6,
+    .n_stats = 1,
+    .forward = rmsnorm_forward,
+    .backward = rmsnorm_backward,
+};

@@ -1,0 +1,12 @@
+/* rmsnorm.h - the kernels that rmsnorm and rmsnorm_plus1 share: gain = w (offset + gamma).
+ * Floor 1, private to norm/. */
+#ifndef NORM_RMSNORM_H
+#define NORM_RMSNORM_H
+
+#include "norm/norm.h"
+
+void rms_forward(const Norm *norm, real *y, const real *x, real w, real offset, size_t rows);
+void rms_backward(const Norm *norm, real *dx, const real *dy, const real *x, real w, real offset,
+                  size_t rows);
+
+#endif

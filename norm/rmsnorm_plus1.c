@@ -1,0 +1,29 @@
+/* rmsnorm_plus1.c - RMSNorm with the gain stored as its distance from 1 (Gemma).
+ *
+ *   r = 1/sqrt(mean(x^2) + eps)   xhat = x r   y = w (1 + gamma) xhat
+ * The gain enters only through u = w (1 + gamma) dy; the rest is rmsnorm.c's derivation:
+ *   dx_i = r (u_i - xhat_i mean(u xhat)),  dgamma = w sum(dy xhat), without the 1.
+ * What it changes is decay: it pulls the gain to 1, not to 0. Statistics per row: r. */
+#include "norm/rmsnorm.h"
+
+static void plus1_forward(const Norm *norm, real *y, const real *x, real w, size_t rows) {
+    rms_forward(norm, y, x, w, 1, rows);
+}
+
+static void plus1_backward(const Norm *norm, real *dx, const real *dy, const real *x, real w,
+                           size_t rows) {
+    rms_backward(norm, dx, dy, x, w, 1, rows);
+}
+
+const NormKind norm_rmsnorm_plus1 = {
+    .name = "rmsnorm_plus1",
+    .equation = "x / sqrt(mean(x^2) + eps) * (1 + gamma)",
+    .gamma = true,
+    .gamma_start = 0,
+    .gamma_zero = -1,
+    .eps = 1e-6,
+    .eps_out = 1e-6,
+    .n_stats = 1,
+    .forward = plus1_forward,
+    .backward = plus1_backward,
+};

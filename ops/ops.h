@@ -1,0 +1,147 @@
+/* ops.h - THE list of tensor operations.
+ *
+ * One idea: model code never indexes a tensor; whatever touches an element is here or in norm/, so
+ * another backend is other files behind this header. cpu_*.c implement it on OpenBLAS and OpenMP.
+ *
+ * Rules, without exception:
+ *   - a backward pass adds to its gradients; the caller zeroes;
+ *   - argument order: outputs, caches, inputs, weights, sizes;
+ *   - the bits of a result depend on the arguments only, never on the number of threads: every
+ * output element is owned by one thread, and sums run over chunks fixed by shape;
+ *   - nothing allocates: scratch comes from the caller's plan.
+ * Floor 0. Read next: cpu_gemm.c, then norm/norm.h. */
+#ifndef OPS_OPS_H
+#define OPS_OPS_H
+
+#include "ops/base.h"
+
+/* --- start ----------------------------------------------------------------------------------- */
+
+/* Sets the number of threads (0 = all cores), tests that isnan() works in this build and that the
+ * OpenMP flavour of OpenBLAS is the one loaded; prints one line to stderr where it is not. */
+void ops_start(size_t threads);
+size_t ops_threads(void);
+/* What computes, for run.json: flavour, version and kernel family of the BLAS. */
+const char *ops_blas(void);
+/* The constants that are part of the numeric definition, e.g. "gemm 128x384, chunks 16". */
+const char *ops_numerics(void);
+
+/* --- whole tensors -----------------------------------------------------------------------------
+ */
+
+void zero(real *x, size_t n);                              /* x = 0 */
+void copy(real *y, const real *x, size_t n);               /* y = x */
+void scale(real *x, real a, size_t n);                     /* x = a*x; a = 1 touches nothing */
+void add_scaled(real *y, const real *x, real a, size_t n); /* y = y + a*x; a = 0 touches nothing */
+/* s = skip*x + branch*o + block_skip*x_block (n each); x_block is not read where block_skip is 0.
+ */
+void residual(real *s, const real *x, const real *o, const real *x_block, real skip, real branch,
+              real block_skip, size_t n);
+double sum_of_squares(const real *x, size_t n);
+
+/* --- linear: y (R,N) = x (R,K) w^T + bias, w (N,K), bias (N) or NULL ---------------------------
+ */
+
+void linear_forward(real *y, const real *x, const real *w, const real *bias, size_t R, size_t N,
+                    size_t K);
+/* dx += dy w; dw += dy^T x; dbias += column sums of dy. dbias NULL = none. */
+void linear_backward(real *dx, real *dw, real *dbias, const real *dy, const real *x, const real *w,
+                     size_t R, size_t N, size_t K);
+
+/* --- embedding: x (B*T,C) = tok (V,C)[token] + pos (.,C)[t], pos NULL = none --------------------
+ */
+
+void embedding_forward(real *x, const int *tokens, const real *tok, const real *pos, size_t B,
+                       size_t T, size_t C);
+void embedding_backward(real *dtok, real *dpos, const real *dx, const int *tokens, size_t B,
+                        size_t T, size_t C);
+
+/* --- activations -------------------------------------------------------------------------------
+ */
+
+/* gelu: x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) (Hendrycks & Gimpel 2016, tanh form);
+ * silu: x sigmoid(x); relu: max(0,x); relu2: max(0,x)^2. */
+typedef enum { ACT_GELU, ACT_SILU, ACT_RELU, ACT_RELU2 } Activation;
+void activation_forward(real *h, const real *x, Activation act, size_t n); /* h = act(x) */
+void activation_backward(real *dx, const real *dh, const real *x, Activation act, size_t n);
+/* h = act(gate) * up (Shazeer 2020, "GLU variants improve transformer"). */
+void gated_forward(real *h, const real *gate, const real *up, Activation act, size_t n);
+void gated_backward(real *dgate, real *dup, const real *dh, const real *gate, const real *up,
+                    Activation act, size_t n);
+
+/* --- dropout: x = x * mask / (1-p), mask a pure function of (seed, step, micro, site, index) -----
+ */
+
+typedef struct {
+    double p; /* 0 = off */
+    uint32_t seed, step, micro, site;
+} Dropout;
+/* In place; the backward pass is the same function applied to the gradient. */
+void dropout_apply(real *x, const Dropout *dropout, size_t n);
+
+/* --- rotary positions (Su et al. 2021), half-split pairs (i, i+HS/2) -----------------------------
+ */
+
+/* table (T,HS/2,2) = cos, sin of t * 10000^(-2i/HS). */
+void rope_table(real *table, size_t T, size_t HS);
+/* In place on x (B,T,NH,HS): a' = a cos - b sin, b' = b cos + a sin; the backward pass turns back.
+ */
+void rope_forward(real *x, const real *table, size_t B, size_t T, size_t NH, size_t HS);
+void rope_backward(real *dx, const real *table, size_t B, size_t T, size_t NH, size_t HS);
+
+/* --- causal attention, scores q.k/sqrt(HS); query head h reads key/value head h/(NH/NKV)
+ * ---------- */
+
+typedef struct {
+    size_t B, T, NH, NKV, HS;
+} AttentionShape;
+/* Elements of scratch for rows of at most T tokens. */
+size_t attention_scratch(size_t T);
+/* out, q (B,T,NH*HS); k, v (B,T,NKV*HS); lse (B,NH,T) = log of the softmax denominators. The T x T
+ * maps never exist: scores live in blocks of query rows and are computed again going backward. */
+void attention_forward(real *out, real *lse, const real *q, const real *k, const real *v,
+                       real *scratch, const Dropout *dropout, AttentionShape shape);
+void attention_backward(real *dq, real *dk, real *dv, const real *dout, const real *out,
+                        const real *lse, const real *q, const real *k, const real *v, real *scratch,
+                        const Dropout *dropout, AttentionShape shape);
+
+/* --- head and loss: logits (R,V) = h (R,C) w^T, w (V,C); loss_r = -ln softmax(logits_r)[target_r]
+ * - */
+
+/* Elements of scratch: the logits exist for a chunk of rows at a time, never whole. */
+size_t head_scratch(size_t R, size_t V);
+/* losses (R), in nats. Where dh is not NULL also dh += and dw += the gradients of
+ * grad_scale * sum of losses. */
+void head_loss(double *losses, real *dh, real *dw, const real *h, const real *w, const int *targets,
+               real *scratch, real grad_scale, size_t R, size_t C, size_t V);
+
+/* logits (V) of row r of h (.,C). */
+void head_logits(real *logits, const real *h, const real *w, size_t r, size_t C, size_t V);
+
+/* --- sampling ----------------------------------------------------------------------------------
+ */
+
+/* A token drawn from softmax(logits/temperature) over the top_k likeliest (0 = all), by u in [0,1);
+ * temperature 0 takes the likeliest. Changes logits (V). */
+int sample_token(real *logits, double temperature, size_t top_k, double u, size_t V);
+
+/* --- update: AdamW (Loshchilov & Hutter 2019), decoupled decay by the same learning rate ---------
+ */
+
+typedef struct {
+    double lr, beta1, beta2, eps, weight_decay;
+    double correction1, correction2; /* 1 - beta^n after n applied updates */
+    double grad_scale;               /* clipping, folded into the one pass over the gradient */
+} AdamW;
+/* m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2; p -= lr (m/c1 / (sqrt(v/c2) + eps) + decay p). */
+void adamw_update(real *p, real *m, real *v, const real *g, const AdamW *adamw, size_t n);
+
+/* --- initial values -----------------------------------------------------------------------------
+ */
+
+/* x[i] = std * z_i for begin <= i < end, z_i ~ N(0,1) a pure function of (seed, name, i), rounded
+ * to float in every build: a tensor starts the same in every net that has it. */
+void normal_fill(real *x, uint32_t seed, const char *name, double std, size_t begin, size_t end);
+void constant_fill(real *x, double value, size_t n);
+
+#endif
