@@ -1,0 +1,193 @@
+/* equations.c - see equations.h. */
+#include "model/equations.h"
+#include "model/mlp.h"
+#include "norm/norm.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* N of a slot around an expression: "N(x)", "Nw(x)" under gamma-warmup, "S x" for a gain, or "x".
+ */
+static void print_slot(FILE *out, SlotKind slot, bool warm, const char *inner) {
+    switch (slot) {
+    case SLOT_ABSENT:
+        fputs(inner, out);
+        break;
+    case SLOT_NORM:
+        fprintf(out, "N%s(%s)", warm ? "w" : "", inner);
+        break;
+    case SLOT_SCALE:
+        fprintf(out, "S%s %s", warm ? "w" : "", inner);
+        break;
+    }
+}
+
+/* "+ 2.5 x" with signs and ones as a reader expects them. */
+static void print_term(FILE *out, bool *first, double factor, const char *term) {
+    if (factor == 0) return;
+    if (!*first || factor < 0) fprintf(out, *first ? "-" : factor < 0 ? " - " : " + ");
+    double size = factor < 0 ? -factor : factor;
+    if (size != 1) fprintf(out, "%.9g ", size);
+    fputs(term, out);
+    *first = false;
+}
+
+typedef struct {
+    const Wiring *wiring;
+    unsigned warm_slots;
+    size_t block;
+    bool mlp;
+} Place;
+
+static bool warm(const Place *place, Slot slot) {
+    return wiring_is_warm(place->wiring, place->warm_slots, place->block, place->mlp, slot);
+}
+
+static char *string_of_slot(const Place *place, SlotKind slot, Slot which, const char *inner) {
+    char *text;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    print_slot(out, slot, warm(place, which), inner);
+    fclose(out);
+    return text;
+}
+
+static void print_sublayer(FILE *out, const SublayerWiring *w, const Place *place) {
+    static const char *const READS[] = {
+        [READ_STREAM] = "x", [READ_BLOCK] = "x_block", [READ_SHARED] = "u"};
+    const char *u = place->mlp ? "v" : "u";
+    fprintf(out, "%s = ", u);
+    if (w->gain != 1) fprintf(out, "%.9g ", w->gain);
+    print_slot(out, w->slot[SLOT_IN], warm(place, SLOT_IN), READS[w->read]);
+    fputs("; ", out);
+
+    char *o =
+        string_of_slot(place, w->slot[SLOT_OUT], SLOT_OUT, place->mlp ? "mlp(v)" : "attention(u)");
+    if (w->dual != 0) {
+        bool first = false;
+        fputs("d = d", out);
+        print_term(out, &first, w->dual, o);
+        fputs("; ", out);
+    }
+    char *sum;
+    size_t size;
+    FILE *terms = open_memstream(&sum, &size);
+    bool first = true;
+    print_term(terms, &first, w->skip, "x");
+    print_term(terms, &first, w->branch, o);
+    print_term(terms, &first, w->block_skip, "x_block");
+    if (first) fputs("0", terms);
+    fclose(terms);
+    fputs("x = ", out);
+    print_slot(out, w->slot[SLOT_POST], warm(place, SLOT_POST), sum);
+    mem_free(o);
+    mem_free(sum);
+}
+
+static char *block_text(const Wiring *wiring, unsigned warm_slots, size_t l) {
+    static const char *const QKV[] = {[QKV_PLAIN] = "",
+                                      [QK_WHOLE] = "q = N(q), k = N(k) over all heads; ",
+                                      [QK_HEAD] = "q = N(q), k = N(k) per head; ",
+                                      [QKV_HEAD] = "q = N(q), k = N(k), v = N(v) per head; "};
+    const BlockWiring *block = &wiring->block[l];
+    char *text;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    Place attn = {wiring, warm_slots, l, false}, mlp = {wiring, warm_slots, l, true};
+    bool names_block = block->mlp.read == READ_BLOCK || block->mlp.block_skip != 0 ||
+                       block->attn.read == READ_BLOCK || block->attn.block_skip != 0;
+    if (names_block) fputs("x_block = x; ", out);
+    print_sublayer(out, &block->attn, &attn);
+    fprintf(out, "\n%-13s", "");
+    print_sublayer(out, &block->mlp, &mlp);
+    if (*QKV[block->qkv]) fprintf(out, "\n%-13s%s", "", QKV[block->qkv]);
+    if (block->out_start != 1)
+        fprintf(out, "\n%-13sgain of out slots starts at %.9g", "", block->out_start);
+    fclose(out);
+    return text;
+}
+
+/* Runs of equal blocks print once. */
+static void print_blocks(FILE *out, const Wiring *wiring, unsigned warm_slots) {
+    for (size_t l = 0; l < wiring->L;) {
+        char *text = block_text(wiring, warm_slots, l), label[32];
+        size_t end = l + 1;
+        for (; end < wiring->L; end++) {
+            char *next = block_text(wiring, warm_slots, end);
+            bool same = strcmp(text, next) == 0;
+            mem_free(next);
+            if (!same) break;
+        }
+        if (end == l + 1)
+            snprintf(label, sizeof label, "block %zu", l + 1);
+        else
+            snprintf(label, sizeof label, "blocks %zu-%zu", l + 1, end);
+        fprintf(out, "%-12s %s\n", label, text);
+        mem_free(text);
+        l = end;
+    }
+}
+
+static void print_norm(FILE *out, const ModelOptions *options) {
+    const NormKind *kind = norm_kind(options->norm);
+    bool own = options->norm_eps != 0;
+    double eps = own ? options->norm_eps : kind->eps, eps_out = own ? eps : kind->eps_out;
+    fprintf(out, "%-12s N(x) = %s", kind->name, kind->equation);
+    if (kind->beta && !options->bias) fputs(", beta 0", out);
+    if (eps != 0 && kind->gamma && !kind->alpha) fprintf(out, ", eps %.9g", eps);
+    if (eps_out != eps) fprintf(out, " (%.9g in out slots)", eps_out);
+    fputc('\n', out);
+}
+
+static void print_head(FILE *out, const ModelOptions *options, const Wiring *wiring) {
+    const char *d = wiring->final_norm ? "N(d)" : "d";
+    fprintf(out, "%-12s h = ", "head");
+    if (wiring->final == FINAL_DUAL)
+        fprintf(out, "x + %s", d);
+    else
+        fputs(wiring->final == FINAL_NORM ? "N(x)" : "x", out);
+    fprintf(out, "; logits = %s h\n", options->tie_embeddings ? "tok_emb" : "head");
+}
+
+static void print_init(FILE *out, const ModelOptions *options, const Wiring *wiring) {
+    static const char *const RULES[] = {[INIT_PLAIN] = "",
+                                        [INIT_SCALED] = ", proj and down divided by sqrt(2N)",
+                                        [INIT_DEEPNORM] =
+                                            ", v, proj, up and down divided by (8N)^(1/4)"};
+    fprintf(out, "%-12s matrices N(0, %.9g^2)%s; N = %zu\n", "start", options->init_std,
+            RULES[wiring->init], options->n_layer);
+}
+
+char *equations_text(const ModelOptions *options, const GammaWarmup *warmup) {
+    static const char *const POSITIONS[] = {
+        [POSITION_LEARNED] = " + pos_emb[t]", [POSITION_ROPE] = "", [POSITION_NONE] = ""};
+    unsigned warm_slots = warmup->steps ? warmup->slots : 0;
+    char error[256], *text;
+    size_t size;
+    Wiring wiring;
+    if (!wiring_resolve(&wiring, options, error, sizeof error)) die(EXIT_USAGE, "%s", error);
+    FILE *out = open_memstream(&text, &size);
+    print_norm(out, options);
+    char sum[64];
+    snprintf(sum, sizeof sum, "tok_emb[token]%s", POSITIONS[options->position]);
+    fprintf(out, "%-12s x = ", "embedding");
+    print_slot(out, wiring.embed_norm ? SLOT_NORM : SLOT_ABSENT, false, sum);
+    fputs(wiring.final == FINAL_DUAL ? "; d = x\n" : "\n", out);
+    print_blocks(out, &wiring, warm_slots);
+    fprintf(out, "%-12s causal softmax(q k / sqrt(%zu)) v%s\n", "attention",
+            options->d_model / options->n_head,
+            options->position == POSITION_ROPE ? ", q and k turned by RoPE" : "");
+    fprintf(out, "%-12s mlp(u) = %s%s\n", "mlp", mlp_kind(options->mlp)->equation,
+            options->bias ? "" : ", no biases");
+    print_head(out, options, &wiring);
+    print_init(out, options, &wiring);
+    if (warm_slots)
+        fputs("gamma-warmup Nw, Sw: gamma times w, from gamma_warmup.from to .to\n", out);
+    fclose(out);
+    wiring_free(&wiring);
+    return text;
+}
+
+void equations_hash(char hash[17], const char *equations) {
+    snprintf(hash, 17, "%016llx", (unsigned long long)hash_text(HASH_START, equations));
+}

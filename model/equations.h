@@ -1,0 +1,17 @@
+/* equations.h - the program prints the equations that will run.
+ *
+ * One idea: names of topologies are ambiguous, in papers and in code; text generated from the
+ * wiring that runs is not, and a hash of it goes into every run, so that two runs with one name but
+ * different equations cannot be confused. Floor 2. Read next: model.h. */
+#ifndef MODEL_EQUATIONS_H
+#define MODEL_EQUATIONS_H
+
+#include "model/wiring.h"
+
+/* The equations of a net, a few lines of text ended by a line break; free with mem_free. Options
+ * must pass model_check. */
+char *equations_text(const ModelOptions *options, const GammaWarmup *warmup);
+/* 16 hexadecimal digits and a NUL: the hash of that text. */
+void equations_hash(char hash[17], const char *equations);
+
+#endif

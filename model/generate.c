@@ -1,0 +1,33 @@
+/* generate.c - see generate.h. */
+#include "model/generate.h"
+#include "ops/philox.h"
+
+#include <string.h>
+
+/* Uniform in [0,1) with 53 bits, for the i-th token drawn under this seed. */
+static double draw(uint32_t seed, size_t i) {
+    uint64_t u = philox_u64(philox(seed, STREAM_SAMPLE, (uint32_t)i, (uint32_t)(i >> 32), 0, 0));
+    return (double)(u >> 11) / 9007199254740992.0;
+}
+
+void generate(Model *model, const int *prompt, size_t n, const GenerateOptions *options,
+              bool (*emit)(int token, void *context), void *context) {
+    const size_t T = model->shape.T, keep = T / 2 ? T / 2 : 1;
+    int *window = mem_alloc(size_mul(T + 1, sizeof *window));
+    size_t used = n <= T ? n : keep;
+    memcpy(window, prompt + n - used, used * sizeof *window);
+    for (size_t i = 0; i < options->tokens; i++) {
+        if (used == T + 1) { /* the row is full: its last half begins a new one */
+            memmove(window, window + used - keep, keep * sizeof *window);
+            used = keep;
+        }
+        Pass pass = {.tokens = window, .B = 1, .T = used, .gamma = options->gamma};
+        model_forward(model, &pass);
+        real *logits = model_logits(model, used - 1);
+        int token = sample_token(logits, options->temperature, options->top_k,
+                                 draw(options->seed, i), model->shape.V);
+        window[used++] = token;
+        if (!emit(token, context)) break;
+    }
+    mem_free(window);
+}

@@ -1,0 +1,24 @@
+/* generate.h - text from a model, one token after the other.
+ *
+ * One idea: the same forward pass as in training, with the wiring of the model, so placement of
+ * norms cannot differ between training and sampling. Past `context` the last half is kept. Floor 3.
+ * Read next: run/. */
+#ifndef MODEL_GENERATE_H
+#define MODEL_GENERATE_H
+
+#include "model/model.h"
+
+typedef struct {
+    size_t tokens;      /* how many to draw */
+    double temperature; /* 0 = always the likeliest */
+    size_t top_k;       /* 0 = all */
+    uint32_t seed;
+    real gamma; /* w of gamma-warmup */
+} GenerateOptions;
+
+/* Continues prompt (n >= 1 tokens) by options->tokens tokens and hands each, as it is drawn, to
+ * `emit`, which may end the sample by returning false. Needs room for one row in the model. */
+void generate(Model *model, const int *prompt, size_t n, const GenerateOptions *options,
+              bool (*emit)(int token, void *context), void *context);
+
+#endif

@@ -1,0 +1,44 @@
+/* mlp.h - the MLP branch: b = down(h), h = act(up(u)) or act(gate(u)) * up(u).
+ *
+ * One idea: a kind is a table line: an activation and whether it gates. Floor 2. Read next:
+ * sublayer.h. */
+#ifndef MODEL_MLP_H
+#define MODEL_MLP_H
+
+#include "model/plan.h"
+
+typedef struct {
+    const char *name, *equation;
+    Activation act;
+    bool gated;
+} MlpKind;
+
+/* The i-th kind and its name; NULL past the last. */
+const MlpKind *mlp_kind(int i);
+const char *mlp_name(int i);
+/* What model.d_ff 0 means: 4 C, or 8 C/3 rounded up to a multiple of 64 for gated kinds. */
+size_t mlp_width(const MlpKind *kind, size_t C);
+
+typedef struct {
+    const MlpKind *kind;
+    Linear up, gate, down;
+    real *up_x, *gate_x;    /* (B,T,F) before the activation; gate_x only where gated */
+    real *h;                /* (B,T,F) what down reads */
+    real *dup, *dgate, *dh; /* their gradients, shared by all blocks */
+} Mlp;
+
+/* Buffers that all blocks share. */
+typedef struct {
+    real *dup, *dgate, *dh;
+} MlpShared;
+
+void mlp_plan_shared(MlpShared *shared, Plan *plan);
+/* `prefix` is "blocks.0.mlp". */
+void mlp_plan(Mlp *mlp, Plan *plan, const MlpShared *shared, const char *prefix);
+
+/* b (B,T,C) = f(u), u (B,T,C). */
+void mlp_branch_forward(Mlp *mlp, real *b, const real *u, const Pass *pass);
+/* du += f'(u) db. */
+void mlp_branch_backward(Mlp *mlp, real *du, const real *db, const real *u, const Pass *pass);
+
+#endif

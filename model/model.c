@@ -1,0 +1,271 @@
+/* model.c - see model.h. */
+#include "model/model.h"
+
+#include <stdio.h>
+
+/* --- sizes
+ * ----------------------------------------------------------------------------------------- */
+
+static Shape shape_of(const ModelOptions *o, size_t V, size_t batch) {
+    return (Shape){
+        .B = batch,
+        .T = o->context,
+        .C = o->d_model,
+        .L = o->n_layer,
+        .NH = o->n_head,
+        .NKV = o->n_kv_head ? o->n_kv_head : o->n_head,
+        .HS = o->d_model / o->n_head,
+        .F = o->d_ff ? o->d_ff : mlp_width(mlp_kind(o->mlp), o->d_model),
+        .V = V,
+    };
+}
+
+static bool sizes_fit(const ModelOptions *o, char *error, size_t size) {
+    if (o->d_model % o->n_head) {
+        snprintf(error, size, "model.n_head = %zu does not divide model.d_model = %zu", o->n_head,
+                 o->d_model);
+    } else if (o->n_kv_head && o->n_head % o->n_kv_head) {
+        snprintf(error, size, "model.n_kv_head = %zu does not divide model.n_head = %zu",
+                 o->n_kv_head, o->n_head);
+    } else if (o->position == POSITION_ROPE && o->d_model / o->n_head % 2) {
+        snprintf(error, size,
+                 "model.position rope needs an even head size, but model.d_model / model.n_head "
+                 "= %zu",
+                 o->d_model / o->n_head);
+    } else {
+        return true;
+    }
+    return false;
+}
+
+bool model_check(const ModelOptions *options, char *error, size_t size) {
+    Wiring wiring;
+    if (!sizes_fit(options, error, size)) return false;
+    if (!wiring_resolve(&wiring, options, error, size)) return false;
+    wiring_free(&wiring);
+    return true;
+}
+
+/* BLAS counts in int, and a buffer of R x F must be addressable: said once, before any allocation.
+ */
+static void check_extents(const Shape *s) {
+    size_t R = size_mul(s->B, s->T), most = s->V;
+    size_t widths[] = {R, s->F, (s->NH + 2 * s->NKV) * s->HS};
+    for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
+        if (widths[i] > most) most = widths[i];
+    }
+    if (most > INT32_MAX) die(EXIT_USAGE, "sizes too large: no dimension may exceed %d", INT32_MAX);
+    size_mul(size_mul(R, most), sizeof(real));
+}
+
+/* --- plan
+ * --------------------------------------------------------------------------------------------- */
+
+static void plan_embedding(Model *model, Plan *plan) {
+    const Shape s = plan->shape;
+    const size_t n = s.B * s.T * s.C;
+    const double std = plan->options->init_std;
+    model->tok_emb = params_matrix(plan->params, "tok_emb.weight", s.V, s.C, std, 0, 0);
+    model->pos_emb = (ParamRef){NULL, NULL};
+    if (plan->options->position == POSITION_LEARNED) {
+        model->pos_emb = params_matrix(plan->params, "pos_emb.weight", s.T, s.C, std, 0, 0);
+    }
+    SlotKind slot = plan->wiring->embed_norm ? SLOT_NORM : SLOT_ABSENT;
+    model->embed_norm = plan_norm(plan, "emb_norm", plan_slot_kind(plan, slot), s.B * s.T, s.C,
+                                  PARAM_GAMMA, false, 1);
+    bool absent = model->embed_norm.kind == &norm_none;
+    model->e = plan_reals(plan, n);
+    model->x0 = absent ? model->e : plan_reals(plan, n);
+    model->d = plan->wiring->final == FINAL_DUAL ? plan_reals(plan, n) : NULL;
+    model->dstream[0] = plan_grad(plan, n);
+    model->dstream[1] = plan_grad(plan, n);
+    model->dmiddle = plan_grad(plan, n);
+    model->de = absent ? model->dstream[0] : plan_grad(plan, n);
+    model->dd = model->d ? plan_grad(plan, n) : NULL;
+}
+
+static void plan_block(Model *model, Plan *plan, size_t l) {
+    const BlockWiring *wiring = &plan->wiring->block[l];
+    Block *block = &model->block[l];
+    const real *x = l ? model->block[l - 1].mlp.y : model->x0;
+    real *din = model->dstream[l % 2], *dout = model->dstream[(l + 1) % 2];
+    char prefix[64];
+    block->attn = (Sublayer){.x = x,
+                             .x_block = x,
+                             .r = x,
+                             .d = model->d,
+                             .dd = model->dd,
+                             .dx = din,
+                             .dx_block = din,
+                             .dr = din,
+                             .dy = model->dmiddle};
+    snprintf(prefix, sizeof prefix, "blocks.%zu.attn", l);
+    sublayer_plan(&block->attn, plan, &model->shared, prefix, l, false);
+
+    const real *reads[] = {
+        [READ_STREAM] = block->attn.y, [READ_BLOCK] = x, [READ_SHARED] = block->attn.u};
+    real *dreads[] = {
+        [READ_STREAM] = model->dmiddle, [READ_BLOCK] = din, [READ_SHARED] = block->attn.du};
+    block->mlp = (Sublayer){.x = block->attn.y,
+                            .x_block = x,
+                            .r = reads[wiring->mlp.read],
+                            .d = model->d,
+                            .dd = model->dd,
+                            .dx = model->dmiddle,
+                            .dx_block = din,
+                            .dr = dreads[wiring->mlp.read],
+                            .dy = dout};
+    snprintf(prefix, sizeof prefix, "blocks.%zu.mlp", l);
+    sublayer_plan(&block->mlp, plan, &model->shared, prefix, l, true);
+}
+
+static void plan_head(Model *model, Plan *plan) {
+    const Shape s = plan->shape;
+    const size_t n = s.B * s.T * s.C;
+    SlotKind slot = plan->wiring->final_norm ? SLOT_NORM : SLOT_ABSENT;
+    model->final_norm = plan_norm(plan, "final_norm", plan_slot_kind(plan, slot), s.B * s.T, s.C,
+                                  PARAM_GAMMA, false, 1);
+    bool straight = plan->wiring->final != FINAL_DUAL && model->final_norm.kind == &norm_none;
+    model->x = model->block[s.L - 1].mlp.y;
+    model->dx = model->dstream[s.L % 2];
+    model->h = straight ? (real *)model->x : plan_reals(plan, n);
+    model->dh = straight ? model->dx : plan_grad(plan, n);
+    model->head = model->tok_emb;
+    if (!plan->options->tie_embeddings) {
+        model->head =
+            params_matrix(plan->params, "head.weight", s.V, s.C, plan->options->init_std, 0, 0);
+    }
+    model->losses = arena_take(plan->arena, s.B * s.T, sizeof(double));
+    model->logits = plan_reals(plan, s.V);
+    model->head_scratch = plan_reals(plan, head_scratch(s.B * s.T, s.V));
+}
+
+static void plan_model(Model *model, bool training) {
+    Plan plan = {.options = &model->options,
+                 .wiring = &model->wiring,
+                 .shape = model->shape,
+                 .training = training,
+                 .warm_slots = model->warmup.steps ? model->warmup.slots : 0,
+                 .params = &model->params,
+                 .arena = &model->arena};
+    const Shape s = model->shape;
+    size_t widest = s.NH * s.HS > s.C ? s.NH * s.HS : s.C;
+    plan.norm_partials = plan_grad(&plan, norm_partials(widest));
+    plan_embedding(model, &plan);
+    sublayer_plan_shared(&model->shared, &plan);
+    for (size_t l = 0; l < s.L; l++) plan_block(model, &plan, l);
+    plan_head(model, &plan);
+}
+
+Model *model_create(const ModelOptions *options, const GammaWarmup *warmup, size_t V, size_t batch,
+                    bool training) {
+    char error[256];
+    Model *model = mem_alloc(sizeof *model);
+    model->options = *options;
+    model->warmup = *warmup;
+    model->shape = shape_of(options, V, batch);
+    check_extents(&model->shape);
+    if (!wiring_resolve(&model->wiring, options, error, sizeof error)) die(EXIT_USAGE, "%s", error);
+    model->block = mem_alloc(size_mul(model->shape.L, sizeof(Block)));
+    plan_model(model, training);
+    params_bind(&model->params, training);
+    arena_bind(&model->arena);
+    plan_model(model, training);
+    return model;
+}
+
+void model_free(Model *model) {
+    if (!model) return;
+    params_free(&model->params);
+    arena_free(&model->arena);
+    wiring_free(&model->wiring);
+    mem_free(model->block);
+    mem_free(model);
+}
+
+void model_init(Model *model, uint32_t seed) {
+    params_init(&model->params, seed);
+}
+
+/* --- forward, loss, backward
+ * -------------------------------------------------------------------------- */
+
+static Dropout embedding_dropout(const Model *model, const Pass *pass) {
+    return (Dropout){pass->training ? model->options.dropout : 0, pass->seed, pass->step,
+                     pass->micro, 0};
+}
+
+void model_forward(Model *model, const Pass *pass) {
+    const size_t R = pass->B * pass->T, n = R * model->shape.C;
+    Dropout dropout = embedding_dropout(model, pass);
+    embedding_forward(model->e, pass->tokens, model->tok_emb.value, model->pos_emb.value, pass->B,
+                      pass->T, model->shape.C);
+    norm_forward(&model->embed_norm, model->x0, model->e, 1, R);
+    dropout_apply(model->x0, &dropout, n);
+    if (model->d) copy(model->d, model->x0, n);
+    for (size_t l = 0; l < model->shape.L; l++) {
+        sublayer_forward(&model->block[l].attn, pass);
+        sublayer_forward(&model->block[l].mlp, pass);
+    }
+    norm_forward(&model->final_norm, model->h, model->d ? model->d : model->x, 1, R);
+    if (model->d) add_scaled(model->h, model->x, 1, n);
+}
+
+double model_loss(Model *model, const Pass *pass) {
+    const size_t R = pass->B * pass->T;
+    if (pass->training) zero(model->dh, R * model->shape.C);
+    head_loss(model->losses, pass->training ? model->dh : NULL, model->head.grad, model->h,
+              model->head.value, pass->targets, model->head_scratch, pass->grad_scale, R,
+              model->shape.C, model->shape.V);
+    double total = 0;
+    for (size_t r = 0; r < R; r++) total += model->losses[r];
+    return total;
+}
+
+/* From dh to the gradients of the streams that the head read. */
+static void head_backward(Model *model, const Pass *pass) {
+    const size_t R = pass->B * pass->T, n = R * model->shape.C;
+    if (model->dx != model->dh) zero(model->dx, n);
+    if (model->d) {
+        add_scaled(model->dx, model->dh, 1, n);
+        zero(model->dd, n);
+    }
+    norm_backward(&model->final_norm, model->d ? model->dd : model->dx, model->dh,
+                  model->d ? model->d : model->x, 1, R);
+}
+
+static void block_backward(Block *block, const Pass *pass) {
+    const size_t n = pass->B * pass->T * block->attn.C;
+    zero(block->attn.dx, n);
+    zero(block->mlp.dx, n);
+    if (block->attn.du != block->attn.dr) zero(block->attn.du, n);
+    if (block->mlp.du != block->mlp.dr) zero(block->mlp.du, n);
+    sublayer_backward(&block->mlp, pass);
+    sublayer_backward(&block->attn, pass);
+}
+
+void model_backward(Model *model, const Pass *pass) {
+    const size_t R = pass->B * pass->T, n = R * model->shape.C;
+    Dropout dropout = embedding_dropout(model, pass);
+    real *dx0 = model->dstream[0];
+    head_backward(model, pass);
+    for (size_t l = model->shape.L; l-- > 0;) block_backward(&model->block[l], pass);
+    if (model->d) add_scaled(dx0, model->dd, 1, n);
+    dropout_apply(dx0, &dropout, n);
+    if (model->de != dx0) zero(model->de, n);
+    norm_backward(&model->embed_norm, model->de, dx0, model->e, 1, R);
+    embedding_backward(model->tok_emb.grad, model->pos_emb.grad, model->de, pass->tokens, pass->B,
+                       pass->T, model->shape.C);
+}
+
+double model_train(Model *model, const Pass *pass) {
+    model_forward(model, pass);
+    double total = model_loss(model, pass);
+    model_backward(model, pass);
+    return total;
+}
+
+real *model_logits(Model *model, size_t t) {
+    head_logits(model->logits, model->h, model->head.value, t, model->shape.C, model->shape.V);
+    return model->logits;
+}

@@ -1,0 +1,98 @@
+/* params.c - see params.h. */
+#include "model/params.h"
+#include "ops/ops.h"
+#include "ops/stb_ds.h"
+
+#include <string.h>
+
+static ParamRef add(Params *params, Param param) {
+    if (!params->binding) {
+        const size_t aligned = 64 / sizeof(float);
+        param.name = strcpy(mem_alloc(strlen(param.name) + 1), param.name);
+        param.offset = params->size;
+        params->size += (param.count + aligned - 1) / aligned * aligned;
+        arrput(params->list, param);
+        return (ParamRef){NULL, NULL};
+    }
+    const Param *known = &params->list[params->bound++];
+    if (strcmp(known->name, param.name) != 0 || known->count != param.count) {
+        die(EXIT_INTERNAL, "the planning passes disagree: %s against %s", known->name, param.name);
+    }
+    return (ParamRef){params->values + known->offset,
+                      params->grads ? params->grads + known->offset : NULL};
+}
+
+ParamRef params_matrix(Params *params, const char *name, size_t out, size_t in, double std,
+                       size_t tail_rows, double tail_std) {
+    return add(params, (Param){.name = (char *)name,
+                               .kind = PARAM_MATRIX,
+                               .shape = {out, in},
+                               .count = size_mul(out, in),
+                               .std = std,
+                               .tail_begin = size_mul(out - tail_rows, in),
+                               .tail_std = tail_std});
+}
+
+ParamRef params_vector(Params *params, const char *name, ParamKind kind, size_t n, double start) {
+    return add(params, (Param){.name = (char *)name,
+                               .kind = kind,
+                               .shape = {n, 0},
+                               .count = n,
+                               .start = start,
+                               .tail_begin = n});
+}
+
+void params_bind(Params *params, bool training) {
+    size_t bytes = size_mul(params->size, sizeof(real));
+    params->values = mem_alloc(bytes);
+    if (training) {
+        params->grads = mem_alloc(bytes);
+        params->m = mem_alloc(bytes);
+        params->v = mem_alloc(bytes);
+    }
+    params->binding = true;
+    params->bound = 0;
+}
+
+void params_init(Params *params, uint32_t seed) {
+    for (ptrdiff_t i = 0; i < arrlen(params->list); i++) {
+        const Param *param = &params->list[i];
+        real *value = params->values + param->offset;
+        if (param->kind == PARAM_MATRIX) {
+            normal_fill(value, seed, param->name, param->std, 0, param->tail_begin);
+            normal_fill(value, seed, param->name, param->tail_std, param->tail_begin, param->count);
+        } else {
+            constant_fill(value, param->start, param->count);
+        }
+    }
+}
+
+void params_zero_grads(Params *params) {
+    zero(params->grads, params->size);
+}
+
+void params_free(Params *params) {
+    for (ptrdiff_t i = 0; i < arrlen(params->list); i++) mem_free(params->list[i].name);
+    arrfree(params->list);
+    mem_free(params->values);
+    mem_free(params->grads);
+    mem_free(params->m);
+    mem_free(params->v);
+    *params = (Params){0};
+}
+
+size_t params_count(const Params *params) {
+    return (size_t)arrlen(params->list);
+}
+
+size_t params_total(const Params *params) {
+    size_t total = 0;
+    for (size_t i = 0; i < params_count(params); i++) total += params->list[i].count;
+    return total;
+}
+
+size_t params_find(const Params *params, const char *name) {
+    size_t i = 0;
+    while (i < params_count(params) && strcmp(params->list[i].name, name) != 0) i++;
+    return i;
+}

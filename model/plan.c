@@ -1,0 +1,85 @@
+/* plan.c - see plan.h. */
+#include "model/plan.h"
+
+#include <math.h>
+#include <stdio.h>
+
+const NormKind *plan_slot_kind(const Plan *plan, SlotKind slot) {
+    if (slot == SLOT_ABSENT) return &norm_none;
+    return slot == SLOT_SCALE ? &norm_scale : norm_kind(plan->options->norm);
+}
+
+static ParamRef vector(Plan *plan, const char *prefix, const char *name, ParamKind kind, size_t n,
+                       double start) {
+    char full[128];
+    snprintf(full, sizeof full, "%s.%s", prefix, name);
+    return params_vector(plan->params, full, kind, n, start);
+}
+
+Norm plan_norm(Plan *plan, const char *prefix, const NormKind *kind, size_t rows, size_t C,
+               ParamKind gamma_kind, bool out_slot, double gain) {
+    double eps = plan->options->norm_eps;
+    if (eps == 0) eps = out_slot ? kind->eps_out : kind->eps;
+    Norm norm = {.kind = kind, .C = C, .eps = (real)eps, .partials = plan->norm_partials};
+    if (kind->gamma) {
+        double start = kind->gamma_zero + gain * (kind->gamma_start - kind->gamma_zero);
+        ParamRef gamma = vector(plan, prefix, "gamma", gamma_kind, C, start);
+        norm.gamma = gamma.value;
+        norm.dgamma = gamma.grad;
+    }
+    if (kind->beta && plan->options->bias) {
+        ParamRef beta = vector(plan, prefix, "beta", PARAM_BETA, C, 0);
+        norm.beta = beta.value;
+        norm.dbeta = beta.grad;
+    }
+    if (kind->alpha) {
+        ParamRef alpha = vector(plan, prefix, "alpha", PARAM_ALPHA, 1, kind->alpha_start);
+        norm.alpha = alpha.value;
+        norm.dalpha = alpha.grad;
+    }
+    norm.stats = arena_reals(plan->arena, size_mul(rows, kind->n_stats));
+    return norm;
+}
+
+Linear plan_linear(Plan *plan, const char *prefix, LinearKind kind, size_t out, size_t in) {
+    const double std = plan->options->init_std, N = (double)plan->shape.L;
+    const double scaled = std / sqrt(2 * N), deep = std / pow(8 * N, 0.25);
+    const InitRule rule = plan->wiring->init;
+    double own = std;
+    if (rule == INIT_SCALED && kind == LINEAR_RESIDUAL) own = scaled;
+    if (rule == INIT_DEEPNORM && (kind == LINEAR_RESIDUAL || kind == LINEAR_UP)) own = deep;
+    bool deep_values = rule == INIT_DEEPNORM && kind == LINEAR_QKV; /* v, the last rows of qkv */
+    size_t tail = deep_values ? plan->shape.NKV * plan->shape.HS : 0;
+    char name[128];
+    snprintf(name, sizeof name, "%s.weight", prefix);
+    Linear linear = {.out = out, .in = in};
+    linear.weight = params_matrix(plan->params, name, out, in, own, tail, deep);
+    if (plan->options->bias) linear.bias = vector(plan, prefix, "bias", PARAM_BIAS, out, 0);
+    return linear;
+}
+
+void layer_forward(const Linear *linear, real *y, const real *x, size_t R) {
+    linear_forward(y, x, linear->weight.value, linear->bias.value, R, linear->out, linear->in);
+}
+
+void layer_backward(const Linear *linear, real *dx, const real *dy, const real *x, size_t R) {
+    linear_backward(dx, linear->weight.grad, linear->bias.grad, dy, x, linear->weight.value, R,
+                    linear->out, linear->in);
+}
+
+static ParamRef ref_at(ParamRef ref, size_t offset) {
+    return (ParamRef){ref.value ? ref.value + offset : NULL, ref.grad ? ref.grad + offset : NULL};
+}
+
+Linear linear_rows(Linear linear, size_t first, size_t count) {
+    return (Linear){ref_at(linear.weight, first * linear.in), ref_at(linear.bias, first), count,
+                    linear.in};
+}
+
+real *plan_reals(Plan *plan, size_t count) {
+    return arena_reals(plan->arena, count);
+}
+
+real *plan_grad(Plan *plan, size_t count) {
+    return plan->training ? arena_reals(plan->arena, count) : NULL;
+}
