@@ -36,31 +36,34 @@ typedef struct {
     TrainOptions train;
     SpikeOptions spike; /* run/spike.h */
     LogOptions log;
-    char **strings;   /* everything the pointers above point to (stb_ds array) */
-    WireEntry *wire;  /* model.wire points here (stb_ds array) */
+    char **strings;  /* everything the pointers above point to (stb_ds array) */
+    WireEntry *wire; /* model.wire points here (stb_ds array) */
 } Config;
 
-/* Reads `path` (with its `extends` chain; looked for in configs/ too) over the defaults, then applies
- * `sets` ("key=value") in order, then checks ranges and the rules between keys. All errors are
- * printed to stderr, one sentence each; false when there was one. */
+/* Reads `path` (with its `extends` chain; looked for in configs/ too) over the defaults, then
+ * applies `sets` ("key=value") in order, then checks ranges and the rules between keys. All errors
+ * are printed to stderr, one sentence each; false when there was one, and then nothing is to be
+ * freed. A config without a name takes that of its file. */
 bool config_load(Config *config, const char *path, const char *const *sets, size_t n_sets);
-/* The same from JSON text that lies in memory (a checkpoint's metadata); `name` stands in messages. */
+/* The same from JSON text that lies in memory (a checkpoint's metadata), which cannot extend a
+ * file; `name` stands in messages. */
 bool config_parse(Config *config, const char *json, const char *name);
 void config_free(Config *config);
 
-/* The resolved config as JSON text, values as given. CONFIG_IDENTITY leaves out what does not change
- * the numbers of the run (name, train.threads, train.eval_*, log.*). Free with mem_free. */
+/* The resolved config as JSON text, values as given. CONFIG_IDENTITY leaves out what does not
+ * change the numbers of the run (name, train.threads, train.eval_*, log.*). Free with mem_free. */
 typedef enum { CONFIG_FULL, CONFIG_IDENTITY } ConfigScope;
 char *config_json(const Config *config, ConfigScope scope);
 
-/* The path of the first key whose value differs between the two, NULL where none does. */
+/* The path of the first key, in the order of config.json, whose value differs between the two; NULL
+ * where none does. */
 const char *config_difference(const Config *a, const Config *b);
 
 /* Every key with type, default, range and meaning, for --list keys. */
 void config_list_keys(FILE *out);
 
-/* The full path of the only key whose last word is `word` ("topology" -> "model.topology"); NULL when
- * there is none or more than one: the --topology sugar of the command line. */
+/* The full path of the only key whose last word is `word` ("topology" -> "model.topology"); NULL
+ * when there is none or more than one: the --topology sugar of the command line. */
 const char *config_key_of_word(const char *word);
 
 #endif

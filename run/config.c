@@ -1,0 +1,377 @@
+/* config.c - from files and --set to a checked Config, and back to text.
+ *
+ * One idea: defaults, base files, the file, --set and a checkpoint's metadata all go through the
+ * same `apply`, each over what the one before it left; only then are the rules between keys
+ * checked. Ownership: see config.h. Floor 4. Read next: config_keys.c. */
+#include "run/config.h"
+
+#include "model/model.h"
+#include "norm/norm.h"
+#include "ops/stb_ds.h"
+#include "run/config_keys.h"
+#include "run/config_read.h"
+#include "run/config_value.h"
+
+#include <cJSON.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { PATH_SIZE = 256, DEPTH_MAX = 16, SENTENCE_SIZE = 512 };
+
+static const char warmup_on[] =
+    "{\"steps\": 5000, \"from\": 0.1, \"to\": 1.0, \"slots\": [\"in\", \"out\", \"post\"]}";
+static const char warmup_off[] = "{\"steps\": 0}";
+
+static void report_unknown(const char *path, Report *report) {
+    char shown[SHOWN_SIZE];
+    text_shown(path, shown);
+    if (key_is_later(path)) {
+        report_error(report, "key \"%s\" is not in this version: it comes with a later version",
+                     shown);
+        return;
+    }
+    const char *guess = report->errors < REPORT_MAX ? key_suggest(path) : NULL;
+    report_error(report, "unknown key \"%s\"%s%s%s", shown, guess ? "; did you mean \"" : "",
+                 guess ? guess : "", guess ? "\"?" : "");
+}
+
+static void apply(Config *config, const char *path, const cJSON *json, Report *report);
+
+/* Applies the members of an object; "" is the top level, where keys about the file may stand. */
+static void apply_members(Config *config, const char *path, const cJSON *json, Report *report) {
+    const cJSON *member;
+    cJSON_ArrayForEach(member, json) {
+        const char *word = member->string;
+        if (!*path && (strcmp(word, "$schema") == 0 || strcmp(word, "extends") == 0)) continue;
+        char full[PATH_SIZE], shown[SHOWN_SIZE];
+        snprintf(full, sizeof full, "%s%s%s", path, *path ? "." : "", word);
+        if (strchr(word, '.')) {
+            report_error(report,
+                         "key \"%s\" must be written as objects in each other, without dots",
+                         text_shown(full, shown));
+        } else {
+            apply(config, full, member, report);
+        }
+    }
+}
+
+static void apply_text(Config *config, const char *path, const char *json, Report *report) {
+    cJSON *value = cJSON_Parse(json);
+    apply(config, path, value, report);
+    cJSON_Delete(value);
+}
+
+/* Sets the key, or the keys of the section, at `path`. */
+static void apply(Config *config, const char *path, const cJSON *json, Report *report) {
+    bool warmup = strcmp(path, "gamma_warmup") == 0;
+    const Key *key = key_find(path);
+    if (key) {
+        value_assign(config, key, json, report);
+    } else if (warmup && cJSON_IsBool(json)) {
+        apply_text(config, path, cJSON_IsTrue(json) ? warmup_on : warmup_off, report);
+    } else if (!key_is_section(path)) {
+        report_unknown(path, report);
+    } else if (!cJSON_IsObject(json)) {
+        value_wrong_type(path, warmup ? "true, false or an object" : "an object", json, report);
+    } else {
+        apply_members(config, path, json, report);
+    }
+}
+
+static void apply_set(Config *config, const char *set, Report *report) {
+    static const char wire[] = "model.wire.";
+    char shown[SHOWN_SIZE];
+    char *origin = NULL, *path = NULL;
+    text_add(&origin, "--set %s", text_shown(set, shown));
+    report->origin = origin;
+    text_add(&path, "%s", set);
+    char *equals = strchr(path, '=');
+    cJSON *json = NULL;
+    if (equals) {
+        *equals = '\0';
+        json = json_parse_value(equals + 1, report);
+    } else {
+        report_error(report, "expected --set key=value");
+    }
+    if (json && strncmp(path, wire, strlen(wire)) == 0) {
+        value_assign_wire(config, path + strlen(wire), json, report);
+    } else if (json) {
+        apply(config, path, json, report);
+    }
+    cJSON_Delete(json);
+    arrfree(origin);
+    arrfree(path);
+}
+
+/* A file that is being read, above the one that extends it. */
+typedef struct Frame {
+    const char *path;
+    const struct Frame *below;
+    size_t depth;
+    dev_t device;
+    ino_t inode;
+} Frame;
+
+static void apply_file(Config *config, const char *path, const Frame *below, Report *report);
+
+/* Applies the file that `root`, read from `frame`, extends. */
+static void apply_base(Config *config, const cJSON *root, const Frame *frame, Report *report) {
+    const cJSON *extends = cJSON_GetObjectItemCaseSensitive(root, "extends");
+    if (!extends) return;
+    if (!cJSON_IsString(extends) || !extends->valuestring[0]) {
+        value_wrong_type("extends", "the path of a config file", extends, report);
+        return;
+    }
+    const char *slash = strrchr(frame->path, '/'), *name = extends->valuestring;
+    int folder = slash && name[0] != '/' ? (int)(slash - frame->path) + 1 : 0;
+    char *path = NULL;
+    text_add(&path, "%.*s%s", folder, frame->path, name);
+    apply_file(config, path, frame, report);
+    arrfree(path);
+}
+
+/* Whether `frame` may be read on top of those below it. */
+static bool chain_check(const Frame *frame, Report *report) {
+    if (frame->depth > DEPTH_MAX) {
+        report_error(report, "more than %d files extend each other", (int)DEPTH_MAX);
+        return false;
+    }
+    for (const Frame *below = frame->below; below; below = below->below) {
+        if (below->device != frame->device || below->inode != frame->inode) continue;
+        report_error(report, "extends %s, which extends this file in turn", frame->path);
+        return false;
+    }
+    return true;
+}
+
+static void apply_file(Config *config, const char *path, const Frame *below, Report *report) {
+    struct stat status;
+    if (stat(path, &status) != 0) {
+        report_error(report, "%s %s: %s", below ? "extends" : "cannot read", path, strerror(errno));
+        return;
+    }
+    Frame frame = {path, below, below ? below->depth + 1 : 1, status.st_dev, status.st_ino};
+    if (!chain_check(&frame, report)) return;
+    char *text = file_read(path, report);
+    if (!text) return;
+
+    const char *origin = report->origin;
+    report->origin = path;
+    cJSON *root = json_parse(text, arrlenu(text), report);
+    if (root) {
+        apply_base(config, root, &frame, report);
+        apply_members(config, "", root, report);
+    }
+    cJSON_Delete(root);
+    report->origin = origin;
+    arrfree(text);
+}
+
+static void apply_defaults(Config *config, Report *report) {
+    *config = (Config){0};
+    report->origin = "defaults";
+    for (size_t i = 0; key_at(i); i++) {
+        apply_text(config, key_at(i)->path, key_at(i)->standard, report);
+    }
+}
+
+/* A rule between keys: writes a sentence and returns false where it is broken. */
+typedef struct {
+    bool (*holds)(const Config *config, char *sentence, size_t size);
+    bool warning; /* broken, it deserves a word but no refusal */
+} Rule;
+
+static bool rule_name(const Config *config, char *sentence, size_t size) {
+    const char *name = config->name;
+    bool plain = strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+    for (const char *c = name; *c; c++) plain &= *c != '/' && (unsigned char)*c >= 0x20;
+    char shown[SHOWN_SIZE];
+    snprintf(sentence, size, "name: \"%s\" is not the plain name of a folder",
+             text_shown(name, shown));
+    return plain;
+}
+
+static bool rule_history(const Config *config, char *sentence, size_t size) {
+    const SpikeOptions *spike = &config->spike;
+    snprintf(sentence, size, "spike.min_history = %zu is more than spike.window = %zu holds",
+             spike->min_history, spike->window);
+    return spike->min_history <= spike->window;
+}
+
+static bool rule_model(const Config *config, char *sentence, size_t size) {
+    return model_check(&config->model, sentence, size);
+}
+
+static bool rule_warmup_ends(const Config *config, char *sentence, size_t size) {
+    size_t warmup = config->gamma_warmup.steps, steps = config->train.steps;
+    snprintf(sentence, size,
+             "gamma_warmup.steps = %zu is longer than the run, train.steps = %zu: gamma will not "
+             "reach gamma_warmup.to",
+             warmup, steps);
+    return warmup <= steps || steps == 0;
+}
+
+static bool rule_warmup_acts(const Config *config, char *sentence, size_t size) {
+    snprintf(sentence, size, "gamma_warmup.slots is empty: gamma_warmup.steps changes nothing");
+    return config->gamma_warmup.steps == 0 || config->gamma_warmup.slots != 0;
+}
+
+static bool rule_norms_exist(const Config *config, char *sentence, size_t size) {
+    snprintf(sentence, size,
+             "model.norm is none: topologies that differ in their norms alone are one network");
+    return strcmp(norm_name(config->model.norm), "none") != 0;
+}
+
+/* In this order; whether the model can be built is asked last among the errors. */
+static const Rule rules[] = {
+    {rule_name},
+    {rule_history},
+    {rule_model},
+    {rule_warmup_ends, .warning = true},
+    {rule_warmup_acts, .warning = true},
+    {rule_norms_exist, .warning = true},
+};
+
+static void rules_check(const Config *config, Report *report) {
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        char sentence[SENTENCE_SIZE];
+        if (rules[i].holds(config, sentence, sizeof sentence)) continue;
+        if (!rules[i].warning) {
+            report_error(report, "%s", sentence);
+        } else if (!report->errors) {
+            fprintf(stderr, "train: warning: %s\n", sentence);
+        }
+    }
+}
+
+/* Checks the rules where all values are sound, and frees the config where anything is wrong. */
+static bool config_close(Config *config, const char *origin, Report *report) {
+    report->origin = origin;
+    if (!report->errors) rules_check(config, report);
+    if (report_close(report)) return true;
+    config_free(config);
+    return false;
+}
+
+static bool is_file(const char *path) {
+    struct stat status;
+    return stat(path, &status) == 0 && !S_ISDIR(status.st_mode);
+}
+
+static bool ends_in_json(const char *path) {
+    size_t length = strlen(path);
+    return length > 5 && strcmp(path + length - 5, ".json") == 0;
+}
+
+/* The path of an existing config, as given or in configs/; NULL after an error. */
+static const char *config_find(Config *config, const char *name, Report *report) {
+    static const char *const around[][2] = {{"", ""}, {"configs/", ""}, {"configs/", ".json"}};
+    size_t ways = name[0] == '/' ? 1 : ends_in_json(name) ? 2 : 3;
+    const char *found = NULL;
+    char *tried = NULL;
+    for (size_t i = 0; i < ways && !found; i++) {
+        char *path = NULL;
+        text_add(&path, "%s%s%s", around[i][0], name, around[i][1]);
+        if (is_file(path)) found = string_keep(config, path);
+        text_add(&tried, "%s%s", i ? ", " : "", path);
+        arrfree(path);
+    }
+    if (!found) report_error(report, "no such config file; tried %s", tried);
+    arrfree(tried);
+    return found;
+}
+
+/* The name of a run whose config does not say one: that of the file, without folder and .json. */
+static const char *name_of_file(Config *config, const char *path) {
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    char *name = NULL;
+    text_add(&name, "%.*s", (int)strlen(base) - (ends_in_json(base) ? 5 : 0), base);
+    const char *kept = string_keep(config, name);
+    arrfree(name);
+    return kept;
+}
+
+bool config_load(Config *config, const char *path, const char *const *sets, size_t n_sets) {
+    Report report = {0};
+    apply_defaults(config, &report);
+    report.origin = path;
+    const char *found = config_find(config, path, &report);
+    if (found) {
+        config->name = name_of_file(config, found);
+        apply_file(config, found, NULL, &report);
+        for (size_t i = 0; i < n_sets; i++) apply_set(config, sets[i], &report);
+    }
+    return config_close(config, found ? found : path, &report);
+}
+
+bool config_parse(Config *config, const char *json, const char *name) {
+    Report report = {0};
+    apply_defaults(config, &report);
+    report.origin = name;
+    char *text = NULL;
+    text_add(&text, "%s", json);
+    cJSON *root = json_parse(text, arrlenu(text), &report);
+    if (root) apply_members(config, "", root, &report);
+    if (cJSON_GetObjectItemCaseSensitive(root, "extends")) {
+        report_error(&report, "extends stands for a path next to a file, and this is none");
+    }
+    cJSON_Delete(root);
+    arrfree(text);
+    return config_close(config, name, &report);
+}
+
+void config_free(Config *config) {
+    for (size_t i = 0; i < arrlenu(config->strings); i++) mem_free(config->strings[i]);
+    arrfree(config->strings);
+    arrfree(config->wire);
+    *config = (Config){0};
+}
+
+/* The length of the section of a path, 0 at the top level. */
+static int section_length(const char *path) {
+    const char *dot = strchr(path, '.');
+    return dot ? (int)(dot - path) : 0;
+}
+
+/* Begins a member of the object that is being written. */
+static void member_write(char **text, bool *first, int indent, const char *word, int length) {
+    text_add(text, "%s%*s\"%.*s\": ", *first ? "\n" : ",\n", indent, "", length, word);
+    *first = false;
+}
+
+char *config_json(const Config *config, ConfigScope scope) {
+    char *text = NULL;
+    const char *section = ""; /* a path in the section that is open */
+    int open = 0;             /* the length of its name, 0 while none is */
+    bool first = true;
+    text_add(&text, "{");
+    for (size_t i = 0; key_at(i); i++) {
+        const Key *key = key_at(i);
+        if (scope == CONFIG_IDENTITY && key->aside) continue;
+        int length = section_length(key->path);
+        if (length != open || strncmp(key->path, section, (size_t)length) != 0) {
+            if (open) text_add(&text, "\n  }");
+            member_write(&text, &first, 2, key->path, length);
+            text_add(&text, "{");
+            section = key->path;
+            open = length;
+            first = true;
+        }
+        const char *word = key->path + length + (length > 0);
+        member_write(&text, &first, length ? 4 : 2, word, (int)strlen(word));
+        value_write(config, key, &text);
+    }
+    text_add(&text, "\n  }\n}\n");
+    char *json = mem_alloc(arrlenu(text) + 1);
+    memcpy(json, text, arrlenu(text) + 1);
+    arrfree(text);
+    return json;
+}
+
+const char *config_difference(const Config *a, const Config *b) {
+    for (size_t i = 0; key_at(i); i++) {
+        if (!value_equal(a, b, key_at(i))) return key_at(i)->path;
+    }
+    return NULL;
+}

@@ -1,0 +1,51 @@
+/* config_keys.h - the table of config keys, shared by the files run/config*.c.
+ *
+ * One idea: what a key is stands in one row - path, type, default, range, choices, help - and the
+ * path is the C field itself, so a key, its field and its type cannot disagree.
+ * The table is constant; nothing here owns memory.
+ * Floor 4. Read next: config_keys.c, then config_value.h. */
+#ifndef RUN_CONFIG_KEYS_H
+#define RUN_CONFIG_KEYS_H
+
+#include "run/config.h"
+
+typedef enum {
+    TYPE_SIZE,   /* size_t */
+    TYPE_FLOAT,  /* double */
+    TYPE_BOOL,   /* bool */
+    TYPE_STRING, /* const char *, kept by the Config */
+    TYPE_ENUM,   /* int, an index into choices */
+    TYPE_SLOTS,  /* unsigned, a set of bits 1 << index into choices */
+    TYPE_WIRE,   /* model.wire */
+} KeyType;
+
+typedef struct {
+    const char *path; /* "model.n_head" */
+    KeyType type;
+    size_t offset;           /* of the field in Config */
+    const char *standard;    /* the default as JSON text */
+    double min, max;         /* of the number; for strings, of the length in bytes */
+    bool open_min, open_max; /* the limit itself is not allowed */
+    const char *(*choices)(int i);
+    bool aside; /* does not change the numbers of a run */
+    const char *help;
+} Key;
+
+/* The i-th key in the order of the resolved config, NULL past the last one. */
+const Key *key_at(size_t i);
+/* The key with exactly this path, or NULL. */
+const Key *key_find(const char *path);
+/* Whether `path` names an object that holds keys ("model"). */
+bool key_is_section(const char *path);
+/* Whether `path` is a key of a later version. */
+bool key_is_later(const char *path);
+
+/* The path that the writer of the unknown `path` most likely meant, NULL without a good guess. */
+const char *key_suggest(const char *path);
+
+/* What a number may be, e.g. "1 to 1024" or "above 0". */
+void key_range(const Key *key, char *text, size_t size);
+/* The words that an enumerated key takes, separated by ", ". */
+void key_choices(const Key *key, char *text, size_t size);
+
+#endif
