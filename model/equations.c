@@ -110,7 +110,7 @@ static char *block_text(const Wiring *wiring, unsigned warm_slots, size_t l) {
 /* Runs of equal blocks print once. */
 static void print_blocks(FILE *out, const Wiring *wiring, unsigned warm_slots) {
     for (size_t l = 0; l < wiring->L;) {
-        char *text = block_text(wiring, warm_slots, l), label[32];
+        char *text = block_text(wiring, warm_slots, l), label[64];
         size_t end = l + 1;
         for (; end < wiring->L; end++) {
             char *next = block_text(wiring, warm_slots, end);

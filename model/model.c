@@ -76,12 +76,13 @@ static void plan_embedding(Model *model, Plan *plan) {
     bool absent = model->embed_norm.kind == &norm_none;
     model->e = plan_reals(plan, n);
     model->x0 = absent ? model->e : plan_reals(plan, n);
-    model->d = plan->wiring->final == FINAL_DUAL ? plan_reals(plan, n) : NULL;
+    bool dual = plan->wiring->final == FINAL_DUAL; /* not `model->d`: NULL while measuring */
+    model->d = dual ? plan_reals(plan, n) : NULL;
     model->dstream[0] = plan_grad(plan, n);
     model->dstream[1] = plan_grad(plan, n);
     model->dmiddle = plan_grad(plan, n);
     model->de = absent ? model->dstream[0] : plan_grad(plan, n);
-    model->dd = model->d ? plan_grad(plan, n) : NULL;
+    model->dd = dual ? plan_grad(plan, n) : NULL;
 }
 
 static void plan_block(Model *model, Plan *plan, size_t l) {

@@ -57,12 +57,14 @@ void *arena_take(Arena *arena, size_t count, size_t size) {
     if (rounded < bytes || __builtin_add_overflow(offset, rounded, &arena->used)) {
         die(EXIT_USAGE, "sizes too large: the memory plan does not fit the address space");
     }
+    if (arena->base && arena->used > arena->size) {
+        die(EXIT_INTERNAL, "the planning passes disagree about the memory they need");
+    }
     return arena->base ? arena->base + offset : NULL;
 }
 
 void arena_bind(Arena *arena) {
-    arena->base = mem_alloc(arena->used);
-    arena->used = 0;
+    *arena = (Arena){.base = mem_alloc(arena->used), .size = arena->used};
 }
 
 void arena_free(Arena *arena) {

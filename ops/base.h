@@ -51,7 +51,7 @@ size_t size_mul(size_t a, size_t b);
  * counts, and once over the allocated one, which binds. Sizes and pointers cannot disagree. */
 typedef struct {
     unsigned char *base; /* NULL while measuring */
-    size_t used;
+    size_t used, size;   /* size: what was measured, 0 while measuring */
 } Arena;
 
 /* `count` elements of `size` bytes, 64-byte aligned, zero; NULL while measuring. */

@@ -1,0 +1,62 @@
+/* grad_model.c - exact gradients of every topology x norm x {gelu, swiglu} x {learned, rope}. */
+#include "tests/gradcheck.h"
+
+#include "ops/ops.h"
+
+static int index_of_name(const char *(*name)(int), const char *wanted) {
+    int i = 0;
+    while (strcmp(name(i), wanted) != 0) i++;
+    return i;
+}
+
+static void check_norm(int norm) {
+    static const char *const MLPS[] = {"gelu", "swiglu"};
+    static const Position POSITIONS[] = {POSITION_LEARNED, POSITION_ROPE};
+    double worst = 0;
+    size_t configs = 0;
+    for (int topology = 0; topology_name(topology); topology++) {
+        for (int i = 0; i < 4; i++) {
+            ModelOptions options = gc_options(topology, norm);
+            char label[128], error[256];
+            options.mlp = index_of_name(mlp_name, MLPS[i / 2]);
+            options.position = POSITIONS[i % 2];
+            if (!model_check(&options, error, sizeof error)) continue; /* keel needs a norm */
+            snprintf(label, sizeof label, "%s/%s/%s/%s", topology_name(topology), norm_name(norm),
+                     MLPS[i / 2], position_name(options.position));
+            double relative = gradcheck(&options, 0, 1, 1, label);
+            if (relative > worst) worst = relative;
+            configs++;
+        }
+    }
+    printf("    %s: %zu models, worst relative error of a tensor %.2g\n", norm_name(norm), configs,
+           worst);
+}
+
+static void layernorm(void) {
+    check_norm(index_of_name(norm_name, "layernorm"));
+}
+static void rmsnorm(void) {
+    check_norm(index_of_name(norm_name, "rmsnorm"));
+}
+static void rmsnorm_plus1(void) {
+    check_norm(index_of_name(norm_name, "rmsnorm_plus1"));
+}
+static void dyt(void) {
+    check_norm(index_of_name(norm_name, "dyt"));
+}
+static void none(void) {
+    check_norm(index_of_name(norm_name, "none"));
+}
+
+static const Test TESTS[] = {
+    {"gradients of every topology with layernorm", layernorm},
+    {"gradients of every topology with rmsnorm", rmsnorm},
+    {"gradients of every topology with rmsnorm_plus1", rmsnorm_plus1},
+    {"gradients of every topology with dyt", dyt},
+    {"gradients of every topology with none", none},
+};
+
+int main(int argc, char **argv) {
+    ops_start(1); /* toy sizes: threads would only wait for each other */
+    return test_main(TESTS, sizeof TESTS / sizeof *TESTS, argc, argv);
+}
