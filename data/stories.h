@@ -12,7 +12,8 @@
 
 /* Fills bytes[0..count-1] of one row: story after story, each from its own choices, cut after
  * `count` bytes; every story ends with its only '\n'. Each choice takes the next random word: the
- * four Philox words of key (seed, stream), counter (c0, c1, c2, n), in order, for n = 0, 1, 2, ... */
+ * four Philox words of key (seed, stream), counter (c0, c1, c2, n), in order, for n = 0, 1, 2, ...
+ */
 void stories_row(unsigned char *bytes, size_t count, uint32_t seed, uint32_t stream, uint32_t c0,
                  uint32_t c1, uint32_t c2);
 
