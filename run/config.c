@@ -87,12 +87,14 @@ static void apply_set(Config *config, const char *set, Report *report) {
     report->origin = origin;
     text_add(&path, "%s", set);
     char *equals = strchr(path, '=');
+    if (equals) *equals = '\0';
     cJSON *json = NULL;
-    if (equals) {
-        *equals = '\0';
-        json = json_parse_value(equals + 1, report);
-    } else {
+    if (!equals) {
         report_error(report, "expected --set key=value");
+    } else if (!text_is_clean(path)) {
+        report_error(report, "the key has a control character or invalid UTF-8");
+    } else {
+        json = json_parse_value(equals + 1, report);
     }
     if (json && strncmp(path, wire, strlen(wire)) == 0) {
         value_assign_wire(config, path + strlen(wire), json, report);
@@ -184,12 +186,11 @@ typedef struct {
 
 static bool rule_name(const Config *config, char *sentence, size_t size) {
     const char *name = config->name;
-    bool plain = strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
-    for (const char *c = name; *c; c++) plain &= *c != '/' && (unsigned char)*c >= 0x20;
+    bool plain = text_is_clean(name) && !strchr(name, '/');
     char shown[SHOWN_SIZE];
     snprintf(sentence, size, "name: \"%s\" is not the plain name of a folder",
              text_shown(name, shown));
-    return plain;
+    return plain && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
 static bool rule_history(const Config *config, char *sentence, size_t size) {

@@ -129,6 +129,14 @@ static const char *character_error(const unsigned char *s, bool in_string) {
     return NULL;
 }
 
+bool text_is_clean(const char *text) {
+    const unsigned char *s = (const unsigned char *)text;
+    for (; *s; s += utf8_length(s)) {
+        if (character_error(s, true)) return false;
+    }
+    return true;
+}
+
 /* Blanks // comments outside strings (where wanted) and refuses what cJSON would let pass. */
 static bool text_check(char *text, size_t length, bool comments, Report *report) {
     bool in_string = false, in_comment = false;

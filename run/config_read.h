@@ -25,6 +25,8 @@ bool report_close(const Report *report);
 
 /* `text` fit for one line of a message: control characters become '?', a long text is cut. */
 const char *text_shown(const char *text, char shown[SHOWN_SIZE]);
+/* Whether `text` is UTF-8 without control characters. */
+bool text_is_clean(const char *text);
 /* Appends to a text (stb_ds array of char, kept closed by a NUL that does not count). */
 void text_add(char **text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -76,6 +76,13 @@ static inline bool load_text(Config *config, const char *json, const char *const
     return load(config, put("x.json", json), sets);
 }
 
+/* Without the config, a test cannot go on. */
+static inline void must_load(Config *config, const char *json, const char *const *sets) {
+    if (load_text(config, json, sets)) return;
+    printf("FAIL          %s was refused:\n%s", json, printed);
+    exit(1);
+}
+
 static inline bool parse(Config *config, const char *json) {
     int saved;
     FILE *caught = catch_stderr(&saved);

@@ -5,8 +5,7 @@
 #include "run/config_keys.h"
 #include "tests/config_files.h"
 
-/* ---- errors ------------------------------------------------------------------------------------
- */
+/* ---- errors ---- */
 
 /* Every error of a value, by file and by --set. */
 static const struct {
@@ -94,6 +93,8 @@ static void test_bad_values(void) {
     check_error(NULL, "model.bias=", "model.bias must be true or false, not the string \"\"");
     check_error(NULL, "model.n_layer", "--set model.n_layer: error: expected --set key=value");
     check_error(NULL, "model.wire.mlp.out=null", "model.wire.mlp.out must be a string or a number");
+    check_error(NULL, "model.wire.\xff=1", "the key has a control character or invalid UTF-8");
+    check_error(NULL, "model.wire.a\nb=1", "the key has a control character or invalid UTF-8");
     check_error(NULL, "name=\x1b[1m", "--set name=?[1m:1:1: error: a control character");
 }
 
@@ -106,6 +107,7 @@ static void test_bad_text(void) {
     check_error("[1, x]", NULL, "x.json:1:5: error: not JSON: unexpected x");
     check_error("{ x: 1}", NULL, "x.json:1:3: error: not JSON: unexpected x");
     check_error("{\"optim\": ,}", NULL, "x.json:1:11: error: not JSON: unexpected ,");
+    check_error("{\"optim\": {}\"a\": 1}", NULL, "x.json:1:13: error: not JSON: unexpected \"");
     check_error("{\"optim\": {}", NULL, "x.json:1:13: error: not JSON: the text ends too early");
     check_error("{\"optim\": 1} /* no */", NULL, "x.json:1:14: error: not JSON: unexpected /*");
     check_error("{\n\n \"name\": \"a\n\"}", NULL,
@@ -120,6 +122,8 @@ static void test_bad_text(void) {
         check_error(text, NULL, "x.json:1:11: error: invalid UTF-8");
     }
     Config c;
+    CHECK(!load(&c, put("\xff.json", "{}"), NO_SETS), "a name that is not UTF-8 was accepted");
+    CHECK(strstr(printed, "is not the plain name of a folder"), "%s", printed);
     CHECK(!load(&c, put_bytes("nul.json", "{\0}", 3), NO_SETS), "a NUL was accepted");
     CHECK(strstr(printed, "nul.json:1:2: error: a NUL byte"), "%s", printed);
     static char big[(1 << 20) + 1];
@@ -168,8 +172,7 @@ static void test_many_errors(void) {
     CHECK(strstr(printed, "\n25 errors; nothing was written."), "%s", printed);
 }
 
-/* ---- suggestions -------------------------------------------------------------------------------
- */
+/* ---- suggestions ---- */
 
 static void try_typo(const char *path, const char *typo, int *right, int *total) {
     if (key_find(typo) || strcmp(path, typo) == 0) return;
