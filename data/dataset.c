@@ -1,0 +1,458 @@
+/* dataset.c - see dataset.h: split and order of files, rows of the built-in corpora. */
+#include "data/dataset.h"
+#include "data/stories.h"
+#include "data/tokens.h"
+#include "ops/philox.h"
+#include "ops/stb_ds.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef enum { SOURCE_NONE, SOURCE_FILES, SOURCE_STORIES, SOURCE_RANDOM } SourceKind;
+
+/* A run of tokens within one file. */
+typedef struct {
+    const TokenFile *file;
+    size_t begin, count;
+} Piece;
+
+/* What is trained on, or what is validated on. */
+typedef struct {
+    SourceKind kind;
+    char *name;      /* the option that named it */
+    Piece *pieces;   /* stb_ds array; none for builtins */
+    uint64_t tokens; /* in all pieces */
+} Part;
+
+/* Starts, batches and validation rows of a part are all the same thing: its windows of length + 1
+ * tokens, `stride` apart, each within one piece. */
+typedef struct {
+    size_t length, stride;
+    uint64_t count;
+} Windows;
+
+/* What reading changes, apart from what is read, so that readers can take a const Dataset. */
+typedef struct {
+    int *row;             /* (T+1) */
+    unsigned char *bytes; /* (T+1) */
+    double floor;         /* once it is known */
+    bool floor_known;
+} Work;
+
+struct Dataset {
+    TokenFile *train_files; /* stb_ds arrays, NULL for builtins */
+    TokenFile *val_files;   /* NULL also where validation is split off data.train */
+    Part train, val;
+    Windows train_windows, val_windows;
+    Vocab vocab;
+    size_t V, T, B, accum, val_rows;
+    int order;
+    uint32_t seed;
+    Work *work;
+};
+
+static const char *word_at(const char *const *words, int count, int i) {
+    return i >= 0 && i < count ? words[i] : NULL;
+}
+
+const char *data_format_name(int i) {
+    static const char *const words[] = {
+        [FORMAT_AUTO] = "auto",
+        [FORMAT_TEXT] = "text",
+        [FORMAT_LLMC] = "llmc",
+        [FORMAT_RAW_U16] = "raw_u16",
+    };
+    return word_at(words, FORMAT_RAW_U16 + 1, i);
+}
+
+const char *data_vocab_name(int i) {
+    static const char *const words[] = {[VOCAB_BYTES] = "bytes", [VOCAB_CHARS] = "chars"};
+    return word_at(words, VOCAB_CHARS + 1, i);
+}
+
+const char *data_order_name(int i) {
+    static const char *const words[] = {
+        [ORDER_RANDOM] = "random",
+        [ORDER_SEQUENTIAL] = "sequential",
+    };
+    return word_at(words, ORDER_SEQUENTIAL + 1, i);
+}
+
+/* Parts and their windows. */
+
+static SourceKind source_kind(const char *key, const char *spec) {
+    static const char *const names[] = {"stories", "random", NULL};
+    static const char prefix[] = "builtin:";
+    const size_t length = sizeof prefix - 1;
+    if (strncmp(spec, prefix, length) != 0) return SOURCE_FILES;
+    if (strcmp(spec + length, names[0]) == 0) return SOURCE_STORIES;
+    if (strcmp(spec + length, names[1]) == 0) return SOURCE_RANDOM;
+    const char *guess = name_nearest(spec + length, names);
+    if (guess) {
+        die(EXIT_DATA, "%s = \"%s\": no such built-in data; did you mean \"%s%s\"?", key, spec,
+            prefix, guess);
+    }
+    die(EXIT_DATA, "%s = \"%s\": no such built-in data; there are \"%s%s\" and \"%s%s\"", key, spec,
+        prefix, names[0], prefix, names[1]);
+}
+
+static uint64_t files_tokens(const TokenFile *files) {
+    uint64_t tokens = 0;
+    for (size_t i = 0; i < arrlenu(files); i++) tokens += files[i].count;
+    return tokens;
+}
+
+/* Gives the part tokens from .. to-1 of the files one after the other. */
+static void part_take(Part *part, const TokenFile *files, uint64_t from, uint64_t to) {
+    uint64_t start = 0; /* of the file */
+    for (size_t i = 0; i < arrlenu(files); i++) {
+        uint64_t end = start + files[i].count;
+        uint64_t begin = from > start ? from : start, stop = to < end ? to : end;
+        if (begin < stop) {
+            Piece piece = {&files[i], (size_t)(begin - start), (size_t)(stop - begin)};
+            arrput(part->pieces, piece);
+            part->tokens += piece.count;
+        }
+        start = end;
+    }
+}
+
+static uint64_t piece_windows(const Piece *piece, const Windows *windows) {
+    if (piece->count <= windows->length) return 0;
+    return (piece->count - 1 - windows->length) / windows->stride + 1;
+}
+
+static Windows part_windows(const Part *part, size_t length, size_t stride) {
+    Windows windows = {.length = length, .stride = stride};
+    for (size_t i = 0; i < arrlenu(part->pieces); i++) {
+        windows.count += piece_windows(&part->pieces[i], &windows);
+    }
+    return windows;
+}
+
+static uint64_t longest_piece(const Part *part) {
+    uint64_t longest = 0;
+    for (size_t i = 0; i < arrlenu(part->pieces); i++) {
+        if (part->pieces[i].count > longest) longest = part->pieces[i].count;
+    }
+    return longest;
+}
+
+/* Reads the T+1 tokens at `offset` in window k. */
+static void part_read(const Dataset *data, const Part *part, const Windows *windows, uint64_t k,
+                      size_t offset, int *row) {
+    const Piece *piece = part->pieces;
+    for (uint64_t here; (here = piece_windows(piece, windows)) <= k; piece++) k -= here;
+    size_t first = piece->begin + (size_t)k * windows->stride + offset;
+    tokens_read(piece->file, first, data->T + 1, &data->vocab, data->V, row);
+}
+
+/* Opening. */
+
+static void open_parts(Dataset *data, const DataOptions *options) {
+    Part *train = &data->train, *val = &data->val;
+    const char *train_name = options->train, *val_name = options->val;
+    bool own = *val_name, none = !own && options->val_fraction == 0;
+    train->kind = source_kind("data.train", train_name);
+    val->kind = own ? source_kind("data.val", val_name) : none ? SOURCE_NONE : train->kind;
+    train->name = strcpy(mem_alloc(strlen(train_name) + 1), train_name);
+    if (own) val->name = strcpy(mem_alloc(strlen(val_name) + 1), val_name);
+    const DataFormat format = (DataFormat)options->format;
+    if (train->kind == SOURCE_FILES) {
+        data->train_files = tokens_open("data.train", train_name, format);
+        uint64_t n = files_tokens(data->train_files), n_train = n;
+        if (!own) n_train = (uint64_t)floor((double)n * (1 - options->val_fraction));
+        part_take(train, data->train_files, 0, n_train);
+        if (!own) part_take(val, data->train_files, n_train, n);
+    }
+    if (own && val->kind == SOURCE_FILES) {
+        data->val_files = tokens_open("data.val", val_name, format);
+        part_take(val, data->val_files, 0, files_tokens(data->val_files));
+    }
+}
+
+static bool is_text(SourceKind kind, const TokenFile *files) {
+    return kind == SOURCE_STORIES || (kind == SOURCE_FILES && files[0].kind->width == 1);
+}
+
+/* The characters of whole files, so that they do not depend on the split. */
+static Vocab scan_chars(const TokenFile *files) {
+    bool occurs[256] = {false};
+    for (size_t i = 0; i < arrlenu(files); i++) {
+        for (size_t b = 0; b < files[i].size; b++) occurs[files[i].bytes[b]] = true;
+    }
+    unsigned char alphabet[256];
+    size_t size = 0;
+    for (int byte = 0; byte < 256; byte++) {
+        if (occurs[byte]) alphabet[size++] = (unsigned char)byte;
+    }
+    return vocab_chars(alphabet, size);
+}
+
+static void choose_vocab(Dataset *data, const DataOptions *options) {
+    const Part *train = &data->train, *val = &data->val;
+    bool text = is_text(train->kind, data->train_files), chars = options->vocab == VOCAB_CHARS;
+    const TokenFile *val_files = data->val_files ? data->val_files : data->train_files;
+    if (val->kind != SOURCE_NONE && is_text(val->kind, val_files) != text) {
+        die(EXIT_DATA, "data.train = \"%s\" holds %s, but data.val = \"%s\" holds %s", train->name,
+            text ? "text" : "token numbers", val->name, text ? "token numbers" : "text");
+    }
+    if (chars && (train->kind > SOURCE_FILES || val->kind > SOURCE_FILES)) {
+        die(EXIT_USAGE, "data.vocab = chars needs text files: built-in data come as bytes");
+    }
+    if (chars && !text) {
+        die(EXIT_USAGE, "data.vocab = chars needs text, but data.train = \"%s\" holds %s",
+            train->name, data->train_files[0].kind->name);
+    }
+    if (!text && options->vocab_size == 0) {
+        die(EXIT_USAGE,
+            "data.train = \"%s\" needs data.vocab_size, the number of different tokens (50257 for "
+            "GPT-2's)",
+            train->name);
+    }
+    data->vocab = !text   ? vocab_chars(NULL, 0)
+                  : chars ? scan_chars(data->train_files)
+                          : vocab_bytes();
+    data->V = options->vocab_size ? options->vocab_size : data->vocab.size;
+    if (data->V < data->vocab.size) {
+        die(EXIT_USAGE,
+            "data.vocab_size = %zu is too small: data.vocab = %s of \"%s\" has %zu tokens; 0 takes "
+            "them all",
+            data->V, data_vocab_name(options->vocab), train->name, data->vocab.size);
+    }
+}
+
+static void check_train(const Dataset *data) {
+    if (data->train.kind != SOURCE_FILES || data->train_windows.count > 0) return;
+    bool sequential = data->order == ORDER_SEQUENTIAL;
+    die(EXIT_DATA,
+        "data.train = \"%s\": too short: data.order = %s needs %s + 1 = %zu training tokens in one "
+        "file, but the most there are is %" PRIu64,
+        data->train.name, data_order_name(data->order),
+        sequential ? "train.batch * model.context" : "model.context",
+        data->train_windows.length + 1, longest_piece(&data->train));
+}
+
+static void check_val(const Dataset *data, size_t eval_rows) {
+    if (data->val.kind != SOURCE_FILES || data->val_rows > 0 || eval_rows == 0) return;
+    const char *name = data->val.name;
+    die(EXIT_DATA,
+        "data.%s = \"%s\": too short: a validation row needs model.context + 1 = %zu tokens in one "
+        "file, but the most that %s is %" PRIu64,
+        name ? "val" : "train", name ? name : data->train.name, data->T + 1,
+        name ? "there are" : "data.val_fraction leaves", longest_piece(&data->val));
+}
+
+Dataset *dataset_open(const DataOptions *options, size_t context, size_t batch, size_t accum,
+                      size_t eval_rows, uint32_t seed) {
+    Dataset *data = mem_alloc(sizeof *data);
+    data->T = context;
+    data->B = batch;
+    data->accum = accum;
+    data->order = options->order;
+    data->seed = seed;
+    open_parts(data, options);
+    choose_vocab(data, options);
+
+    size_t length = context, stride = 1;
+    if (options->order == ORDER_SEQUENTIAL) length = stride = size_mul(batch, context);
+    data->train_windows = part_windows(&data->train, length, stride);
+    data->val_windows = part_windows(&data->val, context, context);
+    bool limited = data->val.kind <= SOURCE_FILES && data->val_windows.count < eval_rows;
+    data->val_rows = limited ? (size_t)data->val_windows.count : eval_rows;
+    check_train(data);
+    check_val(data, eval_rows);
+
+    data->work = mem_alloc(sizeof *data->work);
+    data->work->row = mem_alloc(size_mul(context + 1, sizeof(int)));
+    data->work->bytes = mem_alloc(context + 1);
+    return data;
+}
+
+void dataset_close(Dataset *data) {
+    mem_free(data->work->row);
+    mem_free(data->work->bytes);
+    mem_free(data->work);
+    Part *parts[] = {&data->train, &data->val};
+    for (int i = 0; i < 2; i++) {
+        mem_free(parts[i]->name);
+        arrfree(parts[i]->pieces);
+    }
+    tokens_close(data->train_files);
+    tokens_close(data->val_files);
+    mem_free(data);
+}
+
+/* Rows. */
+
+/* Row `sub` of `index` of a builtin. */
+static void generate_row(const Dataset *data, SourceKind kind, uint32_t seed, Stream stream,
+                         uint64_t index, uint32_t sub, int *row) {
+    uint32_t low = (uint32_t)index, high = (uint32_t)(index >> 32);
+    size_t count = data->T + 1;
+    if (kind == SOURCE_STORIES) {
+        unsigned char *bytes = data->work->bytes;
+        stories_row(bytes, count, seed, stream, low, high, sub);
+        for (size_t t = 0; t < count; t++) row[t] = bytes[t];
+        return;
+    }
+    for (size_t t = 0; t < count; t += 4) {
+        Philox random = philox(seed, stream, low, high, sub, 1 + (uint32_t)(t / 4));
+        for (size_t i = 0; i < 4 && t + i < count; i++) {
+            row[t + i] = (int)((uint64_t)random.word[i] * data->V >> 32);
+        }
+    }
+}
+
+/* floor(u / 2^64 * n): every number below n, as evenly as 64 bits allow. */
+static uint64_t scale_u64(uint64_t u, uint64_t n) {
+    __extension__ typedef unsigned __int128 Wide;
+    return (uint64_t)((Wide)u * n >> 64);
+}
+
+static void train_row(const Dataset *data, size_t step, size_t micro, size_t r, int *row) {
+    const Part *part = &data->train;
+    const Windows *windows = &data->train_windows;
+    uint32_t i = (uint32_t)(micro * data->B + r);
+    if (part->kind != SOURCE_FILES) {
+        generate_row(data, part->kind, data->seed, STREAM_DATA, step, i, row);
+    } else if (data->order == ORDER_SEQUENTIAL) {
+        uint64_t k = ((uint64_t)step - 1) * data->accum + micro;
+        part_read(data, part, windows, k % windows->count, r * data->T, row);
+    } else {
+        uint64_t u = philox_u64(philox(data->seed, STREAM_DATA, (uint32_t)step,
+                                       (uint32_t)((uint64_t)step >> 32), i, 0));
+        part_read(data, part, windows, scale_u64(u, windows->count), 0, row);
+    }
+}
+
+static void val_row(const Dataset *data, size_t r, int *row) {
+    if (data->val.kind == SOURCE_FILES) {
+        part_read(data, &data->val, &data->val_windows, r, 0, row);
+    } else {
+        generate_row(data, data->val.kind, 0, STREAM_VALIDATION, r, 0, row);
+    }
+}
+
+/* Row r of a batch from the T+1 tokens of a row. */
+static void put_row(const Dataset *data, int *tokens, int *targets, size_t r, const int *row) {
+    size_t T = data->T;
+    memcpy(tokens + r * T, row, T * sizeof *row);
+    memcpy(targets + r * T, row + 1, T * sizeof *row);
+}
+
+void dataset_train_batch(const Dataset *data, int *tokens, int *targets, size_t step,
+                         size_t micro) {
+    for (size_t r = 0; r < data->B; r++) {
+        train_row(data, step, micro, r, data->work->row);
+        put_row(data, tokens, targets, r, data->work->row);
+    }
+}
+
+size_t dataset_val_rows(const Dataset *data) {
+    return data->val_rows;
+}
+
+void dataset_val_batch(const Dataset *data, int *tokens, int *targets, size_t first, size_t rows) {
+    for (size_t r = 0; r < rows; r++) {
+        val_row(data, first + r, data->work->row);
+        put_row(data, tokens, targets, r, data->work->row);
+    }
+}
+
+/* What is known about the data. */
+
+size_t dataset_vocab_size(const Dataset *data) {
+    return data->V;
+}
+
+const Vocab *dataset_vocab(const Dataset *data) {
+    return &data->vocab;
+}
+
+uint64_t dataset_train_tokens(const Dataset *data) {
+    return data->train.tokens;
+}
+
+static double stories_floor(const Dataset *data) {
+    double nats = 0;
+    for (size_t r = 0; r < data->val_rows; r++) {
+        val_row(data, r, data->work->row); /* leaves its bytes in the work space */
+        nats += stories_row_nats(data->work->bytes, data->T + 1);
+    }
+    return nats / (double)data->val_rows / (double)data->T;
+}
+
+double dataset_floor(const Dataset *data) {
+    Work *work = data->work;
+    if (work->floor_known) return work->floor;
+    SourceKind kind = data->val_rows ? data->val.kind : SOURCE_NONE;
+    work->floor = kind == SOURCE_STORIES  ? stories_floor(data)
+                  : kind == SOURCE_RANDOM ? log((double)data->V)
+                                          : (double)NAN;
+    work->floor_known = true;
+    return work->floor;
+}
+
+void dataset_describe(const Dataset *data, char *line, size_t size) {
+    char train[32] = "endless", files[48] = "";
+    if (data->train.kind == SOURCE_FILES) {
+        snprintf(train, sizeof train, "%" PRIu64, data->train.tokens);
+    }
+    if (arrlenu(data->train_files) > 1) {
+        snprintf(files, sizeof files, " (%zu files)", arrlenu(data->train_files));
+    }
+    bool generated = data->val.kind > SOURCE_FILES;
+    uint64_t val = generated ? (uint64_t)data->val_rows * data->T : data->val.tokens;
+    if (data->val.kind == SOURCE_NONE) {
+        snprintf(line, size, "%s%s: %s training tokens, no validation", data->train.name, files,
+                 train);
+    } else if (data->val.name) {
+        snprintf(line, size, "%s%s: %s training tokens; %s: %" PRIu64 " validation tokens",
+                 data->train.name, files, train, data->val.name, val);
+    } else {
+        snprintf(line, size, "%s%s: %s training and %" PRIu64 " validation tokens",
+                 data->train.name, files, train, val);
+    }
+}
+
+static uint64_t hash_bytes(const unsigned char *bytes, size_t count) {
+    uint64_t hash = HASH_START;
+    for (size_t i = 0; i < count; i++) hash = (hash ^ bytes[i]) * 0x100000001b3ULL;
+    return hash;
+}
+
+bool dataset_file(const Dataset *data, size_t i, const char **path, uint64_t *bytes,
+                  uint64_t *hash) {
+    const Part *train = &data->train;
+    if (train->kind == SOURCE_FILES) {
+        if (i >= arrlenu(data->train_files)) return false;
+        const TokenFile *file = &data->train_files[i];
+        *path = file->path;
+        *bytes = file->size;
+        *hash = hash_bytes(file->bytes, file->size);
+        return true;
+    }
+    if (i > 0) return false;
+    *path = train->name;
+    *bytes = 0;
+    *hash = hash_text(HASH_START, train->name);
+    if (train->kind == SOURCE_STORIES) {
+        /* Another version's grammar shows in the text. */
+        unsigned char sample[4096];
+        stories_row(sample, sizeof sample, 0, STREAM_VALIDATION, 0, 0, 0);
+        *hash = hash_bytes(sample, sizeof sample);
+    }
+    return true;
+}
+
+void dataset_default_prompt(const DataOptions *options, uint32_t seed, char *prompt, size_t size) {
+    SourceKind kind = source_kind("data.train", options->train);
+    if (kind == SOURCE_STORIES) {
+        stories_prompt(seed, prompt, size);
+    } else {
+        snprintf(prompt, size, "%s", kind == SOURCE_FILES ? "\n" : "");
+    }
+}
