@@ -62,8 +62,9 @@ const char *config_difference(const Config *a, const Config *b);
 /* Every key with type, default, range and meaning, for --list keys. */
 void config_list_keys(FILE *out);
 
-/* The full path of the only key whose last word is `word` ("topology" -> "model.topology"); NULL
- * when there is none or more than one: the --topology sugar of the command line. */
+/* The full path of the only key whose last word is `word` ("topology" -> "model.topology"), or of
+ * the one in train where there are more ("steps"); else NULL. The --topology sugar of the command
+ * line. */
 const char *config_key_of_word(const char *word);
 
 #endif

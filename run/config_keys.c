@@ -268,7 +268,11 @@ static size_t paths_of_word(const char *word, const char *paths[KEYS + 1]) {
 
 const char *config_key_of_word(const char *word) {
     const char *paths[KEYS + 1];
-    return paths_of_word(word, paths) == 1 ? paths[0] : NULL;
+    size_t count = paths_of_word(word, paths);
+    for (size_t i = 0; count > 1 && i < count; i++) {
+        if (strncmp(paths[i], "train.", 6) == 0) return paths[i];
+    }
+    return count == 1 ? paths[0] : NULL;
 }
 
 /* A right word in a wrong section is the surest guess, then another tool's name, then a typo. */

@@ -1,8 +1,9 @@
-/* test.h - the whole test harness: a table of named functions, checks that count, one line per test.
+/* test.h - the whole test harness: a table of named functions, checks that count, one line per
+ * test.
  *
- * A test file ends with TEST_MAIN(table). Each test prints "ok" or "FAIL", its seconds and its name;
- * scripts/check.sh adds the lines up. `./test_x NAME...` runs only the tests whose names contain one
- * of the words. */
+ * A test file ends with TEST_MAIN(table). Each test prints "ok" or "FAIL", its seconds and its
+ * name; scripts/check.sh adds the lines up. `./test_x NAME...` runs only the tests whose names
+ * contain one of the words. */
 #ifndef TESTS_TEST_H
 #define TESTS_TEST_H
 

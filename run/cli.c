@@ -1,0 +1,184 @@
+/* cli.c - see cli.h. */
+#include "run/cli.h"
+
+#include "ops/stb_ds.h"
+#include "run/config.h"
+#include "run/files.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum { TAKES_NOTHING, TAKES_TEXT, TAKES_WHOLE, TAKES_NUMBER, REPEATED, LATER } Takes;
+
+typedef struct {
+    const char *name, *argument, *help;
+    Takes takes;
+    size_t offset; /* of the field in Cli that the argument fills */
+    int mode;      /* Mode, or -1 where the flag only refines one */
+} Flag;
+
+static const Flag FLAGS[] = {
+    {"config", "FILE", "train what FILE describes (also looked for in configs/)", TAKES_TEXT,
+     offsetof(Cli, config), -1},
+    {"set", "KEY=VALUE", "override a key; may be repeated", REPEATED, offsetof(Cli, sets), -1},
+    {"run-dir", "DIR", "write the run there instead of log.dir/name", TAKES_TEXT,
+     offsetof(Cli, run_dir), -1},
+    {"overwrite", NULL, "remove a run that is in the way", TAKES_NOTHING, offsetof(Cli, overwrite),
+     -1},
+    {"describe", NULL, "print the equations that --config builds, and their hash", TAKES_NOTHING, 0,
+     MODE_DESCRIBE},
+    {"sample", "RUN", "write text with the model of a run directory", TAKES_TEXT,
+     offsetof(Cli, run), MODE_SAMPLE},
+    {"prompt", "TEXT", "what the sample begins with", TAKES_TEXT, offsetof(Cli, prompt), -1},
+    {"tokens", "N", "how many tokens to sample (256)", TAKES_WHOLE, offsetof(Cli, tokens), -1},
+    {"temperature", "X", "0 = always the likeliest (0.8)", TAKES_NUMBER, offsetof(Cli, temperature),
+     -1},
+    {"top-k", "K", "draw from the K likeliest only (0 = all)", TAKES_WHOLE, offsetof(Cli, top_k),
+     -1},
+    {"seed", "S", "of the sample, 0 to 2^32-1 (1)", TAKES_WHOLE, offsetof(Cli, seed), -1},
+    {"list", "WHAT", "topologies, norms or keys", TAKES_TEXT, offsetof(Cli, list), MODE_LIST},
+    {"version", NULL, "version, build and BLAS", TAKES_NOTHING, 0, MODE_VERSION},
+    {"help", NULL, "this text", TAKES_NOTHING, 0, MODE_HELP},
+    {"resume", NULL, NULL, LATER, 0, -1},
+    {"dry-run", NULL, NULL, LATER, 0, -1},
+    {"bench", NULL, NULL, LATER, 0, -1},
+    {"eval", NULL, NULL, LATER, 0, -1},
+    {"print-schema", NULL, NULL, LATER, 0, -1},
+    {"top-p", NULL, NULL, LATER, 0, -1},
+};
+enum { FLAG_COUNT = sizeof FLAGS / sizeof *FLAGS };
+
+void cli_help(bool examples_only) {
+    printf(
+        "peri.c %s: trains transformers and shows what the place and kind of normalization do.\n\n"
+        "  ./train --config peri_rms.json                        a minute on two cores, then a "
+        "story\n"
+        "  ./train --config peri_rms.json --set data.train=my.txt --set name=my_text\n"
+        "  ./train --sample runs/peri_rms --prompt \"One day\"\n\n",
+        PERI_VERSION);
+    if (examples_only) {
+        printf(
+            "./train --help shows every flag, ./train --list topologies what can be compared.\n");
+        return;
+    }
+    for (int i = 0; i < FLAG_COUNT; i++) {
+        if (FLAGS[i].takes == LATER) continue;
+        char left[48];
+        snprintf(left, sizeof left, "--%s %s", FLAGS[i].name,
+                 FLAGS[i].argument ? FLAGS[i].argument : "");
+        printf("  %-24s%s\n", left, FLAGS[i].help);
+    }
+    printf("  --KEY VALUE             short for --set where KEY ends only one key: --topology pre "
+           "--steps 500\n\n"
+           "Exit codes: 0 done or already done, 1 internal, 2 usage or config, 3 data or "
+           "checkpoint, 4 I/O,\n"
+           "5 diverged. ./train --list keys shows every key of a config with its default.\n");
+}
+
+static const Flag *find_flag(const char *name) {
+    for (int i = 0; i < FLAG_COUNT; i++) {
+        if (strcmp(FLAGS[i].name, name) == 0) return &FLAGS[i];
+    }
+    return NULL;
+}
+
+static _Noreturn void unknown_flag(const char *argument) {
+    const char *names[FLAG_COUNT + 1] = {NULL};
+    for (int i = 0; i < FLAG_COUNT; i++) names[i] = FLAGS[i].name;
+    const char *near = strncmp(argument, "--", 2) == 0 ? name_nearest(argument + 2, names) : NULL;
+    die(EXIT_USAGE, "unknown argument \"%s\"%s%s%s; ./train --help shows every flag", argument,
+        near ? "; did you mean --" : "", near ? near : "", near ? "?" : "");
+}
+
+static size_t whole_number(const char *flag, const char *text) {
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || errno) {
+        die(EXIT_USAGE, "--%s takes a whole number, not \"%s\"", flag, text);
+    }
+    return (size_t)value;
+}
+
+static double real_number(const char *flag, const char *text) {
+    char *end;
+    double value = strtod(text, &end);
+    if (end == text || *end || !isfinite(value) || value < 0) {
+        die(EXIT_USAGE, "--%s takes a number of at least 0, not \"%s\"", flag, text);
+    }
+    return value;
+}
+
+static void take(Cli *cli, const Flag *flag, const char *value) {
+    void *field = (char *)cli + flag->offset;
+    switch (flag->takes) {
+    case TAKES_NOTHING:
+        if (flag->mode < 0) *(bool *)field = true;
+        break;
+    case TAKES_TEXT:
+        *(const char **)field = value;
+        break;
+    case TAKES_WHOLE:
+        *(size_t *)field = whole_number(flag->name, value);
+        break;
+    case TAKES_NUMBER:
+        *(double *)field = real_number(flag->name, value);
+        break;
+    case REPEATED:
+        arrput(cli->sets, value);
+        break;
+    case LATER:
+        die(EXIT_USAGE, "--%s is not in this version: it comes with a later version", flag->name);
+    }
+    if (flag->mode < 0) return;
+    if (cli->mode != MODE_TRAIN)
+        die(EXIT_USAGE, "--%s does not go with the flags before it", flag->name);
+    cli->mode = (Mode)flag->mode;
+}
+
+/* "--topology peri" as "model.topology=peri", for the caller to free. */
+static const char *sugar(const char *argument, const char *value) {
+    char *word = path_format("%s", argument + 2);
+    for (char *c = word; *c; c++) {
+        if (*c == '-') *c = '_';
+    }
+    const char *key = config_key_of_word(word);
+    mem_free(word);
+    return key ? path_format("%s=%s", key, value ? value : "") : NULL;
+}
+
+Cli cli_parse(int argc, char **argv) {
+    Cli cli = {.mode = MODE_TRAIN, .tokens = 256, .temperature = 0.8, .seed = 1};
+    bool sampling = false;
+    for (int i = 1; i < argc; i++) sampling |= strcmp(argv[i], "--sample") == 0;
+    for (int i = 1; i < argc; i++) {
+        const Flag *flag = strncmp(argv[i], "--", 2) == 0 ? find_flag(argv[i] + 2) : NULL;
+        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+        bool seed_of_run = flag && strcmp(flag->name, "seed") == 0 && !sampling;
+        if (!flag || seed_of_run) { /* --seed is train.seed unless a sample is drawn */
+            const char *set = strncmp(argv[i], "--", 2) == 0 ? sugar(argv[i], value) : NULL;
+            if (!set) unknown_flag(argv[i]);
+            if (!value) die(EXIT_USAGE, "%s needs a value", argv[i]);
+            arrput(cli.owned, (char *)set);
+            arrput(cli.sets, set);
+            i++;
+            continue;
+        }
+        bool needs = flag->takes != TAKES_NOTHING && flag->takes != LATER;
+        if (needs && !value) die(EXIT_USAGE, "--%s needs %s", flag->name, flag->argument);
+        take(&cli, flag, value);
+        i += needs;
+    }
+    cli.n_sets = (size_t)arrlen(cli.sets);
+    if (cli.seed > UINT32_MAX) die(EXIT_USAGE, "--seed must be 0 to 2^32-1");
+    return cli;
+}
+
+void cli_free(Cli *cli) {
+    for (ptrdiff_t i = 0; i < arrlen(cli->owned); i++) mem_free(cli->owned[i]);
+    arrfree(cli->owned);
+    arrfree(cli->sets);
+}

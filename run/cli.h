@@ -1,0 +1,30 @@
+/* cli.h - the command line: what to do and with which overrides.
+ *
+ * One idea: a table of flags; a flag that is no flag but the last word of a config key (--topology
+ * peri) is short for --set. Floor 4. Read next: ../train.c. */
+#ifndef RUN_CLI_H
+#define RUN_CLI_H
+
+#include "ops/base.h"
+
+typedef enum { MODE_TRAIN, MODE_DESCRIBE, MODE_SAMPLE, MODE_LIST, MODE_HELP, MODE_VERSION } Mode;
+
+typedef struct {
+    Mode mode;
+    const char *config, *run_dir, *run, *list;
+    const char **sets; /* (n_sets) "key=value" (stb_ds array) */
+    size_t n_sets;
+    char **owned; /* those of them that were made here (stb_ds array) */
+    bool overwrite;
+    const char *prompt; /* NULL = the data's own */
+    size_t tokens, top_k, seed;
+    double temperature;
+} Cli;
+
+/* Anything wrong ends the program (EXIT_USAGE) with one sentence. */
+Cli cli_parse(int argc, char **argv);
+void cli_free(Cli *cli);
+/* The help text; `examples_only` is what a call without arguments gets. */
+void cli_help(bool examples_only);
+
+#endif

@@ -1,0 +1,248 @@
+/* manifest.c - see manifest.h. */
+#include "run/manifest.h"
+
+#include "model/equations.h"
+#include "ops/ops.h"
+#include "run/files.h"
+
+#include <math.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#ifndef BUILD_FLAGS
+#define BUILD_FLAGS "unknown"
+#endif
+
+static const char FORMAT_VERSION[] = "1"; /* of run.json and the CSV columns */
+
+/* --- a few lines of JSON: each prints `,"key": value` at two spaces a level
+ * ------------------------------ */
+
+typedef struct {
+    FILE *out;
+    int depth;
+    bool first;
+} Json;
+
+static void key(Json *json, const char *name) {
+    fprintf(json->out, "%s\n%*s\"%s\": ", json->first ? "" : ",", 2 * json->depth, "", name);
+    json->first = false;
+}
+
+static void string(Json *json, const char *name, const char *value) {
+    key(json, name);
+    json_print_string(json->out, value);
+}
+
+static void number(Json *json, const char *name, double value) {
+    key(json, name);
+    json_print_number(json->out, value);
+}
+
+static void whole(Json *json, const char *name, uint64_t value) {
+    key(json, name);
+    fprintf(json->out, "%llu", (unsigned long long)value);
+}
+
+static void boolean(Json *json, const char *name, bool value) {
+    key(json, name);
+    fputs(value ? "true" : "false", json->out);
+}
+
+static void open_object(Json *json, const char *name) {
+    if (name) key(json, name);
+    fputc('{', json->out);
+    json->depth++;
+    json->first = true;
+}
+
+static void close_object(Json *json) {
+    json->depth--;
+    fprintf(json->out, "\n%*s}", 2 * json->depth, "");
+    json->first = false;
+}
+
+/* --- the parts
+ * ------------------------------------------------------------------------------------------ */
+
+static void print_time(Json *json, const char *name, int64_t seconds) {
+    char text[32];
+    time_t when = (time_t)seconds;
+    struct tm utc;
+    gmtime_r(&when, &utc);
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    string(json, name, text);
+}
+
+static void print_command(Json *json, const Manifest *manifest) {
+    key(json, "command");
+    fputc('[', json->out);
+    for (int i = 0; i < manifest->argc; i++) {
+        if (i) fputs(", ", json->out);
+        json_print_string(json->out, manifest->argv[i]);
+    }
+    fputc(']', json->out);
+}
+
+static void print_cpu(Json *json) {
+    char line[256], model[256] = "unknown";
+    FILE *in = fopen("/proc/cpuinfo", "r");
+    while (in && fgets(line, sizeof line, in)) {
+        if (sscanf(line, "model name : %255[^\n]", model) == 1) break;
+    }
+    if (in) fclose(in);
+    string(json, "cpu", model);
+}
+
+static void print_machine(Json *json) {
+    struct utsname system;
+    uname(&system);
+    open_object(json, "machine");
+    string(json, "host", system.nodename);
+    string(json, "kernel", system.release);
+    print_cpu(json);
+    string(json, "blas", ops_blas());
+    whole(json, "threads", ops_threads());
+    close_object(json);
+}
+
+static void print_build_object(Json *json) {
+    open_object(json, "build");
+    string(json, "version", PERI_VERSION);
+    string(json, "real", REAL_NAME);
+    string(json, "compiler", __VERSION__);
+    string(json, "flags", BUILD_FLAGS);
+    string(json, "numerics", ops_numerics());
+    close_object(json);
+}
+
+static void print_eps(Json *json, const Model *model) {
+    const NormKind *kind = norm_kind(model->options.norm);
+    double own = model->options.norm_eps;
+    open_object(json, "norm_eps");
+    number(json, "in", own != 0 ? own : kind->eps);
+    number(json, "out", own != 0 ? own : kind->eps_out);
+    number(json, "post", own != 0 ? own : kind->eps);
+    number(json, "emb_final_qkv", own != 0 ? own : kind->eps);
+    close_object(json);
+}
+
+/* What the zeros and autos of the config became. */
+static void print_resolved(Json *json, const Manifest *manifest) {
+    const Model *model = manifest->model;
+    const Shape *s = &model->shape;
+    open_object(json, "resolved");
+    whole(json, "n_kv_head", s->NKV);
+    whole(json, "head_size", s->HS);
+    whole(json, "d_ff", s->F);
+    whole(json, "vocab_size", s->V);
+    whole(json, "parameters", params_total(&model->params));
+    whole(json, "tensors", params_count(&model->params));
+    print_eps(json, model);
+    number(json, "rmsnorm_lr_scale", manifest->lr_scale);
+    key(json, "rows");
+    fputc('[', json->out);
+    for (size_t l = 0; l < s->L; l++) {
+        fprintf(json->out, "%s\"%s\"", l ? ", " : "", model->wiring.block[l].row);
+    }
+    fputc(']', json->out);
+    close_object(json);
+}
+
+static void print_equations(Json *json, const Config *config) {
+    char hash[17], *text = equations_text(&config->model, &config->gamma_warmup);
+    equations_hash(hash, text);
+    string(json, "equations_hash", hash);
+    key(json, "equations");
+    fputc('[', json->out);
+    bool first = true;
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+        fprintf(json->out, "%s\n%*s", first ? "" : ",", 2 * json->depth + 2, "");
+        json_print_string(json->out, line);
+        first = false;
+    }
+    fprintf(json->out, "\n%*s]", 2 * json->depth, "");
+    mem_free(text);
+}
+
+static void print_data(Json *json, const Manifest *manifest) {
+    char line[256];
+    const char *path;
+    uint64_t bytes, hash;
+    dataset_describe(manifest->data, line, sizeof line);
+    open_object(json, "data");
+    string(json, "description", line);
+    number(json, "entropy_floor", manifest->floor);
+    key(json, "files");
+    fputc('[', json->out);
+    for (size_t i = 0; dataset_file(manifest->data, i, &path, &bytes, &hash); i++) {
+        fputs(i ? ", {\"path\": " : "{\"path\": ", json->out);
+        json_print_string(json->out, path);
+        fprintf(json->out, ", \"bytes\": %llu, \"fnv1a64\": \"%016llx\"}",
+                (unsigned long long)bytes, (unsigned long long)hash);
+    }
+    fputc(']', json->out);
+    close_object(json);
+}
+
+static double peak_rss_mb(void) {
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)usage.ru_maxrss / 1024;
+}
+
+static void print_summary(Json *json, const Summary *summary) {
+    const HealthSummary *health = &summary->health;
+    open_object(json, "summary");
+    whole(json, "exit_code", (uint64_t)summary->code);
+    whole(json, "steps", summary->steps);
+    boolean(json, "diverged", health->diverged);
+    whole(json, "diverged_step", health->diverged_step);
+    number(json, "train_loss", health->train_loss);
+    number(json, "val_loss", health->val_loss);
+    number(json, "best_val_loss", health->best_val_loss);
+    whole(json, "best_val_step", health->best_val_step);
+    whole(json, "grad_spikes", health->grad_spikes);
+    whole(json, "loss_spikes", health->loss_spikes);
+    whole(json, "skipped_steps", health->skipped_steps);
+    whole(json, "nonfinite_steps", health->nonfinite_steps);
+    number(json, "spike_score_loss", health->loss_score);
+    number(json, "spike_score_grad", health->grad_score);
+    number(json, "seconds", summary->seconds);
+    number(json, "tokens_per_s", summary->tokens_per_s);
+    number(json, "peak_rss_mb", peak_rss_mb());
+    print_time(json, "ended", (int64_t)time(NULL));
+    close_object(json);
+}
+
+void manifest_write(const char *dir, const Manifest *manifest, const Summary *summary) {
+    char *path = path_format("%s/run.json", dir), *temporary = path_format("%s.tmp", path);
+    Json json = {.out = file_create(temporary)};
+    open_object(&json, NULL);
+    string(&json, "format_version", FORMAT_VERSION);
+    string(&json, "name", manifest->config->name);
+    print_command(&json, manifest);
+    print_time(&json, "started", manifest->started);
+    print_build_object(&json);
+    print_machine(&json);
+    print_data(&json, manifest);
+    print_resolved(&json, manifest);
+    print_equations(&json, manifest->config);
+    key(&json, "resumes");
+    fputs("[]", json.out);
+    if (summary) print_summary(&json, summary);
+    close_object(&json);
+    fputc('\n', json.out);
+    file_finish(json.out, temporary, path);
+    mem_free(temporary);
+    mem_free(path);
+}
+
+void manifest_print_build(FILE *out) {
+    fprintf(out,
+            "peri.c %s, %s\ncompiler %s\nflags    %s\nblas     %s\nnumerics %s\nthreads  %zu\n",
+            PERI_VERSION, REAL_NAME, __VERSION__, BUILD_FLAGS, ops_blas(), ops_numerics(),
+            ops_threads());
+}

@@ -1,0 +1,27 @@
+/* progress.h - what a run says while it goes on: a banner, a line now and then, a summary.
+ *
+ * One idea: results go to standard output, everything a person only watches goes to standard error,
+ * in plain lines that read the same in a terminal and in a file. Floor 4. Read next: manifest.h. */
+#ifndef RUN_PROGRESS_H
+#define RUN_PROGRESS_H
+
+#include "run/manifest.h"
+#include "run/runlog.h"
+
+typedef struct {
+    const Manifest *manifest;
+    const char *dir;
+    size_t steps, spikes;
+    double started, said; /* clock_seconds of the start and of the last line */
+} Progress;
+
+/* Prints the banner: model, equations, data, entropy floor, the RMSNorm factor. */
+Progress progress_start(const Manifest *manifest, const char *dir);
+/* Prints a line where the row holds a validation loss, is the last, or the last line is old. */
+void progress_row(Progress *progress, const LogRow *row, bool last);
+void progress_spike(Progress *progress, size_t step, const SpikeReport *report, const char *tensor,
+                    const char *action);
+/* Prints how the run ended and what to do next. */
+void progress_end(const Progress *progress, const Summary *summary);
+
+#endif

@@ -1,0 +1,57 @@
+/* runlog.h - log.csv and spikes.csv.
+ *
+ * One idea: a table names the columns, in order, and a row says which of them were measured; the
+ * rest stay empty. Floats have nine digits, so a float reads back to the bit; decimals are points
+ * in every locale; a row is on its way to the disk before the next step begins. A RunLog owns its
+ * files. Floor 4. Read next: manifest.h. */
+#ifndef RUN_RUNLOG_H
+#define RUN_RUNLOG_H
+
+#include "ops/base.h"
+#include "run/spike.h"
+
+#include <stdio.h>
+
+/* The columns of log.csv; those that time makes irreproducible stand last. */
+typedef enum {
+    LOG_STEP,
+    LOG_TOKENS,
+    LOG_TRAIN_LOSS,
+    LOG_VAL_LOSS,
+    LOG_LR,
+    LOG_GAMMA_SCALE,
+    LOG_GRAD_NORM,
+    LOG_CLIP_SCALE,
+    LOG_LOSS_Z,
+    LOG_GRAD_Z,
+    LOG_SPIKE,
+    LOG_ACTION,
+    LOG_STEP_MS,
+    LOG_TOKENS_PER_S,
+    LOG_COLUMNS
+} LogColumn;
+
+typedef struct {
+    double value[LOG_COLUMNS];
+    const char *action;
+    unsigned measured; /* bit 1 << LogColumn */
+} LogRow;
+
+void log_set(LogRow *row, LogColumn column, double value);
+
+typedef struct {
+    FILE *log, *spikes;
+    char *log_path, *spikes_path;
+} RunLog;
+
+/* Creates both files in `dir` with their headers. Failing to write ends the program with EXIT_IO.
+ */
+RunLog runlog_create(const char *dir);
+void runlog_write(RunLog *runlog, const LogRow *row);
+/* One row of spikes.csv for each series that the report flags. `names` are those of report->tensor,
+ * NULL where none is known; `batch` is the index of the step's first micro-batch. */
+void runlog_write_spikes(RunLog *runlog, size_t step, const SpikeReport *report,
+                         const char *const names[SPIKE_TENSORS], size_t batch, const char *action);
+void runlog_close(RunLog *runlog);
+
+#endif

@@ -1,0 +1,25 @@
+/* sample.h - text from a model on standard output.
+ *
+ * One idea: the prompt becomes tokens by the vocabulary of the training data, and tokens become
+ * bytes as they are drawn. Floor 4. Read next: ../model/generate.h. */
+#ifndef RUN_SAMPLE_H
+#define RUN_SAMPLE_H
+
+#include "data/dataset.h"
+#include "model/generate.h"
+#include "run/cli.h"
+#include "run/trainer.h"
+
+/* Prints the prompt and what the model makes of it. A prompt that the vocabulary cannot spell ends
+ * the program (EXIT_USAGE). */
+void sample_print(Model *model, const Vocab *vocab, const char *prompt,
+                  const GenerateOptions *options);
+
+/* The sample at the end of a run: one row's worth, from the data's own beginning; nothing where the
+ * tokens have no text. */
+void sample_of_run(Run *run);
+
+/* --sample RUN: loads the latest checkpoint of the run and prints a sample as the flags say. */
+void sample_of_checkpoint(const Cli *cli);
+
+#endif

@@ -1,0 +1,46 @@
+/* trainer.h - one run: what it is made of, one update, one validation.
+ *
+ * One idea: an update judges before it applies. Loss and gradient norm are looked at first, so that
+ * a non-finite or unwanted step never reaches the weights; whatever happens, the step has used up
+ * its row, its batch and its learning rate, which are all functions of its number. A Run owns
+ * everything it points to but its config. Floor 4. Read next: ../train.c. */
+#ifndef RUN_TRAINER_H
+#define RUN_TRAINER_H
+
+#include "data/dataset.h"
+#include "model/model.h"
+#include "run/config.h"
+#include "run/health.h"
+#include "run/manifest.h"
+#include "run/optimizer.h"
+#include "run/progress.h"
+#include "run/runlog.h"
+
+typedef struct {
+    const Config *config;
+    Dataset *data;
+    Model *model;
+    Optimizer optimizer;
+    SpikeDetector *detector;
+    Health *health;
+    RunLog log;
+    Manifest manifest;
+    Progress progress;
+    int *tokens, *targets; /* (B,T) */
+    double train_seconds;  /* spent in updates, evaluation and logging left out */
+} Run;
+
+/* Builds data, model, optimizer and detector; takes all memory and writes nothing. */
+void run_open(Run *run, const Config *config, int argc, char **argv);
+void run_close(Run *run);
+
+/* Update `step` (1..): forward, backward, judge, apply, and log what was seen but for val_loss. */
+void run_update(Run *run, size_t step, LogRow *row);
+/* Whether validation is due after `step` updates (0 = before the first), and its mean loss. */
+bool run_wants_validation(const Run *run, size_t step);
+double run_validate(Run *run, size_t step);
+
+/* What the run came to, so far. */
+Summary run_summary(const Run *run, ExitCode code);
+
+#endif
