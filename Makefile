@@ -15,11 +15,12 @@ BUILD    := build/$(REAL)$(if $(filter gcc,$(CC)),,-$(CC))$(if $(SANITIZE),-sani
 BLASDIR  := $(shell pkg-config --variable=libdir openblas)
 
 # gnu11: stb_ds needs typeof, and c11 would switch fused multiply-add off (-ffp-contract).
-# -fno-math-errno lets sqrt and exp vectorise; never -ffast-math: isfinite() must work.
+# -fno-math-errno and -fno-trapping-math (nothing here reads errno or the exception flags) let sqrt
+# and comparisons vectorise; never -ffast-math: isfinite() must work.
 # -Wmissing-field-initializers is off because tables name only the fields they set;
 # -Wsign-conversion is off because BLAS sizes are int and ours are size_t, checked once at planning.
 CFLAGS   ?= -O3 -g
-PERI_CFLAGS = -std=gnu11 -march=$(MARCH) -fopenmp -fno-math-errno -ffp-contract=fast \
+PERI_CFLAGS = -std=gnu11 -march=$(MARCH) -fopenmp -fno-math-errno -fno-trapping-math -ffp-contract=fast \
     -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion \
     -Wno-missing-field-initializers $(if $(WERROR),-Werror) \
     -I. $(patsubst -I%,-isystem %,$(shell pkg-config --cflags openblas libcjson)) -isystem /usr/include/stb \

@@ -13,7 +13,14 @@
 #include <omp.h>
 #include <stdio.h>
 
-enum { TILE_ROWS = 128, TILE_COLS = 384 };
+enum { TILE_ROWS = 128, TILE_COLS = 384, LEAST_ROWS = 32, ENOUGH_TILES = 8 };
+
+/* Rows of a tile: fewer where the output is so small that 128 would leave threads without one. */
+static size_t tile_rows(size_t M, size_t across) {
+    size_t rows = TILE_ROWS;
+    while (rows > LEAST_ROWS && (M + rows - 1) / rows * across < ENOUGH_TILES) rows /= 2;
+    return rows;
+}
 
 void gemm_tile(bool ta, bool tb, size_t M, size_t N, size_t K, real alpha, const real *A,
                size_t lda, const real *B, size_t ldb, real beta, real *C, size_t ldc) {
@@ -36,11 +43,12 @@ static void add_bias(real *C, size_t ldc, const real *bias, size_t M, size_t N) 
 
 void gemm(bool ta, bool tb, size_t M, size_t N, size_t K, const real *A, size_t lda, const real *B,
           size_t ldb, real beta, real *C, size_t ldc, const real *bias) {
-    size_t across = (N + TILE_COLS - 1) / TILE_COLS, down = (M + TILE_ROWS - 1) / TILE_ROWS;
+    size_t across = (N + TILE_COLS - 1) / TILE_COLS, rows = tile_rows(M, across);
+    size_t down = (M + rows - 1) / rows;
 #pragma omp parallel for schedule(dynamic, 1)
     for (size_t tile = 0; tile < across * down; tile++) {
-        size_t i = tile / across * TILE_ROWS, j = tile % across * TILE_COLS;
-        size_t m = M - i < TILE_ROWS ? M - i : TILE_ROWS, n = N - j < TILE_COLS ? N - j : TILE_COLS;
+        size_t i = tile / across * rows, j = tile % across * TILE_COLS;
+        size_t m = M - i < rows ? M - i : rows, n = N - j < TILE_COLS ? N - j : TILE_COLS;
         real *corner = C + i * ldc + j;
         gemm_tile(ta, tb, m, n, K, 1, ta ? A + i : A + i * lda, lda, tb ? B + j * ldb : B + j, ldb,
                   beta, corner, ldc);
