@@ -63,7 +63,6 @@ static bool nan_is_seen(void) {
 
 void ops_start(size_t threads) {
     if (threads) omp_set_num_threads((int)threads);
-    if (!threads) omp_set_num_threads(omp_get_num_procs());
     if (!nan_is_seen()) {
         die(EXIT_INTERNAL,
             "this binary was built with -ffast-math: isnan() is dead, build it without");

@@ -17,8 +17,9 @@
 
 /* --- start ----------------------------------------------------------------------------------- */
 
-/* Sets the number of threads (0 = all cores), tests that isnan() works in this build and that the
- * OpenMP flavour of OpenBLAS is the one loaded; prints one line to stderr where it is not. */
+/* Sets the number of threads (0 = OMP_NUM_THREADS, else all cores), tests that isnan() works in
+ * this build and that the OpenMP flavour of OpenBLAS is the one loaded; prints one line to stderr
+ * where it is not. */
 void ops_start(size_t threads);
 size_t ops_threads(void);
 /* What computes, for run.json: flavour, version and kernel family of the BLAS. */
