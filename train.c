@@ -59,6 +59,7 @@ static int train(const Config *config, const Cli *cli, int argc, char **argv) {
     run.log = runlog_create(dir);
     run.progress = progress_start(&run.manifest, dir);
     ExitCode code = train_loop(&run);
+    if (code == EXIT_DONE && !params_finite(&run.model->params)) code = EXIT_DIVERGED;
     if (code == EXIT_DONE) {
         checkpoint_write(dir, run.model, config, dataset_vocab(run.data), config->train.steps);
     }

@@ -3,6 +3,7 @@
 #include "ops/ops.h"
 #include "ops/stb_ds.h"
 
+#include <math.h>
 #include <string.h>
 
 static ParamRef add(Params *params, Param param) {
@@ -69,6 +70,10 @@ void params_init(Params *params, uint32_t seed) {
 
 void params_zero_grads(Params *params) {
     zero(params->grads, params->size);
+}
+
+bool params_finite(const Params *params) {
+    return isfinite(sum_of_squares(params->values, params->size));
 }
 
 void params_free(Params *params) {

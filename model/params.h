@@ -59,6 +59,9 @@ void params_init(Params *params, uint32_t seed);
 void params_zero_grads(Params *params);
 void params_free(Params *params);
 
+/* Whether no value is NaN or infinite: weights that are not must never reach a checkpoint. */
+bool params_finite(const Params *params);
+
 size_t params_count(const Params *params); /* tensors */
 size_t params_total(const Params *params); /* elements */
 /* Index of the parameter of that name, or the number of tensors where there is none. */

@@ -86,6 +86,8 @@ void checkpoint_write(const char *dir, const Model *model, const Config *config,
         write_tensor(out, model->params.values + param->offset, param->count);
     }
     file_finish(out, temporary, final);
+    if (sizeof(real) != sizeof(float))
+        fprintf(stderr, "%s holds float32, this build computes in double\n", final);
 
     out = file_create(latest_temporary);
     fprintf(out, "step_%08zu\n", step);

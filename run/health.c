@@ -72,15 +72,18 @@ static bool loss_diverges(Health *health, size_t step, double loss) {
     return too_high;
 }
 
+static void mark_diverged(HealthSummary *summary, size_t step) {
+    if (summary->diverged) return;
+    summary->diverged = true;
+    summary->diverged_step = step;
+}
+
 void health_observe(Health *health, size_t step, double loss, double grad_norm,
                     const SpikeReport *report, bool applied) {
     HealthSummary *summary = &health->summary;
     history_take(&health->loss, loss);
     history_take(&health->grad, grad_norm);
-    if (loss_diverges(health, step, loss) && !summary->diverged) {
-        summary->diverged = true;
-        summary->diverged_step = step;
-    }
+    if (loss_diverges(health, step, loss)) mark_diverged(summary, step);
     summary->steps++;
     summary->grad_spikes += (report->spike & SPIKE_GRAD) != 0;
     summary->loss_spikes += (report->spike & SPIKE_LOSS) != 0;
@@ -94,6 +97,7 @@ void health_observe(Health *health, size_t step, double loss, double grad_norm,
 void health_validation(Health *health, size_t step, double val_loss) {
     HealthSummary *summary = &health->summary;
     summary->val_loss = val_loss;
+    if (!isfinite(val_loss)) mark_diverged(summary, step);
     if (!isfinite(val_loss) || val_loss >= summary->best_val_loss) return;
     summary->best_val_loss = val_loss;
     summary->best_val_step = step;

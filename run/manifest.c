@@ -11,10 +11,6 @@
 #include <sys/utsname.h>
 #include <time.h>
 
-#ifndef BUILD_FLAGS
-#define BUILD_FLAGS "unknown"
-#endif
-
 static const char FORMAT_VERSION[] = "1"; /* of run.json and the CSV columns */
 
 /* --- a few lines of JSON: each prints `,"key": value` at two spaces a level

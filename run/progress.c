@@ -60,10 +60,14 @@ Progress progress_start(const Manifest *manifest, const char *dir) {
 }
 
 static void print_cell(const LogRow *row, LogColumn column, int width, int digits) {
-    if (row->measured >> column & 1)
-        fprintf(stderr, " %*.*g", width, digits, row->value[column]);
-    else
+    double value = row->value[column];
+    if (!(row->measured >> column & 1)) {
         fprintf(stderr, " %*s", width, "");
+    } else if (isnan(value)) {
+        fprintf(stderr, " %*s", width, "nan"); /* printf would show the sign that a NaN may carry */
+    } else {
+        fprintf(stderr, " %*.*g", width, digits, value);
+    }
 }
 
 void progress_row(Progress *progress, const LogRow *row, bool last) {
@@ -95,16 +99,22 @@ void progress_spike(Progress *progress, size_t step, const SpikeReport *report, 
     fprintf(stderr, "; %s\n", action);
 }
 
+static const char *reason_of(const Summary *summary, int action) {
+    if (summary->health.nonfinite_in_row) {
+        return "loss or gradient is not finite; no such step was applied";
+    }
+    if (action == ACTION_STOP) return "it spiked or diverged, and spike.action is stop";
+    return "its update left weights that are not finite; no checkpoint was written";
+}
+
 void progress_end(const Progress *progress, const Summary *summary) {
     const HealthSummary *health = &summary->health;
     if (summary->code == EXIT_DIVERGED) {
-        fprintf(stderr, "train: error: stopped after step %zu: ", summary->steps);
-        if (health->nonfinite_in_row)
-            fprintf(stderr, "loss or gradient is not finite; no such step was applied.");
-        else
-            fprintf(stderr, "the run spiked or diverged and spike.action is stop.");
         fprintf(stderr,
-                " Look at %s/spikes.csv; a lower optim.lr or longer optim.warmup_steps may help\n",
+                "train: error: stopped after step %zu: %s. Look at %s/spikes.csv; a lower optim.lr "
+                "or a "
+                "longer optim.warmup_steps may help\n",
+                summary->steps, reason_of(summary, progress->manifest->config->spike.action),
                 progress->dir);
         return;
     }
