@@ -55,14 +55,14 @@ static char *string_of_slot(const Place *place, SlotKind slot, Slot which, const
 static void print_sublayer(FILE *out, const SublayerWiring *w, const Place *place) {
     static const char *const READS[] = {
         [READ_STREAM] = "x", [READ_BLOCK] = "x_block", [READ_SHARED] = "u"};
-    const char *u = place->mlp ? "v" : "u";
+    const char *u = place->mlp ? "u'" : "u";
     fprintf(out, "%s = ", u);
     if (w->gain != 1) fprintf(out, "%.9g ", w->gain);
     print_slot(out, w->slot[SLOT_IN], warm(place, SLOT_IN), READS[w->read]);
     fputs("; ", out);
 
     char *o =
-        string_of_slot(place, w->slot[SLOT_OUT], SLOT_OUT, place->mlp ? "mlp(v)" : "attention(u)");
+        string_of_slot(place, w->slot[SLOT_OUT], SLOT_OUT, place->mlp ? "mlp(u')" : "attention(u)");
     if (w->dual != 0) {
         bool first = false;
         fputs("d = d", out);
@@ -84,11 +84,17 @@ static void print_sublayer(FILE *out, const SublayerWiring *w, const Place *plac
     mem_free(sum);
 }
 
+static bool has_scale(const SublayerWiring *w) {
+    bool found = false;
+    for (int slot = 0; slot < SLOTS; slot++) found |= w->slot[slot] == SLOT_SCALE;
+    return found;
+}
+
 static char *block_text(const Wiring *wiring, unsigned warm_slots, size_t l) {
     static const char *const QKV[] = {[QKV_PLAIN] = "",
-                                      [QK_WHOLE] = "q = N(q), k = N(k) over all heads; ",
-                                      [QK_HEAD] = "q = N(q), k = N(k) per head; ",
-                                      [QKV_HEAD] = "q = N(q), k = N(k), v = N(v) per head; "};
+                                      [QK_WHOLE] = "q = N(q), k = N(k) over all heads",
+                                      [QK_HEAD] = "q = N(q), k = N(k) per head",
+                                      [QKV_HEAD] = "q = N(q), k = N(k), v = N(v) per head"};
     const BlockWiring *block = &wiring->block[l];
     char *text;
     size_t size;
@@ -100,9 +106,13 @@ static char *block_text(const Wiring *wiring, unsigned warm_slots, size_t l) {
     print_sublayer(out, &block->attn, &attn);
     fprintf(out, "\n%-13s", "");
     print_sublayer(out, &block->mlp, &mlp);
-    if (*QKV[block->qkv]) fprintf(out, "\n%-13s%s", "", QKV[block->qkv]);
-    if (block->out_start != 1)
-        fprintf(out, "\n%-13sgain of out slots starts at %.9g", "", block->out_start);
+    if (*QKV[block->qkv]) fprintf(out, "\n%-13swithin attention %s", "", QKV[block->qkv]);
+    if (block->out_start != 1) {
+        fprintf(out, "\n%-13sgains of out slots start at %.9g", "", block->out_start);
+    }
+    if (has_scale(&block->attn) || has_scale(&block->mlp)) {
+        fprintf(out, "\n%-13sS is a gain alone, gamma without a norm", "");
+    }
     fclose(out);
     return text;
 }
@@ -137,6 +147,16 @@ static void print_norm(FILE *out, const ModelOptions *options) {
     if (eps != 0 && kind->gamma && !kind->alpha) fprintf(out, ", eps %.9g", eps);
     if (eps_out != eps) fprintf(out, " (%.9g in out slots)", eps_out);
     fputc('\n', out);
+}
+
+static void print_branches(FILE *out, const ModelOptions *options) {
+    size_t NKV = options->n_kv_head ? options->n_kv_head : options->n_head;
+    fprintf(out, "%-12s %zu heads", "attention", options->n_head);
+    if (NKV != options->n_head) fprintf(out, " on %zu of keys and values", NKV);
+    fprintf(out, ", causal softmax(q k / sqrt(%zu)) v%s\n", options->d_model / options->n_head,
+            options->position == POSITION_ROPE ? ", q and k turned by RoPE" : "");
+    fprintf(out, "%-12s mlp(u) = %s%s\n", "mlp", mlp_kind(options->mlp)->equation,
+            options->bias ? "" : ", no biases");
 }
 
 static void print_head(FILE *out, const ModelOptions *options, const Wiring *wiring) {
@@ -174,11 +194,7 @@ char *equations_text(const ModelOptions *options, const GammaWarmup *warmup) {
     print_slot(out, wiring.embed_norm ? SLOT_NORM : SLOT_ABSENT, false, sum);
     fputs(wiring.final == FINAL_DUAL ? "; d = x\n" : "\n", out);
     print_blocks(out, &wiring, warm_slots);
-    fprintf(out, "%-12s causal softmax(q k / sqrt(%zu)) v%s\n", "attention",
-            options->d_model / options->n_head,
-            options->position == POSITION_ROPE ? ", q and k turned by RoPE" : "");
-    fprintf(out, "%-12s mlp(u) = %s%s\n", "mlp", mlp_kind(options->mlp)->equation,
-            options->bias ? "" : ", no biases");
+    print_branches(out, options);
     print_head(out, options, &wiring);
     print_init(out, options, &wiring);
     if (warm_slots)
