@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* N of a slot around an expression: "N(x)", "Nw(x)" under gamma-warmup, "S x" for a gain, or "x".
+/* N of a slot around an expression: "N(x)", "Nw(x)" under gamma-warmup, "S(x)" for a gain, or "x".
  */
 static void print_slot(FILE *out, SlotKind slot, bool warm, const char *inner) {
     switch (slot) {
@@ -17,7 +17,7 @@ static void print_slot(FILE *out, SlotKind slot, bool warm, const char *inner) {
         fprintf(out, "N%s(%s)", warm ? "w" : "", inner);
         break;
     case SLOT_SCALE:
-        fprintf(out, "S%s %s", warm ? "w" : "", inner);
+        fprintf(out, "S%s(%s)", warm ? "w" : "", inner);
         break;
     }
 }
