@@ -53,31 +53,12 @@ struct Dataset {
     Work *work;
 };
 
-static const char *word_at(const char *const *words, int count, int i) {
-    return i >= 0 && i < count ? words[i] : NULL;
-}
-
-const char *data_format_name(int i) {
-    static const char *const words[] = {
-        [FORMAT_AUTO] = "auto",
-        [FORMAT_TEXT] = "text",
-        [FORMAT_LLMC] = "llmc",
-        [FORMAT_RAW_U16] = "raw_u16",
-    };
-    return word_at(words, FORMAT_RAW_U16 + 1, i);
-}
-
-const char *data_vocab_name(int i) {
-    static const char *const words[] = {[VOCAB_BYTES] = "bytes", [VOCAB_CHARS] = "chars"};
-    return word_at(words, VOCAB_CHARS + 1, i);
-}
-
 const char *data_order_name(int i) {
     static const char *const words[] = {
         [ORDER_RANDOM] = "random",
         [ORDER_SEQUENTIAL] = "sequential",
     };
-    return word_at(words, ORDER_SEQUENTIAL + 1, i);
+    return i >= 0 && i <= ORDER_SEQUENTIAL ? words[i] : NULL;
 }
 
 /* Parts and their windows. */

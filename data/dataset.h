@@ -22,21 +22,17 @@
 #ifndef DATA_DATASET_H
 #define DATA_DATASET_H
 
-#include "ops/base.h"
+#include "data/vocab.h"
 
-typedef enum { FORMAT_AUTO, FORMAT_TEXT, FORMAT_LLMC, FORMAT_RAW_U16 } DataFormat;
-typedef enum { VOCAB_BYTES, VOCAB_CHARS } VocabKind;
 typedef enum { ORDER_RANDOM, ORDER_SEQUENTIAL } DataOrder;
 /* The i-th word of each list, NULL past its end. */
-const char *data_format_name(int i); /* auto text llmc raw_u16 */
-const char *data_vocab_name(int i);  /* bytes chars */
-const char *data_order_name(int i);  /* random sequential */
+const char *data_order_name(int i); /* random sequential */
 
 typedef struct {
     const char *train; /* "builtin:stories|random", a file, a directory or a glob pattern */
     const char *val;   /* the same; "" = split validation off train */
     double val_fraction;
-    int format;        /* DataFormat */
+    int format;        /* DataFormat of tokens.h */
     int vocab;         /* VocabKind, for text */
     size_t vocab_size; /* 0 = what the vocabulary gives; .bin files and builtin:random need one */
     int order;         /* DataOrder */
@@ -81,21 +77,7 @@ bool dataset_file(const Dataset *data, size_t i, const char **path, uint64_t *by
                   uint64_t *hash);
 
 /* The text vocabulary, needed to turn prompts into tokens and samples into text. */
-typedef struct {
-    int kind;                   /* VocabKind */
-    size_t size;                /* 0 = tokens without text (.bin files, builtin:random) */
-    unsigned char byte_of[256]; /* token -> byte */
-    int token_of[256];          /* byte -> token, -1 where the alphabet lacks it */
-} Vocab;
 const Vocab *dataset_vocab(const Dataset *data);
-/* The vocabulary of `bytes`, or of `chars` over the given alphabet (sorted distinct bytes). */
-Vocab vocab_bytes(void);
-Vocab vocab_chars(const unsigned char *alphabet, size_t size);
-/* Turns `length` bytes of text into as many tokens; false, with the offset of the first byte that
- * the vocabulary lacks, where it cannot. */
-bool vocab_encode(const Vocab *vocab, const char *text, size_t length, int *tokens,
-                  size_t *bad_offset);
-
 /* Writes what a sample begins with when no prompt is given: for builtin:stories the first word of a
  * story, for files a line break, for builtin:random nothing. */
 void dataset_default_prompt(const DataOptions *options, uint32_t seed, char *prompt, size_t size);

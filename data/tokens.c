@@ -14,6 +14,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+const char *data_format_name(int i) {
+    static const char *const words[] = {
+        [FORMAT_AUTO] = "auto",
+        [FORMAT_TEXT] = "text",
+        [FORMAT_LLMC] = "llmc",
+        [FORMAT_RAW_U16] = "raw_u16",
+    };
+    return i >= 0 && i <= FORMAT_RAW_U16 ? words[i] : NULL;
+}
+
 static const TokenKind kind_text = {.name = "text", .width = 1};
 /* nanoGPT's train.bin and val.bin */
 static const TokenKind kind_raw = {.name = "raw uint16 tokens", .width = 2};

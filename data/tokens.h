@@ -7,7 +7,10 @@
 #ifndef DATA_TOKENS_H
 #define DATA_TOKENS_H
 
-#include "data/dataset.h"
+#include "data/vocab.h"
+
+typedef enum { FORMAT_AUTO, FORMAT_TEXT, FORMAT_LLMC, FORMAT_RAW_U16 } DataFormat;
+const char *data_format_name(int i); /* the i-th of: auto text llmc raw_u16; NULL past the end */
 
 /* What a file holds. Numbers in files are little-endian. */
 typedef struct {

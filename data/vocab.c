@@ -1,5 +1,5 @@
-/* vocab.c - see dataset.h: bytes to tokens and back. Owns nothing. */
-#include "data/dataset.h"
+/* vocab.c - see vocab.h: bytes to tokens and back. Owns nothing. */
+#include "data/vocab.h"
 
 Vocab vocab_chars(const unsigned char *alphabet, size_t size) {
     Vocab vocab = {.kind = VOCAB_CHARS, .size = size};
@@ -9,6 +9,11 @@ Vocab vocab_chars(const unsigned char *alphabet, size_t size) {
         vocab.token_of[alphabet[token]] = (int)token;
     }
     return vocab;
+}
+
+const char *data_vocab_name(int i) {
+    static const char *const words[] = {[VOCAB_BYTES] = "bytes", [VOCAB_CHARS] = "chars"};
+    return i >= 0 && i <= VOCAB_CHARS ? words[i] : NULL;
 }
 
 Vocab vocab_bytes(void) {

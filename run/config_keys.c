@@ -6,6 +6,7 @@
  * means for a value. */
 #include "run/config_keys.h"
 
+#include "data/tokens.h"
 #include "model/mlp.h"
 #include "model/wiring.h"
 #include "norm/norm.h"
