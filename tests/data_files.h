@@ -3,6 +3,7 @@
 #define TESTS_DATA_FILES_H
 
 #include "data/dataset.h"
+#include "data/tokens.h"
 #include "tests/test.h"
 
 #include <fcntl.h>

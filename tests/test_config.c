@@ -4,6 +4,7 @@
  * and difference are all tried over it. */
 #include "ops/stb_ds.h"
 #include "run/config_value.h"
+#include "data/tokens.h"
 #include "tests/config_files.h"
 
 #include <glob.h>
