@@ -102,11 +102,12 @@ static size_t edit_distance(const char *a, const char *b) {
 
 const char *name_nearest(const char *word, const char *const *names) {
     const char *nearest = NULL;
-    size_t length = strlen(word), best = length < 5 ? 2 : 3; /* a suggestion stays below this */
+    const size_t length = strlen(word), far = length < 5 ? 2 : 3; /* a suggestion stays below */
+    size_t best = far;
     for (; *names; names++) {
         size_t distance = edit_distance(word, *names);
         bool prefix = length >= 3 && strncmp(word, *names, length) == 0;
-        if (prefix && distance > 2) distance = 2;
+        if (prefix && distance >= far) distance = far - 1;
         if (distance < best) {
             best = distance;
             nearest = *names;
