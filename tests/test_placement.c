@@ -1,0 +1,352 @@
+/* test_placement.c - what the literature says placements of norms do, measured at the start of a
+ * net; and training on a toy: it overfits, allocates nothing, continues text.
+ *
+ * Peri-LN: Kim et al. 2025 (2502.02732). */
+#include "model/generate.h"
+#include "ops/ops.h"
+#include "run/optimizer.h"
+#include "tests/nets.h"
+
+enum { V = 32, B = 4, T = 16 };
+
+static int tokens[B * T], targets[B * T];
+
+static ModelOptions options_of(const char *topology, const char *norm) {
+    ModelOptions options = net_options(topology, norm);
+    options.d_model = 32;
+    options.d_ff = 0;
+    options.context = T;
+    return options;
+}
+
+static Model *model_of(const ModelOptions *options, const GammaWarmup *warmup) {
+    Model *model = model_create(options, warmup, V, B, true);
+    model_init(model, 11);
+    net_tokens(tokens, B * T, V, 3);
+    net_tokens(targets, B * T, V, 4);
+    return model;
+}
+
+static double train(Model *model, double w) {
+    Pass pass = net_pass(tokens, targets, B, T);
+    pass.gamma = (real)w;
+    params_zero_grads(&model->params);
+    return model_train(model, &pass);
+}
+
+/* Variance over the features of a token, averaged over tokens. */
+static double variance(const real *x, size_t rows, size_t C) {
+    double total = 0;
+    for (size_t r = 0; r < rows; r++) {
+        double mean = 0;
+        for (size_t c = 0; c < C; c++) mean += (double)x[r * C + c] / (double)C;
+        for (size_t c = 0; c < C; c++) total += pow((double)x[r * C + c] - mean, 2);
+    }
+    return total / (double)(rows * C);
+}
+
+/* Post-LN: the stream has variance 1 after every norm. */
+static void test_post_variance(void) {
+    static const char *const NAMES[] = {"post", "deepnorm", "keel", "b2t", "pre_post", "resi_dual"};
+    const GammaWarmup off = {0};
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        ModelOptions options = options_of(NAMES[i], "layernorm");
+        options.norm_eps = 1e-12;
+        Model *model = model_of(&options, &off);
+        train(model, 1);
+        for (size_t l = 0; l < 4; l++) {
+            CHECK_NEAR(variance(model->block[l].attn.y, B * T, 32), 1, 1e-3);
+            CHECK_NEAR(variance(model->block[l].mlp.y, B * T, 32), 1, 1e-3);
+        }
+        model_free(model);
+    }
+}
+
+/* Peri-LN: each of 2L sublayers adds w^2 to the variance 1 of the embedding norm. */
+static void test_peri_variance(void) {
+    const GammaWarmup warmup = {.steps = 10, .from = 0.1, .to = 1, .slots = 1 << SLOT_OUT};
+    ModelOptions options = options_of("peri", "layernorm");
+    options.n_layer = 12;
+    options.d_model = 128;
+    options.norm_eps = 1e-12;
+    Model *model = model_of(&options, &warmup);
+    train(model, 0.1);
+    CHECK_NEAR(variance(model->x, B * T, 128), 1.24, 0.05);
+    train(model, 1);
+    CHECK_NEAR(variance(model->x, B * T, 128), 25, 3);
+    model_free(model);
+}
+
+static void multiply(Model *model, const char *name, double factor) {
+    real *value = net_value(model, name);
+    size_t count = model->params.list[params_find(&model->params, name)].count;
+    for (size_t i = 0; i < count; i++) value[i] *= (real)factor;
+}
+
+/* A branch under an output norm can be scaled at will: h stays, the gradient of its last matrix
+ * shrinks as much. Without the norm neither holds. */
+static void test_scale_invariance(void) {
+    static const char *const MATRICES[] = {"blocks.1.attn.proj.weight", "blocks.2.mlp.down.weight"};
+    static const char *const NAMES[] = {"peri", "olmo2", "sandwich", "pre"};
+    const GammaWarmup off = {0};
+    for (size_t i = 0; i < 8; i++) {
+        const char *matrix = MATRICES[i % 2];
+        ModelOptions options = options_of(NAMES[i / 2], "rmsnorm");
+        bool invariant = strcmp(NAMES[i / 2], "pre") != 0;
+        options.norm_eps = 1e-14;
+        Model *model = model_of(&options, &off), *scaled = model_of(&options, &off);
+        multiply(scaled, matrix, 10);
+        train(model, 1);
+        train(scaled, 1);
+        double moved = 0, shrunk = 0, size = 0;
+        for (size_t k = 0; k < B * T * 32; k++)
+            moved = fmax(moved, fabs((double)model->h[k] - (double)scaled->h[k]));
+        for (size_t k = 0; k < 32 * 32; k++) {
+            double a = (double)net_grad(model, matrix)[k], b = (double)net_grad(scaled, matrix)[k];
+            shrunk += pow(a - 10 * b, 2);
+            size += a * a;
+        }
+        CHECK((moved < 1e-4) == invariant, "%s %s: h moves by %.3g", NAMES[i / 2], matrix, moved);
+        CHECK((sqrt(shrunk / size) < 1e-3) == invariant, "%s %s: gradient off by %.3g",
+              NAMES[i / 2], matrix, sqrt(shrunk / size));
+        model_free(model);
+        model_free(scaled);
+    }
+}
+
+/* The gain of an input norm folds into the matrices that read it. */
+static void test_folding(void) {
+    static const char *const READERS[][2] = {
+        {"blocks.1.attn.norm_in.gamma", "blocks.1.attn.qkv.weight"},
+        {"blocks.2.mlp.norm_in.gamma", "blocks.2.mlp.up.weight"}};
+    static const char *const NAMES[] = {"pre", "peri", "lns", "layerscale"};
+    const GammaWarmup off = {0};
+    for (size_t i = 0; i < 4; i++) {
+        ModelOptions options = options_of(NAMES[i], "rmsnorm");
+        Model *model = model_of(&options, &off), *folded = model_of(&options, &off);
+        net_draw(model, 5);
+        net_draw(folded, 5);
+        for (size_t k = 0; k < 2; k++) {
+            real *gamma = net_value(folded, READERS[k][0]), *w = net_value(folded, READERS[k][1]);
+            size_t rows = folded->params.list[params_find(&folded->params, READERS[k][1])].shape[0];
+            for (size_t j = 0; j < rows * 32; j++) w[j] *= gamma[j % 32];
+            for (size_t c = 0; c < 32; c++) gamma[c] = 1;
+        }
+        CHECK_NEAR(train(folded, 1) / train(model, 1), 1, net_tolerance());
+        for (size_t k = 0; k < B * T * 32; k++)
+            CHECK(fabs((double)model->h[k] - (double)folded->h[k]) <=
+                      net_tolerance() * fmax(1, fabs((double)model->h[k])) * 10,
+                  "%s: h %zu", NAMES[i], k);
+        model_free(model);
+        model_free(folded);
+    }
+}
+
+/* --- training on a toy */
+
+static const OptimOptions OPTIM = {
+    .lr = 1e-2, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .weight_decay = 0.01, .clip = 1};
+
+static double step(Model *model, Optimizer *optimizer) {
+    double loss = train(model, 1) / (B * T), norm = optimizer_grad_norm(optimizer);
+    optimizer_update(optimizer, OPTIM.lr, optimizer_clip_scale(&OPTIM, norm));
+    return loss;
+}
+
+static void test_overfit(void) {
+    static const char *const NAMES[] = {"post", "pre", "peri"};
+    const GammaWarmup off = {0};
+    for (size_t i = 0; i < 6; i++) {
+        ModelOptions options = options_of(NAMES[i / 2], i % 2 ? "rmsnorm" : "layernorm");
+        options.n_layer = 2;
+        Model *model = model_of(&options, &off);
+        Optimizer optimizer = optimizer_create(&OPTIM, &model->params);
+        double loss = INFINITY;
+        size_t steps = 0;
+        while (loss >= 0.05 && steps < 300) loss = step(model, &optimizer), steps++;
+        CHECK(loss < 0.05, "%s %s: loss %.3f after %zu steps", NAMES[i / 2],
+              norm_name(options.norm), loss, steps);
+        optimizer_free(&optimizer);
+        model_free(model);
+    }
+}
+
+/* Every allocation of the program passes through here and counts; those of the OpenMP runtime for
+ * its teams do not. A sanitizer has a malloc of its own, and then nothing counts. */
+static size_t allocations;
+
+#ifndef __has_feature
+#define __has_feature(feature) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+enum { SANITIZED = 1 };
+#else
+enum { SANITIZED = 0 };
+extern char __executable_start, etext; /* the linker's: where the program's code lies */
+extern void *__libc_malloc(size_t size);
+extern void *__libc_calloc(size_t count, size_t size);
+extern void *__libc_realloc(void *pointer, size_t size);
+extern void *__libc_memalign(size_t alignment, size_t size);
+
+static void count(const char *caller) {
+    allocations += caller >= &__executable_start && caller < &etext;
+}
+
+void *malloc(size_t size) {
+    count(__builtin_return_address(0));
+    return __libc_malloc(size);
+}
+void *calloc(size_t number, size_t size) {
+    count(__builtin_return_address(0));
+    return __libc_calloc(number, size);
+}
+void *realloc(void *pointer, size_t size) {
+    count(__builtin_return_address(0));
+    return __libc_realloc(pointer, size);
+}
+void *aligned_alloc(size_t alignment, size_t size) {
+    count(__builtin_return_address(0));
+    return __libc_memalign(alignment, size);
+}
+#endif
+
+/* The first step is excluded: libraries allocate when they are first called. */
+static void check_allocations(const ModelOptions *options, size_t steps) {
+    const GammaWarmup warmup = {.steps = 10, .from = 0.1, .to = 1, .slots = 7};
+    Model *model = model_of(options, &warmup);
+    Optimizer optimizer = optimizer_create(&OPTIM, &model->params);
+    step(model, &optimizer);
+    size_t before = allocations;
+    for (size_t i = 0; i < steps; i++) step(model, &optimizer);
+    CHECK(allocations == before, "%s: %zu allocations in %zu steps",
+          topology_name(options->topology), allocations - before, steps);
+    optimizer_free(&optimizer);
+    model_free(model);
+}
+
+static void test_allocations(void) {
+    size_t before = allocations;
+    mem_free(mem_alloc(1));
+    CHECK(allocations > before || SANITIZED, "the hooks count nothing");
+    for (size_t row = 0; row < ROW_COUNT; row++) {
+        ModelOptions options = options_of(ROWS[row].name, norm_name((int)row % 4));
+        options.dropout = 0.1;
+        options.position = row % 2 ? POSITION_ROPE : POSITION_LEARNED;
+        check_allocations(&options, 3);
+    }
+    ModelOptions wide = options_of("peri", "rmsnorm"); /* wide enough for loops to share threads */
+    wide.d_model = 256;
+    wide.n_layer = 1;
+    ops_start(2);
+    check_allocations(&wide, 1);
+    ops_start(1);
+}
+
+/* --- sampling */
+
+typedef struct {
+    int token[64];
+    size_t count, limit;
+} Emitted;
+
+static bool emit(int token, void *context) {
+    Emitted *emitted = context;
+    emitted->token[emitted->count++] = token;
+    return emitted->count < emitted->limit;
+}
+
+/* The likeliest token after the last T of `row`, computed from a whole forward pass. */
+static int likeliest(Model *model, const int *row, size_t n) {
+    Pass pass = net_pass(row, NULL, 1, n);
+    pass.training = false;
+    model_forward(model, &pass);
+    const real *logits = model_logits(model, n - 1);
+    int best = 0;
+    for (int v = 1; v < V; v++) {
+        if (logits[v] > logits[best]) best = v;
+    }
+    return best;
+}
+
+/* Greedy text is the argmax over the window, whose last half begins a new one when it is full. */
+static void test_generate(void) {
+    const GammaWarmup off = {0};
+    ModelOptions options = options_of("peri", "layernorm");
+    Model *model = model_create(&options, &off, V, 1, false);
+    net_draw(model, 9);
+    net_tokens(tokens, B * T, V, 5);
+    for (size_t n = 1; n <= 2 * T; n += 5) {
+        GenerateOptions greedy = {.tokens = 40, .gamma = 1};
+        Emitted emitted = {.limit = 64}, again = {.limit = 64}, few = {.limit = 7};
+        int window[T + 1];
+        size_t used = n <= T ? n : T / 2;
+        memcpy(window, tokens + n - used, used * sizeof *window);
+        generate(model, tokens, n, &greedy, emit, &emitted);
+        CHECK(emitted.count == 40, "%zu tokens", emitted.count);
+        for (size_t i = 0; i < emitted.count; i++) {
+            if (used > T) {
+                memmove(window, window + used - T / 2, T / 2 * sizeof *window);
+                used = T / 2;
+            }
+            int want = likeliest(model, window, used);
+            CHECK(emitted.token[i] == want, "prompt %zu: token %zu is %d, want %d", n, i,
+                  emitted.token[i], want);
+            window[used++] = want;
+        }
+        greedy.temperature = 5;
+        greedy.top_k = 1;
+        generate(model, tokens, n, &greedy, emit, &again);
+        CHECK(memcmp(emitted.token, again.token, sizeof again.token) == 0, "top_k 1 is not greedy");
+        generate(model, tokens, n, &greedy, emit, &few);
+        CHECK(few.count == 7, "emit ends the sample: %zu", few.count);
+    }
+    model_free(model);
+}
+
+/* Seeds decide, temperature 1 draws from the softmax, warm-up's factor counts. */
+static void test_generate_draws(void) {
+    const GammaWarmup warmup = {.steps = 10, .from = 0.1, .to = 1, .slots = 7};
+    ModelOptions options = options_of("peri", "layernorm");
+    Model *model = model_create(&options, &warmup, V, 1, false);
+    net_draw(model, 9);
+    multiply(model, "tok_emb.weight", 0.3);
+    const size_t draws = 2000;
+    for (int pass = 0; pass < 2; pass++) {
+        double gamma = pass ? 0.2 : 1, p[V], total = 0, chi2 = 0;
+        size_t hits[V] = {0};
+        Pass whole = net_pass(tokens, NULL, 1, 3);
+        whole.gamma = (real)gamma;
+        model_forward(model, &whole);
+        const real *logits = model_logits(model, 2);
+        for (int v = 0; v < V; v++) total += p[v] = exp((double)logits[v]);
+        for (size_t i = 0; i < draws; i++) {
+            Emitted emitted = {.limit = 64};
+            GenerateOptions one = {
+                .tokens = 1, .temperature = 1, .seed = (uint32_t)i, .gamma = (real)gamma};
+            generate(model, tokens, 3, &one, emit, &emitted);
+            hits[emitted.token[0]]++;
+        }
+        for (int v = 0; v < V; v++) {
+            double want = (double)draws * p[v] / total;
+            chi2 += pow((double)hits[v] - want, 2) / want;
+        }
+        CHECK(chi2 < V + 5 * sqrt(2.0 * V), "w %g: chi-square %.1f of %d", gamma, chi2, V);
+    }
+    model_free(model);
+}
+
+static const Test TESTS[] = {
+    {"placement: post norms keep the variance at 1", test_post_variance},
+    {"placement: peri's variance grows by w^2 per sublayer", test_peri_variance},
+    {"placement: scale invariance under an output norm", test_scale_invariance},
+    {"placement: input gains fold into matrices", test_folding},
+    {"training: one batch is learnt by heart", test_overfit},
+    {"training: no allocation inside a step", test_allocations},
+    {"sampling: greedy text and its window", test_generate},
+    {"sampling: draws follow the softmax", test_generate_draws},
+};
+
+int main(int argc, char **argv) {
+    ops_start(1);
+    return test_main(TESTS, sizeof TESTS / sizeof *TESTS, argc, argv);
+}
