@@ -229,7 +229,9 @@ static void name_nearest_suggests(void) {
         {"la", NULL},           /* too short for one */
         {"dit", "dyt"},
         {"dty", "dyt"},
-        {"xyz", NULL}, /* short words: one mistake at most */
+        {"ydt", "dyt"},
+        {"xyz", NULL},
+        {"pexx", NULL}, /* short words: one mistake at most */
         {"perl", "peri"},
         {"pots", "post"},
         {"batchnorm", NULL},

@@ -89,11 +89,23 @@ static void losses_and_gradients(void) {
     }
 }
 
-/* A vocabulary so large that the logits of all rows do not fit the scratch: two chunks. */
+/* Logits of all rows, or of as many multiples of 64 rows as fit 2^24; 64 at least. */
+static void scratch_is_bounded(void) {
+    static const struct {
+        size_t R, V, rows;
+    } CASES[] = {
+        {1, 50000, 1},       {300, 50000, 300},   {10000, 50000, 320}, {10000, 131072, 128},
+        {10000, 131073, 64}, {10000, 300000, 64}, {63, 300000, 63},
+    };
+    for (size_t i = 0; i < COUNT(CASES); i++) {
+        size_t got = head_scratch(CASES[i].R, CASES[i].V);
+        CHECK(got == CASES[i].rows * CASES[i].V, "case %zu: %zu elements", i, got);
+    }
+}
+
+/* A vocabulary so large that the rows come in two chunks, of 64 and 6. */
 static void several_chunks(void) {
-    const size_t R = 70, V = 131073;
-    CHECK(head_scratch(R, V) == 64 * V, "%zu rows of scratch", head_scratch(R, V) / V);
-    check_head(R, 2, V, 1, 0.25);
+    check_head(70, 2, 131073, 1, 0.25);
 }
 
 /* The gradient is weighed by softmax - onehot, which sums to zero over the vocabulary. */
@@ -192,12 +204,19 @@ static void sampling_edges(void) {
         {1, 3, ALMOST_ONE, 8}, /* two tie for the third place: both stay */
         {1, V, ALMOST_ONE, 10}, {1, 1000, 0, 0},
     };
+    /* roundings may leave the sum short of u: the last token with a probability catches them */
+    CHECK(sample(1, 0, 1) == 10 && sample(1, 3, 1) == 8, "u = 1: %d", sample(1, 0, 1));
     for (size_t i = 0; i < COUNT(CASES); i++) {
         int token = sample(CASES[i].temperature, CASES[i].top_k, CASES[i].u);
         CHECK(token == CASES[i].token, "case %zu: token %d", i, token);
     }
-    real ties[4] = {1, 3, 3, 3}, alone[1] = {-7};
+    for (size_t i = 0; i < 4; i++) { /* a border belongs to the token above it */
+        real equals[4] = {-2, -2, -2, -2};
+        CHECK(sample_token(equals, 1, 0, 0.25 * (double)i, 4) == (int)i, "quarter %zu", i);
+    }
+    real ties[4] = {1, 3, 3, 3}, rising[3] = {0, 1, 2}, alone[1] = {-7};
     CHECK(sample_token(ties, 0, 0, 0.9, 4) == 1, "the first of equals");
+    CHECK(sample_token(rising, 1, 2, 0, 3) == 1, "all but one");
     CHECK(sample_token(alone, 1, 0, 0.9, 1) == 0, "a vocabulary of one");
 }
 
@@ -242,6 +261,7 @@ static void sampling_follows_u(void) {
 
 static const Test TESTS[] = {
     {"losses and gradients match the formula", losses_and_gradients},
+    {"scratch is bounded", scratch_is_bounded},
     {"logits in several chunks", several_chunks},
     {"the gradient sums to zero over the vocabulary", gradient_sums_to_zero},
     {"huge logits stay finite", huge_logits_stay_finite},

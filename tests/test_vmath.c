@@ -27,13 +27,13 @@ typedef struct {
     void (*map)(real *y, const real *x, size_t n);
     double (*exact)(double x);
     double from, to; /* where the result has digits to lose */
-    double ulps;
+    double ulps;     /* as ops/vmath.h states them, from a scan of all floats */
 } Function;
 
 static const Function FUNCTIONS[] = {
-    {"exp", map_exp, exp, -104, 89, 2},
-    {"tanh", map_tanh, tanh, -10, 10, 2},
-    {"sigmoid", map_sigmoid, exact_sigmoid, -87, 17, 3},
+    {"exp", map_exp, exp, -104, 89, 0.99},
+    {"tanh", map_tanh, tanh, -10, 10, 1.86},
+    {"sigmoid", map_sigmoid, exact_sigmoid, -87, 17, 2.49},
 };
 
 static double ulps_off(real got, double want) {
@@ -161,7 +161,7 @@ static void borders_are_right(void) {
 }
 
 static const Test TESTS[] = {
-    {"exp and tanh are within 2 ulp, sigmoid within 3", errors_are_small},
+    {"exp, tanh and sigmoid are as close as stated", errors_are_small},
     {"an element's place in a vector does not matter", place_does_not_matter},
     {"exp, tanh and sigmoid at their borders", borders_are_right},
 };
