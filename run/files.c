@@ -11,13 +11,13 @@
 #include <unistd.h>
 
 char *path_format(const char *format, ...) {
+    char *path;
+    size_t size;
+    FILE *out = open_memstream(&path, &size);
     va_list args;
     va_start(args, format);
-    int length = vsnprintf(NULL, 0, format, args);
-    va_end(args);
-    char *path = mem_alloc((size_t)length + 1);
-    va_start(args, format);
-    vsnprintf(path, (size_t)length + 1, format, args);
+    if (!out || vfprintf(out, format, args) < 0 || fclose(out))
+        die(EXIT_IO, "out of memory for a path");
     va_end(args);
     return path;
 }

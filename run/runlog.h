@@ -1,9 +1,9 @@
 /* runlog.h - log.csv and spikes.csv.
  *
  * One idea: a table names the columns, in order, and a row says which of them were measured; the
- * rest stay empty. Floats have nine digits, so a float reads back to the bit; decimals are points
- * in every locale; a row is on its way to the disk before the next step begins. A RunLog owns its
- * files. Floor 4. Read next: manifest.h. */
+ * rest stay empty. Floats have nine digits, so a float reads back to the bit; decimals are points,
+ * since the program never sets a locale; a row is on its way to the disk before the next step
+ * begins. A RunLog owns its files. Floor 4. Read next: manifest.h. */
 #ifndef RUN_RUNLOG_H
 #define RUN_RUNLOG_H
 
