@@ -109,6 +109,7 @@ static int with_config(const Cli *cli, int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+    ops_exec_patient(argv);
     signal(SIGPIPE, SIG_IGN); /* a closed terminal or `| head` must not kill a week's run */
     if (argc < 2) {
         cli_help(true);

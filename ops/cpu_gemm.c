@@ -10,7 +10,6 @@
 #include "ops/ops.h"
 
 #include <cblas.h>
-#include <omp.h>
 #include <stdio.h>
 
 enum { TILE_ROWS = 128, TILE_COLS = 384, LEAST_ROWS = 32, ENOUGH_TILES = 8 };
@@ -56,37 +55,9 @@ void gemm(bool ta, bool tb, size_t M, size_t N, size_t K, const real *A, size_t 
     }
 }
 
-static bool nan_is_seen(void) {
-    volatile double nothing = 0;
-    return __builtin_isnan(nothing / nothing) && !__builtin_isfinite(1 / nothing);
-}
-
-void ops_start(size_t threads) {
-    if (threads) omp_set_num_threads((int)threads);
-    if (!nan_is_seen()) {
-        die(EXIT_INTERNAL,
-            "this binary was built with -ffast-math: isnan() is dead, build it without");
-    }
-    if (openblas_get_parallel() != OPENBLAS_OPENMP) {
-        fprintf(stderr,
-                "train: warning: the OpenBLAS loaded is not its OpenMP flavour (up to 3.5 times "
-                "slower): install libopenblas-openmp-dev and run make again\n");
-    }
-}
-
-size_t ops_threads(void) {
-    return (size_t)omp_get_max_threads();
-}
-
-const char *ops_blas(void) {
-    static char text[256];
-    snprintf(text, sizeof text, "%s, kernels %s", openblas_get_config(), openblas_get_corename());
-    return text;
-}
-
 const char *ops_numerics(void) {
     static char text[64];
-    snprintf(text, sizeof text, "gemm tiles %dx%d, row chunks %d", TILE_ROWS, TILE_COLS,
-             ROW_CHUNKS);
+    snprintf(text, sizeof text, "gemm tiles %d to %d x %d, row chunks %d", LEAST_ROWS, TILE_ROWS,
+             TILE_COLS, ROW_CHUNKS);
     return text;
 }
