@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# install-packages.sh GROUP... - installs the Debian packages of the groups that are still missing.
+#
+# build: what make needs; plot: gnuplot; check: what check.sh --full needs besides those. Says and
+# does nothing where all are there; otherwise works as root or through sudo.
+set -euo pipefail
+
+declare -A groups=(
+    [build]="gcc libc6-dev make pkg-config libopenblas-openmp-dev libcjson-dev libstb-dev"
+    [plot]="gnuplot-nox"
+    [check]="clang libomp-dev clang-format shellcheck"
+)
+
+missing=()
+for group in "$@"; do
+    for package in ${groups[$group]:?no such group of packages}; do
+        status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || true
+        [[ $status == installed ]] || missing+=("$package")
+    done
+done
+((${#missing[@]})) || exit 0
+
+if ! command -v apt-get >/dev/null; then
+    echo "install-packages.sh: no apt-get here; please install what Debian calls ${missing[*]}" >&2
+    exit 1
+fi
+as_root=(env DEBIAN_FRONTEND=noninteractive)
+((EUID == 0)) || as_root=(sudo "${as_root[@]}")
+echo "installing ${missing[*]}"
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" apt-get install -qq --no-install-recommends "${missing[@]}" >/dev/null

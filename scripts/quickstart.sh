@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# quickstart.sh - from a bare Debian 12 to a trained model and its loss curve, in a few minutes.
+#
+# Installs what is missing (as root or through sudo), builds, trains configs/peri_rms.json, and
+# draws the loss against the entropy floor. Arguments go to the trainer: quickstart.sh --overwrite
+set -euo pipefail
+cd "$(dirname "$0")/.."
+run=runs/peri_rms
+
+scripts/install-packages.sh build plot
+make -s -j "$(nproc)"
+
+if [[ -e $run/checkpoints/latest ]]; then before=yes; else before=no; fi
+./train --config configs/peri_rms.json "$@"
+if [[ $before == yes ]]; then
+    echo "--- sample ---"
+    ./train --sample $run
+fi
+
+scripts/plot.sh $run
+scripts/plot.sh $run --png $run/loss.png
+awk -F, '$3 != "" { train = $3 } $4 != "" { val = $4 }
+    END { printf "train loss %.4f, val loss %.4f", train, val }' $run/log.csv
+sed -n 's/.*"entropy_floor": \([0-9.e-]*\).*/, entropy floor \1 nats per byte/p' $run/run.json
+
+cat <<NEXT
+loss curve: $run/loss.png
+
+Next:
+  ./train --sample $run --prompt "One day"
+  ./train --config configs/pre_ln.json && scripts/plot.sh runs/pre_ln
+  ./train --config configs/my_text.json --set data.train=YOUR.txt
+NEXT

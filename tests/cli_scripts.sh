@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# cli_scripts.sh - the scripts themselves: do check.sh and structure.sh notice what they should?
+set -euo pipefail
+source "$(dirname "$0")/cli.sh"
+
+# program NAME: a program to check, its body on stdin.
+program() {
+    { echo '#!/bin/bash' && cat; } >"$tmp/$1"
+    chmod +x "$tmp/$1"
+}
+
+# check CODE LAST_LINE NAME...: check.sh of these programs.
+check() {
+    local got=0 programs=("${@:3}")
+    said=$(scripts/check.sh "${programs[@]/#/$tmp/}") || got=$?
+    same "closing line" "$(tail -1 <<<"$said")" "$2"
+    same "exit code" "$got" "$1"
+}
+
+check_counts() {
+    program good <<<'printf "ok      0.01 s  one\nok      0.02 s  two\n"'
+    program bad <<<'printf "ok      0.01 s  one\n    got 3, want 2\nFAIL    0.02 s  two\n"; exit 1'
+    program liar <<<'printf "FAIL    0.02 s  two\n"'
+    program crash <<<'printf "ok      0.01 s  one\n"; kill -SEGV $$'
+    program mute <<<'exit 0'
+    check 0 "2 passed, 0 failed" good
+    check 1 "1 passed, 1 failed" bad
+    has "details of a failure" "$said" "got 3, want 2"
+    check 1 "0 passed, 1 failed" liar
+    check 1 "1 passed, 1 failed" crash
+    has "crash" "$said" "crash ended with status 139"
+    check 1 "0 passed, 1 failed" mute
+    check 1 "0 passed, 1 failed" missing
+    check 1 "4 passed, 4 failed" good bad liar crash mute
+}
+
+cases_count() {
+    program cases <<BASH
+source tests/test.sh
+test_case "passes" true
+test_case "fails in the middle" eval 'false; true'
+test_case "says why" same "two" 1 2
+test_done
+BASH
+    check 1 "1 passed, 2 failed" cases
+    has "reason" "$said" 'two: got "1", want "2"'
+}
+
+# broken RULE FILE TEXT: a copy of the sources with TEXT at the end of FILE fails that rule there.
+broken() {
+    local copy=$tmp/copy line
+    mkdir -p "$copy"
+    cp -r train.c Makefile ops norm data model run tests scripts configs "$copy"
+    printf '%b\n' "$3" >>"$copy/$2"
+    line=$(grep -c '' "$copy/$2")
+    said=$(scripts/structure.sh "$copy") && fail "structure.sh accepts $3 in $2"
+    has "$2" "$said" "  $2:"
+    same "rule broken by $3" "$(sed -n 's/^FAIL .* structure: //p' <<<"$said")" "$1"
+    [[ $1 == *"at most"* ]] || has "line" "$said" "  $2:$line:"
+    rm -r "$copy"
+}
+
+structure_notices() {
+    local floors="includes go down" conditional="no conditional code above ops/"
+    broken "$floors" ops/base.c '#include "norm/norm.h"'
+    broken "$floors" norm/norm.c '#include "data/vocab.h"'
+    broken "$floors" data/vocab.c '#include "norm/norm.h"'
+    broken "$floors" model/mlp.c '#include "run/config.h"'
+    broken "library headers" model/mlp.c '#include <cblas.h>'
+    broken "library headers" run/trainer.c '#include <cJSON.h>'
+    broken "library headers" norm/norm.c '#include <omp.h>'
+    broken "library headers" ops/base.c '#include <mpi.h>'
+    broken "$conditional" model/mlp.c '#ifdef REAL_DOUBLE'
+    broken "$conditional" run/trainer.c '#if 0'
+    broken "$conditional" norm/norm.c '#ifndef REAL_DOUBLE'
+    broken "topology names" run/trainer.c 'static const char *best = "peri";'
+    broken "topology names" model/model.c '    if (strcmp(name, "post") == 0) {'
+    broken "model/ indexes no reals" model/mlp.c '    x[3] = 0;'
+    broken "model/ indexes no reals" model/model.c '    real first = params->values[0];'
+    broken "files of at most 500 lines" model/mlp.c "$(printf '\\n%.0s' {1..500})"
+    broken "functions of at most 60 lines" model/mlp.c "int f(void) {$(printf '\\n%.0s' {1..60})}"
+    broken "nothing left to do" ops/base.c '/* TO''DO: all of it */'
+    broken "no fast-math" Makefile 'CFLAGS += -ffast-math'
+}
+
+plot_draws() {
+    if ! command -v gnuplot >/dev/null; then
+        echo "note: skipped plot.sh: no gnuplot"
+        return
+    fi
+    toy plotted
+    has "plot" "$(scripts/plot.sh "$tmp/plotted")" "entropy floor"
+    scripts/plot.sh "$tmp/plotted" --png "$tmp/loss.png"
+    same "picture" "$(head -c 4 "$tmp/loss.png" | tail -c 3)" PNG
+    if scripts/plot.sh "$tmp/nothing"; then fail "a missing run is drawn"; fi
+}
+
+test_case "scripts: check.sh counts" check_counts
+test_case "scripts: test.sh counts" cases_count
+test_case "scripts: structure.sh notices" structure_notices
+test_case "scripts: plot.sh draws" plot_draws
+test_done
