@@ -38,7 +38,7 @@ void sample_of_run(Run *run) {
     if (vocab->token_of[(unsigned char)*prompt] < 0) return;
     GenerateOptions options = {
         .tokens = run->model->shape.T > strlen(prompt) ? run->model->shape.T - strlen(prompt) : 1,
-        .temperature = 0.8,
+        .temperature = 0.5, /* the tail of a briefly trained model is still noise */
         .seed = (uint32_t)run->config->train.seed,
         .gamma = (real)schedule_gamma(&run->config->gamma_warmup, run->config->train.steps)};
     puts("--- sample ---");
