@@ -239,7 +239,8 @@ static void test_other_names(void) {
     CHECK(!key_suggest("zebra"), "%s", key_suggest("zebra"));
     CHECK(strcmp(config_key_of_word("topology"), "model.topology") == 0, "topology");
     CHECK(strcmp(config_key_of_word("name"), "name") == 0, "name");
-    CHECK(!config_key_of_word("steps") && !config_key_of_word("zebra"), "not one key");
+    CHECK(strcmp(config_key_of_word("steps"), "train.steps") == 0, "the one in train");
+    CHECK(!config_key_of_word("slot") && !config_key_of_word("zebra"), "not a key");
 }
 
 static const Test tests[] = {
