@@ -19,9 +19,9 @@ fi
 
 scripts/plot.sh $run
 scripts/plot.sh $run --png $run/loss.png
-awk -F, '$3 != "" { train = $3 } $4 != "" { val = $4 }
-    END { printf "train loss %.4f, val loss %.4f", train, val }' $run/log.csv
-sed -n 's/.*"entropy_floor": \([0-9.e-]*\).*/, entropy floor \1 nats per byte/p' $run/run.json
+floor=$(sed -n 's/.*"entropy_floor": \([0-9.e-]*\).*/\1/p' $run/run.json)
+awk -F, -v floor="$floor" '$3 != "" { train = $3 } $4 != "" { val = $4 }
+    END { printf "train loss %.4f, val loss %.4f, entropy floor %.4f\n", train, val, floor }' $run/log.csv
 
 cat <<NEXT
 loss curve: $run/loss.png
