@@ -71,7 +71,7 @@ void cli_help(bool examples_only) {
                  FLAGS[i].argument ? FLAGS[i].argument : "");
         printf("  %-24s%s\n", left, FLAGS[i].help);
     }
-    printf("  --KEY VALUE             short for --set where KEY ends only one key: --topology pre "
+    printf("  --KEY VALUE             short for --set, KEY being a key's last word: --topology pre "
            "--steps 500\n\n"
            "Exit codes: 0 done or already done, 1 internal, 2 usage or config, 3 data or "
            "checkpoint, 4 I/O,\n"

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { PATH_SIZE = 256, DEPTH_MAX = 16, SENTENCE_SIZE = 512 };
 
@@ -265,15 +266,32 @@ static bool ends_in_json(const char *path) {
     return length > 5 && strcmp(path + length - 5, ".json") == 0;
 }
 
-/* The path of an existing config, as given or in configs/; NULL after an error. */
+/* Where `make install` puts the configs of the running program, "" where it was not installed. */
+static const char *installed_folder(Config *config) {
+    char program[PATH_SIZE];
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    while (length > 0 && program[length - 1] != '/') length--;
+    if (length <= 0) return "";
+    char *folder = NULL;
+    struct stat status;
+    text_add(&folder, "%.*s../share/peri/configs/", (int)length, program);
+    const char *kept = stat(folder, &status) == 0 ? string_keep(config, folder) : "";
+    arrfree(folder);
+    return kept;
+}
+
+/* The path of an existing config: as given, in configs/, or where it was installed; NULL after an
+ * error. */
 static const char *config_find(Config *config, const char *name, Report *report) {
-    static const char *const around[][2] = {{"", ""}, {"configs/", ""}, {"configs/", ".json"}};
-    size_t ways = name[0] == '/' ? 1 : ends_in_json(name) ? 2 : 3;
+    const char *const folders[] = {"", "configs/", installed_folder(config)};
     const char *found = NULL;
     char *tried = NULL;
-    for (size_t i = 0; i < ways && !found; i++) {
+    for (size_t i = 0; i < 5 && !found; i++) { /* the folders, then all but the first with .json */
+        const char *folder = folders[i < 3 ? i : i - 2], *ending = i < 3 ? "" : ".json";
+        bool useless = (i > 0 && (!*folder || name[0] == '/')) || (i > 2 && ends_in_json(name));
+        if (useless) continue;
         char *path = NULL;
-        text_add(&path, "%s%s%s", around[i][0], name, around[i][1]);
+        text_add(&path, "%s%s%s", folder, name, ending);
         if (is_file(path)) found = string_keep(config, path);
         text_add(&tried, "%s%s", i ? ", " : "", path);
         arrfree(path);
