@@ -70,6 +70,11 @@ check:
 check-full:
 	scripts/check.sh --full
 
+# Answers of the PyTorch model in tests/oracle/, which test_oracle reads; needs python3-torch.
+oracle:
+	OMP_NUM_THREADS=1 /usr/bin/python3 -B tests/oracle/oracle.py
+.PHONY: oracle
+
 install: train
 	install -D -m 755 train $(DESTDIR)$(PREFIX)/bin/peri-train
 	install -d $(DESTDIR)$(PREFIX)/share/peri/configs

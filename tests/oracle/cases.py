@@ -1,0 +1,188 @@
+"""What is compared: nets for loss and gradients, runs for the optimiser."""
+
+import itertools
+
+from net import ROWS
+
+CASES = []  # (name, model keys, gamma_warmup or None and t, wire or None and its equations)
+
+
+def case(name, warmup=None, t=0, wire=None, block=None, **model):
+    CASES.append((name, model, warmup, t, wire, block))
+
+
+def every_row():
+    """All rows with both norms; the other keys turn round beside them."""
+    mlps = itertools.cycle(["gelu", "swiglu", "geglu", "relu2", "relu"])
+    positions = itertools.cycle(["learned", "rope", "none"])
+    ties = itertools.cycle([True, False, False, True, False, True, True])
+    biases = itertools.cycle([True, True, False, True, True, True, False, False, True, False, True])
+    shapes = itertools.cycle([(8, 2, 0), (8, 4, 2), (12, 2, 1), (8, 2, 2), (12, 6, 2)])
+    for row in ROWS:
+        for norm in ("layernorm", "rmsnorm"):
+            d_model, n_head, n_kv_head = next(shapes)
+            position = next(positions)
+            case(row + " " + norm, topology=row, norm=norm, n_layer=4 if row == "mixln" else 2,
+                 d_model=d_model, n_head=n_head, n_kv_head=n_kv_head, mlp=next(mlps),
+                 position=position, tie_embeddings=next(ties), bias=next(biases))
+
+
+def other_norms():
+    for row in ("peri", "post", "layerscale", "hybrid", "olmo2"):
+        case(row + " plus1", topology=row, norm="rmsnorm_plus1", position="rope")
+        case(row + " dyt", topology=row, norm="dyt", mlp="swiglu")
+        case(row + " without norms", topology=row, norm="none", mlp="relu2")
+    case("dyt without betas", norm="dyt", bias=False, qk_norm="on")
+
+
+def switches():
+    case("qk per head", topology="pre", norm="layernorm", qk_norm="on", position="rope",
+         n_kv_head=1)
+    case("qk on in hybrid", topology="hybrid", qk_norm="on")
+    case("qk on in olmo2", topology="olmo2", qk_norm="on", norm="layernorm", n_head=4, n_kv_head=2)
+    case("qk off in olmo2", topology="olmo2", qk_norm="off")
+    case("qk off in hybrid_star", topology="hybrid_star", qk_norm="off", norm="layernorm")
+    case("embed on", topology="pre", embed_norm="on", norm="layernorm")
+    case("embed off", topology="peri", embed_norm="off", norm="layernorm")
+    case("embed on in resi_dual", topology="resi_dual", embed_norm="on")
+    case("final on in post", topology="post", final_norm="on")
+    case("final off in pre", topology="pre", final_norm="off", norm="layernorm")
+    case("final off in resi_dual", topology="resi_dual", final_norm="off")
+    case("eps of all", topology="peri", norm_eps=0.05, norm="layernorm", qk_norm="on")
+    case("eps of rmsnorm", topology="sandwich", norm_eps=0.3)
+    case("longer rows", topology="peri", context=70, position="rope", n_head=4, n_kv_head=2)
+    case("auto width", topology="pre", d_ff=0)
+    case("auto width, gated", topology="peri", d_ff=0, mlp="swiglu", n_layer=1, bias=False)
+
+
+def warmups():
+    tenth = {"steps": 10, "from": 0.1, "to": 1.0, "slots": ["in", "out", "post"]}
+    half = {"steps": 8, "from": 0.25, "to": 0.75, "slots": ["in", "out", "post"]}
+
+    def only(*slots):
+        return {**half, "slots": list(slots)}
+
+    for row in ROWS:
+        case(row + " at w 0.1", warmup=tenth, topology=row, norm="layernorm",
+             n_layer=4 if row == "mixln" else 1)
+    case("w 0.5 of in", warmup=only("in"), t=4, topology="peri")
+    case("w 0.5 of out", warmup=only("out"), t=4, topology="peri", norm="layernorm")
+    case("w 0.5 of post", warmup=only("post"), t=4, topology="keel", norm="rmsnorm_plus1")
+    case("w 0.5 of S", warmup=only("out"), t=4, topology="layerscale", norm="dyt")
+    case("w 0.5 of lns", warmup=only("in", "post"), t=4, topology="lns", norm="layernorm")
+    case("w 0.5, final on", warmup=only("post"), t=4, topology="post", final_norm="on")
+    case("w 0.5, final off", warmup=half, t=4, topology="resi_dual", final_norm="off")
+    case("w stays at its end", warmup=half, t=9, topology="peri", norm="dyt", qk_norm="on")
+
+
+def mixes():
+    case("mix", topology="peri", layers="post*2 pre*", n_layer=4)
+    case("mix of all kinds", topology="pre", layers="olmo2 lns*2 keel deepnorm hybrid_star b2t",
+         n_layer=7, norm="layernorm")
+    case("mix below post", topology="post", layers="parallel* hybrid post", n_layer=4, mlp="geglu",
+         warmup={"steps": 10, "from": 0.5, "to": 1.0, "slots": ["post"]})
+    case("mix with mixln", topology="pre", layers="mixln*2 layerscale*", n_layer=4)
+
+
+def wire_peri(b, x):
+    x = x + b.n("attn", "out", b.A(b.n("attn", "in", x)))
+    return x + b.M(b.n("mlp", "in", x))
+
+
+def wire_pre(b, x):
+    x = x + 0.5 * b.A(b.n("attn", "in", x))
+    return 0.75 * x + b.M(1.25 * b.n("mlp", "in", x))
+
+
+def wire_post(b, x):
+    x1 = b.n("attn", "post", 0.75 * x + b.A(b.n("attn", "in", x)))
+    return b.n("mlp", "post", x1 + b.M(x1) + 0.25 * x)
+
+
+def wire_parallel(b, x):
+    u = b.n("attn", "in", x)
+    return x + b.A(u) + b.M(b.n("mlp", "in", u))
+
+
+def wire_read(b, x):
+    x1 = x + b.A(b.n("attn", "in", x))
+    return x1 + b.S("mlp", b.M(b.n("mlp", "in", x)))
+
+
+def wire_dual(b, x):
+    o = b.A(x)
+    x, b.net.d = b.n("attn", "post", x + o), b.net.d + 0.5 * o
+    o = b.M(x)
+    x, b.net.d = b.n("mlp", "post", x + 0.75 * o), b.net.d + o
+    return x
+
+
+def wire_lns(b, x):
+    x = x + b.A(0.75 * b.n("attn", "in", x))
+    return x + b.M(b.n("mlp", "in", x) / b.l**0.5)
+
+
+def wire_deepnorm(b, x):
+    x = b.n("attn", "post", (2 * b.N) ** 0.25 * x + b.A(x))
+    return b.n("mlp", "post", 1.5 * x + b.M(x))
+
+
+def wires():
+    half = {"steps": 10, "from": 0.5, "to": 1.0, "slots": ["in", "out"]}
+    case("wire peri", wire={"mlp.out": "none"}, block=wire_peri, topology="peri")
+    case("wire pre", wire={"attn.branch": 0.5, "mlp.skip": 0.75, "mlp.gain": 1.25}, block=wire_pre,
+         topology="pre", norm="layernorm", warmup=half)
+    case("wire post", block=wire_post, topology="post",
+         wire={"attn.in": "norm", "attn.skip": 0.75, "mlp.block_skip": 0.25})
+    case("wire parallel", wire={"mlp.in": "norm"}, block=wire_parallel, topology="parallel",
+         norm="layernorm")
+    case("wire read", wire={"mlp.read": "block", "mlp.out": "scale"}, block=wire_read,
+         topology="pre", warmup=half)
+    case("wire dual", wire={"attn.dual": 0.5, "mlp.branch": 0.75}, block=wire_dual,
+         topology="resi_dual")
+    case("wire lns", wire={"attn.gain": 0.75}, block=wire_lns, topology="lns", norm="layernorm")
+    case("wire deepnorm", wire={"mlp.skip": 1.5}, block=wire_deepnorm, topology="deepnorm")
+
+
+for add in (every_row, other_norms, switches, warmups, mixes, wires):
+    add()
+
+OPTIM = {
+    "lr": 0.01, "min_lr_ratio": 0.1, "schedule": "cosine", "warmup_steps": 4, "decay_fraction": 0.2,
+    "rmsnorm_lr_scale": 1.0, "beta1": 0.9, "beta2": 0.99, "eps": 1e-6, "weight_decay": 0.1,
+    "decay_gamma_in": False, "decay_gamma_out": False, "clip": 1.0,
+}
+
+SMALL = {"n_layer": 1, "position": "rope", "norm": "layernorm"}
+
+RUNS = []  # (name, model keys, optim keys, gamma_warmup or None, accum)
+
+
+def run(name, model=None, warmup=None, accum=1, **optim):
+    assert not set(optim) - set(OPTIM), optim
+    RUNS.append((name, {**SMALL, **(model or {})}, {**OPTIM, **optim}, warmup, accum))
+
+
+rms, plus1 = {"norm": "rmsnorm"}, {"norm": "rmsnorm_plus1", "n_layer": 2}
+run("cosine")
+run("cosine to zero", {"topology": "post"}, min_lr_ratio=0.0, warmup_steps=0)
+run("wsd", schedule="wsd", decay_fraction=0.5)
+run("wsd, warm-up reaches into the decay", schedule="wsd", decay_fraction=0.9, warmup_steps=7)
+run("linear", {"topology": "pre"}, schedule="linear", warmup_steps=1)
+run("constant", schedule="constant", warmup_steps=6)
+run("warm-up longer than the run", schedule="linear", warmup_steps=30)
+run("no clipping", clip=0.0)
+run("much clipping", clip=0.01, eps=1e-4)
+run("accumulation", accum=3)
+run("lr scale of rmsnorm", rms, rmsnorm_lr_scale=0.9, schedule="wsd")
+run("lr scale of plus1", plus1, rmsnorm_lr_scale=1.1, decay_gamma_in=True)
+run("no lr scale of layernorm", {"topology": "pre"}, rmsnorm_lr_scale=0.5)
+run("decay of in gammas", decay_gamma_in=True, weight_decay=0.5)
+run("decay of out gammas", decay_gamma_out=True, weight_decay=0.5)
+run("decay of post gammas", {"topology": "keel"}, decay_gamma_out=True, weight_decay=0.5)
+run("decay of S", {"topology": "layerscale"}, decay_gamma_out=True, weight_decay=0.5)
+run("no decay", {"topology": "resi_dual", "tie_embeddings": False}, weight_decay=0.0)
+run("gammas warm up", rms, warmup={"steps": 9, "from": 0.1, "to": 1.0, "slots": ["in", "out"]},
+    accum=2, beta1=0.8, beta2=0.95)
+run("dyt, large eps", {"norm": "dyt", "mlp": "swiglu", "position": "learned"}, eps=1e-2,
+    decay_gamma_in=True, decay_gamma_out=True)

@@ -1,0 +1,324 @@
+"""The model in PyTorch, float64, written from the papers' equations: one function per topology.
+
+Nothing here comes from the C sources. A parameter comes into being when an equation first uses it,
+so the set of names is part of what is compared.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+torch.set_default_dtype(torch.float64)
+
+DEFAULTS = {
+    "topology": "peri", "norm": "rmsnorm", "norm_eps": 0, "n_layer": 2, "n_head": 2, "n_kv_head": 0,
+    "d_model": 8, "d_ff": 12, "context": 5, "mlp": "gelu", "position": "learned", "qk_norm": "auto",
+    "embed_norm": "auto", "final_norm": "auto", "bias": True, "tie_embeddings": True, "layers": "",
+}
+
+MASK64 = 2**64 - 1
+
+
+def hash_text(text, start=0xCBF29CE484222325):
+    """FNV-1a, 64 bits."""
+    for byte in text.encode():
+        start = ((start ^ byte) * 0x100000001B3) & MASK64
+    return start
+
+
+def bits(label, i):
+    """Number i of the stream called label: 20 bits of splitmix64."""
+    z = (hash_text(label) + (i + 1) * 0x9E3779B97F4A7C15) & MASK64
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK64
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK64
+    return (z ^ (z >> 31)) >> 44
+
+
+def first_value(name, label, i):
+    """Sums of powers of two that a float holds exactly."""
+    k = bits(label, i)
+    if name.endswith(".gamma"):
+        return 0.5 + k / 2**20  # 0.5 .. 1.5
+    if name.endswith(".alpha"):
+        return 0.25 + k / 2**21  # 0.25 .. 0.75
+    if name.endswith(".beta"):
+        return (0.25 + k / 2**21) * (-1 if k & 1 else 1)  # away from 0
+    size = 2 if "_emb." in name else 1
+    return size * (k - 2**19) / 2**20  # -size/2 .. size/2
+
+
+class Net:
+    """label: stream of the weights. w: gamma-warmup's factor, on the slots in `warm`. block: the
+    equations of every block, where they are those of no topology (a `wire` override)."""
+
+    def __init__(self, label, config, vocab, block=None):
+        unknown = set(config) - set(DEFAULTS)
+        assert not unknown, unknown
+        self.c = {**DEFAULTS, **config}
+        self.label, self.vocab, self.block = label, vocab, block
+        self.w, self.warm = 1.0, set()
+        self.params = {}
+        c = self.c
+        self.rows = layer_rows(c["layers"], c["topology"], c["n_layer"])
+        self.has_embed_norm = switch(c["embed_norm"], c["topology"] == "peri")
+        self.has_final_norm = switch(c["final_norm"], c["topology"] not in NO_FINAL_NORM)
+
+    def param(self, name, *shape):
+        if name not in self.params:
+            count = math.prod(shape)
+            values = [first_value(name, self.label + "/" + name, i) for i in range(count)]
+            self.params[name] = torch.tensor(values).reshape(shape).requires_grad_()
+        assert self.params[name].shape == shape, name
+        return self.params[name]
+
+    def loss(self, tokens, targets):
+        """Mean cross-entropy in nats; tokens and targets (B,T)."""
+        C, T = self.c["d_model"], self.c["context"]
+        table = self.param("tok_emb.weight", self.vocab, C)
+        x = table[tokens]
+        if self.c["position"] == "learned":
+            x = x + self.param("pos_emb.weight", T, C)
+        if self.has_embed_norm:
+            x = self.norm("emb_norm", x)
+        self.d = x
+        for i in range(self.c["n_layer"]):
+            equations = self.block or ROWS[self.rows[i]]
+            x = equations(Block(self, i), x)
+        if self.c["topology"] == "resi_dual":
+            h = x + (self.norm("final_norm", self.d) if self.has_final_norm else self.d)
+        else:
+            h = self.norm("final_norm", x) if self.has_final_norm else x
+        head = table if self.c["tie_embeddings"] else self.param("head.weight", self.vocab, C)
+        logits = h @ head.T
+        return F.cross_entropy(logits.reshape(-1, self.vocab), targets.reshape(-1))
+
+    def norm(self, name, x, slot=None):
+        """slot: in, out or post of a block; None for norms that gamma-warmup never touches."""
+        kind, n = self.c["norm"], x.shape[-1]
+        if kind == "none":
+            return x
+        w = self.w if slot and slot in self.warm and not self.feeds_head(name) else 1.0
+        gamma = self.param(name + ".gamma", n)
+        if kind in ("layernorm", "dyt") and self.c["bias"]:
+            beta = self.param(name + ".beta", n)
+        else:
+            beta = 0.0
+        if kind == "dyt":
+            alpha = self.param(name + ".alpha", 1)
+            return w * gamma * torch.tanh(alpha * x) + beta
+        eps = self.c["norm_eps"] or (1e-5 if kind == "layernorm" and slot != "out" else 1e-6)
+        if kind == "layernorm":
+            centred = x - x.mean(-1, keepdim=True)
+            variance = (centred * centred).mean(-1, keepdim=True)
+            return w * gamma * centred / torch.sqrt(variance + eps) + beta
+        gain = 1 + gamma if kind == "rmsnorm_plus1" else gamma
+        return w * gain * x / torch.sqrt((x * x).mean(-1, keepdim=True) + eps)
+
+    def feeds_head(self, name):
+        """The last post norm is the head's norm where no other comes between, or beside N(d)."""
+        last = "blocks.%d.mlp.norm_post" % (self.c["n_layer"] - 1)
+        between = self.has_final_norm and self.c["topology"] != "resi_dual"
+        return name == last and not between
+
+    def linear(self, name, x, out):
+        y = x @ self.param(name + ".weight", out, x.shape[-1]).T
+        return y + self.param(name + ".bias", out) if self.c["bias"] else y
+
+    def attention(self, prefix, u, qkv_norms):
+        B, T, C = u.shape
+        NH = self.c["n_head"]
+        NKV = self.c["n_kv_head"] or NH
+        HS = C // NH
+        if self.c["qk_norm"] == "off":
+            qkv_norms = None
+        elif self.c["qk_norm"] == "on":
+            qkv_norms = qkv_norms or "qk per head"
+        qkv = self.linear(prefix + ".qkv", u, (NH + 2 * NKV) * HS)
+        q, k, v = qkv.split([NH * HS, NKV * HS, NKV * HS], -1)
+        if qkv_norms == "qk whole":
+            q, k = self.norm(prefix + ".norm_q", q), self.norm(prefix + ".norm_k", k)
+        q, k, v = q.view(B, T, NH, HS), k.view(B, T, NKV, HS), v.view(B, T, NKV, HS)
+        if qkv_norms in ("qk per head", "qkv per head"):
+            q, k = self.norm(prefix + ".norm_q", q), self.norm(prefix + ".norm_k", k)
+        if qkv_norms == "qkv per head":
+            v = self.norm(prefix + ".norm_v", v)
+        if self.c["position"] == "rope":
+            q, k = rotated(q), rotated(k)
+        heads = []
+        for h in range(NH):
+            g = h // (NH // NKV)
+            scores = q[:, :, h] @ k[:, :, g].transpose(1, 2) / math.sqrt(HS)
+            future = torch.ones(T, T).triu(1).bool()
+            heads.append(torch.softmax(scores.masked_fill(future, -math.inf), -1) @ v[:, :, g])
+        return self.linear(prefix + ".proj", torch.cat(heads, -1), C)
+
+    def mlp(self, prefix, u):
+        C, kind = u.shape[-1], self.c["mlp"]
+        gated = kind in ("swiglu", "geglu")
+        width = self.c["d_ff"] or (math.ceil(8 * C / 3 / 64) * 64 if gated else 4 * C)
+        up = self.linear(prefix + ".up", u, width)
+        if gated:
+            gate = self.linear(prefix + ".gate", u, width)
+            h = (gate * torch.sigmoid(gate) if kind == "swiglu" else gelu(gate)) * up
+        else:
+            h = {"gelu": gelu, "relu": torch.relu, "relu2": lambda z: torch.relu(z) ** 2}[kind](up)
+        return self.linear(prefix + ".down", h, C)
+
+
+def switch(value, automatic):
+    return {"auto": automatic, "on": True, "off": False}[value]
+
+
+def gelu(x):
+    return 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+
+
+def rotated(x):
+    """Turns the pairs (i, i + HS/2) of x (B,T,heads,HS) by t * 10000^(-2i/HS)."""
+    T, HS = x.shape[1], x.shape[3]
+    a, b = x[..., : HS // 2], x[..., HS // 2 :]
+    rates = torch.tensor([10000 ** (-2 * i / HS) for i in range(HS // 2)])
+    angle = (torch.arange(T)[:, None] * rates[None, :])[None, :, None, :]
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    return torch.cat([a * cos - b * sin, b * cos + a * sin], -1)
+
+
+def layer_rows(layers, topology, n):
+    """The name in every block: "post*3 pre*" is three of post, then pre for the rest."""
+    words = [word.partition("*") for word in (layers or topology + "*").split()]
+    counts = [int(count or 1) if count or not star else None for _, star, count in words]
+    rest = n - sum(count for count in counts if count is not None)
+    rows = []
+    for (name, _, _), count in zip(words, counts):
+        rows += [name] * (rest if count is None else count)
+    assert len(rows) == n, rows
+    return rows
+
+
+class Block:
+    """What the equations below are written with. N is the depth of the net, l = 1..N."""
+
+    def __init__(self, net, i):
+        self.net, self.prefix = net, "blocks.%d" % i
+        self.N, self.l = net.c["n_layer"], i + 1
+
+    def A(self, u, qkv_norms=None):
+        return self.net.attention(self.prefix + ".attn", u, qkv_norms)
+
+    def M(self, u):
+        return self.net.mlp(self.prefix + ".mlp", u)
+
+    def n(self, where, slot, x):
+        return self.net.norm("%s.%s.norm_%s" % (self.prefix, where, slot), x, slot)
+
+    def S(self, where, x):
+        """A gain without a norm in the slot `out`; there whatever the kind of the norms."""
+        gain = self.net.param("%s.%s.norm_out.gamma" % (self.prefix, where), x.shape[-1])
+        return (self.net.w if "out" in self.net.warm else 1.0) * gain * x
+
+
+NO_FINAL_NORM = {"post", "deepnorm", "keel", "pre_post", "b2t"}
+
+
+def post(b, x):
+    x = b.n("attn", "post", x + b.A(x))
+    return b.n("mlp", "post", x + b.M(x))
+
+
+def pre(b, x):
+    x = x + b.A(b.n("attn", "in", x))
+    return x + b.M(b.n("mlp", "in", x))
+
+
+def peri(b, x):
+    x = x + b.n("attn", "out", b.A(b.n("attn", "in", x)))
+    return x + b.n("mlp", "out", b.M(b.n("mlp", "in", x)))
+
+
+def olmo2(b, x):
+    x = x + b.n("attn", "out", b.A(x, "qk whole"))
+    return x + b.n("mlp", "out", b.M(x))
+
+
+def deepnorm(b, x):
+    alpha = (2 * b.N) ** 0.25
+    x = b.n("attn", "post", alpha * x + b.A(x))
+    return b.n("mlp", "post", alpha * x + b.M(x))
+
+
+def resi_dual(b, x):
+    o = b.A(x)
+    x, b.net.d = b.n("attn", "post", x + o), b.net.d + o
+    o = b.M(x)
+    x, b.net.d = b.n("mlp", "post", x + o), b.net.d + o
+    return x
+
+
+def mixln(b, x):
+    return post(b, x) if b.l <= b.N // 4 else pre(b, x)
+
+
+def lns(b, x):
+    x = x + b.A(b.n("attn", "in", x) / math.sqrt(b.l))
+    return x + b.M(b.n("mlp", "in", x) / math.sqrt(b.l))
+
+
+def hybrid(b, x):
+    n = b.n("attn", "post", x + b.A(x, "qkv per head"))
+    return n + b.M(n)
+
+
+def hybrid_star(b, x):
+    if b.l > 1:
+        return hybrid(b, x)
+    x = x + b.A(b.n("attn", "in", x), "qkv per head")
+    return x + b.M(b.n("mlp", "in", x))
+
+
+def keel(b, x):
+    x = b.n("attn", "post", 2 * b.N * x + b.A(b.n("attn", "in", x)))
+    return b.n("mlp", "post", 2 * b.N * x + b.M(b.n("mlp", "in", x)))
+
+
+def pre_post(b, x):
+    x = b.n("attn", "post", x + b.A(b.n("attn", "in", x)))
+    return b.n("mlp", "post", x + b.M(b.n("mlp", "in", x)))
+
+
+def b2t(b, x):
+    x1 = b.n("attn", "post", x + b.A(x))
+    return b.n("mlp", "post", x + x1 + b.M(x1))
+
+
+def parallel(b, x):
+    u = b.n("attn", "in", x)
+    return x + b.A(u) + b.M(u)
+
+
+def parallel2(b, x):
+    return x + b.A(b.n("attn", "in", x)) + b.M(b.n("mlp", "in", x))
+
+
+def layerscale(b, x):
+    x = x + b.S("attn", b.A(b.n("attn", "in", x)))
+    return x + b.S("mlp", b.M(b.n("mlp", "in", x)))
+
+
+def respost(b, x):
+    x = x + b.n("attn", "out", b.A(x))
+    return x + b.n("mlp", "out", b.M(x))
+
+
+def none(b, x):
+    x = x + b.A(x)
+    return x + b.M(x)
+
+
+ROWS = {
+    "post": post, "pre": pre, "peri": peri, "sandwich": peri, "olmo2": olmo2, "deepnorm": deepnorm,
+    "resi_dual": resi_dual, "mixln": mixln, "lns": lns, "hybrid": hybrid,
+    "hybrid_star": hybrid_star, "keel": keel, "pre_post": pre_post, "b2t": b2t,
+    "parallel": parallel, "parallel2": parallel2, "layerscale": layerscale, "respost": respost,
+    "none": none,
+}

@@ -1,0 +1,176 @@
+#!/usr/bin/python3
+"""Writes tests/oracle/fixtures.bin: what the trainer's losses, gradients and updates must be.
+
+    make oracle          needs Debian's python3-torch; tests/test_oracle.c reads the file
+
+net.py is the model, cases.py what is compared. Weights and tokens are not in the file: both sides
+compute them (bits() and first_value() in net.py). The file is lines of text, each array followed by
+its bytes:
+
+    peri-oracle 1 HASH      FNV-1a of net.py, cases.py and oracle.py, one after the other
+    gradients NAME          or: run NAME
+    config JSON             a config of the trainer
+    t N                     updates already taken (gamma-warmup), for gradients
+    array NAME COUNT        then COUNT little-endian doubles and a newline
+    end
+
+Arrays of gradients: loss (1), then the gradient of every parameter. Arrays of a run: what log.csv
+says of each of the 20 updates (COLUMNS), then the last value of every parameter.
+"""
+
+import json
+import math
+import os
+import struct
+
+import torch
+
+import cases
+from net import Net, bits, hash_text
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+VOCAB, BATCH, STEPS = 11, 2, 20
+COLUMNS = ("train_loss", "grad_norm", "clip_scale", "lr", "gamma_scale")
+STREAM = 71  # tokens of the runs' text: 7 micro-batches of 2 x 5 tokens, then from the start
+
+
+def sources_hash():
+    state = hash_text("")
+    for name in ("net.py", "cases.py", "oracle.py"):
+        with open(os.path.join(HERE, name), encoding="utf-8") as file:
+            state = hash_text(file.read(), state)
+    return state
+
+
+def tokens_of(label, n):
+    return [bits(label, i) % VOCAB for i in range(n)]
+
+
+def gamma_scale(warmup, t):
+    if not warmup or warmup["steps"] == 0:
+        return 1.0
+    start, end = warmup["from"], warmup["to"]
+    return end if t >= warmup["steps"] else start + (end - start) * t / warmup["steps"]
+
+
+def warm(net, warmup, t):
+    net.w, net.warm = gamma_scale(warmup, t), set(warmup["slots"] if warmup else [])
+
+
+def write_array(out, name, values):
+    out.write(("array %s %d\n" % (name, len(values))).encode())
+    out.write(struct.pack("<%dd" % len(values), *values) + b"\n")
+
+
+def write_head(out, kind, name, net, warmup, wire=None, rest=None):
+    config = {"model": dict(net.c), **(rest or {})}
+    if wire:
+        config["model"]["wire"] = wire
+    if warmup:
+        config["gamma_warmup"] = warmup
+    out.write(("%s %s\nconfig %s\n" % (kind, name, json.dumps(config))).encode())
+
+
+def write_gradients(out, name, model, warmup, t, wire, block):
+    net = Net(name, model, VOCAB, block)
+    warm(net, warmup, t)
+    shape = (BATCH, net.c["context"])
+    tokens = torch.tensor(tokens_of(name + "/tokens", shape[0] * shape[1])).view(shape)
+    targets = torch.tensor(tokens_of(name + "/targets", shape[0] * shape[1])).view(shape)
+    loss = net.loss(tokens, targets)
+    loss.backward()
+    write_head(out, "gradients", name, net, warmup, wire, {"train": {"batch": BATCH}})
+    out.write(b"t %d\n" % t)
+    write_array(out, "loss", [loss.item()])
+    for key, value in net.params.items():
+        write_array(out, key, value.grad.flatten().tolist())
+    out.write(b"end\n")
+
+
+# --- the optimiser
+
+
+def learning_rate(o, norm, s):
+    """Of update s = 1..STEPS."""
+    W, lr, low = o["warmup_steps"], o["lr"], o["lr"] * o["min_lr_ratio"]
+    if s <= W:
+        rate = lr * s / W
+    elif o["schedule"] == "constant":
+        rate = lr
+    elif o["schedule"] == "wsd":
+        D = max(W, STEPS - math.floor(o["decay_fraction"] * STEPS))
+        rate = lr if s <= D else low + (lr - low) * (1 - math.sqrt((s - D) / (STEPS - D)))
+    else:
+        p = (s - W) / (STEPS - W)
+        cosine = low + (lr - low) * (1 + math.cos(math.pi * p)) / 2
+        rate = cosine if o["schedule"] == "cosine" else lr + (low - lr) * p
+    return rate * (o["rmsnorm_lr_scale"] if norm in ("rmsnorm", "rmsnorm_plus1") else 1)
+
+
+def decays(o, name, value):
+    if name.endswith(".norm_in.gamma"):
+        return o["decay_gamma_in"]
+    if name.endswith((".norm_out.gamma", ".norm_post.gamma")):
+        return o["decay_gamma_out"]
+    return value.dim() == 2
+
+
+def adamw(o, moments, name, p, g, lr, n):
+    m, v = moments.setdefault(name, (torch.zeros_like(p), torch.zeros_like(p)))
+    m = o["beta1"] * m + (1 - o["beta1"]) * g
+    v = o["beta2"] * v + (1 - o["beta2"]) * g * g
+    moments[name] = (m, v)
+    step = (m / (1 - o["beta1"] ** n)) / (torch.sqrt(v / (1 - o["beta2"] ** n)) + o["eps"])
+    decay = o["weight_decay"] if decays(o, name, p) else 0.0
+    return p - lr * (step + decay * p)
+
+
+def micro_batch(stream, k, T):
+    """Micro-batch k of the sequential order."""
+    cells = BATCH * T
+    start = k % ((STREAM - 1) // cells) * cells
+    tokens = torch.tensor(stream[start : start + cells]).view(BATCH, T)
+    return tokens, torch.tensor(stream[start + 1 : start + cells + 1]).view(BATCH, T)
+
+
+def write_run(out, name, model, o, warmup, accum):
+    net = Net(name, model, VOCAB)
+    stream, moments, rows = tokens_of("runs/tokens", STREAM), {}, []
+    for s in range(1, STEPS + 1):
+        warm(net, warmup, s - 1)
+        total = 0.0
+        for j in range(accum):
+            loss = net.loss(*micro_batch(stream, (s - 1) * accum + j, net.c["context"])) / accum
+            loss.backward()
+            total += loss.item()
+        norm = math.sqrt(sum((p.grad**2).sum().item() for p in net.params.values()))
+        clip = 1.0 if o["clip"] == 0 or norm <= o["clip"] else o["clip"] / norm
+        lr = learning_rate(o, net.c["norm"], s)
+        rows.append((total, norm, clip, lr, net.w))
+        for key, p in net.params.items():
+            new = adamw(o, moments, key, p.detach(), clip * p.grad, lr, s)
+            net.params[key] = new.requires_grad_()
+    rest = {"optim": o, "train": {"steps": STEPS, "batch": BATCH, "accum": accum}}
+    write_head(out, "run", name, net, warmup, rest=rest)
+    for column, values in zip(COLUMNS, zip(*rows)):
+        write_array(out, column, values)
+    for key, value in net.params.items():
+        write_array(out, key, value.flatten().tolist())
+    out.write(b"end\n")
+
+
+def main():
+    torch.set_num_threads(1)
+    path = os.path.join(HERE, "fixtures.bin")
+    with open(path, "wb") as out:
+        out.write(b"peri-oracle 1 %016x\n" % sources_hash())
+        for one in cases.CASES:
+            write_gradients(out, *one)
+        for one in cases.RUNS:
+            write_run(out, *one)
+    sizes = (len(cases.CASES), len(cases.RUNS), os.path.getsize(path))
+    print("%d nets and %d runs, %d bytes" % sizes)
+
+
+if __name__ == "__main__":
+    main()
