@@ -1,6 +1,7 @@
 # make               the trainer, ./train
 # make REAL=double   the same sources in double, build/double/train
 # make check         every quick test; make check-full adds sanitizers, clang and the long tests
+# make oracle        writes tests/oracle/fixtures.bin anew with PyTorch (scripts/install-packages.sh oracle)
 # make install       PREFIX=/usr/local, DESTDIR= for packagers; make uninstall takes it back
 # make clean
 #
