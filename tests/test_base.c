@@ -253,14 +253,15 @@ static void name_nearest_suggests(void) {
 
 static void name_nearest_refuses_long_words(void) {
     char name[80], word[80];
-    for (size_t length = 62; length <= 66; length++) {
-        memset(name, 'a', length);
-        memcpy(word, name, length);
+    for (size_t i = 0; i < 25; i++) {
+        size_t length = 62 + i / 5, other = 62 + i % 5;
+        memset(name, 'a', other);
+        memset(word, 'a', length);
         word[0] = 'b';
-        name[length] = word[length] = '\0';
+        name[other] = word[length] = '\0';
         const char *const names[] = {name, NULL};
         bool found = name_nearest(word, names) != NULL;
-        CHECK(found == (length < 64), "%zu letters", length);
+        CHECK(found == (length < 64 && other < 64), "%zu and %zu letters", length, other);
     }
 }
 

@@ -158,6 +158,7 @@ static void check_normal(const real *x, size_t n, double std, const char *label)
     double mean = 0, squares = 0;
     for (size_t i = 0; i < n; i++) mean += (double)x[i] / (double)n;
     for (size_t i = 0; i < n; i++) squares += (double)x[i] * (double)x[i] / (double)n;
+    CHECK(x[0] != 0 && x[n - 1] != 0, "%s: an end was left out", label);
     CHECK(fabs(mean) < 5 * std / sqrt((double)n), "%s: mean %.3g", label, mean);
     CHECK(fabs(sqrt(squares) - std) < 5 * std / sqrt(2 * (double)n), "%s: std %.4g, want %.4g",
           label, sqrt(squares), std);
