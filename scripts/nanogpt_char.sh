@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# nanogpt_char.sh TEXT - nanoGPT's character model under ten placements of norms, three seeds each.
+#
+# TEXT is tinyshakespeare.txt. Results go, one line a run, to docs/nanogpt_char.csv, and what stands
+# there is never measured again: stop it at any time and start it again. Prints the table at the end.
+set -euo pipefail
+text=$(realpath "${1:?usage: nanogpt_char.sh TEXT}")
+cd "$(dirname "$0")/.."
+results=docs/nanogpt_char.csv
+[[ -e $results ]] || echo "arm,norm,seed,val_loss" >"$results"
+
+# Name of the arm, then what it changes in configs/nanogpt_char.json. The embedding norm comes with
+# peri; the last two arms take it apart from the norms of the blocks.
+arms=(
+    "pre --topology pre"
+    "post --topology post"
+    "peri --topology peri"
+    "pre+embed_norm --topology pre --set model.embed_norm=on"
+    "peri-embed_norm --topology peri --set model.embed_norm=off"
+)
+
+for seed in 1337 1338 1339; do
+    for arm in "${arms[@]}"; do
+        for norm in layernorm rmsnorm; do
+            read -ra words <<<"$arm"
+            grep -q "^${words[0]},$norm,$seed," "$results" && continue
+            run=$(mktemp -d)
+            ./train --config configs/nanogpt_char.json --set "data.train=$text" --norm "$norm" --seed "$seed" \
+                "${words[@]:1}" --set train.eval_every=2000 --set train.eval_rows=1742 --run-dir "$run" >&2
+            loss=$(awk -F, '$4 != "" { loss = $4 } END { print loss }' "$run/log.csv")
+            echo "${words[0]},$norm,$seed,$loss" >>"$results"
+            rm -r "$run"
+        done
+    done
+done
+
+awk -F, 'NR > 1 { key = $1 " " $2; if (!(key in n)) order[++arms] = key; n[key]++; sum[key] += $4
+                  all[key] = all[key] sprintf(" %.4f", $4) }
+    END { for (i = 1; i <= arms; i++) { split(order[i], part, " ")
+          printf "%-16s %-10s mean %.4f  seeds%s\n", part[1], part[2], sum[order[i]] / n[order[i]], all[order[i]] } }' "$results"
