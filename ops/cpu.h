@@ -5,7 +5,8 @@
 #ifndef OPS_CPU_H
 #define OPS_CPU_H
 
-#include "ops/base.h"
+#include "ops/ops.h"
+#include "ops/philox.h"
 
 /* Loops below this many elements stay on one thread: starting a team costs a few microseconds. */
 #define PARALLEL_MIN ((size_t)1 << 15)
@@ -23,6 +24,21 @@ static inline size_t chunk_begin(size_t i, size_t chunks, size_t n) {
 /* The same for rows, where any border will do. */
 static inline size_t row_chunk_begin(size_t i, size_t R) {
     return i * R / ROW_CHUNKS;
+}
+
+/* x (n) *= mask / (1-p), with the mask of calls first, first+1, ... of four elements each. */
+static inline void drop_calls(real *x, const Dropout *dropout, size_t first, size_t n) {
+    const real keep = (real)(1 / (1 - dropout->p));
+    const uint32_t drop_below = (uint32_t)(dropout->p * 4294967296.0);
+    for (size_t start = 0; start < n; start += 4) {
+        size_t index = first + start / 4;
+        Philox r =
+            philox(dropout->seed, STREAM_DROPOUT, (uint32_t)index,
+                   (uint32_t)(index >> 32) ^ dropout->site << 8, dropout->step, dropout->micro);
+        for (size_t i = start; i < n && i < start + 4; i++) {
+            x[i] *= r.word[i - start] < drop_below ? 0 : keep;
+        }
+    }
 }
 
 /* C (M,N) = alpha op(A) op(B) + beta C, row-major, on the calling thread; only inside a parallel

@@ -6,8 +6,6 @@
  * 2021). Forward tasks are (row, query head), backward tasks (row, key/value head), so that every
  * gradient element has one owner. Floor 0. Read next: cpu_head.c. */
 #include "ops/cpu.h"
-#include "ops/ops.h"
-#include "ops/philox.h"
 #include "ops/vmath.h"
 
 #include <math.h>
@@ -28,21 +26,9 @@ static real *thread_scratch(real *scratch, size_t T) {
     return scratch + (size_t)omp_get_thread_num() * scratch_per_thread(T);
 }
 
-/* p (n) *= mask of the score row that belongs to query `row` = (b*NH+h)*T + t. Index space of a row
- * is rounded up to whole Philox calls. */
+/* p (n) *= mask of the score row that belongs to query `row` = (b*NH+h)*T + t. */
 static void drop_row(real *p, const Dropout *dropout, size_t row, size_t T, size_t n) {
-    const real keep = (real)(1 / (1 - dropout->p));
-    const uint32_t drop_below = (uint32_t)(dropout->p * 4294967296.0);
-    size_t start = row * ((T + 3) / 4);
-    for (size_t first = 0; first < n; first += 4) {
-        size_t index = start + first / 4;
-        Philox r =
-            philox(dropout->seed, STREAM_DROPOUT, (uint32_t)index,
-                   (uint32_t)(index >> 32) ^ dropout->site << 8, dropout->step, dropout->micro);
-        for (size_t i = first; i < n && i < first + 4; i++) {
-            p[i] *= r.word[i - first] < drop_below ? 0 : keep;
-        }
-    }
+    drop_calls(p, dropout, row * ((T + 3) / 4), n); /* rows begin at whole calls */
 }
 
 /* In place: row of n visible scores becomes probabilities; returns the log of the denominator. */

@@ -3,8 +3,6 @@
  * One idea: plain loops that vectorise; threads share them only when they are long.
  * Floor 0. Read next: cpu_update.c. */
 #include "ops/cpu.h"
-#include "ops/ops.h"
-#include "ops/philox.h"
 #include "ops/vmath.h"
 
 #include <string.h>
@@ -146,17 +144,10 @@ void gated_backward(real *dgate, real *dup, const real *dh, const real *gate, co
  */
 
 void dropout_apply(real *x, const Dropout *dropout, size_t n) {
+    enum { BLOCK = 4096 };
     if (dropout->p == 0) return;
-    const real keep = (real)(1 / (1 - dropout->p));
-    const uint32_t drop_below = (uint32_t)(dropout->p * 4294967296.0);
 #pragma omp parallel for schedule(static) if (n > PARALLEL_MIN)
-    for (size_t first = 0; first < n; first += 4) {
-        size_t index = first / 4;
-        Philox r =
-            philox(dropout->seed, STREAM_DROPOUT, (uint32_t)index,
-                   (uint32_t)(index >> 32) ^ dropout->site << 8, dropout->step, dropout->micro);
-        for (size_t i = first; i < n && i < first + 4; i++) {
-            x[i] *= r.word[i - first] < drop_below ? 0 : keep;
-        }
+    for (size_t first = 0; first < n; first += BLOCK) {
+        drop_calls(x + first, dropout, first / 4, n - first < BLOCK ? n - first : BLOCK);
     }
 }
