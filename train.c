@@ -7,69 +7,92 @@
 #include "model/equations.h"
 #include "norm/norm.h"
 #include "ops/ops.h"
-#include "run/checkpoint.h"
 #include "run/cli.h"
+#include "run/resume.h"
 #include "run/rundir.h"
 #include "run/sample.h"
-#include "run/trainer.h"
+#include "run/stop.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
-static ExitCode train_loop(Run *run) {
+/* Rows first .. steps of log.csv. A row that was restored waits for its validation only. A run that
+ * is stopped on request ends with the checkpoint of the last whole update. */
+static ExitCode train_loop(Run *run, size_t first) {
     const Config *config = run->config;
-    size_t steps = config->train.steps;
-    ExitCode code = EXIT_DONE;
-    for (size_t step = 0; step <= steps && code == EXIT_DONE; step++) {
-        LogRow row = {0};
-        log_set(&row, LOG_STEP, 0);
-        log_set(&row, LOG_TOKENS, 0);
-        if (step > 0) run_update(run, step, &row);
-        if (step > 0 && health_must_stop(run->health, (SpikeAction)config->spike.action))
-            code = EXIT_DIVERGED;
-        if (code == EXIT_DONE && run_wants_validation(run, step)) {
-            double val_loss = run_validate(run, step);
-            health_validation(run->health, step, val_loss);
-            log_set(&row, LOG_VAL_LOSS, val_loss);
+    size_t steps = config->train.steps, every = config->train.checkpoint_every;
+    LogRow *row = &run->row;
+    for (size_t step = first; step <= steps; step++) {
+        bool updated = row->measured != 0;
+        log_set(row, LOG_STEP, (double)step);
+        if (step == 0) log_set(row, LOG_TOKENS, 0);
+        if (step > 0 && !updated && !run_update(run, step, row)) {
+            *row = (LogRow){0};
+            return run_save(run, step - 1);
         }
-        bool last = step == steps || code != EXIT_DONE;
-        if (step % config->log.every == 0 || last) runlog_write(&run->log, &row);
-        progress_row(&run->progress, &row, last);
+        bool must_stop =
+            step > 0 && health_must_stop(run->health, (SpikeAction)config->spike.action);
+        if (!must_stop && run_wants_validation(run, step)) {
+            double val_loss = run_validate(run, step);
+            if (stop_requested()) return run_save(run, step);
+            health_validation(run->health, step, val_loss);
+            log_set(row, LOG_VAL_LOSS, val_loss);
+        }
+        bool last = step == steps || must_stop;
+        if (step % config->log.every == 0 || last) runlog_write(&run->log, row);
+        progress_row(&run->progress, row, last);
+        *row = (LogRow){0};
+        if (must_stop) return EXIT_DIVERGED;
+        bool due = last || stop_requested() || (every && step > 0 && step % every == 0);
+        ExitCode code = due ? run_save(run, step) : EXIT_DONE;
+        if (code != EXIT_DONE || stop_requested()) return code;
     }
-    return code;
+    return EXIT_DONE;
 }
 
 /* --- modes
  * ------------------------------------------------------------------------------------------------
  */
 
+/* Everything between the first file and the last. */
+static int train_in(Run *run, const char *dir) {
+    run->dir = dir;
+    size_t first = run_restore(run);
+    run_check_room(run);
+    if (first) manifest_resume(dir, &run->manifest, first);
+    manifest_write(dir, &run->manifest, NULL);
+    run->progress = progress_start(&run->manifest, dir, first);
+    stop_install();
+    int code = (int)train_loop(run, first);
+    if (code == EXIT_DONE && stop_requested()) code = stop_code();
+    Summary summary = run_summary(run, code);
+    manifest_write(dir, &run->manifest, &summary);
+    progress_end(&run->progress, &summary);
+    if (code == EXIT_DONE && run->config->train.steps) sample_of_run(run);
+    return code;
+}
+
+static int already_finished(const char *dir) {
+    printf("%s is finished already, nothing to do (--overwrite starts anew)\n", dir);
+    return EXIT_DONE;
+}
+
 static int train(const Config *config, const Cli *cli, int argc, char **argv) {
-    Run run;
+    RundirMode mode = cli->overwrite ? RUNDIR_OVERWRITE : cli->resume ? RUNDIR_RESUME : RUNDIR_NEW;
     char *dir = rundir_path(config, cli->run_dir);
+    int code = EXIT_DONE;
     ops_start(config->train.threads);
-    if (!rundir_check(dir, config, cli->overwrite)) {
-        printf("%s is finished already, nothing to do (--overwrite starts anew)\n", dir);
-        mem_free(dir);
-        return EXIT_DONE;
+    if (!rundir_check(dir, config, mode)) {
+        code = already_finished(dir);
+    } else {
+        Run run;
+        run_open(&run, config, argc, argv);
+        code = rundir_make(dir, config, mode) ? train_in(&run, dir) : already_finished(dir);
+        run_close(&run);
     }
-    run_open(&run, config, argc, argv);
-    rundir_make(dir, config, cli->overwrite);
-    manifest_write(dir, &run.manifest, NULL);
-    run.log = runlog_create(dir);
-    run.progress = progress_start(&run.manifest, dir);
-    ExitCode code = train_loop(&run);
-    if (code == EXIT_DONE && !params_finite(&run.model->params)) code = EXIT_DIVERGED;
-    if (code == EXIT_DONE) {
-        checkpoint_write(dir, run.model, config, dataset_vocab(run.data), config->train.steps);
-    }
-    Summary summary = run_summary(&run, code);
-    manifest_write(dir, &run.manifest, &summary);
-    progress_end(&run.progress, &summary);
-    if (code == EXIT_DONE && config->train.steps) sample_of_run(&run);
-    run_close(&run);
     mem_free(dir);
-    return (int)code;
+    return code;
 }
 
 static int describe(const Config *config) {
@@ -110,7 +133,10 @@ static int with_config(const Cli *cli, int argc, char **argv) {
 
 int main(int argc, char **argv) {
     ops_exec_patient(argv);
-    signal(SIGPIPE, SIG_IGN); /* a closed terminal or `| head` must not kill a week's run */
+    /* A closed terminal or a full quota must not kill a week's run: the write that fails says so.
+     */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     if (argc < 2) {
         cli_help(true);
         return EXIT_USAGE;
@@ -138,5 +164,6 @@ int main(int argc, char **argv) {
         break;
     }
     cli_free(&cli);
+    if (cli.mode == MODE_TRAIN && stop_requested()) stop_die();
     return code;
 }

@@ -399,12 +399,6 @@ void dataset_describe(const Dataset *data, char *line, size_t size) {
     }
 }
 
-static uint64_t hash_bytes(const unsigned char *bytes, size_t count) {
-    uint64_t hash = HASH_START;
-    for (size_t i = 0; i < count; i++) hash = (hash ^ bytes[i]) * 0x100000001b3ULL;
-    return hash;
-}
-
 bool dataset_file(const Dataset *data, size_t i, const char **path, uint64_t *bytes,
                   uint64_t *hash) {
     const Part *train = &data->train;
@@ -413,7 +407,7 @@ bool dataset_file(const Dataset *data, size_t i, const char **path, uint64_t *by
         const TokenFile *file = &data->train_files[i];
         *path = file->path;
         *bytes = file->size;
-        *hash = hash_bytes(file->bytes, file->size);
+        *hash = hash_bytes(HASH_START, file->bytes, file->size);
         return true;
     }
     if (i > 0) return false;
@@ -424,7 +418,7 @@ bool dataset_file(const Dataset *data, size_t i, const char **path, uint64_t *by
         /* Another version's grammar shows in the text. */
         unsigned char sample[4096];
         stories_row(sample, sizeof sample, 0, STREAM_VALIDATION, 0, 0, 0);
-        *hash = hash_bytes(sample, sizeof sample);
+        *hash = hash_bytes(HASH_START, sample, sizeof sample);
     }
     return true;
 }

@@ -116,7 +116,12 @@ const char *name_nearest(const char *word, const char *const *names) {
     return nearest;
 }
 
-uint64_t hash_text(uint64_t hash, const char *text) {
-    for (; *text; text++) hash = (hash ^ (uint64_t)(unsigned char)*text) * 0x100000001b3ULL;
+uint64_t hash_bytes(uint64_t hash, const void *data, size_t size) {
+    const unsigned char *bytes = data;
+    for (size_t i = 0; i < size; i++) hash = (hash ^ bytes[i]) * 0x100000001b3ULL;
     return hash;
+}
+
+uint64_t hash_text(uint64_t hash, const char *text) {
+    return hash_bytes(hash, text, strlen(text));
 }

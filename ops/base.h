@@ -70,8 +70,10 @@ double clock_seconds(void);
  * near; NULL when nothing is close enough to be worth suggesting. */
 const char *name_nearest(const char *word, const char *const *names);
 
-/* 64-bit FNV-1a of a string, chained through `hash` (start with HASH_START). */
+/* 64-bit FNV-1a, chained through `hash` (start with HASH_START). Every step is a bijection of the
+ * hash, so that a change of one byte never goes unseen. */
 #define HASH_START 0xcbf29ce484222325ULL
+uint64_t hash_bytes(uint64_t hash, const void *data, size_t size);
 uint64_t hash_text(uint64_t hash, const char *text);
 
 #endif

@@ -1,269 +1,355 @@
 /* checkpoint.c - see checkpoint.h. */
 #include "run/checkpoint.h"
 
-#include "model/equations.h"
 #include "ops/stb_ds.h"
 #include "run/files.h"
 
 #include <cJSON.h>
+#include <dirent.h>
 #include <errno.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { HEADER_MAX = 100000000 }; /* the limit of the format's own reader */
+enum { META_MAX = 1 << 16 };
+static const double ROOM = 1.1; /* free space asked for, in sizes of a checkpoint */
+static const char MODEL[] = "model.safetensors", STATE[] = "optimizer.safetensors",
+                  META[] = "meta.json", FOLDERS[] = "checkpoints";
+
+/* --- snapshots
+ * --------------------------------------------------------------------------------------- */
+
+void snapshot_say(Snapshot *snapshot, const char *key, char *value) {
+    Metadata pair = {key, value};
+    arrput(snapshot->metadata, pair);
+    arrput(snapshot->strings, value);
+}
+
+const char *snapshot_metadata(const Snapshot *snapshot, const char *key) {
+    for (size_t i = 0; i < arrlenu(snapshot->metadata); i++) {
+        if (strcmp(snapshot->metadata[i].key, key) == 0) return snapshot->metadata[i].value;
+    }
+    return NULL;
+}
+
+void snapshot_free(Snapshot *snapshot) {
+    for (size_t i = 0; i < arrlenu(snapshot->strings); i++) mem_free(snapshot->strings[i]);
+    arrfree(snapshot->strings);
+    arrfree(snapshot->metadata);
+    arrfree(snapshot->model);
+    arrfree(snapshot->state);
+    cJSON_Delete(snapshot->read);
+    *snapshot = (Snapshot){0};
+}
+
+/* --- meta.json: its last line is the hash of all before it
+ * ------------------------------------------- */
+
+typedef struct {
+    CheckpointMeta meta;
+    uint64_t bytes[2], hash[2]; /* of model and state */
+} Description;
+
+enum { CHECK_SIZE = 32 }; /* what the line below comes to */
+static const char CHECK_FORMAT[] = "  \"check\": \"%016llx\"\n}\n";
+
+static char *description_text(const Description *d) {
+    char *text = NULL, *checked;
+    text = path_format("{\n  \"format_version\": \"1\",\n  \"step\": %zu,\n"
+                       "  \"train_seconds\": %.6f,\n  \"data\": \"%016llx\",\n",
+                       d->meta.step, d->meta.train_seconds, (unsigned long long)d->meta.data_hash);
+    for (int i = 0; i < RUNLOG_FILES; i++) {
+        char *longer = path_format("%s  \"%s\": %llu,\n", text, runlog_name(i),
+                                   (unsigned long long)d->meta.log_bytes[i]);
+        mem_free(text);
+        text = longer;
+    }
+    for (int i = 0; i < 2; i++) {
+        char *longer = path_format("%s  \"%s\": {\"bytes\": %llu, \"fnv1a64\": \"%016llx\"},\n",
+                                   text, i ? STATE : MODEL, (unsigned long long)d->bytes[i],
+                                   (unsigned long long)d->hash[i]);
+        mem_free(text);
+        text = longer;
+    }
+    char check[CHECK_SIZE + 1];
+    snprintf(check, sizeof check, CHECK_FORMAT, (unsigned long long)hash_text(HASH_START, text));
+    checked = path_format("%s%s", text, check);
+    mem_free(text);
+    return checked;
+}
+
+static uint64_t whole(const cJSON *object, const char *key, bool *good) {
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+    double x = cJSON_IsNumber(item) ? item->valuedouble : -1;
+    if (!(x >= 0 && x <= 9007199254740992.0 && x == floor(x))) *good = false;
+    return *good ? (uint64_t)x : 0;
+}
+
+static uint64_t hexadecimal(const cJSON *object, const char *key, bool *good) {
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+    unsigned long long value = 0;
+    if (!cJSON_IsString(item) || sscanf(item->valuestring, "%16llx", &value) != 1) *good = false;
+    return value;
+}
+
+static bool description_parse(const char *text, size_t size, Description *d) {
+    char check[CHECK_SIZE + 1];
+    if (size < CHECK_SIZE) return false;
+    size_t body = size - CHECK_SIZE;
+    snprintf(check, sizeof check, CHECK_FORMAT,
+             (unsigned long long)hash_bytes(HASH_START, text, body));
+    if (strcmp(text + body, check) != 0) return false;
+    cJSON *json = cJSON_ParseWithLength(text, size);
+    bool good = json != NULL;
+    d->meta.step = whole(json, "step", &good);
+    d->meta.data_hash = hexadecimal(json, "data", &good);
+    const cJSON *seconds = cJSON_GetObjectItemCaseSensitive(json, "train_seconds");
+    d->meta.train_seconds = cJSON_IsNumber(seconds) ? seconds->valuedouble : 0;
+    for (int i = 0; i < RUNLOG_FILES; i++)
+        d->meta.log_bytes[i] = whole(json, runlog_name(i), &good);
+    for (int i = 0; i < 2; i++) {
+        const cJSON *file = cJSON_GetObjectItemCaseSensitive(json, i ? STATE : MODEL);
+        d->bytes[i] = whole(file, "bytes", &good);
+        d->hash[i] = hexadecimal(file, "fnv1a64", &good);
+    }
+    cJSON_Delete(json);
+    return good;
+}
+
+/* --- folders
+ * ----------------------------------------------------------------------------------------- */
+
+char *checkpoint_folder(const char *dir, size_t step) {
+    return path_format("%s/%s/step_%08zu", dir, FOLDERS, step);
+}
+
+/* The number in the name of a folder; false where it is not one of ours. */
+static bool step_of_name(const char *name, size_t *step) {
+    char again[32];
+    if (sscanf(name, "step_%10zu", step) != 1) return false;
+    snprintf(again, sizeof again, "step_%08zu", *step);
+    return strcmp(name, again) == 0;
+}
+
+static int newest_first(const void *a, const void *b) {
+    const size_t *x = a, *y = b;
+    return (*x < *y) - (*x > *y);
+}
+
+size_t *checkpoint_steps(const char *dir) {
+    size_t *steps = NULL, step;
+    char *path = path_format("%s/%s", dir, FOLDERS);
+    DIR *folder = opendir(path);
+    for (const struct dirent *entry; folder && (entry = readdir(folder));) {
+        if (step_of_name(entry->d_name, &step)) arrput(steps, step);
+    }
+    if (folder) closedir(folder);
+    mem_free(path);
+    if (steps) qsort(steps, arrlenu(steps), sizeof *steps, newest_first);
+    return steps;
+}
+
+bool checkpoint_latest(const char *dir, size_t *step) {
+    char *path = path_format("%s/%s/latest", dir, FOLDERS);
+    size_t size;
+    char *line = file_contents(path, 64, &size);
+    mem_free(path);
+    if (line) line[strcspn(line, "\n")] = '\0';
+    bool named = line && step_of_name(line, step);
+    mem_free(line);
+    if (!named) return false;
+    char *folder = checkpoint_folder(dir, *step), *meta = path_format("%s/%s", folder, META);
+    bool there = access(meta, R_OK) == 0;
+    mem_free(meta);
+    mem_free(folder);
+    return there;
+}
+
+void checkpoint_clean(const char *dir) {
+    char *path = path_format("%s/%s", dir, FOLDERS);
+    DIR *folder = opendir(path);
+    for (const struct dirent *entry; folder && (entry = readdir(folder));) {
+        if (strncmp(entry->d_name, ".tmp-", 5) != 0) continue;
+        char *rest = path_format("%s/%s", path, entry->d_name);
+        folder_remove(rest, NULL);
+        mem_free(rest);
+    }
+    if (folder) closedir(folder);
+    mem_free(path);
+}
+
+/* meta.json goes first: what a killed process leaves of the folder says that it is no checkpoint.
+ */
+void checkpoint_prune(const char *dir, size_t keep, size_t healthy) {
+    size_t *steps = checkpoint_steps(dir);
+    bool healthy_kept = false;
+    for (size_t i = 0; i < arrlenu(steps); i++) {
+        bool newest_healthy = !healthy_kept && steps[i] < healthy;
+        healthy_kept |= newest_healthy;
+        if (i < keep || newest_healthy) continue;
+        char *folder = checkpoint_folder(dir, steps[i]);
+        int error = folder_remove(folder, META);
+        if (error)
+            fprintf(stderr, "train: warning: cannot remove %s: %s\n", folder, strerror(error));
+        mem_free(folder);
+    }
+    arrfree(steps);
+}
+
+char *checkpoint_room(const char *dir, uint64_t bytes) {
+    struct statvfs disk;
+    if (statvfs(dir, &disk)) return path_format("cannot look at %s: %s", dir, strerror(errno));
+    double wanted = ROOM * (double)bytes, there = (double)disk.f_bavail * (double)disk.f_frsize;
+    if (there >= wanted) return NULL;
+    return path_format("no room for a checkpoint in %s: %.0f bytes are needed, %.0f are free", dir,
+                       wanted, there);
+}
+
+uint64_t checkpoint_size(const Snapshot *snapshot) {
+    size_t pairs = arrlenu(snapshot->metadata);
+    return safetensors_size(snapshot->model, arrlenu(snapshot->model), snapshot->metadata, pairs) +
+           safetensors_size(snapshot->state, arrlenu(snapshot->state), snapshot->metadata, pairs);
+}
 
 /* --- writing
  * ----------------------------------------------------------------------------------------- */
 
-/* The header's JSON: metadata, then every tensor with the bytes it takes. */
-static char *header_text(const Model *model, const Config *config, const Vocab *vocab,
-                         size_t step) {
-    char *text, hash[17], *equations = equations_text(&config->model, &config->gamma_warmup);
-    char *identity = config_json(config, CONFIG_IDENTITY);
-    size_t size, begin = 0;
-    FILE *out = open_memstream(&text, &size);
-    equations_hash(hash, equations);
-    fprintf(out,
-            "{\"__metadata__\":{\"format_version\":\"1\",\"step\":\"%zu\",\"equations\":\"%s\",",
-            step, hash);
-    fputs("\"config\":", out);
-    json_print_string(out, identity);
-    fprintf(out, ",\"vocab\":\"%s\"", vocab->size ? data_vocab_name(vocab->kind) : "none");
-    if (vocab->kind == VOCAB_CHARS && vocab->size) {
-        fputs(",\"alphabet\":\"", out);
-        for (size_t i = 0; i < vocab->size; i++) fprintf(out, "%02x", vocab->byte_of[i]);
-        fputc('"', out);
-    }
-    fputs(",\"format\":\"pt\"}", out);
-    for (size_t i = 0; i < params_count(&model->params); i++) {
-        const Param *param = &model->params.list[i];
-        size_t end = begin + param->count * sizeof(float);
-        fprintf(out, ",\"%s\":{\"dtype\":\"F32\",\"shape\":[%zu", param->name, param->shape[0]);
-        if (param->shape[1]) fprintf(out, ",%zu", param->shape[1]);
-        fprintf(out, "],\"data_offsets\":[%zu,%zu]}", begin, end);
-        begin = end;
-    }
-    fputc('}', out);
-    while ((ftell(out) + 8) % 8) fputc(' ', out);
-    fclose(out);
-    mem_free(identity);
-    mem_free(equations);
+/* A sentence about what failed, or NULL where nothing did; takes the path. */
+static char *sentence(const char *what, char *path, int error) {
+    char *text = error ? path_format("cannot %s %s: %s", what, path, strerror(error)) : NULL;
+    mem_free(path);
     return text;
 }
 
-static void write_u64(FILE *out, uint64_t value) {
-    for (int i = 0; i < 8; i++) fputc((int)(value >> 8 * i & 0xff), out);
+static char *write_files(const char *folder, const Snapshot *snapshot, const CheckpointMeta *meta) {
+    Description description = {.meta = *meta};
+    const Tensor *lists[] = {snapshot->model, snapshot->state};
+    for (int i = 0; i < 2; i++) {
+        char *path = path_format("%s/%s", folder, i ? STATE : MODEL);
+        int error = safetensors_write(path, lists[i], arrlenu(lists[i]), snapshot->metadata,
+                                      arrlenu(snapshot->metadata), &description.bytes[i],
+                                      &description.hash[i]);
+        char *failed = sentence("write", path, error);
+        if (failed) return failed;
+    }
+    char *text = description_text(&description), *path = path_format("%s/%s", folder, META);
+    FileOut file = file_begin(path);
+    file_put(&file, text, strlen(text));
+    mem_free(text);
+    char *failed = sentence("write", path, file_end(&file));
+    return failed ? failed : sentence("sync", path_format("%s", folder), folder_sync(folder));
 }
 
-/* Little-endian floats, whatever `real` is. */
-static void write_tensor(FILE *out, const real *values, size_t count) {
-    enum { BLOCK = 4096 };
-    float block[BLOCK];
-    for (size_t first = 0; first < count; first += BLOCK) {
-        size_t n = count - first < BLOCK ? count - first : BLOCK;
-        for (size_t i = 0; i < n; i++) block[i] = (float)values[first + i];
-        fwrite(block, sizeof *block, n, out);
-    }
+/* Gives a folder its name. What lies there under this name was found unsound. */
+static char *put_in_place(const char *dir, const char *temporary, size_t step) {
+    char *folder = checkpoint_folder(dir, step), *aside = path_format("%s-old", temporary);
+    int error = rename(folder, aside) && errno != ENOENT ? errno : 0;
+    if (!error && rename(temporary, folder)) error = errno;
+    folder_remove(aside, META);
+    mem_free(aside);
+    return sentence("rename", folder, error);
 }
 
-void checkpoint_write(const char *dir, const Model *model, const Config *config, const Vocab *vocab,
-                      size_t step) {
-    char *folder = path_format("%s/checkpoints/step_%08zu", dir, step);
-    char *final = path_format("%s/model.safetensors", folder),
-         *temporary = path_format("%s.tmp", final);
-    char *latest = path_format("%s/checkpoints/latest", dir);
-    char *latest_temporary = path_format("%s.tmp", latest);
-    char *header = header_text(model, config, vocab, step);
-    folder_make(folder);
-    FILE *out = file_create(temporary);
-    write_u64(out, strlen(header));
-    fputs(header, out);
-    for (size_t i = 0; i < params_count(&model->params); i++) {
-        const Param *param = &model->params.list[i];
-        write_tensor(out, model->params.values + param->offset, param->count);
-    }
-    file_finish(out, temporary, final);
-    if (sizeof(real) != sizeof(float))
-        fprintf(stderr, "%s holds float32, this build computes in double\n", final);
+static char *name_latest(const char *dir, size_t step) {
+    char line[32], *path = path_format("%s/%s/latest", dir, FOLDERS);
+    snprintf(line, sizeof line, "step_%08zu\n", step);
+    return sentence("write", path, file_replace(path, line, strlen(line)));
+}
 
-    out = file_create(latest_temporary);
-    fprintf(out, "step_%08zu\n", step);
-    file_finish(out, latest_temporary, latest);
-    mem_free(header);
-    mem_free(latest_temporary);
-    mem_free(latest);
+static char *write_new(const char *dir, const Snapshot *snapshot, const CheckpointMeta *meta) {
+    char *parent = path_format("%s/%s", dir, FOLDERS);
+    char *temporary = path_format("%s/.tmp-%08zu-%ld", parent, meta->step, (long)getpid());
+    char *failed = checkpoint_room(dir, checkpoint_size(snapshot));
+    if (!failed && mkdir(parent, 0777) && errno != EEXIST)
+        failed = sentence("make", path_format("%s", parent), errno);
+    if (!failed && mkdir(temporary, 0777))
+        failed = sentence("make", path_format("%s", temporary), errno);
+    if (!failed) {
+        failed = write_files(temporary, snapshot, meta);
+        if (!failed) failed = put_in_place(dir, temporary, meta->step);
+        if (failed) folder_remove(temporary, META);
+    }
+    if (!failed) failed = sentence("sync", path_format("%s", parent), folder_sync(parent));
     mem_free(temporary);
-    mem_free(final);
-    mem_free(folder);
+    mem_free(parent);
+    return failed;
+}
+
+char *checkpoint_write(const char *dir, const Snapshot *snapshot, const CheckpointMeta *meta) {
+    CheckpointMeta there;
+    bool sound = checkpoint_verify(dir, meta->step, &there) == NULL;
+    char *failed = sound ? NULL : write_new(dir, snapshot, meta);
+    return failed ? failed : name_latest(dir, meta->step);
 }
 
 /* --- reading
  * ----------------------------------------------------------------------------------------- */
 
-bool checkpoint_latest(const char *dir, size_t *step) {
-    char *path = path_format("%s/checkpoints/latest", dir), line[64] = "";
-    FILE *in = fopen(path, "r");
+static const char *verify_file(const char *folder, const char *name, uint64_t bytes,
+                               uint64_t hash) {
+    uint64_t bytes_there, hash_there;
+    char *path = path_format("%s/%s", folder, name);
+    int error = file_sum(path, &bytes_there, &hash_there);
     mem_free(path);
-    if (!in) return false;
-    bool read = fgets(line, sizeof line, in) && sscanf(line, "step_%8zu", step) == 1;
-    fclose(in);
-    return read;
+    if (error) return strerror(error);
+    if (bytes_there != bytes) return "a file does not have the size that meta.json says";
+    return hash_there != hash ? "a file does not have the hash that meta.json says" : NULL;
 }
 
-typedef struct {
-    FILE *file;
-    char *path;
-    cJSON *header;
-    uint64_t data, size; /* where tensors begin; size of the file */
-} Reader;
-
-static _Noreturn void damaged(const Reader *reader, const char *what) {
-    die(EXIT_DATA, "%s is damaged: %s", reader->path, what);
-}
-
-static Reader reader_open(const char *dir, size_t step) {
-    Reader reader = {.path = path_format("%s/checkpoints/step_%08zu/model.safetensors", dir, step)};
-    unsigned char prefix[8];
-    reader.file = fopen(reader.path, "rb");
-    if (!reader.file) die(EXIT_DATA, "cannot open %s: %s", reader.path, strerror(errno));
-    fseeko(reader.file, 0, SEEK_END);
-    reader.size = (uint64_t)ftello(reader.file);
-    rewind(reader.file);
-    if (fread(prefix, 1, 8, reader.file) != 8) damaged(&reader, "shorter than its header");
-    uint64_t length = 0;
-    for (int i = 7; i >= 0; i--) length = length << 8 | prefix[i];
-    if (length > HEADER_MAX || length > reader.size - 8)
-        damaged(&reader, "its header has no sane length");
-    char *text = mem_alloc(length + 1);
-    if (fread(text, 1, length, reader.file) != length) damaged(&reader, "shorter than its header");
-    reader.header = cJSON_ParseWithLength(text, length);
+const char *checkpoint_verify(const char *dir, size_t step, CheckpointMeta *meta) {
+    Description description;
+    char *folder = checkpoint_folder(dir, step), *path = path_format("%s/%s", folder, META);
+    size_t size;
+    char *text = file_contents(path, META_MAX, &size);
+    const char *wrong = NULL;
+    if (!text)
+        wrong = "it has no meta.json, so it was never finished";
+    else if (!description_parse(text, size, &description) || description.meta.step != step)
+        wrong = "its meta.json is damaged";
+    for (int i = 0; !wrong && i < 2; i++) {
+        wrong = verify_file(folder, i ? STATE : MODEL, description.bytes[i], description.hash[i]);
+    }
+    if (!wrong) *meta = description.meta;
     mem_free(text);
-    if (!reader.header) damaged(&reader, "its header is not JSON");
-    reader.data = length + 8;
-    return reader;
+    mem_free(path);
+    mem_free(folder);
+    return wrong;
 }
 
-static void reader_close(Reader *reader) {
-    fclose(reader->file);
-    cJSON_Delete(reader->header);
-    mem_free(reader->path);
-}
-
-static const char *metadata(const Reader *reader, const char *key, bool needed) {
-    const cJSON *all = cJSON_GetObjectItemCaseSensitive(reader->header, "__metadata__");
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(all, key);
-    if (cJSON_IsString(item)) return item->valuestring;
-    if (needed) damaged(reader, "its metadata lacks config, step, vocab or equations");
-    return NULL;
-}
-
-/* Number i of an array, which must be a whole one. */
-static uint64_t whole(const Reader *reader, const cJSON *array, int i) {
-    const cJSON *item = cJSON_GetArrayItem(array, i);
-    bool good = cJSON_IsNumber(item) && item->valuedouble >= 0 &&
-                item->valuedouble <= 9007199254740992.0 &&
-                item->valuedouble == floor(item->valuedouble);
-    if (!good) damaged(reader, "a shape or offset is not a whole number");
-    return (uint64_t)item->valuedouble;
-}
-
-static const cJSON *tensor(const Reader *reader, const char *name) {
-    const cJSON *entry = cJSON_GetObjectItemCaseSensitive(reader->header, name);
-    const cJSON *dtype = cJSON_GetObjectItemCaseSensitive(entry, "dtype");
-    if (!entry) die(EXIT_DATA, "%s lacks the tensor %s", reader->path, name);
-    if (!cJSON_IsString(dtype) || strcmp(dtype->valuestring, "F32") != 0)
-        damaged(reader, "a tensor is not F32");
-    return entry;
-}
-
-static void read_tensor(const Reader *reader, const Param *param, real *values) {
-    enum { BLOCK = 4096 };
-    const cJSON *entry = tensor(reader, param->name);
-    const cJSON *shape = cJSON_GetObjectItemCaseSensitive(entry, "shape");
-    const cJSON *offsets = cJSON_GetObjectItemCaseSensitive(entry, "data_offsets");
-    int dims = param->shape[1] ? 2 : 1;
-    bool fits = cJSON_GetArraySize(shape) == dims && cJSON_GetArraySize(offsets) == 2;
-    for (int i = 0; fits && i < dims; i++) fits = whole(reader, shape, i) == param->shape[i];
-    if (!fits)
-        die(EXIT_DATA, "%s: tensor %s has another shape than its config says", reader->path,
-            param->name);
-    uint64_t begin = whole(reader, offsets, 0), end = whole(reader, offsets, 1);
-    if (end < begin || end - begin != param->count * sizeof(float) ||
-        end > reader->size - reader->data) {
-        damaged(reader, "a tensor lies outside the file");
+const char *checkpoint_metadata(const char *dir, size_t step, Snapshot *snapshot, size_t *vocab) {
+    const char *wrong;
+    char *folder = checkpoint_folder(dir, step), *path = path_format("%s/%s", folder, MODEL);
+    char *text = safetensors_metadata(path, vocab, &wrong);
+    if (text) snapshot->read = cJSON_Parse(text);
+    if (text && !snapshot->read) wrong = "its metadata is not JSON";
+    const cJSON *item;
+    cJSON_ArrayForEach(item, snapshot->read) {
+        Metadata pair = {item->string, item->valuestring};
+        arrput(snapshot->metadata, pair);
     }
-    float block[BLOCK];
-    fseeko(reader->file, (off_t)(reader->data + begin), SEEK_SET);
-    for (size_t first = 0; first < param->count; first += BLOCK) {
-        size_t n = param->count - first < BLOCK ? param->count - first : BLOCK;
-        if (fread(block, sizeof *block, n, reader->file) != n)
-            damaged(reader, "shorter than its tensors");
-        for (size_t i = 0; i < n; i++) values[first + i] = (real)block[i];
-    }
+    const char *said = snapshot_metadata(snapshot, "step");
+    if (!wrong && (!said || strtoull(said, NULL, 10) != step))
+        wrong = "its metadata tell of another step";
+    mem_free(text);
+    mem_free(path);
+    mem_free(folder);
+    return wrong;
 }
 
-static Vocab read_vocab(const Reader *reader, size_t V) {
-    const char *vocab = metadata(reader, "vocab", true),
-               *alphabet = metadata(reader, "alphabet", false);
-    if (!alphabet)
-        return strcmp(vocab, data_vocab_name(VOCAB_BYTES)) == 0 && V >= 256 ? vocab_bytes()
-                                                                            : (Vocab){0};
-    unsigned char bytes[256];
-    size_t size = strlen(alphabet) / 2;
-    bool good = size <= sizeof bytes && size <= V && strlen(alphabet) == 2 * size;
-    for (size_t i = 0; good && i < size; i++) {
-        unsigned value;
-        good = sscanf(alphabet + 2 * i, "%2x", &value) == 1;
-        if (good) bytes[i] = (unsigned char)value;
+const char *checkpoint_read(const char *dir, size_t step, const Snapshot *snapshot) {
+    char *folder = checkpoint_folder(dir, step);
+    const Tensor *lists[] = {snapshot->model, snapshot->state};
+    const char *wrong = NULL;
+    for (int i = 0; !wrong && i < 2; i++) {
+        if (!lists[i]) continue;
+        char *path = path_format("%s/%s", folder, i ? STATE : MODEL);
+        wrong = safetensors_read(path, lists[i], arrlenu(lists[i]), snapshot->metadata,
+                                 arrlenu(snapshot->metadata));
+        mem_free(path);
     }
-    if (!good) damaged(reader, "its alphabet is not pairs of hexadecimal digits");
-    return vocab_chars(bytes, size);
-}
-
-void checkpoint_read(Checkpoint *checkpoint, const char *dir) {
-    size_t step;
-    *checkpoint = (Checkpoint){0};
-    if (!checkpoint_latest(dir, &step)) {
-        die(EXIT_DATA, "%s holds no checkpoint: is it a run directory, and did the run end?", dir);
-    }
-    Reader reader = reader_open(dir, step);
-    const char *config = metadata(&reader, "config", true),
-               *hash = metadata(&reader, "equations", true);
-    checkpoint->step = (size_t)strtoull(metadata(&reader, "step", true), NULL, 10);
-    if (!config_parse(&checkpoint->config, config, reader.path)) {
-        die(EXIT_DATA, "%s was written by another version: its config is not understood",
-            reader.path);
-    }
-    char *equations = equations_text(&checkpoint->config.model, &checkpoint->config.gamma_warmup),
-         own[17];
-    equations_hash(own, equations);
-    mem_free(equations);
-    if (strcmp(own, hash) != 0) {
-        die(EXIT_DATA,
-            "%s was trained with other equations (%s) than this version builds from its config "
-            "(%s)",
-            reader.path, hash, own);
-    }
-    checkpoint->equations = path_format("%s", hash);
-    size_t V = (size_t)whole(
-        &reader, cJSON_GetObjectItemCaseSensitive(tensor(&reader, "tok_emb.weight"), "shape"), 0);
-    if (V < 1 || V > INT32_MAX) damaged(&reader, "its vocabulary has no sane size");
-    checkpoint->vocab = read_vocab(&reader, V);
-    checkpoint->model =
-        model_create(&checkpoint->config.model, &checkpoint->config.gamma_warmup, V, 1, false);
-    Params *params = &checkpoint->model->params;
-    for (size_t i = 0; i < params_count(params); i++) {
-        read_tensor(&reader, &params->list[i], params->values + params->list[i].offset);
-    }
-    reader_close(&reader);
-}
-
-void checkpoint_free(Checkpoint *checkpoint) {
-    model_free(checkpoint->model);
-    config_free(&checkpoint->config);
-    mem_free(checkpoint->equations);
-    *checkpoint = (Checkpoint){0};
+    mem_free(folder);
+    return wrong;
 }

@@ -1,37 +1,70 @@
-/* checkpoint.h - a model on disk: safetensors, F32, readable by every tool that knows the format.
+/* checkpoint.h - a run on disk: written so that a crash at any moment leaves a whole one.
  *
- * One idea: the file says everything that is needed to use the weights again - config, equations,
- * step - so that a model can never be run with another wiring than it was trained with.
- * Format: github.com/huggingface/safetensors: 8 bytes of header size (little-endian), a JSON header
- * padded with spaces, then the tensors in registry order without gaps.
- * Floor 4. Read next: manifest.h. */
+ * One idea: a checkpoint is a folder that appears by one rename, after all that is in it has
+ * reached the disk, and that says how long and which hash its files must be; a folder that does not
+ * answer to its own description is never used, and the one before it still lies there.
+ *
+ *     checkpoints/step_<8 digits>/model.safetensors       the weights, and the config they belong
+ * to optimizer.safetensors   everything else that the next update needs meta.json sizes, hashes,
+ * lengths of the logs checkpoints/latest                                  names the newest folder
+ *
+ * A Snapshot owns its lists but not the arrays they name. The protocol, step by step, and what it
+ * was tested with: docs/reliability.md. Floor 4. Read next: resume.h. */
 #ifndef RUN_CHECKPOINT_H
 #define RUN_CHECKPOINT_H
 
-#include "data/dataset.h"
-#include "model/model.h"
-#include "run/config.h"
+#include "run/runlog.h"
+#include "run/safetensors.h"
 
-/* Writes DIR/checkpoints/step_<8 digits>/model.safetensors (to a temporary name first) and then
- * DIR/checkpoints/latest, which names that folder. Failing to write ends the program (EXIT_IO). */
-void checkpoint_write(const char *dir, const Model *model, const Config *config, const Vocab *vocab,
-                      size_t step);
+struct cJSON;
 
-/* What can be read from a checkpoint. Owns the model, the config and the text of the equations. */
+/* What is in the two files: arrays, and the strings in their headers. */
 typedef struct {
-    Config config;
-    Model *model; /* without gradients, for one row at a time */
-    Vocab vocab;  /* size 0 where tokens have no text */
+    Tensor *model, *state; /* stb_ds arrays */
+    Metadata *metadata;    /* stb_ds array, the same in both files */
+    char **strings;        /* its values, where they were made here (stb_ds array) */
+    struct cJSON *read;    /* its words, where they were read */
+} Snapshot;
+
+/* Appends to the metadata; the value becomes the snapshot's (mem_alloc). */
+void snapshot_say(Snapshot *snapshot, const char *key, char *value);
+/* The value of a key of the metadata, NULL where there is none. */
+const char *snapshot_metadata(const Snapshot *snapshot, const char *key);
+void snapshot_free(Snapshot *snapshot);
+
+/* What stands in meta.json besides sizes and hashes of the files. */
+typedef struct {
     size_t step;
-    char *equations; /* the hash */
-} Checkpoint;
+    uint64_t log_bytes[RUNLOG_FILES]; /* of the CSV files when it was written */
+    uint64_t data_hash;               /* of the training data */
+    double train_seconds;             /* spent in updates so far */
+} CheckpointMeta;
 
-/* Reads the latest checkpoint of a run directory. Anything wrong ends the program with EXIT_DATA
- * and the file's name. */
-void checkpoint_read(Checkpoint *checkpoint, const char *dir);
-void checkpoint_free(Checkpoint *checkpoint);
+/* Writes the checkpoint of meta->step; the logs must be synced. NULL, or one sentence that says
+ * what failed and why, for mem_free: then the older ones are untouched. A sound one of that step
+ * that lies there already is kept. */
+char *checkpoint_write(const char *dir, const Snapshot *snapshot, const CheckpointMeta *meta);
+/* Removes all but the newest `keep` ones and the newest of those before step `healthy`. */
+void checkpoint_prune(const char *dir, size_t keep, size_t healthy);
+/* Removes what a killed process left half written. */
+void checkpoint_clean(const char *dir);
+/* NULL, or one sentence, for mem_free: the disk has no room for a checkpoint of that many bytes. */
+char *checkpoint_room(const char *dir, uint64_t bytes);
+uint64_t checkpoint_size(const Snapshot *snapshot);
 
-/* The step that DIR/checkpoints/latest names; false where there is none. */
+/* The steps of the checkpoints in a run directory, newest first (stb_ds array). */
+size_t *checkpoint_steps(const char *dir);
+/* The step that DIR/checkpoints/latest names, its folder being there; false without one. */
 bool checkpoint_latest(const char *dir, size_t *step);
+/* The folder of a step, for mem_free. */
+char *checkpoint_folder(const char *dir, size_t step);
+
+/* Compares a checkpoint with its own description: NULL, or what is wrong with it. */
+const char *checkpoint_verify(const char *dir, size_t step, CheckpointMeta *meta);
+/* Fills `metadata` from a checkpoint; `vocab` is the extent of its token table. NULL, or what is
+ * wrong with it. */
+const char *checkpoint_metadata(const char *dir, size_t step, Snapshot *snapshot, size_t *vocab);
+/* Fills the arrays of both lists, an empty one excepted. NULL, or what is wrong. */
+const char *checkpoint_read(const char *dir, size_t step, const Snapshot *snapshot);
 
 #endif

@@ -26,6 +26,8 @@ static const Flag FLAGS[] = {
     {"set", "KEY=VALUE", "override a key; may be repeated", REPEATED, offsetof(Cli, sets), -1},
     {"run-dir", "DIR", "write the run there instead of log.dir/name", TAKES_TEXT,
      offsetof(Cli, run_dir), -1},
+    {"resume", NULL, "go on from the last checkpoint, or begin where there is none", TAKES_NOTHING,
+     offsetof(Cli, resume), -1},
     {"overwrite", NULL, "remove a run that is in the way", TAKES_NOTHING, offsetof(Cli, overwrite),
      -1},
     {"describe", NULL, "print the equations that --config builds, and their hash", TAKES_NOTHING, 0,
@@ -42,7 +44,6 @@ static const Flag FLAGS[] = {
     {"list", "WHAT", "topologies, norms or keys", TAKES_TEXT, offsetof(Cli, list), MODE_LIST},
     {"version", NULL, "version, build and BLAS", TAKES_NOTHING, 0, MODE_VERSION},
     {"help", NULL, "this text", TAKES_NOTHING, 0, MODE_HELP},
-    {"resume", NULL, NULL, LATER, 0, -1},
     {"dry-run", NULL, NULL, LATER, 0, -1},
     {"bench", NULL, NULL, LATER, 0, -1},
     {"eval", NULL, NULL, LATER, 0, -1},
@@ -75,7 +76,8 @@ void cli_help(bool examples_only) {
            "--steps 500\n\n"
            "Exit codes: 0 done or already done, 1 internal, 2 usage or config, 3 data or "
            "checkpoint, 4 I/O,\n"
-           "5 diverged. ./train --list keys shows every key of a config with its default.\n");
+           "5 diverged, 75 stopped by SIGUSR2. ./train --list keys shows every key of a config "
+           "with its default.\n");
 }
 
 static const Flag *find_flag(const char *name) {
@@ -173,6 +175,8 @@ Cli cli_parse(int argc, char **argv) {
         i += needs;
     }
     cli.n_sets = (size_t)arrlen(cli.sets);
+    if (cli.resume && cli.overwrite)
+        die(EXIT_USAGE, "--resume goes on with a run, --overwrite removes it: take one of them");
     if (cli.seed > UINT32_MAX) die(EXIT_USAGE, "--seed must be 0 to 2^32-1");
     return cli;
 }

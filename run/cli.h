@@ -15,7 +15,7 @@ typedef struct {
     const char **sets; /* (n_sets) "key=value" (stb_ds array) */
     size_t n_sets;
     char **owned; /* those of them that were made here (stb_ds array) */
-    bool overwrite;
+    bool overwrite, resume;
     const char *prompt; /* NULL = the data's own */
     size_t tokens, top_k, seed;
     double temperature;

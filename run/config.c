@@ -388,9 +388,15 @@ char *config_json(const Config *config, ConfigScope scope) {
     return json;
 }
 
-const char *config_difference(const Config *a, const Config *b) {
+static bool difference_counts(const Key *key, Difference which) {
+    if (which == DIFFERENCE_RESUME) return !key->aside && !key->may_grow;
+    return which == DIFFERENCE_ANY || strcmp(key->path, "train.threads") != 0;
+}
+
+const char *config_difference(const Config *a, const Config *b, Difference which) {
     for (size_t i = 0; key_at(i); i++) {
-        if (!value_equal(a, b, key_at(i))) return key_at(i)->path;
+        const Key *key = key_at(i);
+        if (difference_counts(key, which) && !value_equal(a, b, key)) return key->path;
     }
     return NULL;
 }

@@ -19,7 +19,8 @@ typedef struct {
     size_t steps, batch, accum;
     size_t seed; /* 0 .. 2^32-1 */
     size_t eval_every, eval_rows;
-    size_t threads; /* 0 = all cores */
+    size_t checkpoint_every, keep; /* 0 = at the end only; checkpoints that stay */
+    size_t threads;                /* 0 = all cores */
 } TrainOptions;
 
 typedef struct {
@@ -51,13 +52,17 @@ bool config_parse(Config *config, const char *json, const char *name);
 void config_free(Config *config);
 
 /* The resolved config as JSON text, values as given. CONFIG_IDENTITY leaves out what does not
- * change the numbers of the run (name, train.threads, train.eval_*, log.*). Free with mem_free. */
+ * change the numbers of the run (name, train.threads, evaluation, checkpoint and log keys). Free
+ * with mem_free. */
 typedef enum { CONFIG_FULL, CONFIG_IDENTITY } ConfigScope;
 char *config_json(const Config *config, ConfigScope scope);
 
+/* Which differences count: any, all that make it another run (not train.threads), those with which
+ * a run cannot be resumed (not what is left out of CONFIG_IDENTITY, nor train.steps). */
+typedef enum { DIFFERENCE_ANY, DIFFERENCE_RUN, DIFFERENCE_RESUME } Difference;
 /* The path of the first key, in the order of config.json, whose value differs between the two; NULL
  * where none does. */
-const char *config_difference(const Config *a, const Config *b);
+const char *config_difference(const Config *a, const Config *b, Difference which);
 
 /* Every key with type, default, range and meaning, for --list keys. */
 void config_list_keys(FILE *out);

@@ -120,7 +120,8 @@ static const Key keys[] = {
     {KEY(data.order, "\"random\"", "how rows are drawn from the training tokens"),
      .choices = data_order_name},
 
-    {KEY(train.steps, "2000", "updates; 0 = write the initial weights and stop"), .max = STEPS_MAX},
+    {KEY(train.steps, "2000", "updates; 0 = write the initial weights and stop"), .max = STEPS_MAX,
+     .may_grow = true},
     {KEY(train.batch, "12", "rows in a micro-batch"), .min = 1, .max = 65536},
     {KEY(train.accum, "1", "micro-batches in an update"), .min = 1, .max = 65536},
     {KEY(train.seed, "1337", "of initial values, data order, dropout and samples"),
@@ -129,6 +130,9 @@ static const Key keys[] = {
      .aside = true},
     {KEY(train.eval_rows, "240", "rows of a validation"), .min = 1, .max = STEPS_MAX,
      .aside = true},
+    {KEY(train.checkpoint_every, "500", "updates between checkpoints; 0 = only at the end"),
+     .max = STEPS_MAX, .aside = true},
+    {KEY(train.keep, "2", "checkpoints that are kept"), .min = 1, .max = 1000, .aside = true},
     {KEY(train.threads, "0", "0 = all cores; the numbers are the same for any"), .max = 1024,
      .aside = true},
 
@@ -155,8 +159,7 @@ static const char *const sections[] = {"model", "gamma_warmup", "optim", "data",
                                        "train", "spike",        "log"};
 enum { SECTIONS = sizeof(sections) / sizeof(sections[0]) };
 
-static const char *const later_keys[] = {"train.checkpoint_every", "train.keep",
-                                         "log.layers_every"};
+static const char *const later_keys[] = {"log.layers_every"};
 
 /* What other trainers call our keys, and "steps", which two sections have. */
 static const struct {

@@ -27,7 +27,8 @@ typedef struct {
     double min, max;         /* of the number; for strings, of the length in bytes */
     bool open_min, open_max; /* the limit itself is not allowed */
     const char *(*choices)(int i);
-    bool aside; /* does not change the numbers of a run */
+    bool aside;    /* does not change the numbers of a run */
+    bool may_grow; /* may differ when a run is resumed, though it does */
     const char *help;
 } Key;
 

@@ -3,7 +3,9 @@
 
 #include "ops/base.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <string.h>
@@ -11,16 +13,19 @@
 #include <unistd.h>
 
 char *path_format(const char *format, ...) {
-    char *path;
-    size_t size;
-    FILE *out = open_memstream(&path, &size);
-    va_list args;
+    va_list args, again;
     va_start(args, format);
-    if (!out || vfprintf(out, format, args) < 0 || fclose(out))
-        die(EXIT_IO, "out of memory for a path");
+    va_copy(again, args);
+    size_t size = (size_t)vsnprintf(NULL, 0, format, args) + 1;
+    char *path = mem_alloc(size);
+    vsnprintf(path, size, format, again);
     va_end(args);
+    va_end(again);
     return path;
 }
+
+/* --- folders
+ * ----------------------------------------------------------------------------------------- */
 
 void folder_make(const char *path) {
     char *copy = path_format("%s", path);
@@ -37,23 +42,152 @@ void folder_make(const char *path) {
     mem_free(copy);
 }
 
-FILE *file_create(const char *path) {
-    FILE *file = fopen(path, "wb");
-    if (!file) die(EXIT_IO, "cannot create %s: %s", path, strerror(errno));
+/* fsync, tried again where a signal interrupts it. Whatever else fails is final: pages that could
+ * not be written may be gone, and a second fsync would call that a success. */
+static int sync_fd(int fd) {
+    int failed;
+    while ((failed = fsync(fd)) != 0 && errno == EINTR) {}
+    return failed ? errno : 0;
+}
+
+/* Opens a file, tried again where a signal interrupts it; -1 with errno. */
+static int open_file(const char *path, int flags) {
+    int fd;
+    while ((fd = open(path, flags | O_CLOEXEC, 0666)) < 0 && errno == EINTR) {}
+    return fd;
+}
+
+/* After an interrupted close the descriptor is gone all the same. */
+static int close_fd(int fd) {
+    return close(fd) && errno != EINTR ? errno : 0;
+}
+
+int folder_sync(const char *path) {
+    int fd = open_file(path, O_RDONLY | O_DIRECTORY);
+    if (fd < 0) return errno;
+    int error = sync_fd(fd), closed = close_fd(fd);
+    return error ? error : closed;
+}
+
+static int remove_in(const char *folder, const char *name) {
+    char *path = path_format("%s/%s", folder, name);
+    int error = unlink(path) && errno != ENOENT ? errno : 0;
+    mem_free(path);
+    return error;
+}
+
+int folder_remove(const char *path, const char *first) {
+    int error = first ? remove_in(path, first) : 0;
+    DIR *folder = opendir(path);
+    if (!folder) return errno;
+    for (const struct dirent *entry; !error && (entry = readdir(folder));) {
+        bool dots = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+        if (!dots) error = remove_in(path, entry->d_name);
+    }
+    closedir(folder);
+    if (error) return error;
+    return rmdir(path) ? errno : 0;
+}
+
+/* --- files
+ * ------------------------------------------------------------------------------------------- */
+
+int write_all(int fd, const void *data, size_t size) {
+    const char *bytes = data;
+    while (size > 0) {
+        ssize_t written = write(fd, bytes, size);
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) return written < 0 ? errno : ENOSPC;
+        bytes += written;
+        size -= (size_t)written;
+    }
+    return 0;
+}
+
+FileOut file_begin(const char *path) {
+    FileOut file = {.hash = HASH_START};
+    file.fd = open_file(path, O_WRONLY | O_CREAT | O_TRUNC);
+    if (file.fd < 0) file.error = errno;
     return file;
 }
 
-void file_finish(FILE *file, const char *temporary, const char *final) {
-    bool bad = fflush(file) || ferror(file) || fsync(fileno(file));
-    int reason = errno;
-    bool closed = fclose(file) == 0;
-    if (bad || !closed) {
-        unlink(temporary);
-        die(EXIT_IO, "cannot write %s: %s", final, strerror(bad ? reason : errno));
-    }
-    if (rename(temporary, final))
-        die(EXIT_IO, "cannot rename %s to %s: %s", temporary, final, strerror(errno));
+void file_put(FileOut *file, const void *data, size_t size) {
+    if (file->error) return;
+    file->error = write_all(file->fd, data, size);
+    file->hash = hash_bytes(file->hash, data, size);
+    file->bytes += size;
 }
+
+int file_end(FileOut *file) {
+    if (file->fd < 0) return file->error;
+    if (!file->error) file->error = sync_fd(file->fd);
+    int closed = close_fd(file->fd);
+    if (!file->error) file->error = closed;
+    file->fd = -1;
+    return file->error;
+}
+
+/* read, tried again where a signal interrupts it. */
+static ssize_t read_some(int fd, void *data, size_t size) {
+    ssize_t count;
+    while ((count = read(fd, data, size)) < 0 && errno == EINTR) {}
+    return count;
+}
+
+int file_sum(const char *path, uint64_t *bytes, uint64_t *hash) {
+    enum { BLOCK = 1 << 16 };
+    unsigned char block[BLOCK];
+    int fd = open_file(path, O_RDONLY);
+    if (fd < 0) return errno;
+    ssize_t count;
+    *bytes = 0;
+    *hash = HASH_START;
+    while ((count = read_some(fd, block, BLOCK)) > 0) {
+        *hash = hash_bytes(*hash, block, (size_t)count);
+        *bytes += (uint64_t)count;
+    }
+    int error = count < 0 ? errno : 0;
+    close(fd);
+    return error;
+}
+
+int file_replace(const char *path, const char *text, size_t size) {
+    char *temporary = path_format("%s.tmp", path), *folder = path_format("%s", path);
+    char *slash = strrchr(folder, '/');
+    if (slash) *slash = '\0';
+    FileOut file = file_begin(temporary);
+    file_put(&file, text, size);
+    int error = file_end(&file);
+    if (!error && rename(temporary, path)) error = errno;
+    if (!error) error = folder_sync(slash ? folder : ".");
+    if (error) unlink(temporary);
+    mem_free(temporary);
+    mem_free(folder);
+    return error;
+}
+
+char *file_contents(const char *path, size_t max, size_t *size) {
+    int fd = open_file(path, O_RDONLY);
+    if (fd < 0) return NULL;
+    struct stat status;
+    char *text = NULL;
+    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && (size_t)status.st_size <= max) {
+        size_t wanted = (size_t)status.st_size;
+        ssize_t count = 1;
+        text = mem_alloc(wanted + 1);
+        for (*size = 0; *size < wanted && count > 0;) {
+            count = read_some(fd, text + *size, wanted - *size);
+            if (count > 0) *size += (size_t)count;
+        }
+    } else {
+        errno = EFBIG;
+    }
+    close(fd);
+    return text;
+}
+
+/* --- JSON
+ * -------------------------------------------------------------------------------------------- */
 
 void json_print_string(FILE *out, const char *text) {
     fputc('"', out);

@@ -1,20 +1,48 @@
 /* files.h - folders, files and JSON text on their way to the disk: every failure has a sentence.
  *
- * One idea: a file appears whole or not at all - written under a temporary name, synced, renamed.
- * Paths made here are the caller's (mem_free). Floor 4. */
+ * One idea: a file appears whole or not at all - written under a temporary name, synced, renamed,
+ * its folder synced. Functions that return an int return 0 or the errno of what failed first, for
+ * callers that can go on without the file; the others end the program (EXIT_IO).
+ * Paths made here are the caller's (mem_free). Floor 4. Read next: csv.h, safetensors.h. */
 #ifndef RUN_FILES_H
 #define RUN_FILES_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 /* A formatted path of any length; free with mem_free. */
 char *path_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Makes a folder and the ones above it; ends the program (EXIT_IO) where it cannot. */
+/* Makes a folder and the ones above it; ends the program where it cannot. */
 void folder_make(const char *path);
-/* Opens a new file for writing; ends the program (EXIT_IO) where it cannot. */
-FILE *file_create(const char *path);
-/* Syncs and closes `file`, written at `temporary`, and gives it its final name. */
-void file_finish(FILE *file, const char *temporary, const char *final);
+/* Makes renames and new files in the folder last. */
+int folder_sync(const char *path);
+/* Removes a folder of files, temporary ones and all, first the file `first` (NULL = any). */
+int folder_remove(const char *path, const char *first);
+
+/* Writes all of it, however often the system interrupts or writes less than asked. */
+int write_all(int fd, const void *data, size_t size);
+
+/* A new file that is written from front to back, with the hash of what went in (64-bit FNV-1a).
+ * After a failure the rest of the calls do nothing and file_end says what it was. */
+typedef struct {
+    int fd, error;
+    uint64_t bytes, hash;
+} FileOut;
+FileOut file_begin(const char *path);
+void file_put(FileOut *file, const void *data, size_t size);
+/* Syncs and closes. */
+int file_end(FileOut *file);
+
+/* Size and hash of an existing file. */
+int file_sum(const char *path, uint64_t *bytes, uint64_t *hash);
+
+/* Gives `path` these contents, whole or not at all, also through a power cut. */
+int file_replace(const char *path, const char *text, size_t size);
+/* The contents of a file of at most `max` bytes, closed by a NUL, for mem_free; NULL where it is
+ * missing, longer or unreadable, errno saying why. */
+char *file_contents(const char *path, size_t max, size_t *size);
 
 /* A JSON string with quotes; control bytes escaped, everything else as it is. */
 void json_print_string(FILE *out, const char *text);

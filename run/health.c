@@ -22,10 +22,11 @@ typedef struct {
 struct Health {
     size_t warmup_steps;
     double loss_limit;
-    double best_mean; /* of DIVERGENCE_STEPS losses; INFINITY = none yet */
-    int last_spike;
+    double best_mean;  /* of DIVERGENCE_STEPS losses; INFINITY = none yet */
+    size_t last_spike; /* SPIKE_NONE .. SPIKE_BOTH */
+    size_t diverged;   /* 1 plus the first step; 0 = never */
     History loss, grad;
-    HealthSummary summary;
+    HealthSummary summary; /* without `diverged`, `diverged_step` and the scores */
 };
 
 Health *health_create(size_t warmup_steps, size_t vocab) {
@@ -72,10 +73,8 @@ static bool loss_diverges(Health *health, size_t step, double loss) {
     return too_high;
 }
 
-static void mark_diverged(HealthSummary *summary, size_t step) {
-    if (summary->diverged) return;
-    summary->diverged = true;
-    summary->diverged_step = step;
+static void mark_diverged(Health *health, size_t step) {
+    if (!health->diverged) health->diverged = step + 1;
 }
 
 void health_observe(Health *health, size_t step, double loss, double grad_norm,
@@ -83,7 +82,7 @@ void health_observe(Health *health, size_t step, double loss, double grad_norm,
     HealthSummary *summary = &health->summary;
     history_take(&health->loss, loss);
     history_take(&health->grad, grad_norm);
-    if (loss_diverges(health, step, loss)) mark_diverged(summary, step);
+    if (loss_diverges(health, step, loss)) mark_diverged(health, step);
     summary->steps++;
     summary->grad_spikes += (report->spike & SPIKE_GRAD) != 0;
     summary->loss_spikes += (report->spike & SPIKE_LOSS) != 0;
@@ -91,13 +90,13 @@ void health_observe(Health *health, size_t step, double loss, double grad_norm,
     summary->nonfinite_steps += !report->finite;
     summary->nonfinite_in_row = report->finite ? 0 : summary->nonfinite_in_row + 1;
     summary->train_loss = loss;
-    health->last_spike = report->spike;
+    health->last_spike = (size_t)report->spike;
 }
 
 void health_validation(Health *health, size_t step, double val_loss) {
     HealthSummary *summary = &health->summary;
     summary->val_loss = val_loss;
-    if (!isfinite(val_loss)) mark_diverged(summary, step);
+    if (!isfinite(val_loss)) mark_diverged(health, step);
     if (!isfinite(val_loss) || val_loss >= summary->best_val_loss) return;
     summary->best_val_loss = val_loss;
     summary->best_val_step = step;
@@ -106,7 +105,7 @@ void health_validation(Health *health, size_t step, double val_loss) {
 bool health_must_stop(const Health *health, SpikeAction action) {
     size_t nonfinite = health->summary.nonfinite_in_row;
     if (nonfinite > 0) return action != ACTION_SKIP || nonfinite >= NONFINITE_LIMIT;
-    return action == ACTION_STOP && (health->last_spike != SPIKE_NONE || health->summary.diverged);
+    return action == ACTION_STOP && (health->last_spike != SPIKE_NONE || health->diverged);
 }
 
 static double history_score(const History *history, size_t steps) {
@@ -116,7 +115,47 @@ static double history_score(const History *history, size_t steps) {
 
 HealthSummary health_summary(const Health *health) {
     HealthSummary summary = health->summary;
+    summary.diverged = health->diverged > 0;
+    summary.diverged_step = health->diverged ? health->diverged - 1 : 0;
     summary.loss_score = history_score(&health->loss, summary.steps);
     summary.grad_score = history_score(&health->grad, summary.steps);
     return summary;
+}
+
+static void history_tensors(History *history, const char *prefix, Tensor **list) {
+    tensor_add(list, prefix, "count", TENSOR_I64, 1, 0, &history->count);
+    tensor_add(list, prefix, "outliers", TENSOR_I64, 1, 0, &history->outliers);
+    tensor_add(list, prefix, "values", TENSOR_F64, SCORE_WINDOW, 0, history->values);
+}
+
+void health_tensors(Health *health, Tensor **list) {
+    HealthSummary *summary = &health->summary;
+    const struct {
+        const char *name;
+        TensorType type;
+        void *data;
+    } scalars[] = {
+        {"best_mean", TENSOR_F64, &health->best_mean},
+        {"last_spike", TENSOR_I64, &health->last_spike},
+        {"diverged", TENSOR_I64, &health->diverged},
+        {"steps", TENSOR_I64, &summary->steps},
+        {"grad_spikes", TENSOR_I64, &summary->grad_spikes},
+        {"loss_spikes", TENSOR_I64, &summary->loss_spikes},
+        {"skipped_steps", TENSOR_I64, &summary->skipped_steps},
+        {"nonfinite_steps", TENSOR_I64, &summary->nonfinite_steps},
+        {"nonfinite_in_row", TENSOR_I64, &summary->nonfinite_in_row},
+        {"train_loss", TENSOR_F64, &summary->train_loss},
+        {"val_loss", TENSOR_F64, &summary->val_loss},
+        {"best_val_loss", TENSOR_F64, &summary->best_val_loss},
+        {"best_val_step", TENSOR_I64, &summary->best_val_step},
+    };
+    for (size_t i = 0; i < sizeof scalars / sizeof *scalars; i++) {
+        tensor_add(list, "health.", scalars[i].name, scalars[i].type, 1, 0, scalars[i].data);
+    }
+    history_tensors(&health->loss, "health.loss.", list);
+    history_tensors(&health->grad, "health.grad.", list);
+}
+
+bool health_restored(const Health *health) {
+    return health->last_spike <= SPIKE_BOTH && health->diverged <= health->summary.steps + 1;
 }

@@ -41,4 +41,9 @@ typedef struct {
 
 HealthSummary health_summary(const Health *health);
 
+/* Everything it remembers, for a checkpoint: appends to `list` where it lies. After those arrays
+ * were filled from a file health_restored must be called: false where they make no sense. */
+void health_tensors(Health *health, Tensor **list);
+bool health_restored(const Health *health);
+
 #endif

@@ -5,7 +5,10 @@
 #include "ops/ops.h"
 #include "run/files.h"
 
+#include <cJSON.h>
+#include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
@@ -63,13 +66,17 @@ static void close_object(Json *json) {
 /* --- the parts
  * ------------------------------------------------------------------------------------------ */
 
-static void print_time(Json *json, const char *name, int64_t seconds) {
-    char text[32];
+static const char *time_text(int64_t seconds, char text[32]) {
     time_t when = (time_t)seconds;
     struct tm utc;
     gmtime_r(&when, &utc);
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    string(json, name, text);
+    strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    return text;
+}
+
+static void print_time(Json *json, const char *name, int64_t seconds) {
+    char text[32];
+    string(json, name, time_text(seconds, text));
 }
 
 static void print_command(Json *json, const Manifest *manifest) {
@@ -213,27 +220,72 @@ static void print_summary(Json *json, const Summary *summary) {
     close_object(json);
 }
 
+static void print_manifest(Json *json, const Manifest *manifest, const Summary *summary) {
+    open_object(json, NULL);
+    string(json, "format_version", FORMAT_VERSION);
+    string(json, "name", manifest->config->name);
+    print_command(json, manifest);
+    print_time(json, "started", manifest->started);
+    print_build_object(json);
+    print_machine(json);
+    print_data(json, manifest);
+    print_resolved(json, manifest);
+    print_equations(json, manifest->config);
+    key(json, "resumes");
+    fprintf(json->out, "[%s]", manifest->resumes ? manifest->resumes : "");
+    if (summary) print_summary(json, summary);
+    close_object(json);
+    fputc('\n', json->out);
+}
+
 void manifest_write(const char *dir, const Manifest *manifest, const Summary *summary) {
-    char *path = path_format("%s/run.json", dir), *temporary = path_format("%s.tmp", path);
-    Json json = {.out = file_create(temporary)};
-    open_object(&json, NULL);
-    string(&json, "format_version", FORMAT_VERSION);
-    string(&json, "name", manifest->config->name);
-    print_command(&json, manifest);
-    print_time(&json, "started", manifest->started);
-    print_build_object(&json);
-    print_machine(&json);
-    print_data(&json, manifest);
-    print_resolved(&json, manifest);
-    print_equations(&json, manifest->config);
-    key(&json, "resumes");
-    fputs("[]", json.out);
-    if (summary) print_summary(&json, summary);
-    close_object(&json);
-    fputc('\n', json.out);
-    file_finish(json.out, temporary, path);
-    mem_free(temporary);
+    char *path = path_format("%s/run.json", dir), *text;
+    size_t size;
+    Json json = {.out = open_memstream(&text, &size)};
+    if (!json.out) die(EXIT_IO, "out of memory for %s", path);
+    print_manifest(&json, manifest, summary);
+    if (fclose(json.out)) die(EXIT_IO, "out of memory for %s", path);
+    int error = file_replace(path, text, size);
+    if (error) die(EXIT_IO, "cannot write %s: %s", path, strerror(error));
+    free(text);
     mem_free(path);
+}
+
+/* The elements of an array as JSON text without brackets, "" where there are none. */
+static char *elements_text(const cJSON *array) {
+    char *text = cJSON_IsArray(array) ? cJSON_PrintUnformatted(array) : NULL;
+    char *elements = path_format("%.*s", text ? (int)strlen(text) - 2 : 0, text ? text + 1 : "");
+    cJSON_free(text);
+    return elements;
+}
+
+void manifest_resume(const char *dir, Manifest *manifest, size_t step) {
+    enum { RUN_JSON_MAX = 1 << 26 };
+    char *path = path_format("%s/run.json", dir), now[32];
+    size_t size;
+    char *text = file_contents(path, RUN_JSON_MAX, &size);
+    cJSON *old = text ? cJSON_ParseWithLength(text, size) : NULL;
+    const cJSON *started = cJSON_GetObjectItemCaseSensitive(old, "started");
+    struct tm utc = {0};
+    if (cJSON_IsString(started) &&
+        sscanf(started->valuestring, "%4d-%2d-%2dT%2d:%2d:%2dZ", &utc.tm_year, &utc.tm_mon,
+               &utc.tm_mday, &utc.tm_hour, &utc.tm_min, &utc.tm_sec) == 6) {
+        utc.tm_year -= 1900;
+        utc.tm_mon -= 1;
+        manifest->started = (int64_t)timegm(&utc);
+    }
+    char *before = elements_text(cJSON_GetObjectItemCaseSensitive(old, "resumes"));
+    manifest->resumes = path_format("%s%s{\"step\":%zu,\"utc\":\"%s\"}", before, *before ? "," : "",
+                                    step, time_text((int64_t)time(NULL), now));
+    mem_free(before);
+    cJSON_Delete(old);
+    mem_free(text);
+    mem_free(path);
+}
+
+void manifest_free(Manifest *manifest) {
+    mem_free(manifest->resumes);
+    manifest->resumes = NULL;
 }
 
 void manifest_print_build(FILE *out) {

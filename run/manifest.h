@@ -1,8 +1,8 @@
 /* manifest.h - run.json: what made the numbers of a run, and what came out.
  *
  * One idea: whoever finds a run folder years later can say which equations, data, machine and build
- * it was. Written whole when the run starts and again, with the summary, when it ends.
- * Floor 4. Read next: ../train.c. */
+ * it was. Written whole when the run starts, when it is resumed and, with the summary, when it
+ * ends. Floor 4. Read next: ../train.c. */
 #ifndef RUN_MANIFEST_H
 #define RUN_MANIFEST_H
 
@@ -20,15 +20,21 @@ typedef struct {
     int argc;
     char **argv;
     int64_t started; /* seconds since 1970 */
+    char *resumes;   /* JSON objects, a comma between them; NULL = never resumed */
 } Manifest;
 
 /* What stands in "summary", once there is one. */
 typedef struct {
     HealthSummary health;
-    ExitCode code;
+    int code; /* of the process, as a shell sees it */
     double seconds, tokens_per_s;
     size_t steps; /* updates of the run, skipped ones included */
 } Summary;
+
+/* Takes over from DIR/run.json when the run was started and how often it was resumed, and adds that
+ * it goes on with update `step`. A file that is missing or damaged tells nothing. */
+void manifest_resume(const char *dir, Manifest *manifest, size_t step);
+void manifest_free(Manifest *manifest);
 
 /* Writes DIR/run.json; `summary` is NULL while the run goes on. */
 void manifest_write(const char *dir, const Manifest *manifest, const Summary *summary);

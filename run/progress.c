@@ -4,6 +4,7 @@
 #include "model/equations.h"
 #include "norm/norm.h"
 #include "ops/ops.h"
+#include "run/stop.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -31,7 +32,7 @@ static void print_schedule(const Manifest *manifest) {
     fputc('\n', stderr);
 }
 
-Progress progress_start(const Manifest *manifest, const char *dir) {
+Progress progress_start(const Manifest *manifest, const char *dir, size_t first) {
     const Config *config = manifest->config;
     const Shape *s = &manifest->model->shape;
     char line[256];
@@ -50,11 +51,18 @@ Progress progress_start(const Manifest *manifest, const char *dir) {
                 manifest->floor);
     }
     print_schedule(manifest);
+    if (sizeof(real) != sizeof(float)) {
+        fputs("checkpoints       hold float32, this build computes in double: a resumed run is not "
+              "the same to the bit\n",
+              stderr);
+    }
+    if (first) fprintf(stderr, "resumed           with step %zu\n", first);
     fprintf(stderr, "writing           %s\n\n%8s %9s %9s %9s %10s %8s %8s %8s\n", dir, "step",
             "loss", "val", "grad", "lr", "spikes", "tok/s", "left");
     return (Progress){.manifest = manifest,
                       .dir = dir,
                       .steps = config->train.steps,
+                      .first = first,
                       .started = clock_seconds(),
                       .said = clock_seconds()};
 }
@@ -82,7 +90,8 @@ void progress_row(Progress *progress, const LogRow *row, bool last) {
     print_cell(row, LOG_LR, 10, 3);
     fprintf(stderr, " %8zu", progress->spikes);
     if (step > 0) {
-        double left = (now - progress->started) / step * ((double)progress->steps - step);
+        double done = step + 1 - (double)progress->first;
+        double left = (now - progress->started) / done * ((double)progress->steps - step);
         fprintf(stderr, " %8.0f %5.0f:%02.0f", row->value[LOG_TOKENS_PER_S], floor(left / 60),
                 fmod(floor(left), 60));
     }
@@ -107,8 +116,18 @@ static const char *reason_of(const Summary *summary, int action) {
     return "its update left weights that are not finite; no checkpoint was written";
 }
 
+static void print_stopped(const Progress *progress, const Summary *summary) {
+    fprintf(stderr, "train: stopped by %s after step %zu; --resume goes on from %s\n",
+            stop_signal_name(), summary->steps, progress->dir);
+}
+
 void progress_end(const Progress *progress, const Summary *summary) {
     const HealthSummary *health = &summary->health;
+    if (summary->code == EXIT_IO) return; /* what failed has been said */
+    if (stop_requested() && summary->code != EXIT_DIVERGED) {
+        print_stopped(progress, summary);
+        return;
+    }
     if (summary->code == EXIT_DIVERGED) {
         fprintf(stderr,
                 "train: error: stopped after step %zu: %s. Look at %s/spikes.csv; a lower optim.lr "

@@ -11,12 +11,13 @@
 typedef struct {
     const Manifest *manifest;
     const char *dir;
-    size_t steps, spikes;
-    double started, said; /* clock_seconds of the start and of the last line */
+    size_t steps, first, spikes; /* first: the step that this process began with */
+    double started, said;        /* clock_seconds of the start and of the last line */
 } Progress;
 
-/* Prints the banner: model, equations, data, entropy floor, the RMSNorm factor. */
-Progress progress_start(const Manifest *manifest, const char *dir);
+/* Prints the banner: model, equations, data, entropy floor, the RMSNorm factor, and from which step
+ * on a resumed run goes on. */
+Progress progress_start(const Manifest *manifest, const char *dir, size_t first);
 /* Prints a line where the row holds a validation loss, is the last, or the last line is old. */
 void progress_row(Progress *progress, const LogRow *row, bool last);
 void progress_spike(Progress *progress, size_t step, const SpikeReport *report, const char *tensor,

@@ -5,9 +5,10 @@
 #include "run/files.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 char *rundir_path(const Config *config, const char *override) {
@@ -15,22 +16,82 @@ char *rundir_path(const Config *config, const char *override) {
                     : path_format("%s/%s", config->log.dir, config->name);
 }
 
-/* Files that a run writes; nothing else in the folder is touched. Folders come after their files.
+/* --- looking
+ * ------------------------------------------------------------------------------------------ */
+
+/* Whether the run that lies there is the finished one; what `mode` does not allow ends the program.
  */
+static bool finished_before(const char *dir, const char *config_path, const Config *config,
+                            RundirMode mode) {
+    Config old;
+    size_t step = 0, steps = config->train.steps;
+    if (!config_load(&old, config_path, NULL, 0)) {
+        die(EXIT_USAGE, "%s exists, but its config.json cannot be read; --overwrite starts anew",
+            dir);
+    }
+    const char *key =
+        config_difference(&old, config, mode == RUNDIR_RESUME ? DIFFERENCE_RESUME : DIFFERENCE_RUN);
+    if (key) {
+        die(EXIT_USAGE,
+            "%s holds a run with another config: %s differs; choose another name or --run-dir, or "
+            "--overwrite it",
+            dir, key);
+    }
+    config_free(&old);
+    bool any = checkpoint_latest(dir, &step);
+    if (any && step > steps) {
+        die(EXIT_USAGE, "%s is already at step %zu, and train.steps = %zu asks for fewer", dir,
+            step, steps);
+    }
+    if (any && step == steps) return true;
+    if (mode != RUNDIR_RESUME) {
+        die(EXIT_USAGE, "%s holds an unfinished run; --resume goes on, --overwrite starts anew",
+            dir);
+    }
+    return false;
+}
+
+bool rundir_check(const char *dir, const Config *config, RundirMode mode) {
+    char *path = path_format("%s/config.json", dir);
+    bool exists = access(path, F_OK) == 0;
+    bool wanted = mode == RUNDIR_OVERWRITE || !exists || !finished_before(dir, path, config, mode);
+    mem_free(path);
+    return wanted;
+}
+
+/* --- writing
+ * ------------------------------------------------------------------------------------------ */
+
+/* Holds RUN/LOCK until the process ends, and says in it who does. */
+static void lock(const char *dir) {
+    char *path = path_format("%s/LOCK", dir), owner[32] = "";
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0) die(EXIT_IO, "cannot open %s: %s", path, strerror(errno));
+    if (flock(fd, LOCK_EX | LOCK_NB)) {
+        if (errno != EWOULDBLOCK) die(EXIT_IO, "cannot lock %s: %s", path, strerror(errno));
+        ssize_t length = read(fd, owner, sizeof owner - 1);
+        owner[length > 0 ? (size_t)length : 0] = '\0';
+        owner[strcspn(owner, "\n")] = '\0';
+        die(EXIT_USAGE,
+            "%s is being written by process %s; wait for it or choose another --run-dir", dir,
+            owner);
+    }
+    int length = snprintf(owner, sizeof owner, "%ld\n", (long)getpid());
+    if (ftruncate(fd, 0) || write_all(fd, owner, (size_t)length)) {
+        die(EXIT_IO, "cannot write %s: %s", path, strerror(errno));
+    }
+    mem_free(path);
+}
+
+/* Files that a run writes besides its checkpoints; nothing else in the folder is touched. */
 static const char *const FILES[] = {
-    "log.csv",
-    "spikes.csv",
-    "run.json",
-    "config.json",
-    "*.tmp",
-    "checkpoints/latest",
-    "checkpoints/*.tmp",
-    "checkpoints/step_*/model.safetensors*",
-    "checkpoints/step_*",
-    "checkpoints",
+    "log.csv", "spikes.csv",          "run.json",    "config.json",
+    "*.tmp",   "checkpoints/latest*", "checkpoints",
 };
 
 static void remove_run(const char *dir) {
+    checkpoint_clean(dir);
+    checkpoint_prune(dir, 0, 0);
     for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++) {
         char *pattern = path_format("%s/%s", dir, FILES[i]);
         glob_t found;
@@ -46,49 +107,22 @@ static void remove_run(const char *dir) {
     }
 }
 
-/* Whether the folder holds the finished run of this config; dies where it holds another one. */
-static bool finished_before(const char *dir, const char *config_path, const Config *config) {
-    Config old;
-    size_t step;
-    if (!config_load(&old, config_path, NULL, 0)) {
-        die(EXIT_USAGE, "%s exists, but its config.json cannot be read; --overwrite starts anew",
-            dir);
-    }
-    old.train.threads = config->train.threads; /* never changes a number */
-    const char *key = config_difference(&old, config);
-    if (key) {
-        die(EXIT_USAGE,
-            "%s holds a run with another config: %s differs; choose another name or --run-dir, or "
-            "--overwrite it",
-            dir, key);
-    }
-    if (!checkpoint_latest(dir, &step) || step != config->train.steps) {
-        die(EXIT_USAGE,
-            "%s holds an unfinished run; --resume comes with a later version, --overwrite starts "
-            "anew",
-            dir);
-    }
-    config_free(&old);
-    return true;
-}
-
-bool rundir_check(const char *dir, const Config *config, bool overwrite) {
-    char *path = path_format("%s/config.json", dir);
-    bool exists = access(path, F_OK) == 0;
-    bool wanted = overwrite || !exists || !finished_before(dir, path, config);
-    mem_free(path);
-    return wanted;
-}
-
-void rundir_make(const char *dir, const Config *config, bool overwrite) {
-    char *path = path_format("%s/config.json", dir), *temporary = path_format("%s.tmp", path);
-    char *json = config_json(config, CONFIG_FULL);
-    if (overwrite) remove_run(dir);
-    folder_make(dir);
-    FILE *out = file_create(temporary);
-    fputs(json, out);
-    file_finish(out, temporary, path);
+static void write_config(const char *dir, const Config *config) {
+    char *path = path_format("%s/config.json", dir), *json = config_json(config, CONFIG_FULL);
+    int error = file_replace(path, json, strlen(json));
+    if (error) die(EXIT_IO, "cannot write %s: %s", path, strerror(error));
     mem_free(json);
-    mem_free(temporary);
     mem_free(path);
+}
+
+bool rundir_make(const char *dir, const Config *config, RundirMode mode) {
+    folder_make(dir);
+    lock(dir);
+    if (!rundir_check(dir, config, mode)) return false;
+    if (mode == RUNDIR_OVERWRITE)
+        remove_run(dir);
+    else
+        checkpoint_clean(dir);
+    write_config(dir, config);
+    return true;
 }

@@ -1,83 +1,88 @@
 /* runlog.c - see runlog.h. */
 #include "run/runlog.h"
 
-#include <errno.h>
-#include <math.h>
-#include <string.h>
-
+/* Steps and tokens are counts: all their digits are shown. */
 static const struct {
     const char *name;
-    const char *format; /* of a double; NULL = the row's word */
+    bool whole;
 } COLUMNS[LOG_COLUMNS] = {
-    [LOG_STEP] = {"step", "%.0f"},
-    [LOG_TOKENS] = {"tokens", "%.0f"},
-    [LOG_TRAIN_LOSS] = {"train_loss", "%.9g"},
-    [LOG_VAL_LOSS] = {"val_loss", "%.9g"},
-    [LOG_LR] = {"lr", "%.9g"},
-    [LOG_GAMMA_SCALE] = {"gamma_scale", "%.9g"},
-    [LOG_GRAD_NORM] = {"grad_norm", "%.9g"},
-    [LOG_CLIP_SCALE] = {"clip_scale", "%.9g"},
-    [LOG_LOSS_Z] = {"loss_z", "%.9g"},
-    [LOG_GRAD_Z] = {"grad_z", "%.9g"},
-    [LOG_SPIKE] = {"spike", "%.0f"},
-    [LOG_ACTION] = {"action", NULL},
-    [LOG_STEP_MS] = {"step_ms", "%.9g"},
-    [LOG_TOKENS_PER_S] = {"tokens_per_s", "%.9g"},
+    [LOG_STEP] = {"step", true},
+    [LOG_TOKENS] = {"tokens", true},
+    [LOG_TRAIN_LOSS] = {"train_loss"},
+    [LOG_VAL_LOSS] = {"val_loss"},
+    [LOG_LR] = {"lr"},
+    [LOG_GAMMA_SCALE] = {"gamma_scale"},
+    [LOG_GRAD_NORM] = {"grad_norm"},
+    [LOG_CLIP_SCALE] = {"clip_scale"},
+    [LOG_LOSS_Z] = {"loss_z"},
+    [LOG_GRAD_Z] = {"grad_z"},
+    [LOG_SPIKE] = {"spike", true},
+    [LOG_ACTION] = {"action"},
+    [LOG_STEP_MS] = {"step_ms"},
+    [LOG_TOKENS_PER_S] = {"tokens_per_s"},
 };
 
-static const char SPIKES_HEADER[] =
-    "step,kind,value,z,center,scale,tensor1,growth1,tensor2,growth2,"
-    "tensor3,growth3,batch_position,action\n";
+static const struct {
+    const char *name, *header; /* NULL = the names of COLUMNS */
+} FILES[RUNLOG_FILES] = {
+    [FILE_LOG] = {"log.csv", NULL},
+    [FILE_SPIKES] = {"spikes.csv", "step,kind,value,z,center,scale,tensor1,growth1,tensor2,growth2,"
+                                   "tensor3,growth3,batch_position,action\n"},
+};
+
+const char *runlog_name(int file) {
+    return file >= 0 && file < RUNLOG_FILES ? FILES[file].name : NULL;
+}
 
 void log_set(LogRow *row, LogColumn column, double value) {
     row->value[column] = value;
-    row->measured |= 1u << column;
+    row->measured |= (size_t)1 << column;
 }
 
-static FILE *create(const char *dir, const char *name, char **path) {
-    size_t size = strlen(dir) + strlen(name) + 2;
-    *path = mem_alloc(size);
-    snprintf(*path, size, "%s/%s", dir, name);
-    FILE *file = fopen(*path, "w");
-    if (!file) die(EXIT_IO, "cannot create %s: %s", *path, strerror(errno));
-    return file;
-}
-
-/* Flushes, so that a row survives a killed process. */
-static void finish_row(FILE *file, const char *path) {
-    if (fflush(file) || ferror(file)) die(EXIT_IO, "cannot write %s: %s", path, strerror(errno));
+static Csv create_log(const char *dir) {
+    Csv csv = csv_create(dir, FILES[FILE_LOG].name, "");
+    for (int i = 0; i < LOG_COLUMNS; i++) csv_text(&csv, COLUMNS[i].name);
+    csv_end_row(&csv);
+    return csv;
 }
 
 RunLog runlog_create(const char *dir) {
-    RunLog runlog = {0};
-    runlog.log = create(dir, "log.csv", &runlog.log_path);
-    runlog.spikes = create(dir, "spikes.csv", &runlog.spikes_path);
-    for (int i = 0; i < LOG_COLUMNS; i++) {
-        fprintf(runlog.log, "%s%s", COLUMNS[i].name, i + 1 < LOG_COLUMNS ? "," : "\n");
+    RunLog runlog;
+    for (int i = 0; i < RUNLOG_FILES; i++) {
+        runlog.file[i] =
+            FILES[i].header ? csv_create(dir, FILES[i].name, FILES[i].header) : create_log(dir);
     }
-    fputs(SPIKES_HEADER, runlog.spikes);
-    finish_row(runlog.log, runlog.log_path);
-    finish_row(runlog.spikes, runlog.spikes_path);
     return runlog;
 }
 
-/* "nan" without a sign: whether a NaN carries one depends on how it was made. */
-static void print_number(FILE *file, const char *format, double value) {
-    if (isnan(value))
-        fputs("nan", file);
-    else
-        fprintf(file, format, value);
+RunLog runlog_continue(const char *dir, const uint64_t bytes[RUNLOG_FILES]) {
+    RunLog runlog;
+    for (int i = 0; i < RUNLOG_FILES; i++) {
+        runlog.file[i] = csv_continue(dir, FILES[i].name, bytes[i]);
+    }
+    return runlog;
+}
+
+bool runlog_reaches(const char *dir, const uint64_t bytes[RUNLOG_FILES]) {
+    for (int i = 0; i < RUNLOG_FILES; i++) {
+        if (!csv_reaches(dir, FILES[i].name, bytes[i])) return false;
+    }
+    return true;
 }
 
 void runlog_write(RunLog *runlog, const LogRow *row) {
+    Csv *csv = &runlog->file[FILE_LOG];
     for (int i = 0; i < LOG_COLUMNS; i++) {
         if (i == LOG_ACTION)
-            fputs(row->action ? row->action : "", runlog->log);
-        else if (row->measured >> i & 1)
-            print_number(runlog->log, COLUMNS[i].format, row->value[i]);
-        fputc(i + 1 < LOG_COLUMNS ? ',' : '\n', runlog->log);
+            csv_text(csv, row->action ? row->action : "");
+        else if (!(row->measured >> i & 1))
+            csv_empty(csv);
+        else if (COLUMNS[i].whole)
+            csv_whole(csv, (size_t)row->value[i]);
+        else
+            csv_number(csv, row->value[i]);
     }
-    finish_row(runlog->log, runlog->log_path);
+    csv_end_row(csv);
 }
 
 void runlog_write_spikes(RunLog *runlog, size_t step, const SpikeReport *report,
@@ -86,32 +91,36 @@ void runlog_write_spikes(RunLog *runlog, size_t step, const SpikeReport *report,
         const char *kind;
         const SpikeScore *score;
     } series[] = {{"grad", &report->grad}, {"loss", &report->loss}};
-    FILE *file = runlog->spikes;
+    Csv *csv = &runlog->file[FILE_SPIKES];
     for (size_t k = 0; k < 2; k++) {
         const SpikeScore *score = series[k].score;
         if (!score->flagged && score->finite) continue;
         const double numbers[] = {score->value, score->z, score->center, score->scale};
-        fprintf(file, "%zu,%s", step, series[k].kind);
-        for (size_t i = 0; i < 4; i++) {
-            fputc(',', file);
-            print_number(file, "%.9g", numbers[i]);
-        }
+        csv_whole(csv, step);
+        csv_text(csv, series[k].kind);
+        for (size_t i = 0; i < 4; i++) csv_number(csv, numbers[i]);
         for (size_t i = 0; i < SPIKE_TENSORS; i++) {
-            fprintf(file, ",%s,", names[i] ? names[i] : "");
-            if (names[i]) print_number(file, "%.9g", report->growth[i]);
+            csv_text(csv, names[i] ? names[i] : "");
+            if (names[i])
+                csv_number(csv, report->growth[i]);
+            else
+                csv_empty(csv);
         }
-        fprintf(file, ",%zu,%s\n", batch, action);
+        csv_whole(csv, batch);
+        csv_text(csv, action);
+        csv_end_row(csv);
     }
-    finish_row(file, runlog->spikes_path);
 }
 
-static void close_file(FILE *file, char *path) {
-    if (file && fclose(file)) die(EXIT_IO, "cannot write %s: %s", path, strerror(errno));
-    mem_free(path);
+int runlog_sync(const RunLog *runlog, uint64_t bytes[RUNLOG_FILES]) {
+    for (int i = 0; i < RUNLOG_FILES; i++) {
+        int error = csv_sync(&runlog->file[i]);
+        if (error) return error;
+        bytes[i] = runlog->file[i].bytes;
+    }
+    return 0;
 }
 
 void runlog_close(RunLog *runlog) {
-    close_file(runlog->log, runlog->log_path);
-    close_file(runlog->spikes, runlog->spikes_path);
-    *runlog = (RunLog){0};
+    for (int i = 0; i < RUNLOG_FILES; i++) csv_close(&runlog->file[i]);
 }

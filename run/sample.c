@@ -1,8 +1,8 @@
 /* sample.c - see sample.h. */
 #include "run/sample.h"
 
-#include "run/checkpoint.h"
 #include "run/schedule.h"
+#include "run/stored_model.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -46,19 +46,18 @@ void sample_of_run(Run *run) {
 }
 
 void sample_of_checkpoint(const Cli *cli) {
-    Checkpoint checkpoint;
+    StoredModel stored;
     char start[64];
-    checkpoint_read(&checkpoint, cli->run);
-    const Config *config = &checkpoint.config;
-    if (!checkpoint.vocab.size)
+    stored_model_read(&stored, cli->run);
+    const Config *config = &stored.config;
+    if (!stored.vocab.size)
         die(EXIT_DATA, "%s was trained on tokens without text; it cannot be sampled", cli->run);
     dataset_default_prompt(&config->data, (uint32_t)cli->seed, start, sizeof start);
     GenerateOptions options = {.tokens = cli->tokens,
                                .temperature = cli->temperature,
                                .top_k = cli->top_k,
                                .seed = (uint32_t)cli->seed,
-                               .gamma =
-                                   (real)schedule_gamma(&config->gamma_warmup, checkpoint.step)};
-    sample_print(checkpoint.model, &checkpoint.vocab, cli->prompt ? cli->prompt : start, &options);
-    checkpoint_free(&checkpoint);
+                               .gamma = (real)schedule_gamma(&config->gamma_warmup, stored.step)};
+    sample_print(stored.model, &stored.vocab, cli->prompt ? cli->prompt : start, &options);
+    stored_model_free(&stored);
 }

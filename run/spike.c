@@ -231,6 +231,46 @@ SpikeReport spike_observe(SpikeDetector *detector, double loss, double grad_norm
     return report;
 }
 
+/* ---- checkpoints ---- */
+
+static void series_tensors(Series *series, const char *prefix, Tensor **list) {
+    size_t window = series->window, tensors = series->tensors;
+    tensor_add(list, prefix, "count", TENSOR_I64, 1, 0, &series->count);
+    tensor_add(list, prefix, "next", TENSOR_I64, 1, 0, &series->next);
+    tensor_add(list, prefix, "values", TENSOR_F64, window, 0, series->values);
+    tensor_add(list, prefix, "streak", TENSOR_I64, 1, 0, &series->streak);
+    tensor_add(list, prefix, "streak_values", TENSOR_F64, ADMIT_AFTER, 0, series->streak_values);
+    if (!tensors) return;
+    tensor_add(list, prefix, "norms", TENSOR_F64, window, tensors, series->norms);
+    tensor_add(list, prefix, "streak_norms", TENSOR_F64, ADMIT_AFTER, tensors,
+               series->streak_norms);
+}
+
+void spike_tensors(SpikeDetector *detector, Tensor **list) {
+    series_tensors(&detector->grad, "spike.grad.", list);
+    series_tensors(&detector->loss, "spike.loss.", list);
+}
+
+/* Values fill the slots from the first one on, so the slots in use are the first `count`. */
+static bool series_restored(Series *series) {
+    bool sane = series->count <= series->window && series->streak < ADMIT_AFTER &&
+                series->next < series->window &&
+                (series->count == series->window || series->next == series->count);
+    for (size_t k = 0; sane && k < series->count; k++) {
+        double value = series->values[k];
+        size_t place = sorted_find(series->sorted, k, value);
+        memmove(series->sorted + place + 1, series->sorted + place,
+                (k - place) * sizeof(*series->sorted));
+        series->sorted[place] = value;
+        sane = isfinite(value);
+    }
+    return sane;
+}
+
+bool spike_restored(SpikeDetector *detector) {
+    return series_restored(&detector->grad) && series_restored(&detector->loss);
+}
+
 double spike_clip_norm(const SpikeDetector *detector, const SpikeReport *report) {
     double center = report->grad.center;
     return detector->options.detector == DETECTOR_MAD ? exp(center) : center;

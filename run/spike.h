@@ -2,13 +2,13 @@
  *
  * One idea: compare with a window of *accepted* values only, so that a spike can neither hide in
  * nor inflate the statistics it is judged by. The loss and the gradient norm have a window each;
- * both are plain data, so they can travel with a checkpoint.
+ * both are plain arrays, which travel with a checkpoint.
  * Definitions: docs/spikes.md. A SpikeDetector owns its memory, taken once at creation.
  * Floor 4. Read next: health.h. */
 #ifndef RUN_SPIKE_H
 #define RUN_SPIKE_H
 
-#include "ops/base.h"
+#include "run/safetensors.h"
 
 typedef enum { DETECTOR_MAD, DETECTOR_SIGMA } DetectorKind;
 typedef enum { ACTION_LOG, ACTION_CLIP, ACTION_SKIP, ACTION_STOP } SpikeAction;
@@ -57,6 +57,11 @@ SpikeReport spike_observe(SpikeDetector *detector, double loss, double grad_norm
 /* The gradient norm at the centre of its window, to which action clip scales the gradient of a
  * flagged step; NAN where there is none to go by. */
 double spike_clip_norm(const SpikeDetector *detector, const SpikeReport *report);
+
+/* Everything the detector remembers, for a checkpoint: appends to `list` where it lies. After those
+ * arrays were filled from a file spike_restored must be called: false where they make no sense. */
+void spike_tensors(SpikeDetector *detector, Tensor **list);
+bool spike_restored(SpikeDetector *detector);
 
 /* Mean and unbiased standard deviation of x (n >= 2): how `sigma` and the spike score of health.h
  * measure. The deviation never falls below 1e-12 of the mean, so that among equal values one that

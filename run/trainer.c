@@ -3,9 +3,20 @@
 
 #include "norm/norm.h"
 #include "run/schedule.h"
+#include "run/stop.h"
 
 #include <math.h>
 #include <time.h>
+
+static uint64_t hash_of_data(const Dataset *data) {
+    uint64_t all = HASH_START, bytes, hash;
+    const char *path;
+    for (size_t i = 0; dataset_file(data, i, &path, &bytes, &hash); i++) {
+        all = hash_bytes(all, &bytes, sizeof bytes);
+        all = hash_bytes(all, &hash, sizeof hash);
+    }
+    return all;
+}
 
 void run_open(Run *run, const Config *config, int argc, char **argv) {
     const TrainOptions *train = &config->train;
@@ -18,6 +29,7 @@ void run_open(Run *run, const Config *config, int argc, char **argv) {
     run->optimizer = optimizer_create(&config->optim, &run->model->params);
     run->detector = spike_create(&config->spike, params_count(&run->model->params));
     run->health = health_create(config->optim.warmup_steps, V);
+    run->data_hash = hash_of_data(run->data);
     run->tokens = mem_alloc(size_mul(cells, sizeof(int)));
     run->targets = mem_alloc(size_mul(cells, sizeof(int)));
     bool rms = norm_is_rms(norm_kind(config->model.norm));
@@ -40,18 +52,21 @@ void run_close(Run *run) {
     dataset_close(run->data);
     mem_free(run->tokens);
     mem_free(run->targets);
+    manifest_free(&run->manifest);
 }
 
 /* --- one update
  * ------------------------------------------------------------------------------------------ */
 
-/* Gradients of the `accum` micro-batches of a step, and their mean loss. */
-static double accumulate(Run *run, size_t step, double gamma) {
+/* Gradients of the `accum` micro-batches of a step, and their mean loss; false where a stop was
+ * requested before the last of them. */
+static bool accumulate(Run *run, size_t step, double gamma, double *loss) {
     const TrainOptions *train = &run->config->train;
     const Shape *s = &run->model->shape;
     double total = 0, tokens = (double)(train->batch * s->T * train->accum);
     params_zero_grads(&run->model->params);
     for (size_t micro = 0; micro < train->accum; micro++) {
+        if (stop_requested()) return false;
         dataset_train_batch(run->data, run->tokens, run->targets, step, micro);
         Pass pass = {.tokens = run->tokens,
                      .targets = run->targets,
@@ -65,7 +80,8 @@ static double accumulate(Run *run, size_t step, double gamma) {
                      .micro = (uint32_t)micro};
         total += model_train(run->model, &pass);
     }
-    return total / tokens;
+    *loss = total / tokens;
+    return true;
 }
 
 /* What the gradient is multiplied by: clipping, and further down to the usual norm where a spike is
@@ -101,11 +117,13 @@ static void log_spike(Run *run, size_t step, const SpikeReport *report) {
     progress_spike(&run->progress, step, report, names[0], action_taken(run, report));
 }
 
-void run_update(Run *run, size_t step, LogRow *row) {
+bool run_update(Run *run, size_t step, LogRow *row) {
     const Config *config = run->config;
     double start = clock_seconds(), gamma = schedule_gamma(&config->gamma_warmup, step - 1);
     double lr = run->manifest.lr_scale * schedule_lr(&config->optim, step, config->train.steps);
-    double loss = accumulate(run, step, gamma), grad_norm = optimizer_grad_norm(&run->optimizer);
+    double loss;
+    if (!accumulate(run, step, gamma, &loss)) return false;
+    double grad_norm = optimizer_grad_norm(&run->optimizer);
     SpikeReport report = spike_observe(run->detector, loss, grad_norm, run->optimizer.tensor_norms);
     double scale = gradient_scale(run, &report, grad_norm);
     bool applied = may_apply(run, &report);
@@ -129,6 +147,7 @@ void run_update(Run *run, size_t step, LogRow *row) {
     log_set(row, LOG_STEP_MS, 1e3 * seconds);
     log_set(row, LOG_TOKENS_PER_S, (double)tokens / seconds);
     if (report.spike) log_spike(run, step, &report);
+    return true;
 }
 
 /* Every token of the validation rows counts the same, whatever the batches. */
@@ -136,7 +155,7 @@ double run_validate(Run *run, size_t step) {
     const Shape *s = &run->model->shape;
     size_t rows = dataset_val_rows(run->data), batch = run->config->train.batch;
     double total = 0;
-    for (size_t first = 0; first < rows; first += batch) {
+    for (size_t first = 0; first < rows && !stop_requested(); first += batch) {
         size_t count = rows - first < batch ? rows - first : batch;
         dataset_val_batch(run->data, run->tokens, run->targets, first, count);
         Pass pass = {.tokens = run->tokens,
@@ -156,7 +175,7 @@ bool run_wants_validation(const Run *run, size_t step) {
     return step % train->eval_every == 0 || step == train->steps;
 }
 
-Summary run_summary(const Run *run, ExitCode code) {
+Summary run_summary(const Run *run, int code) {
     HealthSummary health = health_summary(run->health);
     const TrainOptions *train = &run->config->train;
     double tokens = (double)(health.steps * train->accum * train->batch * run->model->shape.T);

@@ -18,6 +18,7 @@
 
 typedef struct {
     const Config *config;
+    const char *dir; /* where it is written, the caller's; NULL in a test */
     Dataset *data;
     Model *model;
     Optimizer optimizer;
@@ -27,20 +28,25 @@ typedef struct {
     Manifest manifest;
     Progress progress;
     int *tokens, *targets; /* (B,T) */
+    uint64_t data_hash;    /* of all training files */
+    LogRow row;            /* of the update that is going on */
     double train_seconds;  /* spent in updates, evaluation and logging left out */
+    size_t failed_saves;   /* checkpoints in a row that could not be written */
 } Run;
 
 /* Builds data, model, optimizer and detector; takes all memory and writes nothing. */
 void run_open(Run *run, const Config *config, int argc, char **argv);
 void run_close(Run *run);
 
-/* Update `step` (1..): forward, backward, judge, apply, and log what was seen but for val_loss. */
-void run_update(Run *run, size_t step, LogRow *row);
-/* Whether validation is due after `step` updates (0 = before the first), and its mean loss. */
+/* Update `step` (1..): forward, backward, judge, apply, and log what was seen but for val_loss.
+ * False where a stop was requested between its micro-batches: then nothing has happened. */
+bool run_update(Run *run, size_t step, LogRow *row);
+/* Whether validation is due after `step` updates (0 = before the first), and its mean loss, which
+ * means nothing where a stop was requested meanwhile. */
 bool run_wants_validation(const Run *run, size_t step);
 double run_validate(Run *run, size_t step);
 
 /* What the run came to, so far. */
-Summary run_summary(const Run *run, ExitCode code);
+Summary run_summary(const Run *run, int code);
 
 #endif

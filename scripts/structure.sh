@@ -43,7 +43,7 @@ include_floors() {
 library_headers() {
     found '# *include *[<"]cblas\.h' 'ops/[^:]*' "${house[@]}"
     found '# *include *[<"]omp\.h' 'ops/[^:]*' "${house[@]}"
-    found '# *include *[<"](cjson/)?cJSON\.h' 'run/(config[a-z_]*|checkpoint)\.c' "${house[@]}"
+    found '# *include *[<"](cjson/)?cJSON\.h' 'run/(config[a-z_]*|checkpoint|manifest)\.c' "${house[@]}"
     found '# *include *[<"]mpi\.h' 'nothing' "${all[@]}"
 }
 

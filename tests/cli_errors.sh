@@ -38,10 +38,10 @@ files_are_checked() {
 
 later_things_say_so() {
     local key flag
-    for key in train.keep=2 train.checkpoint_every=10 log.layers_every=10; do
+    for key in log.layers_every=10; do
         refused "later version" --set "$key"
     done
-    for flag in --resume --dry-run --bench --eval --print-schema; do
+    for flag in --dry-run --bench --eval --print-schema; do
         refused "later version" "$flag"
     done
 }

@@ -71,9 +71,6 @@ static const struct {
     {"name", "\"a\\nb\"", "name: \"a?b\" is not the plain name of a folder"},
     {"name", "\"a\\u0000b\"", "\\u0000 cannot stand in a string"},
     {"model.n_head", "5", "model.n_head"},
-    {"train.keep", "2", "key \"train.keep\" is not in this version: it comes with a later version"},
-    {"train.checkpoint_every", "2",
-     "key \"train.checkpoint_every\" is not in this version: it com"},
     {"log.layers_every", "2",
      "key \"log.layers_every\" is not in this version: it comes with a la"},
 };

@@ -316,7 +316,7 @@ static void test_refused(void) {
     char file[64];
     strcpy(file, path_of("log.csv"));
     CHECK(run_child(folder, 3) == EXIT_DONE, "%s", said);
-    check_refused("/nonexistent/run", 0, "cannot create /nonexistent/run/log.csv: No such file");
+    check_refused("/nonexistent/run", 0, "cannot open /nonexistent/run/log.csv: No such file");
     check_refused(file, 0, "log.csv/log.csv: Not a directory");
     make_link("/dev/full", "log.csv");
     check_refused(folder, 0, "cannot write ");

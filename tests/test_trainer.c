@@ -26,9 +26,7 @@ static void toy_open(Toy *toy, const char *const *sets, size_t n_sets) {
     strcpy(toy->dir, "/tmp/peri_trainer_XXXXXX");
     CHECK(mkdtemp(toy->dir) != NULL, "mkdtemp");
     char *path = path_format("%s/empty.json", toy->dir);
-    FILE *out = file_create(path);
-    fputs("{}", out);
-    fclose(out);
+    CHECK(file_replace(path, "{}", 2) == 0, "empty config");
     CHECK(config_load(&toy->config, path, all, 8 + n_sets), "config");
     mem_free(path);
     run_open(&toy->run, &toy->config, 0, NULL);

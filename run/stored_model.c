@@ -1,0 +1,136 @@
+/* stored_model.c - see stored_model.h. */
+#include "run/stored_model.h"
+
+#include "model/equations.h"
+#include "ops/stb_ds.h"
+#include "run/files.h"
+
+#include <string.h>
+
+static const char FORMAT_VERSION[] = "1";
+
+void stored_model_tensors(const Params *params, Tensor **list) {
+    for (size_t i = 0; i < params_count(params); i++) {
+        const Param *param = &params->list[i];
+        tensor_add(list, "", param->name, TENSOR_REAL, param->shape[0], param->shape[1],
+                   params->values + param->offset);
+    }
+}
+
+static char *own_equations(const Config *config) {
+    char *hash = mem_alloc(17), *text = equations_text(&config->model, &config->gamma_warmup);
+    equations_hash(hash, text);
+    mem_free(text);
+    return hash;
+}
+
+/* Two hexadecimal digits for each character. */
+static char *alphabet_text(const Vocab *vocab) {
+    char *text = mem_alloc(2 * vocab->size + 1);
+    for (size_t i = 0; i < vocab->size; i++) {
+        snprintf(text + 2 * i, 3, "%02x", vocab->byte_of[i]);
+    }
+    return text;
+}
+
+void stored_model_describe(Snapshot *snapshot, const Config *config, const Vocab *vocab,
+                           size_t step) {
+    snapshot_say(snapshot, "format_version", path_format("%s", FORMAT_VERSION));
+    snapshot_say(snapshot, "step", path_format("%zu", step));
+    snapshot_say(snapshot, "equations", own_equations(config));
+    snapshot_say(snapshot, "config", config_json(config, CONFIG_IDENTITY));
+    snapshot_say(snapshot, "vocab",
+                 path_format("%s", vocab->size ? data_vocab_name(vocab->kind) : "none"));
+    if (vocab->kind == VOCAB_CHARS && vocab->size)
+        snapshot_say(snapshot, "alphabet", alphabet_text(vocab));
+    snapshot_say(snapshot, "format", path_format("pt"));
+}
+
+const char *stored_model_config(const Snapshot *snapshot, const char *path, Config *config) {
+    const char *version = snapshot_metadata(snapshot, "format_version"),
+               *json = snapshot_metadata(snapshot, "config"),
+               *equations = snapshot_metadata(snapshot, "equations");
+    if (!version || !json || !equations) return "its metadata lack version, config or equations";
+    if (strcmp(version, FORMAT_VERSION) != 0) return "it has another format version";
+    if (!config_parse(config, json, path)) return "its config is not understood by this version";
+    char *own = own_equations(config);
+    bool same = strcmp(own, equations) == 0;
+    mem_free(own);
+    if (same) return NULL;
+    config_free(config);
+    return "it was trained with other equations than this version builds from its config";
+}
+
+/* The vocabulary that the metadata tell of; false where they make no sense. */
+static bool read_vocab(const Snapshot *snapshot, size_t V, Vocab *vocab) {
+    const char *kind = snapshot_metadata(snapshot, "vocab"),
+               *alphabet = snapshot_metadata(snapshot, "alphabet");
+    unsigned char bytes[256];
+    if (!kind) return false;
+    *vocab = (Vocab){0};
+    if (!alphabet) {
+        if (strcmp(kind, data_vocab_name(VOCAB_BYTES)) == 0 && V >= 256) *vocab = vocab_bytes();
+        return true;
+    }
+    size_t length = strlen(alphabet), size = length / 2;
+    if (size > sizeof bytes || size > V || length % 2 ||
+        strspn(alphabet, "0123456789abcdef") != length)
+        return false;
+    for (size_t i = 0; i < size; i++) {
+        unsigned value = 0;
+        sscanf(alphabet + 2 * i, "%2x", &value);
+        bytes[i] = (unsigned char)value;
+    }
+    *vocab = vocab_chars(bytes, size);
+    return true;
+}
+
+/* Reads what `snapshot` tells of. Without gradients and for one row the model takes little more
+ * memory than the file, whose size has been checked against its hash. */
+static const char *read_model(StoredModel *stored, Snapshot *snapshot, const char *dir,
+                              size_t step) {
+    size_t V;
+    const char *wrong = checkpoint_metadata(dir, step, snapshot, &V);
+    char *folder = checkpoint_folder(dir, step);
+    if (!wrong) wrong = stored_model_config(snapshot, folder, &stored->config);
+    mem_free(folder);
+    if (wrong) return wrong;
+    if (V < 1 || !read_vocab(snapshot, V, &stored->vocab)) {
+        config_free(&stored->config);
+        return "its vocabulary makes no sense";
+    }
+    stored->step = step;
+    stored->model = model_create(&stored->config.model, &stored->config.gamma_warmup, V, 1, false);
+    stored_model_tensors(&stored->model->params, &snapshot->model);
+    wrong = checkpoint_read(dir, step, snapshot);
+    if (wrong) stored_model_free(stored);
+    return wrong;
+}
+
+void stored_model_read(StoredModel *stored, const char *dir) {
+    size_t *steps = checkpoint_steps(dir);
+    const char *wrong = NULL;
+    *stored = (StoredModel){0};
+    if (!steps) {
+        die(EXIT_DATA,
+            "%s holds no checkpoint: is it a run directory, and did the run get that far?", dir);
+    }
+    for (size_t i = 0; i < arrlenu(steps); i++) {
+        CheckpointMeta meta;
+        Snapshot snapshot = {0};
+        wrong = checkpoint_verify(dir, steps[i], &meta);
+        if (!wrong) wrong = read_model(stored, &snapshot, dir, steps[i]);
+        snapshot_free(&snapshot);
+        if (!wrong) break;
+        fprintf(stderr, "train: warning: the checkpoint of step %zu in %s is of no use: %s\n",
+                steps[i], dir, wrong);
+    }
+    arrfree(steps);
+    if (wrong) die(EXIT_DATA, "%s holds no sound checkpoint", dir);
+}
+
+void stored_model_free(StoredModel *stored) {
+    model_free(stored->model);
+    config_free(&stored->config);
+    *stored = (StoredModel){0};
+}

@@ -1,0 +1,37 @@
+/* stored_model.h - the model of a run read back, to be looked at and not to be trained further.
+ *
+ * One idea: the file says everything that is needed to use the weights again - config, equations,
+ * step, vocabulary - so that a model can never be run with another wiring than it was trained with.
+ * Floor 4. Read next: sample.h. */
+#ifndef RUN_STORED_MODEL_H
+#define RUN_STORED_MODEL_H
+
+#include "data/dataset.h"
+#include "model/model.h"
+#include "run/checkpoint.h"
+#include "run/config.h"
+
+/* Owns what it points to. */
+typedef struct {
+    Config config;
+    Model *model; /* without gradients, for one row at a time */
+    Vocab vocab;  /* size 0 where tokens have no text */
+    size_t step;
+} StoredModel;
+
+/* Reads the newest sound checkpoint of a run directory, saying so where that is not the newest.
+ * Without one, and where the file belongs to another version, the program ends (EXIT_DATA). */
+void stored_model_read(StoredModel *stored, const char *dir);
+void stored_model_free(StoredModel *stored);
+
+/* The weights as arrays of model.safetensors. */
+void stored_model_tensors(const Params *params, Tensor **list);
+/* What the headers of a checkpoint say of the model. */
+void stored_model_describe(Snapshot *snapshot, const Config *config, const Vocab *vocab,
+                           size_t step);
+
+/* Fills `config` from a checkpoint's metadata, checks that this version builds the same equations
+ * from it, and returns NULL; or what is wrong, and then nothing is to be freed. */
+const char *stored_model_config(const Snapshot *snapshot, const char *path, Config *config);
+
+#endif
