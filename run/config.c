@@ -5,11 +5,10 @@
  * checked. Ownership: see config.h. Floor 4. Read next: config_keys.c. */
 #include "run/config.h"
 
-#include "model/model.h"
-#include "norm/norm.h"
 #include "ops/stb_ds.h"
 #include "run/config_keys.h"
 #include "run/config_read.h"
+#include "run/config_rules.h"
 #include "run/config_value.h"
 
 #include <cJSON.h>
@@ -18,14 +17,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = 256, DEPTH_MAX = 16, SENTENCE_SIZE = 512 };
+enum { PATH_SIZE = 256, DEPTH_MAX = 16 };
 
 static const char warmup_on[] =
     "{\"steps\": 5000, \"from\": 0.1, \"to\": 1.0, \"slots\": [\"in\", \"out\", \"post\"]}";
 static const char warmup_off[] = "{\"steps\": 0}";
 
-static void report_unknown(const char *path, Report *report) {
+static void report_unknown(const char *path, size_t node, Report *report) {
     char shown[SHOWN_SIZE];
+    report_key(report, node);
     text_shown(path, shown);
     if (key_is_later(path)) {
         report_error(report, "key \"%s\" is not in this version: it comes with a later version",
@@ -37,74 +37,93 @@ static void report_unknown(const char *path, Report *report) {
                  guess ? guess : "", guess ? "\"?" : "");
 }
 
-static void apply(Config *config, const char *path, const cJSON *json, Report *report);
+static void apply(Config *config, const char *path, const cJSON *json, size_t node, Report *report);
 
 /* Applies the members of an object; "" is the top level, where keys about the file may stand. */
-static void apply_members(Config *config, const char *path, const cJSON *json, Report *report) {
+static void apply_members(Config *config, const char *path, const cJSON *json, size_t node,
+                          Report *report) {
     const cJSON *member;
+    node = node_first(node);
     cJSON_ArrayForEach(member, json) {
         const char *word = member->string;
+        const size_t here = node;
+        node = node_next(report, node);
         if (!*path && (strcmp(word, "$schema") == 0 || strcmp(word, "extends") == 0)) continue;
         char full[PATH_SIZE], shown[SHOWN_SIZE];
         snprintf(full, sizeof full, "%s%s%s", path, *path ? "." : "", word);
         if (strchr(word, '.')) {
+            report_key(report, here);
             report_error(report,
                          "key \"%s\" must be written as objects in each other, without dots",
                          text_shown(full, shown));
         } else {
-            apply(config, full, member, report);
+            apply(config, full, member, here, report);
         }
     }
 }
 
+/* Applies text of our own, which stands in no source. */
 static void apply_text(Config *config, const char *path, const char *json, Report *report) {
     cJSON *value = cJSON_Parse(json);
-    apply(config, path, value, report);
+    apply(config, path, value, JSON_NO_NODE, report);
     cJSON_Delete(value);
 }
 
 /* Sets the key, or the keys of the section, at `path`. */
-static void apply(Config *config, const char *path, const cJSON *json, Report *report) {
+static void apply(Config *config, const char *path, const cJSON *json, size_t node,
+                  Report *report) {
     bool warmup = strcmp(path, "gamma_warmup") == 0;
     const Key *key = key_find(path);
+    report_value(report, node);
     if (key) {
         value_assign(config, key, json, report);
     } else if (warmup && cJSON_IsBool(json)) {
         apply_text(config, path, cJSON_IsTrue(json) ? warmup_on : warmup_off, report);
     } else if (!key_is_section(path)) {
-        report_unknown(path, report);
+        report_unknown(path, node, report);
     } else if (!cJSON_IsObject(json)) {
         value_wrong_type(path, warmup ? "true, false or an object" : "an object", json, report);
     } else {
-        apply_members(config, path, json, report);
+        apply_members(config, path, json, node, report);
     }
 }
 
-static void apply_set(Config *config, const char *set, Report *report) {
+/* Applies "path=value", the text of `source`, whose = has been found. */
+static void apply_pair(Config *config, const char *path, Source *source, Report *report) {
     static const char wire[] = "model.wire.";
-    char shown[SHOWN_SIZE];
-    char *origin = NULL, *path = NULL;
-    text_add(&origin, "--set %s", text_shown(set, shown));
-    report->origin = origin;
-    text_add(&path, "%s", set);
-    char *equals = strchr(path, '=');
-    if (equals) *equals = '\0';
-    cJSON *json = NULL;
-    if (!equals) {
-        report_error(report, "expected --set key=value");
-    } else if (!text_is_clean(path)) {
-        report_error(report, "the key has a control character or invalid UTF-8");
-    } else {
-        json = json_parse_value(equals + 1, report);
-    }
-    if (json && strncmp(path, wire, strlen(wire)) == 0) {
+    bool in_wire = strncmp(path, wire, strlen(wire)) == 0;
+    const Key *key = key_find(path);
+    bool bare = key ? key->type == TYPE_STRING : !in_wire && !key_is_section(path);
+    cJSON *json = json_parse_value(report, bare);
+    if (!json) return;
+    source->applied = ++report->applied;
+    report_value(report, 0);
+    if (in_wire) {
         value_assign_wire(config, path + strlen(wire), json, report);
-    } else if (json) {
-        apply(config, path, json, report);
+    } else {
+        apply(config, path, json, 0, report);
     }
     cJSON_Delete(json);
-    arrfree(origin);
+}
+
+static void apply_set(Config *config, const char *set, Report *report) {
+    char *text = NULL, *path = NULL;
+    text_add(&text, "%s", set);
+    Source *source = report_source(report, NULL, text);
+    const char *equals = strchr(text, '=');
+    source->key = equals ? (size_t)(equals - text) : 0;
+    text_add(&path, "%.*s", (int)source->key, text);
+    const char *dirt = text_dirt(path);
+    if (!equals) {
+        report_error(report, "expected --set key=value");
+    } else if (dirt) {
+        report_span(report, (JsonSpan){(size_t)(dirt - path), 1});
+        report_error(report, "a control character or invalid UTF-8 in the key");
+    } else {
+        apply_pair(config, path, source, report);
+    }
     arrfree(path);
+    report_return(report, NULL);
 }
 
 /* A file that is being read, above the one that extends it. */
@@ -121,7 +140,9 @@ static void apply_file(Config *config, const char *path, const Frame *below, Rep
 /* Applies the file that `root`, read from `frame`, extends. */
 static void apply_base(Config *config, const cJSON *root, const Frame *frame, Report *report) {
     const cJSON *extends = cJSON_GetObjectItemCaseSensitive(root, "extends");
+    const Source *source = report->source;
     if (!extends) return;
+    report_value(report, json_find(&source->map, source->text, 0, "extends"));
     if (!cJSON_IsString(extends) || !extends->valuestring[0]) {
         value_wrong_type("extends", "the path of a config file", extends, report);
         return;
@@ -159,16 +180,16 @@ static void apply_file(Config *config, const char *path, const Frame *below, Rep
     char *text = file_read(path, report);
     if (!text) return;
 
-    const char *origin = report->origin;
-    report->origin = path;
-    cJSON *root = json_parse(text, arrlenu(text), report);
+    Source *above = report->source, *source = report_source(report, path, text);
+    cJSON *root = json_parse(report);
     if (root) {
         apply_base(config, root, &frame, report);
-        apply_members(config, "", root, report);
+        report_return(report, source);
+        source->applied = ++report->applied;
+        apply_members(config, "", root, 0, report);
     }
     cJSON_Delete(root);
-    report->origin = origin;
-    arrfree(text);
+    report_return(report, above);
 }
 
 static void apply_defaults(Config *config, Report *report) {
@@ -179,76 +200,9 @@ static void apply_defaults(Config *config, Report *report) {
     }
 }
 
-/* A rule between keys: writes a sentence and returns false where it is broken. */
-typedef struct {
-    bool (*holds)(const Config *config, char *sentence, size_t size);
-    bool warning; /* broken, it deserves a word but no refusal */
-} Rule;
-
-static bool rule_name(const Config *config, char *sentence, size_t size) {
-    const char *name = config->name;
-    bool plain = text_is_clean(name) && !strchr(name, '/');
-    char shown[SHOWN_SIZE];
-    snprintf(sentence, size, "name: \"%s\" is not the plain name of a folder",
-             text_shown(name, shown));
-    return plain && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
-}
-
-static bool rule_history(const Config *config, char *sentence, size_t size) {
-    const SpikeOptions *spike = &config->spike;
-    snprintf(sentence, size, "spike.min_history = %zu is more than spike.window = %zu holds",
-             spike->min_history, spike->window);
-    return spike->min_history <= spike->window;
-}
-
-static bool rule_model(const Config *config, char *sentence, size_t size) {
-    return model_check(&config->model, sentence, size);
-}
-
-static bool rule_warmup_ends(const Config *config, char *sentence, size_t size) {
-    size_t warmup = config->gamma_warmup.steps, steps = config->train.steps;
-    snprintf(sentence, size,
-             "gamma_warmup.steps = %zu is longer than the run, train.steps = %zu: gamma will not "
-             "reach gamma_warmup.to",
-             warmup, steps);
-    return warmup <= steps || steps == 0;
-}
-
-static bool rule_warmup_acts(const Config *config, char *sentence, size_t size) {
-    snprintf(sentence, size, "gamma_warmup.slots is empty: gamma_warmup.steps changes nothing");
-    return config->gamma_warmup.steps == 0 || config->gamma_warmup.slots != 0;
-}
-
-static bool rule_norms_exist(const Config *config, char *sentence, size_t size) {
-    snprintf(sentence, size,
-             "model.norm is none: topologies that differ in their norms alone are one network");
-    return strcmp(norm_name(config->model.norm), "none") != 0;
-}
-
-/* In this order; whether the model can be built is asked last among the errors. */
-static const Rule rules[] = {
-    {rule_name},
-    {rule_history},
-    {rule_model},
-    {rule_warmup_ends, .warning = true},
-    {rule_warmup_acts, .warning = true},
-    {rule_norms_exist, .warning = true},
-};
-
-static void rules_check(const Config *config, Report *report) {
-    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-        char sentence[SENTENCE_SIZE];
-        if (rules[i].holds(config, sentence, sizeof sentence)) continue;
-        if (!rules[i].warning) {
-            report_error(report, "%s", sentence);
-        } else if (!report->errors) {
-            fprintf(stderr, "train: warning: %s\n", sentence);
-        }
-    }
-}
-
 /* Checks the rules where all values are sound, and frees the config where anything is wrong. */
 static bool config_close(Config *config, const char *origin, Report *report) {
+    report_return(report, NULL);
     report->origin = origin;
     if (!report->errors) rules_check(config, report);
     if (report_close(report)) return true;
@@ -327,16 +281,20 @@ bool config_load(Config *config, const char *path, const char *const *sets, size
 bool config_parse(Config *config, const char *json, const char *name) {
     Report report = {0};
     apply_defaults(config, &report);
-    report.origin = name;
     char *text = NULL;
     text_add(&text, "%s", json);
-    cJSON *root = json_parse(text, arrlenu(text), &report);
-    if (root) apply_members(config, "", root, &report);
-    if (cJSON_GetObjectItemCaseSensitive(root, "extends")) {
-        report_error(&report, "extends stands for a path next to a file, and this is none");
+    Source *source = report_source(&report, name, text);
+    cJSON *root = json_parse(&report);
+    if (root) {
+        source->applied = ++report.applied;
+        apply_members(config, "", root, 0, &report);
+        size_t extends = json_find(&source->map, text, 0, "extends");
+        report_value(&report, extends);
+        if (extends != JSON_NO_NODE) {
+            report_error(&report, "extends stands for a path next to a file, and this is none");
+        }
     }
     cJSON_Delete(root);
-    arrfree(text);
     return config_close(config, name, &report);
 }
 

@@ -34,10 +34,8 @@ static void describe(const cJSON *json, char *text, size_t size) {
     char shown[SHOWN_SIZE], number[NUMBER_SIZE];
     if (cJSON_IsString(json)) {
         snprintf(text, size, "the string \"%s\"", text_shown(json->valuestring, shown));
-    } else if (cJSON_IsNumber(json) && isfinite(json->valuedouble)) {
-        snprintf(text, size, "the number %s", number_text(json->valuedouble, number));
     } else if (cJSON_IsNumber(json)) {
-        snprintf(text, size, "a number too large for a double");
+        snprintf(text, size, "the number %s", number_text(json->valuedouble, number));
     } else if (cJSON_IsBool(json)) {
         snprintf(text, size, "%s", cJSON_IsTrue(json) ? "true" : "false");
     } else {
@@ -55,7 +53,7 @@ void value_wrong_type(const char *path, const char *wanted, const cJSON *json, R
 static bool number_read(const Key *key, const cJSON *json, double *number, Report *report) {
     bool whole = key->type == TYPE_SIZE;
     double x = json->valuedouble;
-    if (!cJSON_IsNumber(json) || !isfinite(x) || (whole && x != floor(x))) {
+    if (!cJSON_IsNumber(json) || (whole && x != floor(x))) {
         value_wrong_type(key->path, whole ? "a whole number" : "a number", json, report);
         return false;
     }
@@ -116,8 +114,11 @@ static void slots_assign(const Key *key, unsigned *field, const cJSON *json, Rep
         return;
     }
     unsigned slots = 0;
+    size_t node = node_first(report->node);
     const cJSON *item;
     cJSON_ArrayForEach(item, json) {
+        report_value(report, node);
+        node = node_next(report, node);
         int slot = choice_read(key, item, report);
         if (slot < 0) return;
         if (slots & 1u << slot) {
@@ -130,7 +131,7 @@ static void slots_assign(const Key *key, unsigned *field, const cJSON *json, Rep
 }
 
 void value_assign_wire(Config *config, const char *entry, const cJSON *json, Report *report) {
-    bool number = cJSON_IsNumber(json) && isfinite(json->valuedouble);
+    bool number = cJSON_IsNumber(json);
     if (!number && !cJSON_IsString(json)) {
         char path[2 * SHOWN_SIZE], shown[SHOWN_SIZE];
         snprintf(path, sizeof path, "model.wire.%s", text_shown(entry, shown));
@@ -162,8 +163,13 @@ static void wire_assign(Config *config, const Key *key, const cJSON *json, Repor
     }
     arrsetlen(config->wire, 0);
     config->model.n_wire = 0;
+    size_t node = node_first(report->node);
     const cJSON *entry;
-    cJSON_ArrayForEach(entry, json) value_assign_wire(config, entry->string, entry, report);
+    cJSON_ArrayForEach(entry, json) {
+        report_value(report, node);
+        node = node_next(report, node);
+        value_assign_wire(config, entry->string, entry, report);
+    }
 }
 
 void value_assign(Config *config, const Key *key, const cJSON *json, Report *report) {

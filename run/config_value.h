@@ -12,7 +12,8 @@
 /* A copy of `text` that lives as long as the config. */
 const char *string_keep(Config *config, const char *text);
 
-/* Sets the field of `key`; a wrong type, word or range is reported and leaves the field alone. */
+/* Sets the field of `key` to the value that the report looks at; a wrong type, word or range is
+ * reported and leaves the field alone. */
 void value_assign(Config *config, const Key *key, const struct cJSON *json, Report *report);
 /* Sets one entry of model.wire. */
 void value_assign_wire(Config *config, const char *entry, const struct cJSON *json, Report *report);

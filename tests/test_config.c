@@ -233,9 +233,10 @@ static void test_extends(void) {
     put("a.json", "{\"extends\": \"b.json\"}");
     put("b.json", "{\"extends\": \"./a.json\"}");
     CHECK(!load(&c, in_folder("a.json"), NO_SETS), "a cycle was accepted");
-    CHECK(strstr(printed, "b.json: error: extends ") && strstr(printed, "in turn"), "%s", printed);
+    CHECK(strstr(printed, "b.json:1:13: error: extends ") && strstr(printed, "in turn"), "%s",
+          printed);
 
-    check_error("{\"extends\": \"nope.json\"}", NULL, "x.json: error: extends ");
+    check_error("{\"extends\": \"nope.json\"}", NULL, "x.json:1:13: error: extends ");
     CHECK(strstr(printed, "/nope.json: No such file"), "%s", printed);
     check_error("{\"extends\": 3}", NULL, "extends must be the path of a config file");
     check_error(NULL, "extends=base.json", "unknown key \"extends\"");

@@ -15,7 +15,7 @@ static const struct {
     {"model.n_layer", "1.5", "model.n_layer must be a whole number, not the number 1.5"},
     {"model.n_layer", "true", "model.n_layer must be a whole number, not true"},
     {"model.n_layer", "null", "model.n_layer must be a whole number, not null"},
-    {"model.n_layer", "1e999", "must be a whole number, not a number too large for a double"},
+    {"model.n_layer", "1e999", "error: a number too large for a double"},
     {"model.n_layer", "0", "model.n_layer is 0; it must be 1 to 1024"},
     {"model.n_layer", "-1", "model.n_layer is -1; it must be 1 to 1024"},
     {"model.n_layer", "9007199254740993", "model.n_layer is 9007199254740992; it must be"},
@@ -47,7 +47,7 @@ static const struct {
     {"gamma_warmup.slots", "[1]", "gamma_warmup.slots must be a string, not the number 1"},
     {"optim", "[]", "optim must be an object, not a list"},
     {"optim.lr", "-1", "optim.lr is -1; it must be at least 0"},
-    {"optim.lr", "1e999", "optim.lr must be a number, not a number too large for a double"},
+    {"optim.lr", "1e999", "error: a number too large for a double"},
     {"optim.lr", "\"1e-3\"", "optim.lr must be a number, not the string \"1e-3\""},
     {"optim.lr", "{}", "optim.lr must be a number, not an object"},
     {"optim.min_lr_ratio", "1.1", "optim.min_lr_ratio is 1.1; it must be 0 to 1"},
@@ -90,14 +90,14 @@ static void test_bad_values(void) {
     check_error(NULL, "model.bias=", "model.bias must be true or false, not the string \"\"");
     check_error(NULL, "model.n_layer", "--set model.n_layer: error: expected --set key=value");
     check_error(NULL, "model.wire.mlp.out=null", "model.wire.mlp.out must be a string or a number");
-    check_error(NULL, "model.wire.\xff=1", "the key has a control character or invalid UTF-8");
-    check_error(NULL, "model.wire.a\nb=1", "the key has a control character or invalid UTF-8");
-    check_error(NULL, "name=\x1b[1m", "--set name=?[1m:1:1: error: a control character");
+    check_error(NULL, "model.wire.\xff=1", "a control character or invalid UTF-8 in the key");
+    check_error(NULL, "model.wire.a\nb=1", "a control character or invalid UTF-8 in the key");
+    check_error(NULL, "name=\x1b[1m", "--set name=?[1m: error: a control character");
 }
 
 static void test_bad_text(void) {
     check_error("", NULL, "x.json:1:1: error: not JSON: the text ends too early");
-    check_error("[]", NULL, "x.json: error: a config is one JSON object");
+    check_error("[]", NULL, "x.json:1:1: error: a config is one JSON object");
     check_error("{\n \"optim\": {\"lr\": 1}\n} x", NULL,
                 "x.json:3:3: error: not JSON: unexpected x");
     check_error("{\n \"optim\": {\"lr\": 1,}}", NULL, "x.json:2:20: error: not JSON: unexpected }");
@@ -123,6 +123,9 @@ static void test_bad_text(void) {
     CHECK(strstr(printed, "is not the plain name of a folder"), "%s", printed);
     CHECK(!load(&c, put_bytes("nul.json", "{\0}", 3), NO_SETS), "a NUL was accepted");
     CHECK(strstr(printed, "nul.json:1:2: error: a NUL byte"), "%s", printed);
+    CHECK(load(&c, put("mark.json", "\xef\xbb\xbf{}"), NO_SETS), "%s", printed);
+    CHECK(strstr(printed, "mark.json: note: the byte order mark"), "%s", printed);
+    config_free(&c);
     static char big[(1 << 20) + 1];
     memset(big, ' ', sizeof big);
     memcpy(big, "{}", 2);
@@ -136,8 +139,9 @@ static void test_bad_keys(void) {
     check_error("{\"modle\": {\"n_layer\": 3}}", NULL,
                 "unknown key \"modle\"; did you mean \"model\"?");
     check_error("{\"model\": {\"n_layers\": 3}}", NULL,
-                "/x.json: error: unknown key \"model.n_layers\"; did you mean \"model.n_layer\"?\n"
-                "1 error; nothing was written.");
+                "/x.json:1:12: error: unknown key \"model.n_layers\"; did you mean "
+                "\"model.n_layer\"?\n    1 | {\"model\": {\"n_layers\": 3}}\n"
+                "      |            ^~~~~~~~~~\n1 error; nothing was written.");
     check_error("{\"_comment\": 3}", NULL, "unknown key \"_comment\"\n");
     check_error("{\"model\": {\"$schema\": 3}}", NULL, "unknown key \"model.$schema\"\n");
     check_error("{\"model.n_layer\": 3}", NULL, "key \"model.n_layer\" must be written as objects");
