@@ -155,6 +155,9 @@ int main(int argc, char **argv) {
     case MODE_LIST:
         code = list(cli.list);
         break;
+    case MODE_SCHEMA:
+        config_print_schema(stdout);
+        break;
     case MODE_HELP:
         cli_help(false);
         break;

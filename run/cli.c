@@ -42,12 +42,13 @@ static const Flag FLAGS[] = {
      -1},
     {"seed", "S", "of the sample, 0 to 2^32-1 (1)", TAKES_WHOLE, offsetof(Cli, seed), -1},
     {"list", "WHAT", "topologies, norms or keys", TAKES_TEXT, offsetof(Cli, list), MODE_LIST},
+    {"print-schema", NULL, "print what a config may hold, for editors", TAKES_NOTHING, 0,
+     MODE_SCHEMA},
     {"version", NULL, "version, build and BLAS", TAKES_NOTHING, 0, MODE_VERSION},
     {"help", NULL, "this text", TAKES_NOTHING, 0, MODE_HELP},
     {"dry-run", NULL, NULL, LATER, 0, -1},
     {"bench", NULL, NULL, LATER, 0, -1},
     {"eval", NULL, NULL, LATER, 0, -1},
-    {"print-schema", NULL, NULL, LATER, 0, -1},
     {"top-p", NULL, NULL, LATER, 0, -1},
 };
 enum { FLAG_COUNT = sizeof FLAGS / sizeof *FLAGS };

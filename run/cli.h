@@ -7,7 +7,15 @@
 
 #include "ops/base.h"
 
-typedef enum { MODE_TRAIN, MODE_DESCRIBE, MODE_SAMPLE, MODE_LIST, MODE_HELP, MODE_VERSION } Mode;
+typedef enum {
+    MODE_TRAIN,
+    MODE_DESCRIBE,
+    MODE_SAMPLE,
+    MODE_LIST,
+    MODE_SCHEMA,
+    MODE_HELP,
+    MODE_VERSION
+} Mode;
 
 typedef struct {
     Mode mode;

@@ -67,6 +67,10 @@ const char *config_difference(const Config *a, const Config *b, Difference which
 /* Every key with type, default, range and meaning, for --list keys. */
 void config_list_keys(FILE *out);
 
+/* The same as a JSON Schema (draft 2020-12) that accepts every config but for its comments; what
+ * configs/schema.json holds. */
+void config_print_schema(FILE *out);
+
 /* The full path of the only key whose last word is `word` ("topology" -> "model.topology"), or of
  * the one in train where there are more ("steps"); else NULL. The --topology sugar of the command
  * line. */

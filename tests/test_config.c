@@ -7,6 +7,7 @@
 #include "data/tokens.h"
 #include "tests/config_files.h"
 
+#include <cJSON.h>
 #include <glob.h>
 #include <sys/stat.h>
 
@@ -373,12 +374,41 @@ static void test_list_keys(void) {
           "range");
 }
 
+/* The schema that editors get has every key and its default, and configs/ holds it as it is. */
+static void test_schema(void) {
+    static char now[1 << 16], kept[1 << 16];
+    FILE *out = fmemopen(now, sizeof now, "w"), *file = fopen("configs/schema.json", "r");
+    config_print_schema(out);
+    fclose(out);
+    if (!file || !fread(kept, 1, sizeof kept - 1, file)) abort();
+    fclose(file);
+    CHECK(strcmp(now, kept) == 0,
+          "configs/schema.json is stale: ./train --print-schema > configs/schema.json");
+    cJSON *schema = cJSON_ParseWithOpts(now, NULL, true);
+    for (size_t i = 0; i < SETTINGS; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "%s", settings[i].path);
+        cJSON *at = schema;
+        for (char *word = strtok(path, "."); word; word = strtok(NULL, ".")) {
+            cJSON *either = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(at, "anyOf"), 0);
+            at = cJSON_GetObjectItemCaseSensitive(either ? either : at, "properties");
+            at = cJSON_GetObjectItemCaseSensitive(at, word);
+        }
+        cJSON *want = cJSON_Parse(key_at(i)->standard);
+        CHECK(cJSON_Compare(cJSON_GetObjectItemCaseSensitive(at, "default"), want, true),
+              "%s has no or another default", settings[i].path);
+        cJSON_Delete(want);
+    }
+    cJSON_Delete(schema);
+}
+
 static void test_shipped_configs(void) {
     glob_t found;
     CHECK(glob("configs/*.json", 0, NULL, &found) == 0, "run the tests at the top of the sources");
-    CHECK(found.gl_pathc >= 18, "%zu configs", found.gl_pathc);
+    CHECK(found.gl_pathc >= 19, "%zu configs", found.gl_pathc);
     for (size_t i = 0; i < found.gl_pathc; i++) {
         Config c;
+        if (strstr(found.gl_pathv[i], "schema.json")) continue;
         CHECK(load(&c, found.gl_pathv[i], NO_SETS), "%s", printed);
         CHECK(!printed[0], "%s", printed);
         if (strstr(found.gl_pathv[i], "peri_rms")) {
@@ -404,6 +434,7 @@ static const Test tests[] = {
     {"config: what identifies a run", test_identity},
     {"config: the shape of config.json", test_shape_of_json},
     {"config: --list keys", test_list_keys},
+    {"config: the schema for editors", test_schema},
     {"config: the shipped configs", test_shipped_configs},
 };
 TEST_MAIN(tests)
