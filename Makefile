@@ -1,6 +1,7 @@
 # make               the trainer, ./train
 # make REAL=double   the same sources in double, build/double/train
 # make check         every quick test; make check-full adds sanitizers, clang and the long tests
+# make fuzz          build/fuzz/fuzz_* from tests/fuzz/, for scripts/fuzz.sh
 # make oracle        writes tests/oracle/fixtures.bin anew with PyTorch (scripts/install-packages.sh oracle)
 # make install       PREFIX=/usr/local, DESTDIR= for packagers; make uninstall takes it back
 # make clean
@@ -28,6 +29,7 @@ PERI_CFLAGS = -std=gnu11 -march=$(MARCH) -fopenmp -fno-math-errno -fno-trapping-
     -I. $(patsubst -I%,-isystem %,$(shell pkg-config --cflags openblas libcjson)) -isystem /usr/include/stb \
     $(if $(filter double,$(REAL)),-DREAL_DOUBLE) \
     $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer) \
+    $(if $(FUZZ),-fsanitize=fuzzer-no-link$(comma)address$(comma)undefined -fno-sanitize-recover=all) \
     -DBUILD_FLAGS='"$(CC) $(CFLAGS) -march=$(MARCH) REAL=$(REAL)"'
 comma := ,
 # RPATH, not RUNPATH: the loader's default libopenblas is the pthread flavour, 3.5 times slower here.
@@ -54,6 +56,7 @@ $(BUILD)/train: $(BUILD)/train.o $(BUILD)/libperi.a
 	$(CC) $(CFLAGS) $(PERI_CFLAGS) $(PERI_LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/libperi.a: $(OBJECTS)
+	$(if $(FUZZ),objcopy $(FUZZ_OWN:%=--weaken-symbol=%) $(BUILD)/ops/base.o)
 	rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/libperi.a
@@ -70,6 +73,17 @@ check:
 
 check-full:
 	scripts/check.sh --full
+
+# Fuzz targets, a file each, built in a folder of their own. tests/fuzz/fuzz.h brings its own die()
+# and allocator: the library's are made weak, so that they give way.
+FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_OWN := die mem_alloc mem_free mem_realloc
+
+fuzz:
+	+$(MAKE) FUZZ=1 CC=clang REAL=float CFLAGS="-O1 -g" BUILD=build/fuzz $(FUZZERS:%=build/fuzz/%)
+
+build/fuzz/fuzz_%: build/fuzz/tests/fuzz/fuzz_%.o build/fuzz/libperi.a
+	$(CC) $(CFLAGS) $(PERI_CFLAGS) $(PERI_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
 # Answers of the PyTorch model in tests/oracle/, which test_oracle reads; needs python3-torch.
 oracle:
@@ -88,6 +102,6 @@ uninstall:
 clean:
 	rm -rf build train
 
-.PHONY: all tests check check-full install uninstall clean
+.PHONY: all tests check check-full fuzz install uninstall clean
 .SECONDARY:
 -include $(shell find build -name '*.d' 2>/dev/null)

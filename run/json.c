@@ -283,25 +283,36 @@ static bool keys_equal(Scanner *s, JsonSpan a, JsonSpan b) {
     return arrlen(s->word) == arrlen(s->other) && memcmp(s->word, s->other, arrlenu(s->word)) == 0;
 }
 
+/* A key of an object: a hash of the text that it stands for, and its node. */
+typedef struct {
+    uint64_t hash;
+    size_t node;
+} Key;
+
+static int by_hash(const void *a, const void *b) {
+    const Key *x = a, *y = b;
+    if (x->hash != y->hash) return x->hash < y->hash ? -1 : 1;
+    return (x->node > y->node) - (x->node < y->node);
+}
+
 /* Refuses a key that an object has already. */
 static void check_keys(Scanner *s, size_t object) {
-    struct {
-        uint64_t key; /* a hash of the text that the key stands for */
-        size_t value; /* the node that had it first */
-    } *seen = NULL;
     const JsonNode *nodes = s->map->nodes;
+    Key *keys = NULL;
     for (size_t child = object + 1; child < arrlenu(nodes); child = nodes[child].end) {
         string_decode(s->text, nodes[child].key, &s->word);
-        uint64_t hash = hash_text(HASH_START, s->word);
-        ptrdiff_t first = hmgeti(seen, hash);
-        if (first < 0) {
-            hmput(seen, hash, child);
-        } else if (keys_equal(s, nodes[child].key, nodes[seen[first].value].key)) {
-            JsonError error = {nodes[child].key, "key ", " stands twice in one object"};
-            arrput(s->map->errors, error);
-        }
+        Key key = {hash_text(HASH_START, s->word), child};
+        arrput(keys, key);
     }
-    hmfree(seen);
+    if (keys) qsort(keys, arrlenu(keys), sizeof *keys, by_hash);
+    for (size_t i = 1; i < arrlenu(keys); i++) {
+        const JsonSpan key = nodes[keys[i].node].key;
+        if (keys[i].hash != keys[i - 1].hash) continue;
+        if (!keys_equal(s, key, nodes[keys[i - 1].node].key)) continue;
+        JsonError error = {key, "key ", " stands twice in one object"};
+        arrput(s->map->errors, error);
+    }
+    arrfree(keys);
 }
 
 static bool scan_key(Scanner *s, bool first, JsonSpan *key) {

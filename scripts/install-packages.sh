@@ -2,13 +2,14 @@
 # install-packages.sh GROUP... - installs the Debian packages of the groups that are still missing.
 #
 # build: what make needs; plot: gnuplot; check: what check.sh --full needs besides those;
-# oracle: PyTorch, for make oracle. Says and does nothing where all are there; otherwise works as root or through sudo.
+# fuzz: for scripts/fuzz.sh; oracle: PyTorch, for make oracle. Says and does nothing where all are there; otherwise works as root or through sudo.
 set -euo pipefail
 
 declare -A groups=(
     [build]="gcc libc6-dev make pkg-config libopenblas-openmp-dev libcjson-dev libstb-dev"
     [plot]="gnuplot-nox"
     [oracle]="python3-torch"
+    [fuzz]="clang libclang-rt-14-dev libomp-dev"
     [check]="clang libomp-dev clang-format shellcheck"
 )
 

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# fuzz.sh N [TARGET...] - runs N inputs of each fuzz target, tests/fuzz/fuzz_*.c, from a fixed seed.
+#
+# Builds with clang (scripts/install-packages.sh fuzz). The first inputs are what
+# tests/fuzz/TARGET.sh FOLDER writes, where there is such a script. A line per target, "ok" or
+# "FAIL", seconds and name (tests/test.sh); exit 1 where one has a finding, whose input is kept in
+# build/fuzz/findings/. Run it again: build/fuzz/TARGET FILE
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source tests/test.sh
+
+inputs=${1:-}
+[[ $inputs =~ ^[0-9]+$ ]] || { echo "usage: fuzz.sh N [TARGET...]" >&2 && exit 2; }
+shift
+targets=("$@")
+if ((!$#)); then
+    for source in tests/fuzz/fuzz_*.c; do targets+=("$(basename "$source" .c)"); done
+fi
+
+corpus=$(mktemp -d)
+trap 'rm -rf "$corpus"' EXIT
+export OMP_NUM_THREADS=1 LC_ALL=C
+
+# Messages of the program go nowhere (-close_fd_mask), reports of the sanitizers are kept.
+fuzz() {
+    mkdir -p "$corpus/$1" build/fuzz/findings
+    [[ ! -e tests/fuzz/$1.sh ]] || "tests/fuzz/$1.sh" "$corpus/$1"
+    build/fuzz/"$1" -runs="$inputs" -seed=1 -max_len=4096 -timeout=20 -rss_limit_mb=2048 \
+        -close_fd_mask=3 -artifact_prefix=build/fuzz/findings/ "$corpus/$1" \
+        </dev/null >"$corpus/log" 2>&1 || { tail -n 60 "$corpus/log" && return 1; }
+    grep -q "^Done $inputs runs" "$corpus/log" || fail "$(tail -n 20 "$corpus/log")"
+}
+
+test_case "build: fuzz targets" make -s -j "$(nproc)" fuzz
+((test_failures == 0)) || test_done
+for target in "${targets[@]}"; do
+    test_case "fuzz: $target, $inputs inputs" fuzz "$target"
+done
+test_done

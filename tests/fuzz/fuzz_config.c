@@ -1,0 +1,8 @@
+/* fuzz_config.c - any bytes as a config file: refused with a sentence, or read back as they are. */
+#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/config_round_trip.h"
+
+static void fuzz_one(const uint8_t *data, size_t size) {
+    Config config;
+    if (config_load(&config, fuzz_file(data, size), NULL, 0)) round_trip(&config);
+}
