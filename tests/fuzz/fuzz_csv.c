@@ -1,0 +1,49 @@
+/* fuzz_csv.c - any bytes as a CSV file that a run goes on with.
+ *
+ * The first two bytes are the length to go on from. Where the file reaches that far with a whole
+ * row, going on must keep exactly that beginning and add one row to it. */
+#include "tests/fuzz/fuzz.h"
+
+#include "run/csv.h"
+#include "run/files.h"
+
+static char dir[32];
+
+static void remove_dir(void) {
+    char path[64];
+    snprintf(path, sizeof path, "%s/log.csv", dir);
+    unlink(path);
+    rmdir(dir);
+}
+
+static void fuzz_one(const uint8_t *data, size_t size) {
+    static const char ROW[] = "7,nan,,0.1\n";
+    char path[64];
+    if (!*dir) {
+        strcpy(dir, "/tmp/peri_fuzz_XXXXXX");
+        if (!mkdtemp(dir) || atexit(remove_dir)) abort();
+    }
+    if (size < 2) return;
+    size_t keep = (size_t)data[0] | (size_t)data[1] << 8, length;
+    data += 2;
+    size -= 2;
+    snprintf(path, sizeof path, "%s/log.csv", dir);
+    unlink(path);
+    FILE *out = fopen(path, "wb");
+    if (!out || fwrite(data, 1, size, out) != size || fclose(out)) abort();
+    bool whole = keep > 0 && keep <= size && data[keep - 1] == '\n';
+    if (csv_reaches(dir, "log.csv", keep) != whole) abort();
+    if (!whole) return;
+    Csv csv = csv_continue(dir, "log.csv", keep);
+    csv_whole(&csv, 7);
+    csv_number(&csv, -__builtin_nan(""));
+    csv_empty(&csv);
+    csv_number(&csv, 0.1);
+    csv_end_row(&csv);
+    csv_close(&csv);
+    char *text = file_contents(path, 1 << 20, &length);
+    if (!text || length != keep + strlen(ROW) || memcmp(text, data, keep) != 0 ||
+        memcmp(text + keep, ROW, strlen(ROW)) != 0)
+        abort();
+    mem_free(text);
+}
