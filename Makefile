@@ -4,6 +4,7 @@
 # make fuzz          build/fuzz/fuzz_* from tests/fuzz/, for scripts/fuzz.sh
 # make oracle        writes tests/oracle/fixtures.bin anew with PyTorch (scripts/install-packages.sh oracle)
 # make install       PREFIX=/usr/local, DESTDIR= for packagers; make uninstall takes it back
+# make faults        the tools that tests/fault_*.sh break runs with
 # make clean
 #
 # Options: REAL=float|double  CC=gcc|clang  SANITIZE=1  NATIVE=1 (-march=native)  WERROR=1
@@ -68,6 +69,20 @@ $(BUILD)/%.o: %.c Makefile
 
 tests: $(TESTBINS)
 
+# Tools of the fault tests: plain C of their own, they share nothing with the program.
+FAULT_CFLAGS = $(CFLAGS) -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Wshadow -Wconversion \
+    -Wno-sign-conversion $(if $(WERROR),-Werror) -I. -isystem /usr/include/stb
+FAULT_HEADERS := $(wildcard tests/faults/*.h)
+
+faults: $(addprefix build/faults/,fault powerloss strike alloc.so)
+build/faults/fault: $(addprefix tests/faults/,fault.c tracee.c record.c sentence.c)
+build/faults/powerloss: $(addprefix tests/faults/,powerloss.c disk.c sentence.c)
+build/faults/strike: $(addprefix tests/faults/,strike.c sentence.c)
+build/faults/alloc.so: tests/faults/alloc.c
+build/faults/%: $(FAULT_HEADERS) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(FAULT_CFLAGS) $(if $(filter %.so,$@),-shared -fPIC) -o $@ $(filter %.c,$^)
+
 check:
 	scripts/check.sh
 
@@ -102,6 +117,6 @@ uninstall:
 clean:
 	rm -rf build train
 
-.PHONY: all tests check check-full fuzz install uninstall clean
+.PHONY: all tests faults check check-full fuzz install uninstall clean
 .SECONDARY:
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -8,7 +8,7 @@ source "$(dirname "$0")/../tests/test.sh"
 cd "${1:-$(dirname "$0")/..}"
 
 house=(train.c {ops,norm,data,model,run}/*.[ch])
-all=("${house[@]}" tests/*.[ch] tests/fuzz/*.[ch])
+all=("${house[@]}" tests/*.[ch] tests/{faults,fuzz}/*.[ch])
 
 # Where lines match and where they may: found EXTENDED_REGEX ALLOWED_FILES FILE...
 found() {

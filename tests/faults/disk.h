@@ -1,0 +1,43 @@
+/* disk.h - a disk that promises no more than POSIX does.
+ *
+ * One idea: only what was synced is sure. Bytes are sure after a sync of their file, names after a
+ * sync of their folder. All else may, at a power loss, be there, be missing, be there in part, or
+ * in another order than it was done: each unsynced change is decided by dice.
+ *
+ * Nothing is ever freed: a disk lives as long as the program that plays with it.
+ * Read next: powerloss.c. */
+#ifndef PERI_TESTS_FAULTS_DISK_H
+#define PERI_TESTS_FAULTS_DISK_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct Node Node; /* a file or a folder, whatever its names are */
+
+/* Everything below the real folder, all of it sure. */
+Node *disk_load(const char *folder);
+
+/* Changes by path relative to the root. Paths that do not exist (any more) change nothing. */
+void disk_create(Node *root, const char *path, bool folder);
+void disk_remove(Node *root, const char *path);
+void disk_rename(Node *root, const char *path, const char *target);
+void disk_write(Node *root, const char *path, size_t offset, const char *bytes, size_t length);
+void disk_truncate(Node *root, const char *path, size_t length);
+void disk_sync(Node *root, const char *path);
+
+/* How much of what is not sure survives. */
+typedef struct {
+    uint64_t dice;
+    double keep_names, keep_bytes; /* chances of a change */
+    double tear;                   /* chance that a surviving write is torn */
+    bool in_order;                 /* the names that survive are the first ones */
+    size_t lost, torn;             /* counted by disk_crash */
+} Weather;
+
+/* A number in [0, 1). */
+double dice_roll(Weather *weather);
+
+/* Writes one state that a power loss may leave to the folder `to`, which is made. */
+void disk_crash(const Node *root, Weather *weather, const char *to);
+
+#endif
