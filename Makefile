@@ -74,9 +74,10 @@ FAULT_CFLAGS = $(CFLAGS) -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Wsha
     -Wno-sign-conversion $(if $(WERROR),-Werror) -I. -isystem /usr/include/stb
 FAULT_HEADERS := $(wildcard tests/faults/*.h)
 
-faults: $(addprefix build/faults/,fault powerloss strike alloc.so)
+faults: $(addprefix build/faults/,fault powerloss strike state alloc.so)
 build/faults/fault: $(addprefix tests/faults/,fault.c tracee.c record.c sentence.c)
 build/faults/powerloss: $(addprefix tests/faults/,powerloss.c disk.c sentence.c)
+build/faults/state: $(addprefix tests/faults/,state.c sentence.c)
 build/faults/strike: $(addprefix tests/faults/,strike.c sentence.c)
 build/faults/alloc.so: tests/faults/alloc.c
 build/faults/%: $(FAULT_HEADERS) Makefile
