@@ -263,8 +263,7 @@ static char *write_new(const char *dir, const Snapshot *snapshot, const Checkpoi
     char *parent = path_format("%s/%s", dir, FOLDERS);
     char *temporary = path_format("%s/.tmp-%08zu-%ld", parent, meta->step, (long)getpid());
     char *failed = checkpoint_room(dir, checkpoint_size(snapshot));
-    if (!failed && mkdir(parent, 0777) && errno != EEXIST)
-        failed = sentence("make", path_format("%s", parent), errno);
+    if (!failed) failed = sentence("make", path_format("%s", parent), folder_add(parent));
     if (!failed && mkdir(temporary, 0777))
         failed = sentence("make", path_format("%s", temporary), errno);
     if (!failed) {

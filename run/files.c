@@ -27,21 +27,6 @@ char *path_format(const char *format, ...) {
 /* --- folders
  * ----------------------------------------------------------------------------------------- */
 
-void folder_make(const char *path) {
-    char *copy = path_format("%s", path);
-    for (char *slash = copy;; slash++) {
-        slash = strchr(slash, '/');
-        if (slash == copy) continue;
-        if (slash) *slash = '\0';
-        if (mkdir(copy, 0777) && errno != EEXIST) {
-            die(EXIT_IO, "cannot make the folder %s: %s", copy, strerror(errno));
-        }
-        if (!slash) break;
-        *slash = '/';
-    }
-    mem_free(copy);
-}
-
 /* fsync, tried again where a signal interrupts it. Whatever else fails is final: pages that could
  * not be written may be gone, and a second fsync would call that a success. */
 static int sync_fd(int fd) {
@@ -67,6 +52,37 @@ int folder_sync(const char *path) {
     if (fd < 0) return errno;
     int error = sync_fd(fd), closed = close_fd(fd);
     return error ? error : closed;
+}
+
+/* Makes the name `path` sure: what holds it is synced. */
+static int sync_around(const char *path) {
+    char *folder = path_format("%s", path), *slash = strrchr(folder, '/');
+    if (slash) slash[slash == folder] = '\0';
+    int error = folder_sync(slash ? folder : ".");
+    mem_free(folder);
+    return error;
+}
+
+int folder_add(const char *path) {
+    if (mkdir(path, 0777) && errno != EEXIST) return errno;
+    int error = sync_around(path);
+    /* Folders above may be closed to us, or of a kind that knows no sync. */
+    return error == EACCES || error == EINVAL ? 0 : error;
+}
+
+void folder_make(const char *path) {
+    char *copy = path_format("%s", path);
+    for (char *slash = copy;; slash++) {
+        slash = strchr(slash, '/');
+        if (slash == copy) continue;
+        if (slash) *slash = '\0';
+        bool above = slash && access(copy, F_OK) == 0;
+        int error = above ? 0 : folder_add(copy);
+        if (error) die(EXIT_IO, "cannot make the folder %s: %s", copy, strerror(error));
+        if (!slash) break;
+        *slash = '/';
+    }
+    mem_free(copy);
 }
 
 static int remove_in(const char *folder, const char *name) {
@@ -152,17 +168,14 @@ int file_sum(const char *path, uint64_t *bytes, uint64_t *hash) {
 }
 
 int file_replace(const char *path, const char *text, size_t size) {
-    char *temporary = path_format("%s.tmp", path), *folder = path_format("%s", path);
-    char *slash = strrchr(folder, '/');
-    if (slash) *slash = '\0';
+    char *temporary = path_format("%s.tmp", path);
     FileOut file = file_begin(temporary);
     file_put(&file, text, size);
     int error = file_end(&file);
     if (!error && rename(temporary, path)) error = errno;
-    if (!error) error = folder_sync(slash ? folder : ".");
+    if (!error) error = sync_around(path);
     if (error) unlink(temporary);
     mem_free(temporary);
-    mem_free(folder);
     return error;
 }
 

@@ -14,7 +14,9 @@
 
 /* A formatted path of any length; free with mem_free. */
 char *path_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Makes a folder and the ones above it; ends the program where it cannot. */
+/* Makes a folder that may be there already, and its name last. */
+int folder_add(const char *path);
+/* The same with the ones above it; ends the program where it cannot. */
 void folder_make(const char *path);
 /* Makes renames and new files in the folder last. */
 int folder_sync(const char *path);
