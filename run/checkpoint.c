@@ -253,7 +253,7 @@ static char *put_in_place(const char *dir, const char *temporary, size_t step) {
     return sentence("rename", folder, error);
 }
 
-static char *name_latest(const char *dir, size_t step) {
+char *checkpoint_name_latest(const char *dir, size_t step) {
     char line[32], *path = path_format("%s/%s/latest", dir, FOLDERS);
     snprintf(line, sizeof line, "step_%08zu\n", step);
     return sentence("write", path, file_replace(path, line, strlen(line)));
@@ -281,7 +281,7 @@ char *checkpoint_write(const char *dir, const Snapshot *snapshot, const Checkpoi
     CheckpointMeta there;
     bool sound = checkpoint_verify(dir, meta->step, &there) == NULL;
     char *failed = sound ? NULL : write_new(dir, snapshot, meta);
-    return failed ? failed : name_latest(dir, meta->step);
+    return failed ? failed : checkpoint_name_latest(dir, meta->step);
 }
 
 /* --- reading

@@ -56,6 +56,8 @@ uint64_t checkpoint_size(const Snapshot *snapshot);
 size_t *checkpoint_steps(const char *dir);
 /* The step that DIR/checkpoints/latest names, its folder being there; false without one. */
 bool checkpoint_latest(const char *dir, size_t *step);
+/* Writes that file; a sentence for mem_free about what failed, NULL where nothing did. */
+char *checkpoint_name_latest(const char *dir, size_t step);
 /* The folder of a step, for mem_free. */
 char *checkpoint_folder(const char *dir, size_t step);
 

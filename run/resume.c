@@ -121,6 +121,14 @@ static const char *restore(Run *run, size_t step, CheckpointMeta *meta) {
     return wrong;
 }
 
+/* A run that was killed before its last checkpoint was named would finish as an older one. */
+static void name_latest(const Run *run, size_t step) {
+    size_t named;
+    if (checkpoint_latest(run->dir, &named) && named == step) return;
+    char *failed = checkpoint_name_latest(run->dir, step);
+    if (failed) die(EXIT_IO, "%s", failed);
+}
+
 /* Where an update is complete but for its validation, its row is what comes next. */
 static size_t go_on(Run *run, const CheckpointMeta *meta) {
     if (meta->data_hash != run->data_hash) {
@@ -130,6 +138,7 @@ static size_t go_on(Run *run, const CheckpointMeta *meta) {
             run->dir, meta->step);
     }
     run->train_seconds = meta->train_seconds;
+    name_latest(run, meta->step);
     run->log = runlog_continue(run->dir, meta->log_bytes);
     return run->row.measured ? meta->step : meta->step + 1;
 }
