@@ -183,13 +183,14 @@ void checkpoint_clean(const char *dir) {
 
 /* meta.json goes first: what a killed process leaves of the folder says that it is no checkpoint.
  */
-void checkpoint_prune(const char *dir, size_t keep, size_t healthy) {
-    size_t *steps = checkpoint_steps(dir);
+void checkpoint_prune(const char *dir, size_t newest, size_t keep, size_t healthy) {
+    size_t *steps = checkpoint_steps(dir), sound = 0;
     bool healthy_kept = false;
     for (size_t i = 0; i < arrlenu(steps); i++) {
+        if (steps[i] > newest) continue;
         bool newest_healthy = !healthy_kept && steps[i] < healthy;
         healthy_kept |= newest_healthy;
-        if (i < keep || newest_healthy) continue;
+        if (sound++ < keep || newest_healthy) continue;
         char *folder = checkpoint_folder(dir, steps[i]);
         int error = folder_remove(folder, META);
         if (error)

@@ -44,8 +44,10 @@ typedef struct {
  * what failed and why, for mem_free: then the older ones are untouched. A sound one of that step
  * that lies there already is kept. */
 char *checkpoint_write(const char *dir, const Snapshot *snapshot, const CheckpointMeta *meta);
-/* Removes all but the newest `keep` ones and the newest of those before step `healthy`. */
-void checkpoint_prune(const char *dir, size_t keep, size_t healthy);
+/* Removes checkpoints up to step `newest`, all but the newest `keep` and the newest before step
+ * `healthy`. What lies behind `newest` was found unsound and is replaced when the run gets there:
+ * it must not push out a sound one. */
+void checkpoint_prune(const char *dir, size_t newest, size_t keep, size_t healthy);
 /* Removes what a killed process left half written. */
 void checkpoint_clean(const char *dir);
 /* NULL, or one sentence, for mem_free: the disk has no room for a checkpoint of that many bytes. */

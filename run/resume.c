@@ -60,13 +60,17 @@ static char *save(Run *run, size_t step) {
     return failed;
 }
 
+static void prune(const Run *run, size_t step) {
+    HealthSummary health = health_summary(run->health);
+    size_t healthy = health.diverged ? health.diverged_step : SIZE_MAX;
+    checkpoint_prune(run->dir, step, run->config->train.keep, healthy);
+}
+
 ExitCode run_save(Run *run, size_t step) {
     if (!params_finite(&run->model->params)) return EXIT_DIVERGED;
     char *failed = save(run, step);
     if (!failed) {
-        HealthSummary health = health_summary(run->health);
-        size_t healthy = health.diverged ? health.diverged_step : SIZE_MAX;
-        checkpoint_prune(run->dir, run->config->train.keep, healthy);
+        prune(run, step);
         run->failed_saves = 0;
         return EXIT_DONE;
     }
@@ -139,6 +143,7 @@ static size_t go_on(Run *run, const CheckpointMeta *meta) {
     }
     run->train_seconds = meta->train_seconds;
     name_latest(run, meta->step);
+    prune(run, meta->step);
     run->log = runlog_continue(run->dir, meta->log_bytes);
     return run->row.measured ? meta->step : meta->step + 1;
 }

@@ -91,7 +91,7 @@ static const char *const FILES[] = {
 
 static void remove_run(const char *dir) {
     checkpoint_clean(dir);
-    checkpoint_prune(dir, 0, 0);
+    checkpoint_prune(dir, SIZE_MAX, 0, 0);
     for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++) {
         char *pattern = path_format("%s/%s", dir, FILES[i]);
         glob_t found;
