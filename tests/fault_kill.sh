@@ -51,13 +51,12 @@ every_call() {
 
 # The same for the run that --resume makes of one that was killed while it wrote a checkpoint.
 every_call_of_recovery() {
-    local words n total last
+    local words n total
     undisturbed_run
     command_of "$runs/b"
     calls "$tmp/all" "${words[@]}" >/dev/null
     rm -rf "$runs/b"
-    last=$(awk '$2 ~ /^rename/ && match($NF, /step_[0-9]+$/) { n = $1 } END { print n }' "$tmp/all")
-    killed "before the last checkpoint is in place" "$runs/b" --before "$last" 9
+    killed "before the last checkpoint is in place" "$runs/b" --before "$(step_call 9)" 9
     rm -rf "$tmp/base"
     cp -a "$runs/b" "$tmp/base"
     total=$(calls "$tmp/all" "${words[@]}")
@@ -69,6 +68,33 @@ every_call_of_recovery() {
     done
     ((total > 30)) || fail "only $total file calls were seen"
     echo "note: kill -9 before each of $total file calls of a recovery: $total of $total final states equal"
+}
+
+# step_call STEP: the call of $tmp/all that puts the checkpoint of that step into place.
+step_call() {
+    awk -v name="/step_0*$1\$" '$2 ~ /^rename/ && $NF ~ name { print $1 }' "$tmp/all"
+}
+
+# A damaged checkpoint is ahead of the run for a while, and must not push out the sound ones.
+fall_back() {
+    local words file
+    undisturbed_run
+    command_of "$runs/d"
+    calls "$tmp/all" "${words[@]}" >/dev/null
+    rm -rf "$runs/d"
+    killed "after step 6 is saved" "$runs/d" --after "$(step_call 6)" 9
+    file=$runs/d/checkpoints/step_00000006/model.safetensors
+    printf x | dd of="$file" bs=1 seek=3000 conv=notrunc 2>/dev/null
+    cp -a "$runs/d" "$runs/e"
+    words+=(--set train.keep=1 --set train.checkpoint_every=1)
+    calls "$tmp/all" "${words[@]}" >/dev/null
+    [[ $said == *"step 6 in "*" is of no use"* ]] || fail "the damage went unnoticed: $said"
+    rm -rf "$runs/d"
+    mv "$runs/e" "$runs/d"
+    outcome "$tools/fault" --under "$runs" --before "$(step_call 5)" 9 "${words[@]}"
+    ((status == 137)) || fail "status $status instead of a kill: $said"
+    finish "behind a damaged checkpoint" "$runs/d"
+    resumed_at_least "behind a damaged checkpoint" 4
 }
 
 # One run of steps of a millisecond, killed again and again; what is drawn is the time it lives.
@@ -107,5 +133,6 @@ whole_rows() {
 
 test_case "kill -9 at every file call" every_call
 test_case "kill -9 at every file call of a recovery" every_call_of_recovery
+test_case "kill -9 behind a damaged checkpoint" fall_back
 test_case "kill -9 at random moments" random_moments
 test_done

@@ -18,7 +18,7 @@ layers=
 cat >"$tmp/run.json" <<JSON
 {
   $layers
-  "model": {"n_layer": 1, "n_head": 2, "d_model": 8, "context": 8},
+  "model": {"norm": "rmsnorm", "topology": "pre", "bias": false, "n_layer": 1, "n_head": 2, "d_model": 8, "context": 8},
   "data": {"train": "$tmp/text.txt"},
   "train": {"steps": 9, "batch": 2, "eval_every": 4, "eval_rows": 4, "checkpoint_every": 3, "keep": 2},
   "spike": {"threshold": 0.5, "min_history": 3}
