@@ -259,12 +259,21 @@ static char *elements_text(const cJSON *array) {
     return elements;
 }
 
-void manifest_resume(const char *dir, Manifest *manifest, size_t step) {
+/* What run.json holds; NULL where it is missing or damaged. */
+static cJSON *read_old(const char *dir) {
     enum { RUN_JSON_MAX = 1 << 26 };
-    char *path = path_format("%s/run.json", dir), now[32];
+    char *path = path_format("%s/run.json", dir);
     size_t size;
     char *text = file_contents(path, RUN_JSON_MAX, &size);
     cJSON *old = text ? cJSON_ParseWithLength(text, size) : NULL;
+    mem_free(text);
+    mem_free(path);
+    return old;
+}
+
+void manifest_resume(const char *dir, Manifest *manifest, size_t step) {
+    char now[32];
+    cJSON *old = read_old(dir);
     const cJSON *started = cJSON_GetObjectItemCaseSensitive(old, "started");
     struct tm utc = {0};
     if (cJSON_IsString(started) &&
@@ -279,8 +288,13 @@ void manifest_resume(const char *dir, Manifest *manifest, size_t step) {
                                     step, time_text((int64_t)time(NULL), now));
     mem_free(before);
     cJSON_Delete(old);
-    mem_free(text);
-    mem_free(path);
+}
+
+bool manifest_ended(const char *dir) {
+    cJSON *old = read_old(dir);
+    bool ended = cJSON_HasObjectItem(old, "summary");
+    cJSON_Delete(old);
+    return ended;
 }
 
 void manifest_free(Manifest *manifest) {

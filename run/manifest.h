@@ -34,6 +34,8 @@ typedef struct {
 /* Takes over from DIR/run.json when the run was started and how often it was resumed, and adds that
  * it goes on with update `step`. A file that is missing or damaged tells nothing. */
 void manifest_resume(const char *dir, Manifest *manifest, size_t step);
+/* Whether DIR/run.json has a summary: the last thing that a run writes. */
+bool manifest_ended(const char *dir);
 void manifest_free(Manifest *manifest);
 
 /* Writes DIR/run.json; `summary` is NULL while the run goes on. */

@@ -3,6 +3,7 @@
 
 #include "run/checkpoint.h"
 #include "run/files.h"
+#include "run/manifest.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -43,7 +44,7 @@ static bool finished_before(const char *dir, const char *config_path, const Conf
         die(EXIT_USAGE, "%s is already at step %zu, and train.steps = %zu asks for fewer", dir,
             step, steps);
     }
-    if (any && step == steps) return true;
+    if (any && step == steps && manifest_ended(dir)) return true;
     if (mode != RUNDIR_RESUME) {
         die(EXIT_USAGE, "%s holds an unfinished run; --resume goes on, --overwrite starts anew",
             dir);
