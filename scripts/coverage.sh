@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# coverage.sh - which lines and branches of the sources the quick tests run.
+#
+# Builds with gcov into build/coverage, runs the float tests and the tests of the command line, and
+# prints a row per file. Exit 1 where a test fails or fewer than 90 % of all lines were run.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+scripts/install-packages.sh build
+build=build/coverage
+
+make -s -j "$(nproc)" BUILD=$build CFLAGS="-O1 -g --coverage" all tests
+find $build -name '*.gcda' -delete
+programs=()
+for source in tests/test_*.c; do programs+=("$build/${source%.c}"); done
+TRAIN=$build/train scripts/check.sh "${programs[@]}" tests/cli_*.sh | tail -n 1
+
+# gcov prints four lines for every source of an object: its name, then lines, branches, calls.
+find $build -name '*.gcda' -not -path '*/tests/*' -print0 | xargs -0 gcov -b -n 2>/dev/null | awk '
+    /^File/ { split($0, part, "\047"); file = part[2] }
+    /^Lines executed/ { split($0, part, /[:% ]+/); share = part[3]; count = part[5]
+        if (file ~ /^(train\.c|(ops|norm|data|model|run)\/.*\.c)$/) { lines[file] = count; run[file] = share * count / 100 } }
+    /^Taken at least once/ { split($0, part, /[:% ]+/)
+        if (file in lines) { branches[file] = part[7]; taken[file] = part[5] * part[7] / 100 } }
+    END {
+        printf "%-26s %7s %8s %9s %8s\n", "file", "lines", "run", "branches", "taken"
+        for (file in lines) {
+            printf "%-26s %7d %7.1f%% %9d %7.1f%%\n", file, lines[file], 100 * run[file] / lines[file],
+                branches[file], branches[file] ? 100 * taken[file] / branches[file] : 100 | "sort"
+            all += lines[file]; all_run += run[file]; every += branches[file]; all_taken += taken[file]
+        }
+        close("sort")
+        printf "%-26s %7d %7.1f%% %9d %7.1f%%\n", "all", all, 100 * all_run / all, every, 100 * all_taken / every
+        exit all_run < 0.9 * all
+    }'
