@@ -78,10 +78,12 @@ static bool unexpected(Scanner *s, const char *wanted) {
     }
     const char *error = character_error(s);
     if (error) return wrong(s, s->at, 1, error, NULL);
+    bool string = s->text[end] == '"';
     do {
         end++;
-    } while (end < s->length && (unsigned char)s->text[end] > ' ' &&
-             !strchr(",:{}[]\"", s->text[end]));
+    } while (end < s->length && (unsigned char)s->text[end] >= (string ? ' ' : '!') &&
+             !strchr(string ? "\"" : ",:{}[]\"", s->text[end]));
+    if (string && end < s->length && s->text[end] == '"') end++;
     return wrong(s, s->at, end - s->at, "not JSON: unexpected ", wanted);
 }
 
