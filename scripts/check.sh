@@ -61,8 +61,8 @@ full() {
     quick -B
     build "clang, float" -B CC=clang
     build "clang, double" -B CC=clang REAL=double
-    test_case "style: clang-format" clang-format --dry-run -Werror ./*.c ./*/*.[ch] tests/faults/*.[ch]
-    test_case "style: shellcheck" shellcheck scripts/*.sh tests/*.sh .ci/run
+    test_case "style: clang-format" clang-format --dry-run -Werror ./*.c ./*/*.[ch] ./*/*/*.[ch]
+    test_case "style: shellcheck" shellcheck scripts/*.sh tests/*.sh tests/*/*.sh .ci/run
     sanitized
 }
 
