@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { CHUNK = 1 << 14 };
+
 static const char byte_order_mark[] = "\xef\xbb\xbf";
 
 char *file_read(const char *path, Report *report) {
@@ -17,9 +19,13 @@ char *file_read(const char *path, Report *report) {
         return NULL;
     }
     char *text = NULL;
-    arrsetlen(text, JSON_LENGTH_MAX + 2);
+    size_t length = 0, got;
     errno = 0;
-    size_t length = fread(text, 1, JSON_LENGTH_MAX + 1, file);
+    do {
+        arrsetlen(text, length + CHUNK + 1);
+        got = fread(text + length, 1, CHUNK, file);
+        length += got;
+    } while (got == CHUNK && length <= JSON_LENGTH_MAX);
     bool failed = ferror(file) != 0, too_long = length > JSON_LENGTH_MAX;
     if (failed) report_error(report, "cannot read %s: %s", path, strerror(errno));
     if (too_long) report_error(report, "%s is longer than 1 MiB, which no config is", path);
