@@ -1,4 +1,4 @@
-/* numbers.h - what the tests of ops/ and norm/ share: random numbers, memory, distances.
+/* numbers.h - what the tests of ops/ and norm/ share: random numbers, fenced memory, distances.
  *
  * References are plain loops in double (or long double) over the same reals that the tested
  * function reads, so the only difference left is the function's own rounding. The generator is not
@@ -9,6 +9,8 @@
 #include "tests/test.h"
 
 #include <float.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #ifdef REAL_DOUBLE
 #define REAL_EPSILON DBL_EPSILON
@@ -47,20 +49,53 @@ static inline size_t draw_size(size_t from, size_t to) {
     return from + (size_t)(draw_bits() % (to - from + 1));
 }
 
-enum { ARRAYS_MAX = 256 };
-static void *arrays[ARRAYS_MAX];
+/* Arrays end where a page without access begins, so that the first element read or written beyond
+ * them ends the program. Before them lies noise - 51,015 where it is read as a float, too much for
+ * any sum and not too much for an addition to show - which free_all() looks at. AddressSanitizer
+ * sees both sides of the heap. */
+enum { ARRAYS_MAX = 256, NOISE = 0x47 };
+static struct {
+    unsigned char *map; /* NULL: from the heap, at `array` */
+    void *array;
+    size_t before, mapped; /* bytes of noise, bytes of the whole mapping */
+} arrays[ARRAYS_MAX];
 static size_t array_count;
 
-/* Zeroed, and of exactly this size, so that AddressSanitizer sees the first element beyond. */
+static inline void *fenced(size_t bytes, size_t i) {
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t used = (page + bytes + page - 1) / page * page, before = used - bytes;
+    unsigned char *map =
+        mmap(NULL, used + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (map == MAP_FAILED || mprotect(map + used, page, PROT_NONE) != 0) abort();
+    memset(map, NOISE, before);
+    arrays[i].map = map;
+    arrays[i].before = before;
+    arrays[i].mapped = used + page;
+    return map + before;
+}
+
+/* Zeroed, and of exactly this size. */
 static inline void *new_array(size_t count, size_t size) {
-    if (count > PTRDIFF_MAX / size || array_count == ARRAYS_MAX) abort();
-    void *array = calloc(count ? count : 1, size);
-    if (!array) abort();
-    return arrays[array_count++] = array;
+    if (count > PTRDIFF_MAX / 2 / size || array_count == ARRAYS_MAX) abort();
+    size_t i = array_count++;
+    arrays[i].map = NULL;
+    arrays[i].array = SANITIZED ? calloc(count ? count : 1, size) : fenced(count * size, i);
+    if (!arrays[i].array) abort();
+    return arrays[i].array;
 }
 
 static inline void free_all(void) {
-    while (array_count) free(arrays[--array_count]);
+    while (array_count) {
+        size_t i = --array_count, spoilt = 0;
+        for (size_t k = 0; arrays[i].map && k < arrays[i].before; k++) {
+            spoilt += arrays[i].map[k] != NOISE;
+        }
+        CHECK(!spoilt, "%zu bytes before array %zu were written", spoilt, i);
+        if (arrays[i].map)
+            munmap(arrays[i].map, arrays[i].mapped);
+        else
+            free(arrays[i].array);
+    }
 }
 
 static inline real *new_reals(size_t n) {

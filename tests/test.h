@@ -14,6 +14,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Whether AddressSanitizer watches memory: it has an allocator of its own. */
+#ifndef __has_feature
+#define __has_feature(feature) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
 static int test_failures; /* of the test that is running */
 
 /* Reports the first ten failures of a test and counts the rest. */

@@ -139,6 +139,18 @@ static void attention_matches_formula(void) {
     }
 }
 
+/* Two blocks of 64 query rows for each thread, and no more: it is a share of the memory plan. */
+static void scratch_is_bounded(void) {
+    for (size_t threads = 1; threads <= 2; threads++) {
+        ops_start(threads);
+        for (size_t T = 1; T <= 1024; T = 2 * T + 1) {
+            CHECK(attention_scratch(T) == threads * 2 * 64 * T, "%zu for %zu tokens on %zu threads",
+                  attention_scratch(T), T, threads);
+        }
+    }
+    ops_start(1);
+}
+
 static void dropout_depends_on_every_key(void) {
     static const Dropout OTHERS[] = {
         {.p = 0.2, .seed = 12, .step = 4, .micro = 2, .site = 7},
@@ -314,6 +326,7 @@ static void rope_is_a_rotation(void) {
 static const Test TESTS[] = {
     {"attention and its gradients match the formula", attention_matches_formula},
     {"attention matches finite differences", attention_matches_differences},
+    {"scratch is bounded", scratch_is_bounded},
     {"dropout in attention depends on every key", dropout_depends_on_every_key},
     {"the future is invisible", the_future_is_invisible},
     {"huge scores stay finite", huge_scores_stay_finite},

@@ -175,13 +175,7 @@ static void test_overfit(void) {
  * its teams do not. A sanitizer has a malloc of its own, and then nothing counts. */
 static size_t allocations;
 
-#ifndef __has_feature
-#define __has_feature(feature) 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
-enum { SANITIZED = 1 };
-#else
-enum { SANITIZED = 0 };
+#if !SANITIZED
 extern char __executable_start, etext; /* the linker's: where the program's code lies */
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t count, size_t size);
