@@ -23,6 +23,7 @@ export LC_ALL=C OMP_WAIT_POLICY=passive OMP_NUM_THREADS=1
 steps='
 test_wiring 20 float
 test_schedule 20 float
+test_health 20 float
 test_run 20 float
 test_base 20 float
 test_equations 20 float

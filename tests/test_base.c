@@ -1,45 +1,11 @@
 /* test_base.c - random numbers, memory, names, hashes and the end of the program. */
-#include "tests/test.h"
-
 #include "ops/philox.h"
+#include "tests/child.h"
 
-#include <sys/wait.h>
-#include <unistd.h>
-
-/* AddressSanitizer would end the program where malloc returns NULL, and in a child, which has none
- * of its threads, it takes what an OpenMP runtime holds for leaks. */
-static bool is_child;
+/* AddressSanitizer would end the program where malloc returns NULL. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void) {
     return "allocator_may_return_null=1";
-}
-int __lsan_is_turned_off(void);
-int __lsan_is_turned_off(void) {
-    return is_child;
-}
-
-/* Runs `function` in a child; returns its exit status (-1: a signal) and what it said on stderr. */
-static int run_child(void (*function)(void), char *said, size_t size) {
-    int ends[2], status;
-    fflush(stdout);
-    if (pipe(ends) != 0) abort();
-    pid_t child = fork();
-    if (child < 0) abort();
-    if (child == 0) {
-        is_child = true;
-        dup2(ends[1], STDERR_FILENO);
-        function();
-        _exit(0);
-    }
-    close(ends[1]);
-    size_t length = 0;
-    for (ssize_t got; (got = read(ends[0], said + length, size - 1 - length)) > 0;) {
-        length += (size_t)got;
-    }
-    said[length] = '\0';
-    close(ends[0]);
-    waitpid(child, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 /* --- philox --------------------------------------------------------------------------------- */
@@ -189,6 +155,11 @@ static void say_something(void) {
     die(EXIT_DATA, "%s:%d: no such token", "file.bin", 17);
 }
 
+/* `function` points to what is to be called. */
+static void call(const void *function) {
+    (*(void (*const *)(void))function)();
+}
+
 static void errors_end_the_program(void) {
     static const struct {
         void (*run)(void);
@@ -205,9 +176,8 @@ static void errors_end_the_program(void) {
         {grow_to_half, EXIT_IO, "out of memory: 9223372036854775807 bytes"},
         {say_something, EXIT_DATA, "train: error: file.bin:17: no such token\n"},
     };
-    char said[4096];
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
-        int code = run_child(CASES[i].run, said, sizeof said);
+        int code = run_child(call, &CASES[i].run);
         CHECK(code == (int)CASES[i].code, "case %zu: exit %d, want %d", i, code, CASES[i].code);
         CHECK(strstr(said, CASES[i].says), "case %zu said: %s", i, said);
     }

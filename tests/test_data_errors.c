@@ -2,61 +2,33 @@
  * and the numbers.
  *
  * One idea: an error ends the program, so each is provoked in a child that opens and reads all it
- * can; an alarm ends a child that hangs. */
+ * can. */
+#include "tests/child.h"
 #include "tests/data_files.h"
 
-#include <signal.h>
 #include <stdarg.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 
 enum { T = 8, B = 3, ROWS_MAX = 1000 };
 
-static char said[4096]; /* what the last child wrote to stderr */
+typedef struct {
+    DataOptions options;
+    size_t eval_rows;
+} Reading;
 
-/* Runs before the handlers inherited from the parent, whose folder is still needed. */
-static void leave(int status, void *unused) {
-    (void)unused;
-    _exit(status);
-}
-
-static _Noreturn void read_all(const DataOptions *options, size_t eval_rows) {
+static void read_all(const void *argument) {
     static int tokens[ROWS_MAX * T], targets[ROWS_MAX * T];
-    Dataset *data = dataset_open(options, T, B, 1, eval_rows, 1337);
+    const Reading *reading = argument;
+    Dataset *data = dataset_open(&reading->options, T, B, 1, reading->eval_rows, 1337);
     for (size_t step = 1; step <= 100; step++) dataset_train_batch(data, tokens, targets, step, 0);
     dataset_val_batch(data, tokens, targets, 0, dataset_val_rows(data));
     dataset_floor(data);
-    exit(EXIT_DONE);
-}
-
-/* The exit code of a child that reads the data; minus the signal that ended it. */
-static int run_child(const DataOptions *options, size_t eval_rows) {
-    int ends[2], status;
-    fflush(stdout);
-    if (pipe(ends) != 0) abort();
-    pid_t child = fork();
-    if (child == 0) {
-        on_exit(leave, NULL);
-        alarm(5);
-        dup2(ends[1], STDERR_FILENO);
-        read_all(options, eval_rows);
-    }
-    close(ends[1]);
-    size_t length = 0;
-    for (ssize_t got = 1; got > 0 && length < sizeof said - 1; length += (size_t)got) {
-        got = read(ends[0], said + length, sizeof said - 1 - length);
-        if (got < 0) abort();
-    }
-    said[length] = '\0';
-    close(ends[0]);
-    if (child < 0 || waitpid(child, &status, 0) != child) abort();
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
 /* Checks the exit code and that the one line said holds all the words, which NULL ends. */
 static void expect_rows(size_t eval_rows, int code, DataOptions options, ...) {
-    int got = run_child(&options, eval_rows);
+    int got = run_child(read_all, &(Reading){options, eval_rows});
     CHECK(got == code, "exit %d, want %d: %s", got, code, said);
     const char *line_end = strchr(said, '\n');
     CHECK(code == EXIT_DONE ? !*said : line_end && !line_end[1], "not one line: %s", said);

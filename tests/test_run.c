@@ -3,10 +3,10 @@
 #include "ops/ops.h"
 #include "run/optimizer.h"
 #include "run/runlog.h"
+#include "tests/child.h"
 #include "tests/nets.h"
 
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* --- the optimizer */
@@ -260,48 +260,26 @@ static void test_spikes(void) {
 
 /* --- files that cannot be written end the program with EXIT_IO, and say which */
 
-static char said[1024];
+typedef struct {
+    const char *dir;
+    size_t rows;
+} Logging;
 
-/* Runs before the handlers inherited from the parent, whose folder is still needed. */
-static void leave(int status, void *unused) {
-    (void)unused;
-    _exit(status);
-}
-
-/* The exit code of a child that logs `rows` rows into `dir`; what it says goes to `said`. */
-static int run_child(const char *dir, size_t rows) {
-    int ends[2], status;
-    fflush(stdout);
-    if (pipe(ends) != 0) abort();
-    pid_t child = fork();
-    if (child == 0) {
-        const LogRow row = {.action = "log"};
-        const SpikeReport report = {.spike = SPIKE_BOTH, .growth = {NAN, NAN, NAN}};
-        const char *const none[3] = {NULL, NULL, NULL};
-        on_exit(leave, NULL);
-        dup2(ends[1], STDERR_FILENO);
-        RunLog runlog = runlog_create(dir);
-        for (size_t i = 0; i < rows; i++) {
-            runlog_write(&runlog, &row);
-            runlog_write_spikes(&runlog, i, &report, none, 0, "log");
-        }
-        runlog_close(&runlog);
-        exit(EXIT_DONE);
+static void log_rows(const void *argument) {
+    const Logging *logging = argument;
+    const LogRow row = {.action = "log"};
+    const SpikeReport report = {.spike = SPIKE_BOTH, .growth = {NAN, NAN, NAN}};
+    const char *const none[3] = {NULL, NULL, NULL};
+    RunLog runlog = runlog_create(logging->dir);
+    for (size_t i = 0; i < logging->rows; i++) {
+        runlog_write(&runlog, &row);
+        runlog_write_spikes(&runlog, i, &report, none, 0, "log");
     }
-    close(ends[1]);
-    size_t length = 0;
-    for (ssize_t got = 1; got > 0 && length < sizeof said - 1; length += (size_t)got) {
-        got = read(ends[0], said + length, sizeof said - 1 - length);
-        if (got < 0) abort();
-    }
-    said[length] = '\0';
-    close(ends[0]);
-    if (child < 0 || waitpid(child, &status, 0) != child) abort();
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    runlog_close(&runlog);
 }
 
 static void check_refused(const char *dir, size_t rows, const char *says) {
-    int code = run_child(dir, rows);
+    int code = run_child(log_rows, &(Logging){dir, rows});
     CHECK(code == EXIT_IO, "exit %d: %s", code, said);
     CHECK(strstr(said, says) && strstr(said, "train: error: "), "\"%s\" does not say \"%s\"", said,
           says);
@@ -315,7 +293,7 @@ static void make_link(const char *target, const char *name) {
 static void test_refused(void) {
     char file[64];
     strcpy(file, path_of("log.csv"));
-    CHECK(run_child(folder, 3) == EXIT_DONE, "%s", said);
+    CHECK(run_child(log_rows, &(Logging){folder, 3}) == EXIT_DONE, "%s", said);
     check_refused("/nonexistent/run", 0, "cannot open /nonexistent/run/log.csv: No such file");
     check_refused(file, 0, "log.csv/log.csv: Not a directory");
     make_link("/dev/full", "log.csv");
