@@ -1,11 +1,13 @@
 /* reference.h - one whole forward pass in plain loops and in double, from the equations.
  *
  * Uses nothing of ops/, norm/ and model/ but the options and the stored values of parameters, found
- * by name; which norm stands where comes from rows.h. One row of tokens at a time. */
+ * by name, and the generator behind the masks of dropout; which norm stands where comes from
+ * rows.h. One row of tokens at a time. */
 #ifndef TESTS_REFERENCE_H
 #define TESTS_REFERENCE_H
 
 #include "model/mlp.h"
+#include "ops/philox.h"
 #include "tests/rows.h"
 
 #include <stdarg.h>
@@ -21,6 +23,8 @@ typedef struct {
     unsigned warm_slots; /* bits in, out, post; 0 = no gamma-warmup */
     double w;
     size_t T, V, F;
+    size_t b;                   /* the row's place in its batch, which dropout counts */
+    uint32_t seed, step, micro; /* and its other counters */
 } Reference;
 
 static inline const real *ref_param(const Reference *ref, const char *format, ...) {
@@ -34,6 +38,24 @@ static inline const real *ref_param(const Reference *ref, const char *format, ..
         if (strcmp(param->name, name) == 0) return ref->params->values + param->offset;
     }
     return NULL;
+}
+
+/* What element `word` of call `call` of a site is multiplied by. Sites: the embedding 0, block l's
+ * attention 4l+1, its probabilities 4l+2, the MLP 4l+3. */
+static inline double ref_mask(const Reference *ref, size_t site, size_t call, size_t word) {
+    const double p = ref->options->dropout;
+    if (p == 0) return 1;
+    Philox r = philox(ref->seed, STREAM_DROPOUT, (uint32_t)call, (uint32_t)site << 8, ref->step,
+                      ref->micro);
+    return (double)r.word[word] < floor(p * 4294967296.0) ? 0 : 1 / (1 - p);
+}
+
+static inline void ref_dropout(const Reference *ref, RefRows x, size_t site) {
+    const size_t C = ref->options->d_model;
+    for (size_t i = 0; i < ref->T * C; i++) {
+        size_t at = ref->b * ref->T * C + i;
+        x[i / C][i % C] *= ref_mask(ref, site, at / 4, at % 4);
+    }
 }
 
 /* x (n) in place. */
@@ -130,8 +152,10 @@ static inline void ref_attention(const Reference *ref, RefRows b, RefRows u, siz
                 largest = fmax(largest, score[s]);
             }
             for (size_t s = 0; s <= t; s++) total += exp(score[s] - largest);
+            size_t calls = ((ref->b * NH + h) * ref->T + t) * ((ref->T + 3) / 4);
             for (size_t s = 0; s <= t; s++) {
                 double p = exp(score[s] - largest) / total;
+                p *= ref_mask(ref, 4 * l + 2, calls + s / 4, s % 4);
                 for (size_t i = 0; i < HS; i++)
                     mixed[t][h * HS + i] += p * v[s][h / group * HS + i];
             }
@@ -193,6 +217,7 @@ static inline void ref_sublayer(const Reference *ref, RefRows x, RefRows d, RefR
         ref_mlp(ref, o, u, l);
     else
         ref_attention(ref, o, u, l);
+    ref_dropout(ref, o, 4 * l + (mlp ? 3 : 1));
     ref_slot(ref, o, l, mlp, 1);
     for (size_t i = 0; i < ref->T * C; i++) {
         size_t t = i / C, c = i % C;
@@ -228,6 +253,7 @@ static inline void reference_losses(const Reference *ref, double *losses, const 
             x[t][c] = (double)tok[(size_t)tokens[t] * C + c] + (pos ? (double)pos[t * C + c] : 0);
         ref_norm(ref, ref->net->emb ? 'n' : '.', "emb_norm", x[t], C, false, 1);
     }
+    ref_dropout(ref, x, 0);
     memcpy(d, x, sizeof x);
     for (size_t l = 0; l < ref->net->N; l++) {
         memcpy(x_block, x, sizeof x);

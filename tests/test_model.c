@@ -42,7 +42,7 @@ typedef struct {
     const char *mlp, *position, *embed, *final, *qk;
     size_t n_kv_head;
     bool no_bias, untied;
-    double eps, w;
+    double eps, dropout, w;
     unsigned warm;
     const char *topology; /* NULL = all */
     WireEntry wire[8];
@@ -55,6 +55,8 @@ static const Variant VARIANTS[] = {
     {"geglu", "none", "on", "on", "off", .n_kv_head = 1, .no_bias = true, .untied = true},
     {"relu2", "rope", "off", "off", "auto", .n_kv_head = 2, .untied = true},
     {"relu", "learned", "on", "off", "on", .eps = 1e-3},
+    {"gelu", "learned", "auto", "auto", "auto", .dropout = 0.25},
+    {"swiglu", "rope", "auto", "auto", "on", .n_kv_head = 2, .dropout = 0.4},
     {"gelu", "learned", "auto", "auto", "auto", .w = 0.3, .warm = ALL_SLOTS},
     {"swiglu", "rope", "auto", "auto", "auto", .w = 0.3, .warm = 1 << SLOT_OUT},
     {"gelu", "learned", "on", "off", "on", .w = 2, .warm = 1 << SLOT_IN | 1 << SLOT_POST},
@@ -80,6 +82,7 @@ static void apply_variant(const Variant *v, ModelOptions *options, RowNet *net) 
     options->bias = !v->no_bias;
     options->tie_embeddings = !v->untied;
     options->norm_eps = v->eps;
+    options->dropout = v->dropout;
     options->wire = v->wire;
     row_switch(net, "embed_norm", v->embed);
     row_switch(net, "final_norm", v->final);
@@ -115,11 +118,17 @@ static bool case_open(Case *c, const char *topology, const char *norm, const Var
                          .w = v->w,
                          .T = T,
                          .V = V,
-                         .F = c->options.d_ff};
+                         .F = c->options.d_ff,
+                         .seed = 31,
+                         .step = 5,
+                         .micro = 2};
     c->pass = net_pass(tokens, targets, 2, T);
+    c->pass.seed = 31;
+    c->pass.step = 5;
+    c->pass.micro = 2;
     if (v->warm) c->pass.gamma = (real)v->w;
-    snprintf(c->label, sizeof c->label, "%s %s %s %s, w %g", topology, norm, v->mlp, v->position,
-             v->w);
+    snprintf(c->label, sizeof c->label, "%s %s %s %s, w %g, dropout %g", topology, norm, v->mlp,
+             v->position, v->w, v->dropout);
     return true;
 }
 
@@ -129,6 +138,7 @@ static void check_forward(const char *topology, const char *norm, const Variant 
     model_forward(c.model, &c.pass);
     double total = model_loss(c.model, &c.pass), want = 0, losses[T];
     for (size_t b = 0; b < 2; b++) {
+        c.ref.b = b;
         reference_losses(&c.ref, losses, tokens + b * T, targets + b * T);
         for (size_t t = 0; t < T; t++) {
             double got = c.model->losses[b * T + t];
@@ -147,6 +157,7 @@ static void check_forward(const char *topology, const char *norm, const Variant 
  * step from `from` to there. */
 static double loss_beside(const Case *c, const real *from, double h, double *predicted) {
     const Params *params = &c->model->params;
+    Reference ref = c->ref;
     double losses[T], total = 0;
     for (size_t p = 0; p < params_count(params); p++) {
         const Param *param = &params->list[p];
@@ -155,8 +166,8 @@ static double loss_beside(const Case *c, const real *from, double h, double *pre
             *predicted += (double)params->grads[i] * ((double)params->values[i] - (double)from[i]);
         }
     }
-    for (size_t b = 0; b < 2; b++) {
-        reference_losses(&c->ref, losses, tokens + b * T, targets + b * T);
+    for (ref.b = 0; ref.b < 2; ref.b++) {
+        reference_losses(&ref, losses, tokens + ref.b * T, targets + ref.b * T);
         for (size_t t = 0; t < T; t++) total += losses[t] / (2 * T);
     }
     memcpy(params->values, from, params->size * sizeof(real));
