@@ -2,7 +2,8 @@
 # check.sh [--full | PROGRAM...] - builds everything and runs every test, two at a time.
 #
 # --full adds what a change must pass before it lands: both compilers without warnings, the tests
-# under AddressSanitizer and UBSan, clang-format, shellcheck. PROGRAMs, built already, run alone.
+# under AddressSanitizer and UBSan, clang-format, shellcheck, a sample of mutants. PROGRAMs, built
+# already, run alone.
 # A program prints a line per test: "ok" or "FAIL", seconds, name (tests/test.h, tests/test.sh);
 # where one fails, all it said is shown. The last line is "N passed, N failed".
 set -euo pipefail
@@ -63,7 +64,16 @@ full() {
     build "clang, double" -B CC=clang REAL=double
     test_case "style: clang-format" clang-format --dry-run -Werror ./*.c ./*/*.[ch] ./*/*/*.[ch]
     test_case "style: shellcheck" shellcheck scripts/*.sh tests/*.sh tests/*/*.sh .ci/run
+    mutants
     sanitized
+}
+
+# Every commit draws others; none may survive (docs/mutants.md).
+mutants() {
+    local commits
+    commits=$(git rev-list --count HEAD 2>/dev/null) || commits=1
+    test_case "mutants: sample $commits of the core dies" tests/mutate.sh --core --short --sample 24 \
+        --seed "$commits" --results build/mutants_sample.csv
 }
 
 sanitized() {

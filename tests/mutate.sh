@@ -3,17 +3,19 @@
 #
 #   --list           print the mutants (id, source line, changed line), run nothing
 #   --only FILE|ID   these alone; may be given several times
+#   --core           the files where nothing may survive: norms, attention, sublayer, wiring
 #   --sample N       N of them, drawn evenly over the files
 #   --seed S         another draw (default 1)
-#   --resume         keep what the result file has, run what it lacks
+#   --resume         run what the result file lacks, and what survived
 #   --short          leave the last tests out, minutes of gradients in double: gives lower bounds
 #   --results FILE   default build/mutants.csv
 #   --jobs N         copies at work (default 2)
 #
 # An id is file:line:rule, and .2, .3 ... where a rule changes a line in several places. Each worker
 # builds a copy of the tree with -O1 in a temporary folder; a mutant costs one object and relinking.
-# Tests run cheapest first, up to the first that fails or takes too long. Exit 1 if any survived
-# that tests/equivalent.txt does not list. docs/mutants.md has the rules.
+# Tests run - first those of the folder, then the others, cheapest first - up to the first that fails
+# or takes too long. What tests/equivalent.txt lists is not run. Exit 1 if any other survived.
+# docs/mutants.md has the rules.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export LC_ALL=C OMP_WAIT_POLICY=passive OMP_NUM_THREADS=1
@@ -22,6 +24,7 @@ export LC_ALL=C OMP_WAIT_POLICY=passive OMP_NUM_THREADS=1
 # reads no mutated file is not here (vmath, data, stories).
 steps='
 test_wiring 20 float
+test_memory 20 float
 test_schedule 20 float
 test_health 20 float
 test_run 20 float
@@ -66,6 +69,7 @@ while (($#)); do
     --list) list=true ;;
     --resume) resume=true ;;
     --short) last_steps='' ;;
+    --core) only+=(norm/*.c ops/cpu_attention.c model/{attention,sublayer,wiring}.c) ;;
     --only | --sample | --seed | --jobs | --results)
         (($# > 1)) || usage
         case $1 in
@@ -255,6 +259,24 @@ choose() {
         fi
 }
 
+# --- equivalent mutants -------------------------------------------------------------------------
+
+# Sets equivalent[file rule, line, changed line].
+declare -A equivalent
+read_equivalents() {
+    local key='' before='' line
+    while IFS= read -r line; do
+        if [[ $line =~ ^[a-z]+/[a-z_0-9]+\.c\ [a-z]+$ ]]; then
+            key=$line
+        elif [[ $line == '- '* ]]; then
+            before=${line#- }
+        elif [[ $line == + || $line == '+ '* ]]; then
+            line=${line#+}
+            equivalent["$key|$before|${line# }"]=1
+        fi
+    done <tests/equivalent.txt
+}
+
 # --- one mutant ---------------------------------------------------------------------------------
 
 csv() {
@@ -298,6 +320,19 @@ run_step() {
     fi
 }
 
+# The steps for a file: first the tests that know it best.
+steps_for() {
+    local first
+    case $1 in
+    norm/*) first='^test_norm' ;;
+    ops/*) first='^test_ops' ;;
+    model/*) first='^test_(wiring|memory|params|model) ' ;;
+    *) first='^test_(schedule|health|run|spike) ' ;;
+    esac
+    grep -E "$first" <<<"$steps"
+    grep -vE "$first" <<<"$steps$last_steps"
+}
+
 # Sets result and killer.
 try() {
     local name limit real words status
@@ -325,7 +360,7 @@ try() {
         killer="$name $real${words:+ $words}" result=killed
         ((status != 124 && status != 137)) || result=timeout
         return
-    done 4<<<"$steps$last_steps"
+    done 4< <(steps_for "$1")
 }
 
 # worker FOLDER: takes mutants from the queue until it is empty.
@@ -335,11 +370,14 @@ worker() {
     exec 8>"$work/queue_lock"
     export TMPDIR=$1/tmp
     while take; do
-        rm -rf "$TMPDIR" && mkdir "$TMPDIR"
-        cp "$file" original.c
-        MUTANT=$after awk -v n="$line" 'NR == n { print ENVIRON["MUTANT"]; next } { print }' original.c >"$file"
-        try "$file"
-        cp original.c "$file"
+        killer='' result=equivalent
+        if [[ -z ${equivalent["$file $rule|$(trim "$before")|$(trim "$after")"]:-} ]]; then
+            rm -rf "$TMPDIR" && mkdir "$TMPDIR"
+            cp "$file" original.c
+            MUTANT=$after awk -v n="$line" 'NR == n { print ENVIRON["MUTANT"]; next } { print }' original.c >"$file"
+            try "$file"
+            cp original.c "$file"
+        fi
         {
             flock 9
             csv "$id" "$file" "$line" "$rule" "$(trim "$before")" "$(trim "$after")" "$result" "$killer" >>"$results"
@@ -360,7 +398,7 @@ take() {
 # --- the summary --------------------------------------------------------------------------------
 
 summary() {
-    awk -v equivalent=tests/equivalent.txt '
+    awk '
     function fields(line, i, c, n, quoted) {
         n = 1; split("", f); f[1] = ""
         for (i = 1; i <= length(line); i++) {
@@ -372,20 +410,13 @@ summary() {
         }
     }
     function percent(a, b) { return b ? sprintf("%.1f %%", 100 * a / b) : "-" }
-    BEGIN {
-        while ((getline line < equivalent) > 0) {
-            if (line ~ /^- /) before = substr(line, 3)
-            else if (line ~ /^\+( |$)/) same[key, before, substr(line, 3)] = 1
-            else if (line ~ /^[a-z]+\/[a-z_0-9]+\.c [a-z]+$/) key = line
-        }
-    }
     FNR == 1 { next }
     {
         fields($0)
         folder = f[2]; sub("/.*", "", folder)
         if (f[7] == "does not compile") { broken++; next }
         if (f[7] == "same code") { unchanged++; next }
-        if (f[7] == "survived" && ((f[2] " " f[4], f[5], f[6]) in same)) { alike++; next }
+        if (f[7] == "equivalent") { alike++; next }
         compiled[folder]++; compiled["all"]++
         if (f[7] != "survived") { killed[folder]++; killed["all"]++ }
         else survivors = survivors "  " f[1] "\n    - " f[5] "\n    + " f[6] "\n"
@@ -411,8 +442,10 @@ fi
 mkdir -p "$(dirname "$results")"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+read_equivalents
 header='id,file,line,rule,before,after,result,killed_by'
 if ! $resume || [[ ! -s $results ]]; then echo "$header" >"$results"; fi
+sed -i '/,survived,$/d' "$results"
 enumerate | choose | awk -F '\t' -v results="$results" '
     BEGIN { while ((getline line < results) > 0) { sub(/,.*/, "", line); done[line] = 1 } }
     !($1 in done)' >"$work/queue"
