@@ -42,6 +42,7 @@ test_ops_head 30 float
 test_ops_threads 30 float
 test_ops 30 float
 test_trainer 40 float
+test_checkpoint 40 float
 grad_options 20 double second
 test_oracle 60 float
 test_model 40 float
@@ -341,7 +342,7 @@ try() {
         result='does not compile'
         return
     fi
-    if build double "build/double/${1%.c}.o" && cmp -s {build,unchanged}/float/"${1%.c}.o" &&
+    if cmp -s {build,unchanged}/float/"${1%.c}.o" && build double "build/double/${1%.c}.o" &&
         cmp -s {build,unchanged}/double/"${1%.c}.o"; then
         result="same code"
         return
