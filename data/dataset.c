@@ -357,6 +357,15 @@ uint64_t dataset_train_tokens(const Dataset *data) {
     return data->train.tokens;
 }
 
+uint64_t dataset_file_bytes(const Dataset *data) {
+    const TokenFile *const lists[] = {data->train_files, data->val_files};
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < 2; i++) {
+        for (size_t k = 0; k < arrlenu(lists[i]); k++) bytes += lists[i][k].size;
+    }
+    return bytes;
+}
+
 static double stories_floor(const Dataset *data) {
     double nats = 0;
     for (size_t r = 0; r < data->val_rows; r++) {

@@ -68,6 +68,9 @@ double dataset_floor(const Dataset *data);
 /* Training tokens available; 0 = unlimited. */
 uint64_t dataset_train_tokens(const Dataset *data);
 
+/* Bytes of all files that are mapped; the system holds as many of them as it likes. */
+uint64_t dataset_file_bytes(const Dataset *data);
+
 /* One line for the banner, e.g. "input.txt: 1003854 training and 111540 validation tokens". */
 void dataset_describe(const Dataset *data, char *line, size_t size);
 /* Absolute path (or the builtin's name) and content hash of training file `i`, for run.json; false

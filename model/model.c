@@ -46,18 +46,6 @@ bool model_check(const ModelOptions *options, char *error, size_t size) {
     return true;
 }
 
-/* BLAS counts in int, and a buffer of R x F must be addressable: said once, before any allocation.
- */
-static void check_extents(const Shape *s) {
-    size_t R = size_mul(s->B, s->T), most = s->V;
-    size_t widths[] = {R, s->F, (s->NH + 2 * s->NKV) * s->HS};
-    for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
-        if (widths[i] > most) most = widths[i];
-    }
-    if (most > INT32_MAX) die(EXIT_USAGE, "sizes too large: no dimension may exceed %d", INT32_MAX);
-    size_mul(size_mul(R, most), sizeof(real));
-}
-
 /* --- plan
  * --------------------------------------------------------------------------------------------- */
 
@@ -65,6 +53,7 @@ static void plan_embedding(Model *model, Plan *plan) {
     const Shape s = plan->shape;
     const size_t n = s.B * s.T * s.C;
     const double std = plan->options->init_std;
+    plan_group(plan, GROUP_EMBEDDING);
     model->tok_emb = params_matrix(plan->params, "tok_emb.weight", s.V, s.C, std, 0, 0);
     model->pos_emb = (ParamRef){NULL, NULL};
     if (plan->options->position == POSITION_LEARNED) {
@@ -78,6 +67,7 @@ static void plan_embedding(Model *model, Plan *plan) {
     model->x0 = absent ? model->e : plan_reals(plan, n);
     bool dual = plan->wiring->final == FINAL_DUAL; /* not `model->d`: NULL while measuring */
     model->d = dual ? plan_reals(plan, n) : NULL;
+    plan_group(plan, GROUP_SHARED);
     model->dstream[0] = plan_grad(plan, n);
     model->dstream[1] = plan_grad(plan, n);
     model->dmiddle = plan_grad(plan, n);
@@ -88,6 +78,7 @@ static void plan_embedding(Model *model, Plan *plan) {
 static void plan_block(Model *model, Plan *plan, size_t l) {
     const BlockWiring *wiring = &plan->wiring->block[l];
     Block *block = &model->block[l];
+    plan_group(plan, GROUP_ATTENTION);
     const real *x = l ? model->block[l - 1].mlp.y : model->x0;
     real *din = model->dstream[l % 2], *dout = model->dstream[(l + 1) % 2];
     char prefix[64];
@@ -103,6 +94,7 @@ static void plan_block(Model *model, Plan *plan, size_t l) {
     snprintf(prefix, sizeof prefix, "blocks.%zu.attn", l);
     sublayer_plan(&block->attn, plan, &model->shared, prefix, l, false);
 
+    plan_group(plan, GROUP_MLP);
     const real *reads[] = {
         [READ_STREAM] = block->attn.y, [READ_BLOCK] = x, [READ_SHARED] = block->attn.u};
     real *dreads[] = {
@@ -123,6 +115,7 @@ static void plan_block(Model *model, Plan *plan, size_t l) {
 static void plan_head(Model *model, Plan *plan) {
     const Shape s = plan->shape;
     const size_t n = s.B * s.T * s.C;
+    plan_group(plan, GROUP_HEAD);
     SlotKind slot = plan->wiring->final_norm ? SLOT_NORM : SLOT_ABSENT;
     model->final_norm = plan_norm(plan, "final_norm", plan_slot_kind(plan, slot), s.B * s.T, s.C,
                                   PARAM_GAMMA, false, 1);
@@ -141,14 +134,16 @@ static void plan_head(Model *model, Plan *plan) {
     model->head_scratch = plan_reals(plan, head_scratch(s.B * s.T, s.V));
 }
 
-static void plan_model(Model *model, bool training) {
+static void plan_model(Model *model, bool training, GroupSize size[GROUPS]) {
     Plan plan = {.options = &model->options,
                  .wiring = &model->wiring,
                  .shape = model->shape,
                  .training = training,
                  .warm_slots = model->warmup.steps ? model->warmup.slots : 0,
                  .params = &model->params,
-                 .arena = &model->arena};
+                 .arena = &model->arena,
+                 .group = GROUP_SHARED,
+                 .size = size};
     const Shape s = model->shape;
     size_t widest = s.NH * s.HS > s.C ? s.NH * s.HS : s.C;
     plan.norm_partials = plan_grad(&plan, norm_partials(widest));
@@ -156,22 +151,52 @@ static void plan_model(Model *model, bool training) {
     sublayer_plan_shared(&model->shared, &plan);
     for (size_t l = 0; l < s.L; l++) plan_block(model, &plan, l);
     plan_head(model, &plan);
+    plan_group(&plan, GROUP_SHARED);
 }
 
-Model *model_create(const ModelOptions *options, const GammaWarmup *warmup, size_t V, size_t batch,
-                    bool training) {
-    char error[256];
+/* A model whose plan has been measured and nothing else; NULL after a sentence in `error`. No
+ * product of two sizes may wrap here: those of a buffer are multiplied without a check. */
+static Model *model_plan(const ModelOptions *options, const GammaWarmup *warmup, size_t V,
+                         size_t batch, bool training, ModelSize *size, char *error,
+                         size_t error_size) {
     Model *model = mem_alloc(sizeof *model);
     model->options = *options;
     model->warmup = *warmup;
     model->shape = shape_of(options, V, batch);
-    check_extents(&model->shape);
-    if (!wiring_resolve(&model->wiring, options, error, sizeof error)) die(EXIT_USAGE, "%s", error);
-    model->block = mem_alloc(size_mul(model->shape.L, sizeof(Block)));
-    plan_model(model, training);
+    if (!wiring_resolve(&model->wiring, options, error, error_size)) {
+        mem_free(model);
+        return NULL;
+    }
+    const Shape *s = &model->shape;
+    size_t R = size_mul(s->B, s->T), widths[] = {s->C, s->F, (s->NH + 2 * s->NKV) * s->HS};
+    for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
+        size_mul(size_mul(R, widths[i]), sizeof(real));
+    }
+    *size = (ModelSize){.shape = *s, .training = training};
+    if (options->position == POSITION_LEARNED) size->positions = s->T * s->C;
+    model->block = mem_alloc(size_mul(s->L, sizeof(Block)));
+    plan_model(model, training, size->group);
+    return model;
+}
+
+bool model_measure(ModelSize *size, const ModelOptions *options, const GammaWarmup *warmup,
+                   size_t V, size_t batch, bool training, char *error, size_t error_size) {
+    Model *model = model_plan(options, warmup, V, batch, training, size, error, error_size);
+    model_free(model);
+    return model != NULL;
+}
+
+Model *model_create(const ModelOptions *options, const GammaWarmup *warmup, size_t V, size_t batch,
+                    bool training) {
+    char error[512];
+    ModelSize size;
+    GroupSize again[GROUPS] = {0};
+    Model *model = model_plan(options, warmup, V, batch, training, &size, error, sizeof error);
+    if (!model) die(EXIT_USAGE, "%s", error);
+    if (!size_fits(&size, 0, error, sizeof error)) die(EXIT_USAGE, "%s", error);
     params_bind(&model->params, training);
     arena_bind(&model->arena);
-    plan_model(model, training);
+    plan_model(model, training, again);
     return model;
 }
 

@@ -10,6 +10,7 @@
 #ifndef MODEL_MODEL_H
 #define MODEL_MODEL_H
 
+#include "model/size.h"
 #include "model/sublayer.h"
 
 typedef struct {
@@ -40,8 +41,14 @@ typedef struct {
 /* The rules between the model's keys; false with one sentence that names them. */
 bool model_check(const ModelOptions *options, char *error, size_t size);
 
+/* What model_create would take, without taking it; false where the options contradict each other,
+ * with one sentence. */
+bool model_measure(ModelSize *size, const ModelOptions *options, const GammaWarmup *warmup,
+                   size_t V, size_t batch, bool training, char *error, size_t error_size);
+
 /* A model for batches of up to `batch` rows over a vocabulary of V; options must pass model_check
- * and outlive it. Without `training` there are no gradients and only forward passes work. */
+ * and outlive it. Without `training` there are no gradients and only forward passes work. What the
+ * machine cannot hold, or BLAS not count, ends the program (EXIT_USAGE) before it is taken. */
 Model *model_create(const ModelOptions *options, const GammaWarmup *warmup, size_t V, size_t batch,
                     bool training);
 void model_free(Model *model);

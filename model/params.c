@@ -11,6 +11,7 @@ static ParamRef add(Params *params, Param param) {
         const size_t aligned = 64 / sizeof(float);
         param.name = strcpy(mem_alloc(strlen(param.name) + 1), param.name);
         param.offset = params->size;
+        params->total += param.count;
         params->size += (param.count + aligned - 1) / aligned * aligned;
         arrput(params->list, param);
         return (ParamRef){NULL, NULL};
@@ -91,9 +92,7 @@ size_t params_count(const Params *params) {
 }
 
 size_t params_total(const Params *params) {
-    size_t total = 0;
-    for (size_t i = 0; i < params_count(params); i++) total += params->list[i].count;
-    return total;
+    return params->total;
 }
 
 size_t params_find(const Params *params, const char *name) {

@@ -41,7 +41,8 @@ typedef struct {
     Param *list;  /* stb_ds array */
     size_t bound; /* how many were added in the binding pass */
     bool binding;
-    size_t size; /* elements of one allocation, each tensor aligned to 64 bytes */
+    size_t total; /* elements of all tensors */
+    size_t size;  /* elements of one allocation, each tensor aligned to 64 bytes */
     real *values, *grads, *m, *v;
 } Params;
 

@@ -4,6 +4,31 @@
 #include <math.h>
 #include <stdio.h>
 
+const char *group_name(int i) {
+    static const char *const names[GROUPS] = {
+        [GROUP_EMBEDDING] = "embedding", [GROUP_ATTENTION] = "attention", [GROUP_MLP] = "mlp",
+        [GROUP_NORMS] = "norms",         [GROUP_HEAD] = "head",           [GROUP_SHARED] = "shared",
+    };
+    return i >= 0 && i < GROUPS ? names[i] : NULL;
+}
+
+Group plan_group(Plan *plan, Group group) {
+    const Params *params = plan->params;
+    GroupSize now = {.tensors = params_count(params),
+                     .parameters = params_total(params),
+                     .weights = (double)params->size * sizeof(real),
+                     .buffers = plan->arena->asked};
+    GroupSize *size = &plan->size[plan->group], *mark = &plan->mark;
+    size->tensors += now.tensors - mark->tensors;
+    size->parameters += now.parameters - mark->parameters;
+    size->weights += now.weights - mark->weights;
+    size->buffers += now.buffers - mark->buffers;
+    Group before = plan->group;
+    plan->mark = now;
+    plan->group = group;
+    return before;
+}
+
 const NormKind *plan_slot_kind(const Plan *plan, SlotKind slot) {
     if (slot == SLOT_ABSENT) return &norm_none;
     return slot == SLOT_SCALE ? &norm_scale : norm_kind(plan->options->norm);
@@ -18,6 +43,7 @@ static ParamRef vector(Plan *plan, const char *prefix, const char *name, ParamKi
 
 Norm plan_norm(Plan *plan, const char *prefix, const NormKind *kind, size_t rows, size_t C,
                ParamKind gamma_kind, bool out_slot, double gain) {
+    Group outer = plan_group(plan, GROUP_NORMS);
     double eps = plan->options->norm_eps;
     if (eps == 0) eps = out_slot ? kind->eps_out : kind->eps;
     Norm norm = {.kind = kind, .C = C, .eps = (real)eps, .partials = plan->norm_partials};
@@ -38,6 +64,7 @@ Norm plan_norm(Plan *plan, const char *prefix, const NormKind *kind, size_t rows
         norm.dalpha = alpha.grad;
     }
     norm.stats = arena_reals(plan->arena, size_mul(rows, kind->n_stats));
+    plan_group(plan, outer);
     return norm;
 }
 

@@ -16,6 +16,26 @@ typedef struct {
     size_t B, T, C, L, NH, NKV, HS, F, V;
 } Shape;
 
+/* What a parameter or a buffer belongs to. A group's buffers are those that its own code fills;
+ * `shared` ones serve every block in turn. */
+typedef enum {
+    GROUP_EMBEDDING,
+    GROUP_ATTENTION,
+    GROUP_MLP,
+    GROUP_NORMS,
+    GROUP_HEAD,
+    GROUP_SHARED,
+    GROUPS
+} Group;
+const char *group_name(int i); /* embedding attention mlp norms head shared; NULL past the end */
+
+/* Bytes are doubles: exact below 2^53, and right to 16 digits where no size_t could hold them. */
+typedef struct {
+    size_t tensors, parameters;
+    double weights; /* bytes of one copy of the parameters, as they are padded */
+    double buffers; /* bytes of everything else */
+} GroupSize;
+
 typedef struct {
     const ModelOptions *options;
     const Wiring *wiring;
@@ -23,6 +43,9 @@ typedef struct {
     bool training;
     Params *params;
     Arena *arena;
+    Group group;         /* whose parameters and buffers are being asked for */
+    GroupSize *size;     /* (GROUPS) */
+    GroupSize mark;      /* of all groups, when `group` began */
     unsigned warm_slots; /* bit 1 << Slot: where gamma-warmup acts; 0 = off */
     real *norm_partials; /* scratch of every norm's backward pass */
 } Plan;
@@ -36,6 +59,10 @@ typedef struct {
     bool training;               /* dropout acts and the head leaves gradients */
     uint32_t seed, step, micro;  /* counters of dropout */
 } Pass;
+
+/* Charges what was asked for since the last call to the group of that time, which is returned, and
+ * goes on with `group`. */
+Group plan_group(Plan *plan, Group group);
 
 /* The kind a slot has: nothing, model.norm, or a gain alone. */
 const NormKind *plan_slot_kind(const Plan *plan, SlotKind slot);

@@ -54,9 +54,9 @@ void *arena_take(Arena *arena, size_t count, size_t size) {
     size_t bytes = size_mul(count, size);
     size_t rounded = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     size_t offset = arena->used;
-    if (rounded < bytes || __builtin_add_overflow(offset, rounded, &arena->used)) {
-        die(EXIT_USAGE, "sizes too large: the memory plan does not fit the address space");
-    }
+    bool wraps = rounded < bytes || __builtin_add_overflow(offset, rounded, &arena->used);
+    if (wraps) arena->used = SIZE_MAX;
+    arena->asked += (double)(rounded < bytes ? bytes : rounded);
     if (arena->base && arena->used > arena->size) {
         die(EXIT_INTERNAL, "the planning passes disagree about the memory they need");
     }

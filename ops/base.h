@@ -52,9 +52,11 @@ size_t size_mul(size_t a, size_t b);
 typedef struct {
     unsigned char *base; /* NULL while measuring */
     size_t used, size;   /* size: what was measured, 0 while measuring */
+    double asked;        /* bytes asked for while measuring, also where no size_t can hold them */
 } Arena;
 
-/* `count` elements of `size` bytes, 64-byte aligned, zero; NULL while measuring. */
+/* `count` elements of `size` bytes, 64-byte aligned, zero; NULL while measuring. A plan beyond the
+ * address space can be measured (`used` stays at SIZE_MAX) but not bound. */
 void *arena_take(Arena *arena, size_t count, size_t size);
 static inline real *arena_reals(Arena *arena, size_t count) {
     return (real *)arena_take(arena, count, sizeof(real));

@@ -10,6 +10,7 @@
 typedef enum {
     MODE_TRAIN,
     MODE_DESCRIBE,
+    MODE_DRY_RUN,
     MODE_SAMPLE,
     MODE_LIST,
     MODE_SCHEMA,

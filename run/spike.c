@@ -60,19 +60,32 @@ static void series_plan(Series *series, Arena *arena) {
         arena_take(arena, size_mul(ADMIT_AFTER, series->tensors), sizeof(double));
 }
 
+/* Both windows: asked twice, once to count and once to bind. */
+static void detector_plan(SpikeDetector *detector) {
+    series_plan(&detector->grad, &detector->arena);
+    series_plan(&detector->loss, &detector->arena);
+}
+
+static SpikeDetector detector_of(const SpikeOptions *options, size_t n_tensors) {
+    SpikeDetector detector = {.options = *options};
+    /* DBL_MIN: a value equal to its centre has z = 0 also where the whole window is zero. */
+    detector.grad = (Series){.tensors = n_tensors, .floor = GRAD_FLOOR};
+    detector.loss = (Series){.floor = DBL_MIN, .floor_relative = LOSS_FLOOR};
+    detector.grad.window = detector.loss.window = options->window;
+    detector_plan(&detector);
+    return detector;
+}
+
+double spike_bytes(const SpikeOptions *options, size_t n_tensors) {
+    return detector_of(options, n_tensors).arena.asked;
+}
+
 SpikeDetector *spike_create(const SpikeOptions *options, size_t n_tensors) {
     if (options->window < 1) die(EXIT_INTERNAL, "spike_create: a window must hold a value");
     SpikeDetector *detector = mem_alloc(sizeof(*detector));
-    detector->options = *options;
-    /* DBL_MIN: a value equal to its centre has z = 0 also where the whole window is zero. */
-    detector->grad = (Series){.tensors = n_tensors, .floor = GRAD_FLOOR};
-    detector->loss = (Series){.floor = DBL_MIN, .floor_relative = LOSS_FLOOR};
-    detector->grad.window = detector->loss.window = options->window;
-    for (int pass = 0; pass < 2; pass++) {
-        series_plan(&detector->grad, &detector->arena);
-        series_plan(&detector->loss, &detector->arena);
-        if (pass == 0) arena_bind(&detector->arena);
-    }
+    *detector = detector_of(options, n_tensors);
+    arena_bind(&detector->arena);
+    detector_plan(detector);
     return detector;
 }
 

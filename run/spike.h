@@ -47,6 +47,8 @@ typedef struct {
 
 typedef struct SpikeDetector SpikeDetector;
 SpikeDetector *spike_create(const SpikeOptions *options, size_t n_tensors);
+/* Bytes that spike_create takes. */
+double spike_bytes(const SpikeOptions *options, size_t n_tensors);
 void spike_free(SpikeDetector *detector);
 
 /* Judges a step and then, where it is accepted, takes it into the window. `tensor_norms`

@@ -2,6 +2,7 @@
 #include "run/trainer.h"
 
 #include "norm/norm.h"
+#include "run/memory.h"
 #include "run/schedule.h"
 #include "run/stop.h"
 
@@ -24,6 +25,7 @@ void run_open(Run *run, const Config *config, int argc, char **argv) {
     run->data = dataset_open(&config->data, config->model.context, train->batch, train->accum,
                              train->eval_every ? train->eval_rows : 0, (uint32_t)train->seed);
     size_t V = dataset_vocab_size(run->data), cells = size_mul(train->batch, config->model.context);
+    memory_require(config, V);
     run->model = model_create(&config->model, &config->gamma_warmup, V, train->batch, true);
     model_init(run->model, (uint32_t)train->seed);
     run->optimizer = optimizer_create(&config->optim, &run->model->params);
