@@ -8,6 +8,7 @@
 #include "norm/norm.h"
 #include "ops/ops.h"
 #include "run/cli.h"
+#include "run/dryrun.h"
 #include "run/resume.h"
 #include "run/rundir.h"
 #include "run/sample.h"
@@ -126,7 +127,9 @@ static int with_config(const Cli *cli, int argc, char **argv) {
     if (!cli->config)
         die(EXIT_USAGE, "nothing to do: --config FILE is missing; ./train --help shows every flag");
     if (!config_load(&config, cli->config, cli->sets, cli->n_sets)) return EXIT_USAGE;
-    int code = cli->mode == MODE_DESCRIBE ? describe(&config) : train(&config, cli, argc, argv);
+    int code = cli->mode == MODE_DESCRIBE  ? describe(&config)
+               : cli->mode == MODE_DRY_RUN ? dryrun(&config, cli->run_dir)
+                                           : train(&config, cli, argc, argv);
     config_free(&config);
     return code;
 }
@@ -145,6 +148,7 @@ int main(int argc, char **argv) {
     int code = EXIT_DONE;
     switch (cli.mode) {
     case MODE_TRAIN:
+    case MODE_DRY_RUN:
     case MODE_DESCRIBE:
         code = with_config(&cli, argc, argv);
         break;

@@ -30,6 +30,14 @@ const char *ops_blas(void);
 /* The constants that are part of the numeric definition, e.g. "gemm 128x384, chunks 16". */
 const char *ops_numerics(void);
 
+/* What this machine does in a second, measured for about `seconds`: FLOP of products (M,N) = (M,K)
+ * (N,K)^T, parameters of AdamW updates of n at once. Both take memory while they run. */
+typedef struct {
+    double mean, best;
+} ProbeRate;
+ProbeRate ops_probe_gemm(size_t M, size_t N, size_t K, double seconds);
+ProbeRate ops_probe_update(size_t n, double seconds);
+
 /* --- whole tensors -----------------------------------------------------------------------------
  */
 

@@ -1,0 +1,64 @@
+/* cpu_probe.c - how fast this machine multiplies and updates, measured in a moment.
+ *
+ * One idea: a forecast of a step's time stands on the products and the memory traffic of this very
+ * machine, at this load, through the functions that the step will call. The probes take a little
+ * memory, for the length of the call. Floor 0. */
+#include "ops/cpu.h"
+#include "ops/ops.h"
+
+typedef struct {
+    real *a, *b, *c, *d;
+    size_t M, N, K;
+} Probe;
+
+/* Runs `work`, which is worth `units`, for about `seconds` and LEAST times or more. */
+static ProbeRate repeat(void (*work)(const Probe *), const Probe *probe, double units,
+                        double seconds) {
+    enum { LEAST = 3 };
+    double first = clock_seconds(), best = 0, spent = 0;
+    size_t times = 0;
+    work(probe); /* touches pages, starts threads */
+    double begin = clock_seconds();
+    while (times < LEAST || begin - first < seconds) {
+        work(probe);
+        double end = clock_seconds(), rate = units / (end - begin);
+        spent += end - begin;
+        if (rate > best) best = rate;
+        begin = end;
+        times++;
+    }
+    return (ProbeRate){.mean = units * (double)times / spent, .best = best};
+}
+
+static void product(const Probe *probe) {
+    gemm(false, true, probe->M, probe->N, probe->K, probe->a, probe->K, probe->b, probe->K, 0,
+         probe->c, probe->N, NULL);
+}
+
+ProbeRate ops_probe_gemm(size_t M, size_t N, size_t K, double seconds) {
+    size_t a = size_mul(M, K), b = size_mul(N, K), c = size_mul(M, N);
+    real *all = mem_alloc(size_mul(a + b + c, sizeof(real))); /* one piece, so that all goes back */
+    Probe probe = {.M = M, .N = N, .K = K, .a = all, .b = all + a, .c = all + a + b};
+    double flops = 2 * (double)M * (double)N * (double)K;
+    ProbeRate rate = repeat(product, &probe, flops, seconds);
+    mem_free(all);
+    return rate;
+}
+
+static void update(const Probe *probe) {
+    const AdamW adamw = {.beta1 = 0.9,
+                         .beta2 = 0.99,
+                         .eps = 1e-8,
+                         .correction1 = 1,
+                         .correction2 = 1,
+                         .grad_scale = 1};
+    adamw_update(probe->a, probe->b, probe->c, probe->d, &adamw, probe->N);
+}
+
+ProbeRate ops_probe_update(size_t n, double seconds) {
+    real *all = mem_alloc(size_mul(size_mul(4, n), sizeof(real)));
+    Probe probe = {.N = n, .a = all, .b = all + n, .c = all + 2 * n, .d = all + 3 * n};
+    ProbeRate rate = repeat(update, &probe, (double)n, seconds);
+    mem_free(all);
+    return rate;
+}
