@@ -64,6 +64,9 @@ void *arena_take(Arena *arena, size_t count, size_t size) {
 }
 
 void arena_bind(Arena *arena) {
+    if (arena->used == SIZE_MAX) {
+        die(EXIT_USAGE, "sizes too large: %.0f bytes do not fit the address space", arena->asked);
+    }
     *arena = (Arena){.base = mem_alloc(arena->used), .size = arena->used};
 }
 

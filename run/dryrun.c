@@ -163,12 +163,13 @@ static void print_data(const Forecast *forecast) {
     putchar('\n');
 }
 
-/* Bytes of a checkpoint: four for a weight, eight for its moments, and two headers of about a line
- * per tensor. */
+/* Bytes of a checkpoint: four for a weight and eight for its moments, the windows of the spike
+ * detector and of the run's health, and two headers with the config and a line per array. */
 static double checkpoint_bytes(const Forecast *forecast) {
-    enum { LINE = 96, METADATA = 4096 };
+    enum { LINE = 100, METADATA = 4096, HEALTH = 16384 };
     double tensors = (double)size_total(&forecast->memory.model).tensors;
-    return 12 * (double)parameters(forecast) + 3 * LINE * tensors + 2 * METADATA;
+    return 12 * (double)parameters(forecast) + forecast->memory.detector + HEALTH +
+           3 * LINE * tensors + 2 * METADATA;
 }
 
 /* Checkpoints of the run, those that are kept. */

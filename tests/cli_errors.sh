@@ -41,7 +41,7 @@ later_things_say_so() {
     for key in log.layers_every=10; do
         refused "later version" --set "$key"
     done
-    for flag in --dry-run --bench --eval; do
+    for flag in --bench --eval; do
         refused "later version" "$flag"
     done
 }

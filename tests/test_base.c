@@ -128,12 +128,15 @@ static void overflow_a_take(void) {
 static void overflow_the_rounding(void) {
     Arena arena = {0};
     arena_take(&arena, SIZE_MAX - 3, 1);
+    arena_bind(&arena);
 }
 static void overflow_the_plan(void) {
     Arena arena = {0};
     arena_take(&arena, SIZE_MAX / 2, 1);
     arena_take(&arena, SIZE_MAX / 2, 1);
     arena_take(&arena, 128, 1);
+    arena_take(&arena, 128, 1);
+    arena_bind(&arena);
 }
 static void take_more_than_measured(void) {
     Arena arena = {0};
@@ -168,8 +171,8 @@ static void errors_end_the_program(void) {
     } CASES[] = {
         {overflow_a_product, EXIT_USAGE, "train: error: sizes too large: 6148914691236517206 * 3 "},
         {overflow_a_take, EXIT_USAGE, "sizes too large"},
-        {overflow_the_rounding, EXIT_USAGE, "sizes too large"},
-        {overflow_the_plan, EXIT_USAGE, "sizes too large"},
+        {overflow_the_rounding, EXIT_USAGE, "sizes too large: 18446744073709551616 bytes"},
+        {overflow_the_plan, EXIT_USAGE, "sizes too large: 18446744073709551616 bytes"},
         {take_more_than_measured, EXIT_INTERNAL, "planning passes disagree"},
         {ask_for_everything, EXIT_IO, "out of memory: 18446744073709551615 bytes"},
         {ask_for_half, EXIT_IO, "out of memory: 9223372036854775807 bytes"},
