@@ -164,11 +164,13 @@ static void print_data(const Forecast *forecast) {
 }
 
 /* Bytes of a checkpoint: four for a weight and eight for its moments, the windows of the spike
- * detector and of the run's health, and two headers with the config and a line per array. */
+ * detector (but for their sorted copies) and of the run's health, and two headers with the config
+ * and a line per array. */
 static double checkpoint_bytes(const Forecast *forecast) {
     enum { LINE = 100, METADATA = 4096, HEALTH = 16384 };
     double tensors = (double)size_total(&forecast->memory.model).tensors;
-    return 12 * (double)parameters(forecast) + forecast->memory.detector + HEALTH +
+    double sorted = 2 * sizeof(double) * (double)forecast->config->spike.window;
+    return 12 * (double)parameters(forecast) + forecast->memory.detector - sorted + HEALTH +
            3 * LINE * tensors + 2 * METADATA;
 }
 
