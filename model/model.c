@@ -216,6 +216,19 @@ void model_init(Model *model, uint32_t seed) {
 /* --- forward, loss, backward
  * -------------------------------------------------------------------------- */
 
+static bool has_final_norm(const Model *model) {
+    return model->final_norm.kind != &norm_none;
+}
+
+static void see(const Model *model, size_t place, Site site, const real *x, const Pass *pass) {
+    probe_value(pass->probe, place, site, x, pass->B * pass->T, pass->T, model->shape.C);
+}
+
+static void see_gradient(const Model *model, size_t place, Site site, const real *dx,
+                         const Pass *pass) {
+    probe_gradient(pass->probe, place, site, dx, pass->B * pass->T, pass->T, model->shape.C);
+}
+
 static Dropout embedding_dropout(const Model *model, const Pass *pass) {
     return (Dropout){pass->training ? model->options.dropout : 0, pass->seed, pass->step,
                      pass->micro, 0};
@@ -228,13 +241,17 @@ void model_forward(Model *model, const Pass *pass) {
                       pass->T, model->shape.C);
     norm_forward(&model->embed_norm, model->x0, model->e, 1, R);
     dropout_apply(model->x0, &dropout, n);
+    see(model, place_embedding(), SITE_STREAM, model->x0, pass);
     if (model->d) copy(model->d, model->x0, n);
     for (size_t l = 0; l < model->shape.L; l++) {
         sublayer_forward(&model->block[l].attn, pass);
         sublayer_forward(&model->block[l].mlp, pass);
     }
+    see(model, place_final(model->shape.L), SITE_STREAM, model->x, pass);
     norm_forward(&model->final_norm, model->h, model->d ? model->d : model->x, 1, R);
     if (model->d) add_scaled(model->h, model->x, 1, n);
+    if (has_final_norm(model))
+        see(model, place_final(model->shape.L), SITE_NORM_IN, model->h, pass);
 }
 
 double model_loss(Model *model, const Pass *pass) {
@@ -251,6 +268,8 @@ double model_loss(Model *model, const Pass *pass) {
 /* From dh to the gradients of the streams that the head read. */
 static void head_backward(Model *model, const Pass *pass) {
     const size_t R = pass->B * pass->T, n = R * model->shape.C;
+    if (has_final_norm(model))
+        see_gradient(model, place_final(model->shape.L), SITE_NORM_IN, model->dh, pass);
     if (model->dx != model->dh) zero(model->dx, n);
     if (model->d) {
         add_scaled(model->dx, model->dh, 1, n);
@@ -258,6 +277,7 @@ static void head_backward(Model *model, const Pass *pass) {
     }
     norm_backward(&model->final_norm, model->d ? model->dd : model->dx, model->dh,
                   model->d ? model->d : model->x, 1, R);
+    see_gradient(model, place_final(model->shape.L), SITE_STREAM, model->dx, pass);
 }
 
 static void block_backward(Block *block, const Pass *pass) {
@@ -277,6 +297,7 @@ void model_backward(Model *model, const Pass *pass) {
     head_backward(model, pass);
     for (size_t l = model->shape.L; l-- > 0;) block_backward(&model->block[l], pass);
     if (model->d) add_scaled(dx0, model->dd, 1, n);
+    see_gradient(model, place_embedding(), SITE_STREAM, dx0, pass);
     dropout_apply(dx0, &dropout, n);
     if (model->de != dx0) zero(model->de, n);
     norm_backward(&model->embed_norm, model->de, dx0, model->e, 1, R);

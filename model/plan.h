@@ -7,6 +7,7 @@
 #define MODEL_PLAN_H
 
 #include "model/params.h"
+#include "model/probe.h"
 #include "model/wiring.h"
 #include "norm/norm.h"
 #include "ops/ops.h"
@@ -58,6 +59,7 @@ typedef struct {
     real grad_scale;             /* of each token's loss in the gradient: 1/(B*T*accum) */
     bool training;               /* dropout acts and the head leaves gradients */
     uint32_t seed, step, micro;  /* counters of dropout */
+    Probe *probe;                /* where it notes what it sees, NULL = nowhere */
 } Pass;
 
 /* Charges what was asked for since the last call to the group of that time, which is returned, and

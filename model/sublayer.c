@@ -44,8 +44,13 @@ void sublayer_plan(Sublayer *sublayer, Plan *plan, const SublayerShared *shared,
     sublayer->is_mlp = is_mlp;
     sublayer->shared = shared;
     sublayer->C = plan->shape.C;
+    sublayer->place = place_sublayer(block, is_mlp);
     sublayer->dropout = (Dropout){.p = plan->options->dropout, .site = site};
     plan_norms(sublayer, plan, prefix, block);
+    sublayer->site[SITE_STREAM] = sublayer->site[SITE_BRANCH] = true;
+    sublayer->site[SITE_NORM_IN] = !absent(sublayer, SLOT_IN);
+    sublayer->site[SITE_NORM_OUT] = !absent(sublayer, SLOT_OUT);
+    sublayer->site[SITE_NORM_POST] = !absent(sublayer, SLOT_POST);
     if (is_mlp)
         mlp_plan(&sublayer->mlp, plan, &shared->mlp, prefix);
     else
@@ -71,24 +76,40 @@ static Dropout branch_dropout(const Sublayer *sublayer, const Pass *pass) {
                      sublayer->dropout.site};
 }
 
+static void see(const Sublayer *sublayer, Site site, const real *x, const Pass *pass) {
+    if (!sublayer->site[site]) return;
+    probe_value(pass->probe, sublayer->place, site, x, pass->B * pass->T, pass->T, sublayer->C);
+}
+
+/* Called where the gradient of the site is complete. */
+static void see_gradient(const Sublayer *sublayer, Site site, const real *dx, const Pass *pass) {
+    if (!sublayer->site[site]) return;
+    probe_gradient(pass->probe, sublayer->place, site, dx, pass->B * pass->T, pass->T, sublayer->C);
+}
+
 void sublayer_forward(Sublayer *sublayer, const Pass *pass) {
     const SublayerWiring *w = sublayer->wiring;
     const size_t R = pass->B * pass->T, n = R * sublayer->C;
     Dropout dropout = branch_dropout(sublayer, pass);
+    see(sublayer, SITE_STREAM, sublayer->x, pass);
     norm_forward(&sublayer->norm[SLOT_IN], sublayer->u, sublayer->r, warm(sublayer, SLOT_IN, pass),
                  R);
     scale(sublayer->u, (real)w->gain, n);
+    see(sublayer, SITE_NORM_IN, sublayer->u, pass);
     if (sublayer->is_mlp)
         mlp_branch_forward(&sublayer->mlp, sublayer->b, sublayer->u, pass);
     else
         attention_branch_forward(&sublayer->attention, sublayer->b, sublayer->u, pass);
     dropout_apply(sublayer->b, &dropout, n);
+    see(sublayer, SITE_BRANCH, sublayer->b, pass);
     norm_forward(&sublayer->norm[SLOT_OUT], sublayer->o, sublayer->b,
                  warm(sublayer, SLOT_OUT, pass), R);
+    see(sublayer, SITE_NORM_OUT, sublayer->o, pass);
     residual(sublayer->s, sublayer->x, sublayer->o, sublayer->x_block, (real)w->skip,
              (real)w->branch, (real)w->block_skip, n);
     norm_forward(&sublayer->norm[SLOT_POST], sublayer->y, sublayer->s,
                  warm(sublayer, SLOT_POST, pass), R);
+    see(sublayer, SITE_NORM_POST, sublayer->y, pass);
     if (sublayer->d) add_scaled(sublayer->d, sublayer->o, (real)w->dual, n);
 }
 
@@ -100,6 +121,7 @@ void sublayer_backward(Sublayer *sublayer, const Pass *pass) {
     real *dout = sublayer->shared->dout;
     real *db = absent(sublayer, SLOT_OUT) ? dout : sublayer->shared->db;
 
+    see_gradient(sublayer, SITE_NORM_POST, sublayer->dy, pass);
     if (ds != sublayer->dy) zero(ds, n);
     norm_backward(&sublayer->norm[SLOT_POST], ds, sublayer->dy, sublayer->s,
                   warm(sublayer, SLOT_POST, pass), R);
@@ -108,17 +130,21 @@ void sublayer_backward(Sublayer *sublayer, const Pass *pass) {
     zero(dout, n);
     add_scaled(dout, ds, (real)w->branch, n);
     if (sublayer->d) add_scaled(dout, sublayer->dd, (real)w->dual, n);
+    see_gradient(sublayer, SITE_NORM_OUT, dout, pass);
 
     if (db != dout) zero(db, n);
     norm_backward(&sublayer->norm[SLOT_OUT], db, dout, sublayer->b, warm(sublayer, SLOT_OUT, pass),
                   R);
+    see_gradient(sublayer, SITE_BRANCH, db, pass);
     dropout_apply(db, &dropout, n);
     if (sublayer->is_mlp)
         mlp_branch_backward(&sublayer->mlp, sublayer->du, db, sublayer->u, pass);
     else
         attention_branch_backward(&sublayer->attention, sublayer->du, db, sublayer->u, pass);
 
+    see_gradient(sublayer, SITE_NORM_IN, sublayer->du, pass);
     scale(sublayer->du, (real)w->gain, n);
     norm_backward(&sublayer->norm[SLOT_IN], sublayer->dr, sublayer->du, sublayer->r,
                   warm(sublayer, SLOT_IN, pass), R);
+    see_gradient(sublayer, SITE_STREAM, sublayer->dx, pass);
 }

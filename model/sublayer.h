@@ -23,6 +23,8 @@ typedef struct {
     Norm norm[SLOTS];
     bool warm[SLOTS]; /* whether gamma-warmup's factor acts on the slot */
     bool is_mlp;
+    size_t place;        /* of its sites, see probe.h */
+    bool site[SITES];    /* which it has: the stream, the branch, and its norms */
     Attention attention; /* f, the one that is_mlp says */
     Mlp mlp;
     Dropout dropout; /* of the branch output */

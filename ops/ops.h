@@ -130,6 +130,23 @@ void head_loss(double *losses, real *dh, real *dw, const real *h, const real *w,
 /* logits (V) of row r of h (.,C). */
 void head_logits(real *logits, const real *h, const real *w, size_t r, size_t C, size_t V);
 
+/* --- moments: x (R,C), R tokens in rows of T; the first token of a row apart from the rest
+ * --------
+ */
+
+typedef enum { TOKEN_FIRST, TOKEN_REST, TOKEN_GROUPS } TokenGroup; /* r % T is 0, or not */
+typedef struct {
+    size_t tokens;         /* 0, in a group without any, leaves the others without meaning */
+    double mean, variance; /* over the C features of a token, then the mean over tokens */
+    double rms, absmax;    /* root of the mean square, and maximum, over all */
+    double kurtosis; /* fourth central moment over squared variance, as mean; tokens whose variance
+                        is 0 have none and are left out, NaN where no other is */
+} Moments;
+/* All of a NaN's group are NaN. */
+void activation_moments(Moments moments[TOKEN_GROUPS], const real *x, size_t R, size_t T, size_t C);
+/* Roots of the mean squares; NaN for a group without tokens. */
+void activation_rms(double rms[TOKEN_GROUPS], const real *x, size_t R, size_t T, size_t C);
+
 /* --- sampling ----------------------------------------------------------------------------------
  */
 

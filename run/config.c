@@ -27,11 +27,6 @@ static void report_unknown(const char *path, size_t node, Report *report) {
     char shown[SHOWN_SIZE];
     report_key(report, node);
     text_shown(path, shown);
-    if (key_is_later(path)) {
-        report_error(report, "key \"%s\" is not in this version: it comes with a later version",
-                     shown);
-        return;
-    }
     const char *guess = report->errors < REPORT_MAX ? key_suggest(path) : NULL;
     report_error(report, "unknown key \"%s\"%s%s%s", shown, guess ? "; did you mean \"" : "",
                  guess ? guess : "", guess ? "\"?" : "");

@@ -25,6 +25,7 @@ typedef struct {
 
 typedef struct {
     size_t every;
+    size_t layers_every; /* 0 = never */
     const char *dir;
 } LogOptions;
 

@@ -150,6 +150,8 @@ static const Key keys[] = {
 
     {KEY(log.every, "1", "updates between rows of log.csv"), .min = 1, .max = STEPS_MAX,
      .aside = true},
+    {KEY(log.layers_every, "100", "updates between rows of layers.csv; 0 = never"),
+     .max = STEPS_MAX, .aside = true},
     {KEY(log.dir, "\"runs\"", "folder that holds the runs"), .min = 1, .max = PATH_LENGTH_MAX,
      .aside = true},
 };
@@ -158,8 +160,6 @@ enum { KEYS = sizeof(keys) / sizeof(keys[0]) };
 static const char *const sections[] = {"model", "gamma_warmup", "optim", "data",
                                        "train", "spike",        "log"};
 enum { SECTIONS = sizeof(sections) / sizeof(sections[0]) };
-
-static const char *const later_keys[] = {"log.layers_every"};
 
 /* What other trainers call our keys, and "steps", which two sections have. */
 static const struct {
@@ -272,13 +272,6 @@ const Key *key_find(const char *path) {
 bool key_is_section(const char *path) {
     for (size_t i = 0; i < SECTIONS; i++) {
         if (strcmp(sections[i], path) == 0) return true;
-    }
-    return false;
-}
-
-bool key_is_later(const char *path) {
-    for (size_t i = 0; i < sizeof(later_keys) / sizeof(later_keys[0]); i++) {
-        if (strcmp(later_keys[i], path) == 0) return true;
     }
     return false;
 }

@@ -38,8 +38,6 @@ const Key *key_at(size_t i);
 const Key *key_find(const char *path);
 /* Whether `path` names an object that holds keys ("model"). */
 bool key_is_section(const char *path);
-/* Whether `path` is a key of a later version. */
-bool key_is_later(const char *path);
 
 /* The path that the writer of the unknown `path` most likely meant, NULL without a good guess. */
 const char *key_suggest(const char *path);

@@ -21,13 +21,14 @@ bool memory_plan(MemoryPlan *plan, const Config *config, size_t V) {
     double cells = (double)config->train.batch * (double)T, row = (double)T + 1;
     plan->rows = 2 * cells * sizeof(int) + row * (sizeof(int) + 1);
     plan->detector = spike_bytes(&config->spike, size_total(&plan->model).tensors);
+    if (config->log.layers_every) plan->probe = (double)probe_bytes(config->model.n_layer);
     plan->lists = tensors * (ENTRY_BYTES + sizeof(double)) +
                   (double)config->model.n_layer * (sizeof(Block) + sizeof(BlockWiring));
     return true;
 }
 
 double memory_others(const MemoryPlan *plan) {
-    return plan->rows + plan->detector + plan->lists;
+    return plan->rows + plan->detector + plan->probe + plan->lists;
 }
 
 double memory_total(const MemoryPlan *plan) {

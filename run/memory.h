@@ -13,6 +13,7 @@ typedef struct {
     ModelSize model;
     double rows;     /* token rows: a batch, its targets, the dataset's work space */
     double detector; /* windows of the spike detector */
+    double probe;    /* statistics for layers.csv */
     double lists;    /* the registry of parameters, the blocks, gradient norms, divergence */
 } MemoryPlan;
 

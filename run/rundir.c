@@ -86,8 +86,8 @@ static void lock(const char *dir) {
 
 /* Files that a run writes besides its checkpoints; nothing else in the folder is touched. */
 static const char *const FILES[] = {
-    "log.csv", "spikes.csv",          "run.json",    "config.json",
-    "*.tmp",   "checkpoints/latest*", "checkpoints",
+    "log.csv",     "spikes.csv", "layers.csv",          "run.json",
+    "config.json", "*.tmp",      "checkpoints/latest*", "checkpoints",
 };
 
 static void remove_run(const char *dir) {

@@ -1,6 +1,8 @@
 /* runlog.c - see runlog.h. */
 #include "run/runlog.h"
 
+#include "run/layers.h"
+
 /* Steps and tokens are counts: all their digits are shown. */
 static const struct {
     const char *name;
@@ -28,6 +30,7 @@ static const struct {
     [FILE_LOG] = {"log.csv", NULL},
     [FILE_SPIKES] = {"spikes.csv", "step,kind,value,z,center,scale,tensor1,growth1,tensor2,growth2,"
                                    "tensor3,growth3,batch_position,action\n"},
+    [FILE_LAYERS] = {"layers.csv", LAYERS_HEADER},
 };
 
 const char *runlog_name(int file) {

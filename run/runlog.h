@@ -1,4 +1,4 @@
-/* runlog.h - log.csv and spikes.csv.
+/* runlog.h - log.csv, spikes.csv and layers.csv.
  *
  * One idea: a table names the columns, in order, and a row says which of them were measured; the
  * rest stay empty. A row is on its way to the disk before the next step begins.
@@ -37,7 +37,7 @@ typedef struct {
 void log_set(LogRow *row, LogColumn column, double value);
 
 /* The files, in the order in which a checkpoint notes their lengths. */
-typedef enum { FILE_LOG, FILE_SPIKES, RUNLOG_FILES } RunLogFile;
+typedef enum { FILE_LOG, FILE_SPIKES, FILE_LAYERS, RUNLOG_FILES } RunLogFile;
 const char *runlog_name(int file); /* "log.csv" ... */
 
 typedef struct {

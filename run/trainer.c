@@ -2,6 +2,7 @@
 #include "run/trainer.h"
 
 #include "norm/norm.h"
+#include "run/layers.h"
 #include "run/memory.h"
 #include "run/schedule.h"
 #include "run/stop.h"
@@ -32,6 +33,7 @@ void run_open(Run *run, const Config *config, int argc, char **argv) {
     run->detector = spike_create(&config->spike, params_count(&run->model->params));
     run->health = health_create(config->optim.warmup_steps, V);
     run->data_hash = hash_of_data(run->data);
+    if (config->log.layers_every) run->probe = probe_create(config->model.n_layer);
     run->tokens = mem_alloc(size_mul(cells, sizeof(int)));
     run->targets = mem_alloc(size_mul(cells, sizeof(int)));
     bool rms = norm_is_rms(norm_kind(config->model.norm));
@@ -47,6 +49,7 @@ void run_open(Run *run, const Config *config, int argc, char **argv) {
 
 void run_close(Run *run) {
     runlog_close(&run->log);
+    probe_free(run->probe);
     health_free(run->health);
     spike_free(run->detector);
     optimizer_free(&run->optimizer);
@@ -59,6 +62,11 @@ void run_close(Run *run) {
 
 /* --- one update
  * ------------------------------------------------------------------------------------------ */
+
+/* Whether layers.csv tells of update `step`; its first micro-batch is what the probe sees. */
+static bool wants_layers(const Run *run, size_t step) {
+    return run->probe && step % run->config->log.layers_every == 0;
+}
 
 /* Gradients of the `accum` micro-batches of a step, and their mean loss; false where a stop was
  * requested before the last of them. */
@@ -79,7 +87,8 @@ static bool accumulate(Run *run, size_t step, double gamma, double *loss) {
                      .training = true,
                      .seed = (uint32_t)train->seed,
                      .step = (uint32_t)step,
-                     .micro = (uint32_t)micro};
+                     .micro = (uint32_t)micro,
+                     .probe = micro == 0 && wants_layers(run, step) ? run->probe : NULL};
         total += model_train(run->model, &pass);
     }
     *loss = total / tokens;
@@ -149,6 +158,7 @@ bool run_update(Run *run, size_t step, LogRow *row) {
     log_set(row, LOG_STEP_MS, 1e3 * seconds);
     log_set(row, LOG_TOKENS_PER_S, (double)tokens / seconds);
     if (report.spike) log_spike(run, step, &report);
+    if (wants_layers(run, step)) layers_write(&run->log.file[FILE_LAYERS], step, run->probe);
     return true;
 }
 

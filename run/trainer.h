@@ -24,6 +24,7 @@ typedef struct {
     Optimizer optimizer;
     SpikeDetector *detector;
     Health *health;
+    Probe *probe; /* NULL where log.layers_every is 0 */
     RunLog log;
     Manifest manifest;
     Progress progress;

@@ -37,10 +37,7 @@ files_are_checked() {
 }
 
 later_things_say_so() {
-    local key flag
-    for key in log.layers_every=10; do
-        refused "later version" --set "$key"
-    done
+    local flag
     for flag in --bench --eval; do
         refused "later version" "$flag"
     done

@@ -71,8 +71,6 @@ static const struct {
     {"name", "\"a\\nb\"", "name: \"a?b\" is not the plain name of a folder"},
     {"name", "\"a\\u0000b\"", "\\u0000 cannot stand in a string"},
     {"model.n_head", "5", "model.n_head"},
-    {"log.layers_every", "2",
-     "key \"log.layers_every\" is not in this version: it comes with a la"},
 };
 
 static void test_bad_values(void) {

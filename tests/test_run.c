@@ -324,6 +324,7 @@ int main(int argc, char **argv) {
     int code = test_main(TESTS, sizeof TESTS / sizeof *TESTS, argc, argv);
     unlink(path_of("log.csv"));
     unlink(path_of("spikes.csv"));
+    unlink(path_of("layers.csv"));
     rmdir(folder);
     return code;
 }
