@@ -215,26 +215,15 @@ size_t node_next(const Report *report, size_t child) {
     return child == JSON_NO_NODE ? child : report->source->map.nodes[child].end;
 }
 
-/* The node that gave `path` its value: it stands there itself, or a word stands in place of the
- * object around it ("gamma_warmup": true). */
+/* The node of the source that holds the value of `path`. */
 static size_t node_of(const Source *source, const char *path) {
-    const JsonNode *nodes = source->map.nodes;
     if (strncmp(path, source->text, source->key) != 0) return JSON_NO_NODE;
     const char *rest = path + source->key;
     if (source->is_set) {
         if (*rest && *rest != '.') return JSON_NO_NODE;
-        if (*rest && source->text[nodes[0].value.at] != '{') return 0;
         rest += *rest == '.';
     }
-    size_t node = json_find(&source->map, source->text, 0, rest);
-    const char *dot = strchr(rest, '.');
-    if (node != JSON_NO_NODE || !dot) return node;
-    char *section = NULL;
-    text_add(&section, "%.*s", (int)(dot - rest), rest);
-    node = json_find(&source->map, source->text, 0, section);
-    arrfree(section);
-    if (node == JSON_NO_NODE) return node;
-    return source->text[nodes[node].value.at] == '{' ? JSON_NO_NODE : node;
+    return json_find(&source->map, source->text, 0, rest);
 }
 
 size_t report_path(Report *report, const char *path, size_t above) {

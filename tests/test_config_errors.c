@@ -152,6 +152,37 @@ static void test_bad_keys(void) {
     check_error("{\"a\\u001b[1mb\": 1}", NULL, "unknown key \"a?[1mb\"");
 }
 
+/* The line of an error and its caret, to the byte. */
+static void check_shown(const char *json, const char *line, const char *caret) {
+    char want[512];
+    snprintf(want, sizeof want, "\n%s\n      | %s\n1 error; ", line, caret);
+    check_error(json, NULL, want);
+}
+
+static void test_shown_lines(void) {
+    check_shown("{\r\n\t\"zebra\":\t1\r\n}", "    2 |     \"zebra\":    1", "    ^~~~~~~");
+    check_shown("{\"\xc3\xa9\": 1, \"a\": \"\xff\x1b[\"}",
+                "    1 | {\"\xc3\xa9\": 1, \"a\": \"??[\"}", "               ^");
+    char json[512], line[256], caret[128];
+    /* A value that does not fit: the first 96 characters of the line stand there. */
+    memset(json, 'x', sizeof json);
+    memcpy(json, "{\"log\": {\"every\": \"", 19);
+    memcpy(json + 300, "\"}}", 4);
+    snprintf(line, sizeof line, "    1 | %.96s...", json);
+    memset(caret, '~', 96);
+    memset(caret, ' ', 18);
+    caret[18] = '^';
+    caret[96] = '\0';
+    check_shown(json, line, caret);
+    /* A key far to the right: 48 cells before it stand there. */
+    memset(json, ' ', sizeof json);
+    json[0] = '{';
+    strcpy(json + 100, "\"zebra\": 1}");
+    snprintf(line, sizeof line, "    1 | ...%48s\"zebra\": 1}", "");
+    snprintf(caret, sizeof caret, "%51s^~~~~~~", "");
+    check_shown(json, line, caret);
+}
+
 /* All errors of all sources are printed, up to 20; the number counts every one. */
 static void test_many_errors(void) {
     Config c;
@@ -246,6 +277,7 @@ static const Test tests[] = {
     {"config errors: values", test_bad_values},
     {"config errors: text", test_bad_text},
     {"config errors: keys", test_bad_keys},
+    {"config errors: the lines that are shown", test_shown_lines},
     {"config errors: many at once", test_many_errors},
     {"config errors: one-letter typos", test_typos},
     {"config errors: names of other tools", test_other_names},

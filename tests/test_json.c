@@ -116,6 +116,7 @@ static const Case refused[] = {
     /* keys that stand twice, at any depth, however they are written */
     T("{\"a\":1,\"a\":1}"), T("{\"a\":1,\"b\":2,\"a\":3}"), T("{\"\":1,\"\":2}"),
     T("{\"a\":1,\"\\u0061\":2}"), T("{\"\xc3\xa9\":1,\"\\u00e9\":2}"),
+    T("{\"\xe2\x82\xac\":1,\"\\u20ac\":2}"),
     T("{\"\\n\":1,\"\\u000a\":2}"), T("{\"/\":1,\"\\/\":2}"),
     T("{\"\xf0\x9f\x98\x80\":1,\"\\ud83d\\ude00\":2}"), T("[{\"a\":1,\"a\":2}]"),
     T("{\"x\":{\"a\":1,\"a\":2}}"), T("{\"x\":[[{\"a\":{},\"a\":[]}]]}"),
@@ -218,6 +219,18 @@ static void test_comments(void) {
     }
 }
 
+/* A sequence that is cut short is none, whatever stands behind the end. */
+static void test_cut_characters(void) {
+    static const char *const characters[] = {"\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
+    for (size_t i = 0; i < COUNT(characters); i++) {
+        size_t length = strlen(characters[i]);
+        CHECK(utf8_length(characters[i], length) == length, "%s", characters[i]);
+        for (size_t left = 0; left < length; left++) {
+            CHECK(utf8_length(characters[i], left) == 0, "%zu bytes of %s", left, characters[i]);
+        }
+    }
+}
+
 /* ---- places ---- */
 
 static void check_place(const char *text, const JsonMap *map, const char *path, const char *key,
@@ -249,9 +262,9 @@ static void test_places(void) {
     check_place(text, &map, "n", "\"\\u006e\"", "\"\\\"\"");
     CHECK(map.nodes[0].value.at == 1 && map.nodes[0].value.length == sizeof text - 3, "the whole");
     CHECK(map.nodes[0].end == arrlenu(map.nodes), "the end of the whole");
-    static const char *const nowhere[] = {"mode", "models",       "model.n", "model.n_head.x",
-                                          "l.3",  "l.-1",         "l.x",     "l.1.1.c",
-                                          "x",    "model..n_head"};
+    static const char *const nowhere[] = {"mode",    "models", "model.n",      "model.n_head.x",
+                                          "l.3",     "l.-1",   "l.x",          "modeln_head",
+                                          "l.1.1.c", "x",      "model..n_head"};
     for (size_t i = 0; i < COUNT(nowhere); i++) {
         CHECK(json_find(&map, text, 0, nowhere[i]) == JSON_NO_NODE, "%s", nowhere[i]);
     }
@@ -277,7 +290,9 @@ static void check_long(const char *open, const char *item, const char *close, si
     CHECK(arrlenu(map.errors) == errors, "%s: %zu errors", item, arrlenu(map.errors));
     CHECK(clock_seconds() - start < 5, "%s: %.1f s", item, clock_seconds() - start);
     json_free(&map);
+    text[length] = ' ';
     CHECK(!json_scan(text, length + 1, NULL, &map) && map.syntax, "1 MiB and a byte");
+    CHECK(strstr(map.errors[0].before, "longer than 1 MiB"), "%s", map.errors[0].before);
     json_free(&map);
     mem_free(text);
 }
@@ -297,6 +312,7 @@ static const Test tests[] = {
     {"json: one-line texts to refuse", test_refused},
     {"json: all errors of a text", test_all_errors},
     {"json: comments", test_comments},
+    {"json: characters that are cut short", test_cut_characters},
     {"json: places of keys and values", test_places},
     {"json: texts of a MiB", test_sizes},
 };
