@@ -25,7 +25,16 @@ typedef struct {
     size_t T, V, F;
     size_t b;                   /* the row's place in its batch, which dropout counts */
     uint32_t seed, step, micro; /* and its other counters */
+    /* Called with what stands at x, u, b, o and y of every sublayer, absent norms included, and may
+     * change it; layer 0 is the embedding's x, layer N+1 has the last x and the head's input as u.
+     * NULL = nobody looks. */
+    void (*look)(void *looker, size_t layer, bool mlp, char letter, RefRows x);
+    void *looker;
 } Reference;
+
+static inline void ref_look(const Reference *ref, size_t layer, bool mlp, char letter, RefRows x) {
+    if (ref->look) ref->look(ref->looker, layer, mlp, letter, x);
+}
 
 static inline const real *ref_param(const Reference *ref, const char *format, ...) {
     char name[128];
@@ -213,12 +222,15 @@ static inline void ref_sublayer(const Reference *ref, RefRows x, RefRows d, RefR
     if (s->read == 'b') memcpy(u, x_block, sizeof o);
     ref_slot(ref, u, l, mlp, 0);
     for (size_t i = 0; i < ref->T * C; i++) u[i / C][i % C] *= a[ROW_GAIN];
+    ref_look(ref, l + 1, mlp, 'u', u);
     if (mlp)
         ref_mlp(ref, o, u, l);
     else
         ref_attention(ref, o, u, l);
     ref_dropout(ref, o, 4 * l + (mlp ? 3 : 1));
+    ref_look(ref, l + 1, mlp, 'b', o);
     ref_slot(ref, o, l, mlp, 1);
+    ref_look(ref, l + 1, mlp, 'o', o);
     for (size_t i = 0; i < ref->T * C; i++) {
         size_t t = i / C, c = i % C;
         x[t][c] =
@@ -226,6 +238,7 @@ static inline void ref_sublayer(const Reference *ref, RefRows x, RefRows d, RefR
         d[t][c] += a[ROW_DUAL] * o[t][c];
     }
     ref_slot(ref, x, l, mlp, 2);
+    ref_look(ref, l + 1, mlp, 'y', x);
 }
 
 /* -ln softmax(W h)[target] */
@@ -254,18 +267,23 @@ static inline void reference_losses(const Reference *ref, double *losses, const 
         ref_norm(ref, ref->net->emb ? 'n' : '.', "emb_norm", x[t], C, false, 1);
     }
     ref_dropout(ref, x, 0);
+    ref_look(ref, 0, false, 'x', x);
     memcpy(d, x, sizeof x);
     for (size_t l = 0; l < ref->net->N; l++) {
+        ref_look(ref, l + 1, false, 'x', x);
         memcpy(x_block, x, sizeof x);
         ref_sublayer(ref, x, d, u, x_block, l, false);
+        ref_look(ref, l + 1, true, 'x', x);
         ref_sublayer(ref, x, d, u, x_block, l, true);
     }
+    ref_look(ref, ref->net->N + 1, false, 'x', x);
     for (size_t t = 0; t < ref->T; t++) {
         double *read = ref->net->dual ? d[t] : x[t];
         ref_norm(ref, ref->net->final_norm ? 'n' : '.', "final_norm", read, C, false, 1);
         for (size_t c = 0; c < C && ref->net->dual; c++) x[t][c] += d[t][c];
-        losses[t] = ref_cross_entropy(ref, x[t], targets[t]);
     }
+    ref_look(ref, ref->net->N + 1, false, 'u', x);
+    for (size_t t = 0; t < ref->T; t++) losses[t] = ref_cross_entropy(ref, x[t], targets[t]);
 }
 
 #endif

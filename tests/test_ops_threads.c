@@ -145,6 +145,21 @@ static void initial_values(Work *work) {
     normal_fill(give(work, 100003), 1, "w", 0.02, 3, 100001);
 }
 
+static void moments(Work *work) {
+    const size_t R = 700, T = 7, C = 97, per_real = sizeof(double) / sizeof(real);
+    const real *x = take(work, R * C);
+    Moments found[TOKEN_GROUPS];
+    activation_moments(found, x, R, T, C);
+    for (size_t g = 0; g < TOKEN_GROUPS; g++) {
+        const Moments *m = &found[g];
+        const double all[] = {m->mean, m->variance, m->rms, m->absmax, m->kurtosis};
+        memcpy(give(work, COUNT(all) * per_real), all, sizeof all);
+    }
+    double rms[TOKEN_GROUPS];
+    activation_rms(rms, x, R, T, C);
+    memcpy(give(work, COUNT(rms) * per_real), rms, sizeof rms);
+}
+
 static void norms(Work *work) {
     const NormKind *const KINDS[] = {&norm_layernorm, &norm_rmsnorm, &norm_rmsnorm_plus1,
                                      &norm_dyt,       &norm_scale,   &norm_none};
@@ -183,6 +198,7 @@ static const struct {
     {"AdamW", adamw},
     {"initial values", initial_values},
     {"norms", norms},
+    {"moments", moments},
 };
 
 static void threads_never_reach_the_bits(void) {
