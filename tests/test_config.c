@@ -43,7 +43,7 @@ static void test_defaults(void) {
     const SpikeOptions *s = &c.spike;
     CHECK(s->detector == DETECTOR_MAD && s->window == 128 && s->threshold == 6, "spike");
     CHECK(s->min_history == 16 && s->action == ACTION_LOG, "spike");
-    CHECK(c.log.every == 1 && strcmp(c.log.dir, "runs") == 0, "log");
+    CHECK(c.log.every == 1 && c.log.layers_every == 100 && strcmp(c.log.dir, "runs") == 0, "log");
     char *json = config_json(&c, CONFIG_FULL);
     CHECK(strstr(json, "\"topology\": \"peri\"") && strstr(json, "\"norm\": \"rmsnorm\""), "words");
     CHECK(strstr(json, "\"mlp\": \"gelu\""), "words");
@@ -117,6 +117,7 @@ static const struct {
     {"spike.min_history", "128", "128"},
     {"spike.action", "\"stop\"", "\"stop\""},
     {"log.every", "10", "10"},
+    {"log.layers_every", "0", "0"},
     {"log.dir", "\"else\\u001f\\twhere\"", "\"else\\u001f\\u0009where\""},
 };
 enum { SETTINGS = sizeof(settings) / sizeof(settings[0]) };
@@ -315,7 +316,8 @@ static void test_identity(void) {
     must_load(&a, "{}", NO_SETS);
     must_load(&b, "{}",
               SETS("name=other", "train.threads=1", "train.eval_every=7", "train.eval_rows=8",
-                   "train.checkpoint_every=3", "train.keep=5", "log.every=9", "log.dir=there"));
+                   "train.checkpoint_every=3", "train.keep=5", "log.every=9", "log.layers_every=9",
+                   "log.dir=there"));
     char *json_a = config_json(&a, CONFIG_IDENTITY), *json_b = config_json(&b, CONFIG_IDENTITY);
     CHECK(strcmp(json_a, json_b) == 0, "%s\n%s", json_a, json_b);
     for (size_t i = 0; i < SETTINGS; i++) {
@@ -355,8 +357,9 @@ static void test_shape_of_json(void) {
           "%s", full);
     CHECK(strstr(full, "    \"wire\": {}\n  },\n  \"gamma_warmup\": {\n    \"steps\": 0,\n"), "%s",
           full);
-    CHECK(strstr(full, "  \"log\": {\n    \"every\": 1,\n    \"dir\": \"runs\"\n  }\n}\n"), "%s",
-          full);
+    CHECK(strstr(full, "  \"log\": {\n    \"every\": 1,\n    \"layers_every\": 100,\n    \"dir\": "
+                       "\"runs\"\n  }\n}\n"),
+          "%s", full);
     CHECK(strstr(identity, "{\n  \"model\": {\n") == identity && !strstr(identity, "\"log\": {"),
           "%s", identity);
     mem_free(full);

@@ -164,7 +164,7 @@ static void check_values(Case *c) {
             Moments want = plain_moments(x, B * T, T, C, group == TOKEN_FIRST);
             snprintf(label, sizeof label, "%s: layer %zu %s %s %d", c->label, s->layer,
                      s->mlp ? "mlp" : "attn", NAMES[s->site], group);
-            check_moments(&got->value[group], &want, 10 * net_tolerance(), label);
+            check_moments(&got->moments[group], &want, 10 * net_tolerance(), label);
         }
     }
 }
@@ -267,8 +267,12 @@ static void dropout_stands_before_the_branch(void) {
     for (size_t i = 0; i < B * T * 8; i++) dropped += attn->b[i] == 0;
     CHECK(dropped > 0 && dropped < B * T * 8, "%zu dropped", dropped);
     const SiteStats *branch = probe_stats(c.probe, place_sublayer(0, false), SITE_BRANCH);
-    CHECK(memcmp(want, branch->value, sizeof want) == 0, "variance %.9g, want %.9g",
-          branch->value[TOKEN_REST].variance, want[TOKEN_REST].variance);
+    CHECK(memcmp(want, branch->moments, sizeof want) == 0, "variance %.9g, want %.9g",
+          branch->moments[TOKEN_REST].variance, want[TOKEN_REST].variance);
+    activation_moments(want, c.model->x0, B * T, T, 8);
+    const SiteStats *start = probe_stats(c.probe, place_embedding(), SITE_STREAM);
+    CHECK(memcmp(want, start->moments, sizeof want) == 0, "variance %.9g, want %.9g",
+          start->moments[TOKEN_REST].variance, want[TOKEN_REST].variance);
     case_close(&c);
 }
 
@@ -300,7 +304,7 @@ static void check_row(char **text, const Case *c, const Spot *spot, int group) {
                            : spot->mlp      ? "mlp"
                                             : "attn";
     const SiteStats *stats = probe_stats(c->probe, spot->place, (Site)spot->site);
-    const Moments *m = &stats->value[group];
+    const Moments *m = &stats->moments[group];
     const double want[] = {m->mean,   m->variance, m->rms,
                            m->absmax, m->kurtosis, stats->grad_rms[group]};
     char keys[64], *at = *text;
@@ -318,11 +322,11 @@ static void check_row(char **text, const Case *c, const Spot *spot, int group) {
     *text = strchr(*text, '\n') ? strchr(*text, '\n') + 1 : strchr(*text, '\0');
 }
 
-static char *written(const Probe *probe, char *dir) {
+static char *written(const Probe *probe, const char *dir) {
     static char text[1 << 16];
-    Layers layers = layers_open(dir);
-    layers_write(&layers, 70, probe);
-    layers_close(&layers);
+    Csv csv = csv_create(dir, "layers.csv", LAYERS_HEADER);
+    layers_write(&csv, 70, probe);
+    csv_close(&csv);
     char *path = path_format("%s/layers.csv", dir);
     FILE *in = fopen(path, "r");
     size_t size = in ? fread(text, 1, sizeof text - 1, in) : 0;
@@ -361,7 +365,7 @@ static void file_says_nan_inf_and_nothing(void) {
     CHECK(mkdtemp(dir) != NULL, "mkdtemp");
     SiteStats *stats = probe_stats(probe, place_embedding(), SITE_STREAM);
     stats->measured = true;
-    stats->value[TOKEN_FIRST] =
+    stats->moments[TOKEN_FIRST] =
         (Moments){.tokens = 1, .mean = -NAN, .rms = INFINITY, .absmax = 1.0 / 3, .kurtosis = NAN};
     stats->grad_rms[TOKEN_FIRST] = -INFINITY;
     char *rows = strchr(written(probe, dir), '\n') + 1;
