@@ -13,6 +13,7 @@ identical() {
     cmp "$(dirname "$(weights "$1")")/optimizer.safetensors" \
         "$(dirname "$(weights "$2")")/optimizer.safetensors" || fail "runs $1 and $2 have different states"
     cmp "$tmp/$1/spikes.csv" "$tmp/$2/spikes.csv" || fail "runs $1 and $2 have different spikes"
+    cmp "$tmp/$1/layers.csv" "$tmp/$2/layers.csv" || fail "runs $1 and $2 have different layers"
 }
 
 # split_at FROM STEP TO: a copy of a run as a kill after that step would have left it.
@@ -30,7 +31,7 @@ split_at() {
 full=(--set train.checkpoint_every=1 --set train.keep=1000 --set train.accum=2 --set train.steps=30
     --set optim.warmup_steps=10 --set gamma_warmup.steps=14 --set spike.min_history=3
     --set spike.window=8 --set spike.threshold=0.5 --set spike.action=skip --set model.dropout=0.1
-    --set train.eval_every=7)
+    --set train.eval_every=7 --set log.layers_every=3)
 
 random_splits_are_exact() {
     local topology norm step count=0
@@ -82,7 +83,8 @@ signals_leave_a_checkpoint() {
 }
 
 stop_within_a_validation_is_exact() {
-    local slow=(--set train.eval_rows=15000 --set train.eval_every=4 --set train.steps=8)
+    local slow=(--set train.eval_rows=15000 --set train.eval_every=4 --set train.steps=8
+        --set log.layers_every=2)
     same "status" "$(stopped TERM evaluating "${slow[@]}")" 143
     toy evaluated "${slow[@]}"
     toy evaluating "${slow[@]}" --resume
