@@ -16,8 +16,10 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-/* A step's products against the probe's, and how far off that may be (docs/dry_run.md). */
-static const double EFFICIENCY = 0.60, UNCERTAINTY = 0.25;
+/* What is no product - norms, activations, softmax, residuals, zeroing - takes as long for an
+ * element of the buffers as this many FLOPs of products; and how far off the sum may be. Measured:
+ * docs/dry_run.md. */
+static const double BUFFER_FLOPS = 150, UNCERTAINTY = 0.25;
 static const double PROBE_SECONDS = 0.2, UPDATE_SECONDS = 0.05;
 
 /* What is known when everything is printed. */
@@ -54,8 +56,16 @@ static void probe(Forecast *forecast) {
         ops_probe_update(at_most(parameters(forecast), (size_t)1 << 22), UPDATE_SECONDS);
 }
 
+/* Forward and backward of one token. */
+static double seconds_per_token(const Forecast *forecast) {
+    const ModelSize *model = &forecast->memory.model;
+    double elements = size_total(model).buffers / sizeof(real);
+    double others = BUFFER_FLOPS * elements / (double)(model->shape.B * model->shape.T);
+    return (model_flops_per_token(model) + others) / forecast->gemm.mean;
+}
+
 static double seconds_per_update(const Forecast *forecast) {
-    return forecast->flops / (forecast->gemm.mean * EFFICIENCY) +
+    return forecast->tokens * seconds_per_token(forecast) +
            (double)parameters(forecast) / forecast->update.mean;
 }
 
@@ -68,8 +78,7 @@ static size_t validations(const Forecast *forecast) {
 
 static double seconds_per_validation(const Forecast *forecast) {
     double tokens = (double)(dataset_val_rows(forecast->data) * forecast->memory.model.shape.T);
-    double flops = model_flops_per_token(&forecast->memory.model) / 3;
-    return tokens * flops / (forecast->gemm.mean * EFFICIENCY);
+    return tokens * seconds_per_token(forecast) / 3;
 }
 
 static double seconds_total(const Forecast *forecast) {
@@ -142,8 +151,9 @@ static void print_time(const Forecast *forecast) {
     double step = seconds_per_update(forecast);
     printf("\nmodel FLOPs  %.4g GFLOP per update, %.4g MFLOP per token\n", 1e-9 * forecast->flops,
            1e-6 * model_flops_per_token(&forecast->memory.model));
-    printf("products     %.4g GFLOP/s now (best %.4g), %zu threads\n", 1e-9 * forecast->gemm.mean,
-           1e-9 * forecast->gemm.best, ops_threads());
+    printf("products     %.4g GFLOP/s now (best %.4g), AdamW %.4g M parameters/s, %zu threads\n",
+           1e-9 * forecast->gemm.mean, 1e-9 * forecast->gemm.best, 1e-6 * forecast->update.mean,
+           ops_threads());
     printf("update       %.4g ms, %.4g tokens/s, +-%.0f %%\n", 1e3 * step, forecast->tokens / step,
            100 * UNCERTAINTY);
     printf("run          ");
