@@ -132,7 +132,8 @@ static void print_memory(const Forecast *forecast) {
     print_bytes("", "gradients", total.weights, "");
     print_bytes("", "moments", 2 * total.weights, "");
     print_bytes("", "buffers", total.buffers, "activations, their gradients, logits, scratch");
-    print_bytes("", "other", memory_others(memory), "rows of tokens, spike detector, lists");
+    print_bytes("", "other", memory_others(memory),
+                "rows of tokens, spike detector, statistics, lists");
     print_bytes("", "program", forecast->program, "code, libraries, threads, buffers of BLAS");
     print_bytes("", "data files", files, "mapped; the system takes them back when it needs room");
     print_bytes("", "total", peak, share);

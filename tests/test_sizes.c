@@ -238,8 +238,9 @@ static double pick(double value, double standard) {
 /* One head, row `pre`, rmsnorm, no biases, tied, no positions: the plainest plan there is. */
 static Config config_of(const Case *c) {
     Config config;
-    if (!parse(&config, "{\"model\": {\"topology\": \"pre\", \"norm\": \"rmsnorm\", \"n_head\": 1, "
-                        "\"bias\": false, \"position\": \"none\"}}")) {
+    if (!parse(&config,
+               "{\"model\": {\"topology\": \"pre\", \"norm\": \"rmsnorm\", \"n_head\": 1, "
+               "\"bias\": false, \"position\": \"none\"}, \"log\": {\"layers_every\": 0}}")) {
         abort();
     }
     config.train.batch = (size_t)pick(c->batch, BASE.batch);
