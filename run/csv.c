@@ -19,7 +19,7 @@ static void write_row(Csv *csv, const char *row, size_t size) {
     int error = write_all(csv->fd, row, size);
     if (error) {
         /* Best effort: where even this fails, --resume cuts the row off. */
-        if (ftruncate(csv->fd, (off_t)csv->bytes)) cannot("write", csv->path, error);
+        (void)fd_cut(csv->fd, csv->bytes);
         cannot("write", csv->path, error);
     }
     csv->bytes += size;
@@ -27,9 +27,8 @@ static void write_row(Csv *csv, const char *row, size_t size) {
 
 static Csv open_csv(const char *dir, const char *name, int flags) {
     Csv csv = {.path = path_format("%s/%s", dir, name)};
-    while ((csv.fd = open(csv.path, flags | O_WRONLY | O_CLOEXEC, 0666)) < 0) {
-        if (errno != EINTR) cannot("open", csv.path, errno);
-    }
+    csv.fd = fd_open(csv.path, flags | O_WRONLY);
+    if (csv.fd < 0) cannot("open", csv.path, errno);
     return csv;
 }
 
@@ -41,9 +40,8 @@ Csv csv_create(const char *dir, const char *name, const char *header) {
 
 Csv csv_continue(const char *dir, const char *name, uint64_t bytes) {
     Csv csv = open_csv(dir, name, 0);
-    while (ftruncate(csv.fd, (off_t)bytes)) {
-        if (errno != EINTR) cannot("cut", csv.path, errno);
-    }
+    int error = fd_cut(csv.fd, bytes);
+    if (error) cannot("cut", csv.path, error);
     if (lseek(csv.fd, 0, SEEK_END) < 0) cannot("read", csv.path, errno);
     csv.bytes = bytes;
     return csv;
@@ -51,7 +49,7 @@ Csv csv_continue(const char *dir, const char *name, uint64_t bytes) {
 
 bool csv_reaches(const char *dir, const char *name, uint64_t bytes) {
     char *path = path_format("%s/%s", dir, name), last = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = fd_open(path, O_RDONLY);
     bool reaches = fd >= 0 && bytes > 0 && bytes <= INT64_MAX &&
                    pread(fd, &last, 1, (off_t)bytes - 1) == 1 && last == '\n';
     if (fd >= 0) close(fd);

@@ -35,11 +35,16 @@ static int sync_fd(int fd) {
     return failed ? errno : 0;
 }
 
-/* Opens a file, tried again where a signal interrupts it; -1 with errno. */
-static int open_file(const char *path, int flags) {
+int fd_open(const char *path, int flags) {
     int fd;
     while ((fd = open(path, flags | O_CLOEXEC, 0666)) < 0 && errno == EINTR) {}
     return fd;
+}
+
+int fd_cut(int fd, uint64_t size) {
+    int failed;
+    while ((failed = ftruncate(fd, (off_t)size)) != 0 && errno == EINTR) {}
+    return failed ? errno : 0;
 }
 
 /* After an interrupted close the descriptor is gone all the same. */
@@ -48,7 +53,7 @@ static int close_fd(int fd) {
 }
 
 int folder_sync(const char *path) {
-    int fd = open_file(path, O_RDONLY | O_DIRECTORY);
+    int fd = fd_open(path, O_RDONLY | O_DIRECTORY);
     if (fd < 0) return errno;
     int error = sync_fd(fd), closed = close_fd(fd);
     return error ? error : closed;
@@ -122,7 +127,7 @@ int write_all(int fd, const void *data, size_t size) {
 
 FileOut file_begin(const char *path) {
     FileOut file = {.hash = HASH_START};
-    file.fd = open_file(path, O_WRONLY | O_CREAT | O_TRUNC);
+    file.fd = fd_open(path, O_WRONLY | O_CREAT | O_TRUNC);
     if (file.fd < 0) file.error = errno;
     return file;
 }
@@ -153,7 +158,7 @@ static ssize_t read_some(int fd, void *data, size_t size) {
 int file_sum(const char *path, uint64_t *bytes, uint64_t *hash) {
     enum { BLOCK = 1 << 16 };
     unsigned char block[BLOCK];
-    int fd = open_file(path, O_RDONLY);
+    int fd = fd_open(path, O_RDONLY);
     if (fd < 0) return errno;
     ssize_t count;
     *bytes = 0;
@@ -180,7 +185,7 @@ int file_replace(const char *path, const char *text, size_t size) {
 }
 
 char *file_contents(const char *path, size_t max, size_t *size) {
-    int fd = open_file(path, O_RDONLY);
+    int fd = fd_open(path, O_RDONLY);
     if (fd < 0) return NULL;
     struct stat status;
     char *text = NULL;

@@ -23,6 +23,10 @@ int folder_sync(const char *path);
 /* Removes a folder of files, temporary ones and all, first the file `first` (NULL = any). */
 int folder_remove(const char *path, const char *first);
 
+/* open with mode 0666 and ftruncate, tried again where a signal interrupts them; -1 with errno, or
+ * the errno. */
+int fd_open(const char *path, int flags);
+int fd_cut(int fd, uint64_t size);
 /* Writes all of it, however often the system interrupts or writes less than asked. */
 int write_all(int fd, const void *data, size_t size);
 

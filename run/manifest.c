@@ -292,7 +292,9 @@ void manifest_resume(const char *dir, Manifest *manifest, size_t step) {
 
 bool manifest_ended(const char *dir) {
     cJSON *old = read_old(dir);
-    bool ended = cJSON_HasObjectItem(old, "summary");
+    const cJSON *summary = cJSON_GetObjectItemCaseSensitive(old, "summary");
+    const cJSON *code = cJSON_GetObjectItemCaseSensitive(summary, "exit_code");
+    bool ended = cJSON_IsNumber(code) && code->valuedouble == EXIT_DONE;
     cJSON_Delete(old);
     return ended;
 }

@@ -34,7 +34,7 @@ typedef struct {
 /* Takes over from DIR/run.json when the run was started and how often it was resumed, and adds that
  * it goes on with update `step`. A file that is missing or damaged tells nothing. */
 void manifest_resume(const char *dir, Manifest *manifest, size_t step);
-/* Whether DIR/run.json has a summary: the last thing that a run writes. */
+/* Whether DIR/run.json has the summary of a run that succeeded: the last thing that it writes. */
 bool manifest_ended(const char *dir);
 void manifest_free(Manifest *manifest);
 

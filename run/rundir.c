@@ -66,9 +66,10 @@ bool rundir_check(const char *dir, const Config *config, RundirMode mode) {
 /* Holds RUN/LOCK until the process ends, and says in it who does. */
 static void lock(const char *dir) {
     char *path = path_format("%s/LOCK", dir), owner[32] = "";
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    int fd = fd_open(path, O_RDWR | O_CREAT), held;
     if (fd < 0) die(EXIT_IO, "cannot open %s: %s", path, strerror(errno));
-    if (flock(fd, LOCK_EX | LOCK_NB)) {
+    while ((held = flock(fd, LOCK_EX | LOCK_NB)) != 0 && errno == EINTR) {}
+    if (held) {
         if (errno != EWOULDBLOCK) die(EXIT_IO, "cannot lock %s: %s", path, strerror(errno));
         ssize_t length = read(fd, owner, sizeof owner - 1);
         owner[length > 0 ? (size_t)length : 0] = '\0';
@@ -78,9 +79,9 @@ static void lock(const char *dir) {
             owner);
     }
     int length = snprintf(owner, sizeof owner, "%ld\n", (long)getpid());
-    if (ftruncate(fd, 0) || write_all(fd, owner, (size_t)length)) {
-        die(EXIT_IO, "cannot write %s: %s", path, strerror(errno));
-    }
+    int error = fd_cut(fd, 0);
+    if (!error) error = write_all(fd, owner, (size_t)length);
+    if (error) die(EXIT_IO, "cannot write %s: %s", path, strerror(error));
     mem_free(path);
 }
 

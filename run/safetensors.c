@@ -161,7 +161,7 @@ static const char *read_all(int fd, const Tensor *tensors, size_t n, const char 
 
 const char *safetensors_read(const char *path, const Tensor *tensors, size_t n,
                              const Metadata *metadata, size_t pairs) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = fd_open(path, O_RDONLY);
     if (fd < 0) return strerror(errno);
     size_t size;
     uint64_t data;
@@ -207,7 +207,7 @@ char *header_metadata(const char *header, size_t size, size_t *rows, const char 
 char *safetensors_metadata(const char *path, size_t *rows, const char **error) {
     char *text = NULL, *header = NULL;
     uint64_t length;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = fd_open(path, O_RDONLY);
     *error = "it is shorter than its header";
     if (fd < 0) {
         *error = strerror(errno);
