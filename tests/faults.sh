@@ -35,18 +35,20 @@ command_of() {
 outcome() {
     local start=$SECONDS
     status=0
-    "$@" >/dev/null 2>"$tmp/said" </dev/null || status=$?
+    "$@" >"$tmp/out" 2>"$tmp/said" </dev/null || status=$?
     said=$(<"$tmp/said")
     took=$((SECONDS - start))
 }
 
-# alike WHAT DIR: the run ended in the final state of the undisturbed one: the last checkpoint, the
-# logs without times, the names of all files.
+# alike WHAT DIR [part]: the run ended in the final state of the undisturbed one: the last checkpoint,
+# the logs without times, the names of all files (not with `part`); and run.json tells so.
 alike() {
-    local state
+    local state wanted=$want
     state=$("$tools/state" "$2") || fail "$1: no finished run; it said: $said"
-    [[ $state == "$want" ]] ||
+    [[ -z ${3:-} ]] || state=${state% *} wanted=${want% *}
+    [[ $state == "$wanted" ]] ||
         fail "$1: final state $state, want $want, files $(find "$2"); it said: $said"
+    grep -q '"summary"' "$2/run.json" || fail "$1: run.json has no summary; it said: $said"
 }
 
 # finish WHAT DIR: goes on with the run, which must end like the undisturbed one.
@@ -61,7 +63,7 @@ finish() {
 # resumed_at_least WHAT STEP: what --resume said last: it went on after that step or a later one.
 resumed_at_least() {
     local next=1
-    [[ $said != *"finished already"* ]] || return 0
+    ! grep -aq 'finished already' "$tmp/out" || return 0
     [[ ! $said =~ resumed\ +with\ step\ ([0-9]+) ]] || next=${BASH_REMATCH[1]}
     ((next > $2)) || fail "$1: went on with step $next, step $2 was safe; it said: $said"
 }

@@ -60,6 +60,13 @@ static bool below(const Plan *plan, const char *path) {
     return strncmp(path, plan->under, n) == 0 && (path[n] == '/' || path[n] == '\0');
 }
 
+/* A signal interrupts only calls that may wait. */
+static bool may_meet(int error, CallKind kind) {
+    bool waits = kind == OPEN || kind == READ || kind == WRITE || kind == SYNC || kind == CLOSE ||
+                 kind == TRUNCATE || kind == LOCKING;
+    return error != EINTR || waits;
+}
+
 static Fate before(void *self, const Call *call) {
     Plan *plan = self;
     Fate fate = {0};
@@ -68,7 +75,7 @@ static Fate before(void *self, const Call *call) {
     size_t number = ++plan->number;
     if (hits(plan->before, number)) fate.signal = plan->before_signal;
     if (hits(plan->after, number)) fate.signal_after = plan->after_signal;
-    if (hits(plan->fail, number)) {
+    if (hits(plan->fail, number) && may_meet(plan->error, call->kind)) {
         fate.refuse = plan->error;
         bool bytes = call->kind == READ || call->kind == WRITE;
         if (!plan->error && bytes && call->length > 1) fate.shorten = call->length / 2;
