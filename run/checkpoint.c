@@ -139,17 +139,23 @@ static int newest_first(const void *a, const void *b) {
     return (*x < *y) - (*x > *y);
 }
 
-size_t *checkpoint_steps(const char *dir) {
-    size_t *steps = NULL, step;
+int checkpoint_steps(const char *dir, size_t **steps) {
+    size_t step;
     char *path = path_format("%s/%s", dir, FOLDERS);
     DIR *folder = opendir(path);
-    for (const struct dirent *entry; folder && (entry = readdir(folder));) {
-        if (step_of_name(entry->d_name, &step)) arrput(steps, step);
-    }
-    if (folder) closedir(folder);
+    int error = folder || errno == ENOENT ? 0 : errno;
     mem_free(path);
-    if (steps) qsort(steps, arrlenu(steps), sizeof *steps, newest_first);
-    return steps;
+    *steps = NULL;
+    while (folder) {
+        errno = 0;
+        const struct dirent *entry = readdir(folder);
+        if (!entry) break;
+        if (step_of_name(entry->d_name, &step)) arrput(*steps, step);
+    }
+    if (folder && !error) error = errno;
+    if (folder) closedir(folder);
+    if (*steps) qsort(*steps, arrlenu(*steps), sizeof **steps, newest_first);
+    return error;
 }
 
 bool checkpoint_latest(const char *dir, size_t *step) {
@@ -184,7 +190,9 @@ void checkpoint_clean(const char *dir) {
 /* meta.json goes first: what a killed process leaves of the folder says that it is no checkpoint.
  */
 void checkpoint_prune(const char *dir, size_t newest, size_t keep, size_t healthy) {
-    size_t *steps = checkpoint_steps(dir), sound = 0;
+    size_t *steps, sound = 0;
+    if (checkpoint_steps(dir, &steps))
+        arrsetlen(steps, 0); /* incomplete: nothing is removed on its word */
     bool healthy_kept = false;
     for (size_t i = 0; i < arrlenu(steps); i++) {
         if (steps[i] > newest) continue;

@@ -54,8 +54,9 @@ void checkpoint_clean(const char *dir);
 char *checkpoint_room(const char *dir, uint64_t bytes);
 uint64_t checkpoint_size(const Snapshot *snapshot);
 
-/* The steps of the checkpoints in a run directory, newest first (stb_ds array). */
-size_t *checkpoint_steps(const char *dir);
+/* The steps of the checkpoints in a run directory, newest first (stb_ds array); none where there is
+ * no folder yet. An errno where it cannot be read to its end. */
+int checkpoint_steps(const char *dir, size_t **steps);
 /* The step that DIR/checkpoints/latest names, its folder being there; false without one. */
 bool checkpoint_latest(const char *dir, size_t *step);
 /* Writes that file; a sentence for mem_free about what failed, NULL where nothing did. */

@@ -149,8 +149,11 @@ static size_t go_on(Run *run, const CheckpointMeta *meta) {
 }
 
 size_t run_restore(Run *run) {
-    size_t *steps = checkpoint_steps(run->dir), count = arrlenu(steps);
+    size_t *steps;
     CheckpointMeta meta;
+    int error = checkpoint_steps(run->dir, &steps);
+    if (error) die(EXIT_IO, "cannot list %s/checkpoints: %s", run->dir, strerror(error));
+    size_t count = arrlenu(steps);
     for (size_t i = 0; i < count; i++) {
         const char *wrong = restore(run, steps[i], &meta);
         if (!wrong) {

@@ -54,7 +54,7 @@ static bool finished_before(const char *dir, const char *config_path, const Conf
 
 bool rundir_check(const char *dir, const Config *config, RundirMode mode) {
     char *path = path_format("%s/config.json", dir);
-    bool exists = access(path, F_OK) == 0;
+    bool exists = access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
     bool wanted = mode == RUNDIR_OVERWRITE || !exists || !finished_before(dir, path, config, mode);
     mem_free(path);
     return wanted;

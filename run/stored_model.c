@@ -108,8 +108,10 @@ static const char *read_model(StoredModel *stored, Snapshot *snapshot, const cha
 }
 
 void stored_model_read(StoredModel *stored, const char *dir) {
-    size_t *steps = checkpoint_steps(dir);
+    size_t *steps;
     const char *wrong = NULL;
+    int error = checkpoint_steps(dir, &steps);
+    if (error) die(EXIT_IO, "cannot list %s/checkpoints: %s", dir, strerror(error));
     *stored = (StoredModel){0};
     if (!steps) {
         die(EXIT_DATA,

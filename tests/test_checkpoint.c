@@ -243,7 +243,8 @@ static void test_prune(void) {
     }
     /* 15 lies ahead of the run, 14 and 13 are the newest, 11 is the newest before step 12. */
     checkpoint_prune(saved.dir, 14, 2, 12);
-    size_t *steps = checkpoint_steps(saved.dir);
+    size_t *steps;
+    CHECK(checkpoint_steps(saved.dir, &steps) == 0, "steps");
     CHECK(arrlenu(steps) == 4, "%zu are left", (size_t)arrlenu(steps));
     for (size_t i = 0; i < 4 && i < arrlenu(steps); i++) {
         CHECK(steps[i] == KEPT[i], "step %zu is left", steps[i]);
