@@ -136,6 +136,7 @@ static int with_config(const Cli *cli, int argc, char **argv) {
 
 int main(int argc, char **argv) {
     ops_exec_patient(argv);
+    config_start();
     /* A closed terminal or a full quota must not kill a week's run: the write that fails says so.
      */
     signal(SIGPIPE, SIG_IGN);

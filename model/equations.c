@@ -2,6 +2,7 @@
 #include "model/equations.h"
 #include "model/mlp.h"
 #include "norm/norm.h"
+#include "ops/text_out.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -44,12 +45,9 @@ static bool warm(const Place *place, Slot slot) {
 }
 
 static char *string_of_slot(const Place *place, SlotKind slot, Slot which, const char *inner) {
-    char *text;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    print_slot(out, slot, warm(place, which), inner);
-    fclose(out);
-    return text;
+    TextOut text;
+    print_slot(text_begin(&text), slot, warm(place, which), inner);
+    return text_end(&text);
 }
 
 static void print_sublayer(FILE *out, const SublayerWiring *w, const Place *place) {
@@ -69,15 +67,14 @@ static void print_sublayer(FILE *out, const SublayerWiring *w, const Place *plac
         print_term(out, &first, w->dual, o);
         fputs("; ", out);
     }
-    char *sum;
-    size_t size;
-    FILE *terms = open_memstream(&sum, &size);
+    TextOut text;
+    FILE *terms = text_begin(&text);
     bool first = true;
     print_term(terms, &first, w->skip, "x");
     print_term(terms, &first, w->branch, o);
     print_term(terms, &first, w->block_skip, "x_block");
     if (first) fputs("0", terms);
-    fclose(terms);
+    char *sum = text_end(&text);
     fputs("x = ", out);
     print_slot(out, w->slot[SLOT_POST], warm(place, SLOT_POST), sum);
     mem_free(o);
@@ -96,9 +93,8 @@ static char *block_text(const Wiring *wiring, unsigned warm_slots, size_t l) {
                                       [QK_HEAD] = "q = N(q), k = N(k) per head",
                                       [QKV_HEAD] = "q = N(q), k = N(k), v = N(v) per head"};
     const BlockWiring *block = &wiring->block[l];
-    char *text;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
+    TextOut text;
+    FILE *out = text_begin(&text);
     Place attn = {wiring, warm_slots, l, false}, mlp = {wiring, warm_slots, l, true};
     bool names_block = block->mlp.read == READ_BLOCK || block->mlp.block_skip != 0 ||
                        block->attn.read == READ_BLOCK || block->attn.block_skip != 0;
@@ -113,8 +109,7 @@ static char *block_text(const Wiring *wiring, unsigned warm_slots, size_t l) {
     if (has_scale(&block->attn) || has_scale(&block->mlp)) {
         fprintf(out, "\n%-13sS is a gain alone, gamma without a norm", "");
     }
-    fclose(out);
-    return text;
+    return text_end(&text);
 }
 
 /* Runs of equal blocks print once. */
@@ -182,11 +177,11 @@ char *equations_text(const ModelOptions *options, const GammaWarmup *warmup) {
     static const char *const POSITIONS[] = {
         [POSITION_LEARNED] = " + pos_emb[t]", [POSITION_ROPE] = "", [POSITION_NONE] = ""};
     unsigned warm_slots = warmup->steps ? warmup->slots : 0;
-    char error[256], *text;
-    size_t size;
+    char error[256];
+    TextOut text;
     Wiring wiring;
     if (!wiring_resolve(&wiring, options, error, sizeof error)) die(EXIT_USAGE, "%s", error);
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = text_begin(&text);
     print_norm(out, options);
     char sum[64];
     snprintf(sum, sizeof sum, "tok_emb[token]%s", POSITIONS[options->position]);
@@ -199,9 +194,8 @@ char *equations_text(const ModelOptions *options, const GammaWarmup *warmup) {
     print_init(out, options, &wiring);
     if (warm_slots)
         fputs("gamma-warmup Nw, Sw: gamma times w, from gamma_warmup.from to .to\n", out);
-    fclose(out);
     wiring_free(&wiring);
-    return text;
+    return text_end(&text);
 }
 
 void equations_hash(char hash[17], const char *equations) {

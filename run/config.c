@@ -260,6 +260,10 @@ static const char *name_of_file(Config *config, const char *path) {
     return kept;
 }
 
+void config_start(void) {
+    cJSON_InitHooks(&(cJSON_Hooks){.malloc_fn = mem_alloc, .free_fn = mem_free});
+}
+
 bool config_load(Config *config, const char *path, const char *const *sets, size_t n_sets) {
     Report report = {0};
     apply_defaults(config, &report);

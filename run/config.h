@@ -42,6 +42,10 @@ typedef struct {
     WireEntry *wire; /* model.wire points here (stb_ds array) */
 } Config;
 
+/* Once, before anything reads JSON: gives cJSON an allocator that ends the program where memory is
+ * short. cJSON by itself would return half of a tree, or read strings as something else. */
+void config_start(void);
+
 /* Reads `path` (with its `extends` chain; looked for in configs/ too) over the defaults, then
  * applies `sets` ("key=value") in order, then checks ranges and the rules between keys. All errors
  * are printed to stderr, one sentence each; false when there was one, and then nothing is to be

@@ -3,6 +3,7 @@
 
 #include "model/equations.h"
 #include "ops/ops.h"
+#include "ops/text_out.h"
 #include "run/files.h"
 
 #include <cJSON.h>
@@ -239,15 +240,14 @@ static void print_manifest(Json *json, const Manifest *manifest, const Summary *
 }
 
 void manifest_write(const char *dir, const Manifest *manifest, const Summary *summary) {
-    char *path = path_format("%s/run.json", dir), *text;
-    size_t size;
-    Json json = {.out = open_memstream(&text, &size)};
-    if (!json.out) die(EXIT_IO, "out of memory for %s", path);
+    char *path = path_format("%s/run.json", dir);
+    TextOut text;
+    Json json = {.out = text_begin(&text)};
     print_manifest(&json, manifest, summary);
-    if (fclose(json.out)) die(EXIT_IO, "out of memory for %s", path);
-    int error = file_replace(path, text, size);
+    char *whole_text = text_end(&text);
+    int error = file_replace(path, whole_text, text.size);
     if (error) die(EXIT_IO, "cannot write %s: %s", path, strerror(error));
-    free(text);
+    mem_free(whole_text);
     mem_free(path);
 }
 

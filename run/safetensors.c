@@ -2,6 +2,7 @@
 #include "run/safetensors.h"
 
 #include "ops/stb_ds.h"
+#include "ops/text_out.h"
 #include "run/files.h"
 
 #include <errno.h>
@@ -40,9 +41,8 @@ static size_t count_of(const Tensor *tensor) {
 /* The header, padded, for mem_free; `data` is what follows it. */
 static char *header_text(const Tensor *tensors, size_t n, const Metadata *metadata, size_t pairs,
                          size_t *size, uint64_t *data) {
-    char *text;
-    FILE *out = open_memstream(&text, size);
-    if (!out) die(EXIT_IO, "out of memory for the header of a checkpoint");
+    TextOut text;
+    FILE *out = text_begin(&text);
     fputs("{\"__metadata__\":{", out);
     for (size_t i = 0; i < pairs; i++) {
         fputs(i ? "," : "", out);
@@ -63,15 +63,17 @@ static char *header_text(const Tensor *tensors, size_t n, const Metadata *metada
         *data = end;
     }
     fputc('}', out);
-    while (ftell(out) % 8) fputc(' ', out);
-    if (fclose(out)) die(EXIT_IO, "out of memory for the header of a checkpoint");
-    return text;
+    fflush(out);
+    for (size_t i = text.size; i % 8; i++) fputc(' ', out);
+    char *header = text_end(&text);
+    *size = text.size;
+    return header;
 }
 
 uint64_t safetensors_size(const Tensor *tensors, size_t n, const Metadata *metadata, size_t pairs) {
     size_t size;
     uint64_t data;
-    free(header_text(tensors, n, metadata, pairs, &size, &data));
+    mem_free(header_text(tensors, n, metadata, pairs, &size, &data));
     return 8 + size + data;
 }
 
@@ -102,7 +104,7 @@ int safetensors_write(const char *path, const Tensor *tensors, size_t n, const M
     for (size_t i = 0; i < n; i++) put_tensor(&file, &tensors[i]);
     *bytes = file.bytes;
     *hash = file.hash;
-    free(header);
+    mem_free(header);
     return file_end(&file);
 }
 
@@ -167,7 +169,7 @@ const char *safetensors_read(const char *path, const Tensor *tensors, size_t n,
     uint64_t data;
     char *header = header_text(tensors, n, metadata, pairs, &size, &data);
     const char *error = read_all(fd, tensors, n, header, size);
-    free(header);
+    mem_free(header);
     close(fd);
     return error;
 }
