@@ -189,9 +189,13 @@ no_memory() {
         [[ $said == *"error:"* ]] || fail "allocation $1: no sentence: $said"
         stopped=$((stopped + 1))
         ;;
+    2) # a config that the C library could not open for it
+        [[ $said == *"cannot read "*"Cannot allocate memory"* ]] || fail "allocation $1: $said"
+        stopped=$((stopped + 1))
+        ;;
     *) fail "allocation $1: status $status: $said" ;;
     esac
-    ((cases += 1))
+    cases=$((cases + 1))
 }
 
 shortage() {
@@ -208,7 +212,7 @@ JSON
     for ((n = 1; n <= total; n++)); do no_memory "$n$1"; done
     finish "after $cases shortages of memory" "$runs/a"
     echo "note: each of $total allocations fails${1:+, and all after it}: $stopped of $cases ended" \
-        "with code 4 and a sentence, $((cases - stopped)) did not need it, 0 crashes"
+        "with a sentence and code 4 (2 where the config could not be opened), $((cases - stopped)) did not need it, 0 crashes"
 }
 
 for error in ENOSPC EIO EDQUOT; do
