@@ -56,7 +56,7 @@ static const Variant VARIANTS[] = {
     {"relu2", "rope", "off", "off", "auto", .n_kv_head = 2, .untied = true},
     {"relu", "learned", "on", "off", "on", .eps = 1e-3},
     {"gelu", "learned", "auto", "auto", "auto", .dropout = 0.25},
-    {"swiglu", "rope", "auto", "auto", "on", .n_kv_head = 2, .dropout = 0.4},
+    {"gelu", "rope", "auto", "auto", "on", .n_kv_head = 2, .dropout = 0.1},
     {"gelu", "learned", "auto", "auto", "auto", .w = 0.3, .warm = ALL_SLOTS},
     {"swiglu", "rope", "auto", "auto", "auto", .w = 0.3, .warm = 1 << SLOT_OUT},
     {"gelu", "learned", "on", "off", "on", .w = 2, .warm = 1 << SLOT_IN | 1 << SLOT_POST},
