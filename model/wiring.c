@@ -111,6 +111,7 @@ static const Topology TOPOLOGIES[] = {
      .out_start = OUT_ZERO},
     {.name = "none", .about = "x = x + F(x): no block norms, a final norm",
      .attn = {NO, NO, NO}, .mlp = {NO, NO, NO}, .final = FINAL_NORM, .init = INIT_SCALED},
+    {0}, /* the end */
 };
 /* clang-format on */
 
@@ -118,7 +119,7 @@ static const Topology TOPOLOGIES[] = {
 #undef NORM
 #undef GAIN
 
-enum { ROWS = sizeof TOPOLOGIES / sizeof *TOPOLOGIES };
+enum { ROWS = sizeof TOPOLOGIES / sizeof *TOPOLOGIES - 1 };
 
 const char *topology_name(int i) {
     return i >= 0 && i < ROWS ? TOPOLOGIES[i].name : NULL;

@@ -20,8 +20,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export LC_ALL=C OMP_WAIT_POLICY=passive OMP_NUM_THREADS=1
 
-# Cheapest first: name, limit in seconds, build (shell: a script), words for the test program. What
-# reads no mutated file is not here (vmath, data, stories).
+# Cheapest first: name, limit in seconds of computing, build (shell: a script), words for the test
+# program. What reads no mutated file is not here (vmath, data, stories).
 steps='
 test_wiring 20 float
 test_memory 20 float
@@ -45,12 +45,14 @@ test_trainer 40 float
 test_checkpoint 40 float
 grad_options 20 double second
 test_oracle 60 float
+test_sizes 60 float
 test_model 40 float
 test_placement 40 float
 test_spike 40 float
 grad_model 60 double layernorm
 grad_options 60 double mixes
 cli_train 90 shell
+cli_dry_run 90 shell
 cli_health 90 shell'
 last_steps='
 grad_model 240 double
@@ -300,10 +302,11 @@ build() {
     make -s "CFLAGS=$cflags" REAL="$1" $2 >make.log 2>&1 </dev/null
 }
 
-# A mutant may wait for ever, or ask for all the memory or disk.
+# A mutant may compute or wait for ever, or ask for all the memory or disk. The limit is in seconds of
+# computing, so that a busy machine kills nobody.
 limited() (
-    ulimit -v 16000000 -f 4000000 -c 0
-    exec timeout -k 5 "$@" >test.log 2>&1 </dev/null
+    ulimit -v 16000000 -f 4000000 -c 0 -t "$1"
+    exec timeout -k 5 $((10 * $1)) "${@:2}" >test.log 2>&1 </dev/null
 )
 
 # run_step NAME LIMIT BUILD WORD...: builds and runs in the worker's folder; the status of the test.
@@ -359,7 +362,7 @@ try() {
             return
         fi
         killer="$name $real${words:+ $words}" result=killed
-        ((status != 124 && status != 137)) || result=timeout
+        ((status != 124 && status != 137 && status != 152)) || result=timeout # 152: SIGXCPU
         return
     done 4< <(steps_for "$1")
 }

@@ -2,6 +2,8 @@
  * every mistake is named. */
 #include "tests/nets.h"
 
+#include <limits.h>
+
 static ModelOptions options_of(const char *topology, size_t N) {
     ModelOptions options = net_options(topology, "layernorm");
     options.n_layer = N;
@@ -69,6 +71,8 @@ static void test_rows(void) {
     while (topology_name(count)) count++;
     CHECK(count == ROW_COUNT, "%d topologies", count);
     CHECK(!topology_name(-1) && !topology_about(-1) && !topology_about(count), "outside the list");
+    CHECK(!topology_name(INT_MIN) && !topology_about(INT_MIN), "far below it");
+    CHECK(!topology_name(INT_MAX) && !topology_about(INT_MAX), "far above it");
     for (size_t i = 0; i < ROW_COUNT; i++) {
         for (size_t k = 0; k < 5; k++) {
             RowNet net = row_net(ROWS[i].name, depths[k]);
