@@ -9,6 +9,7 @@
 #include "ops/ops.h"
 #include "run/cli.h"
 #include "run/dryrun.h"
+#include "run/files.h"
 #include "run/resume.h"
 #include "run/rundir.h"
 #include "run/sample.h"
@@ -136,6 +137,7 @@ static int with_config(const Cli *cli, int argc, char **argv) {
 
 int main(int argc, char **argv) {
     ops_exec_patient(argv);
+    streams_hold();
     config_start();
     /* A closed terminal or a full quota must not kill a week's run: the write that fails says so.
      */

@@ -1,4 +1,5 @@
 /* files.c - see files.h. */
+#define _GNU_SOURCE /* renameat2 */
 #include "run/files.h"
 
 #include "ops/base.h"
@@ -22,6 +23,14 @@ char *path_format(const char *format, ...) {
     va_end(args);
     va_end(again);
     return path;
+}
+
+void streams_hold(void) {
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0) close(fd);
 }
 
 /* --- folders
@@ -108,6 +117,21 @@ int folder_remove(const char *path, const char *first) {
     closedir(folder);
     if (error) return error;
     return rmdir(path) ? errno : 0;
+}
+
+/* Where the file system cannot swap, `b` has no name for a moment. */
+int folder_swap(const char *a, const char *b) {
+    if (renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE) == 0) return 0;
+    if (errno != EINVAL && errno != ENOSYS) return errno;
+    char *aside = path_format("%s-old", a);
+    int error = rename(b, aside) ? errno : 0;
+    if (!error && rename(a, b)) {
+        error = errno;
+        rename(aside, b);
+    }
+    if (!error && rename(aside, a)) error = errno;
+    mem_free(aside);
+    return error;
 }
 
 /* --- files

@@ -14,12 +14,18 @@
 
 /* A formatted path of any length; free with mem_free. */
 char *path_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Once, before any file is opened: a file must not get the number of a standard stream that is
+ * closed, or messages would be written into it. */
+void streams_hold(void);
+
 /* Makes a folder that may be there already, and its name last. */
 int folder_add(const char *path);
 /* The same with the ones above it; ends the program where it cannot. */
 void folder_make(const char *path);
 /* Makes renames and new files in the folder last. */
 int folder_sync(const char *path);
+/* Gives two folders each other's name. */
+int folder_swap(const char *a, const char *b);
 /* Removes a folder of files, temporary ones and all, first the file `first` (NULL = any). */
 int folder_remove(const char *path, const char *first);
 
