@@ -59,8 +59,10 @@ static const char CHECK_FORMAT[] = "  \"check\": \"%016llx\"\n}\n";
 static char *description_text(const Description *d) {
     char *text = NULL, *checked;
     text = path_format("{\n  \"format_version\": \"1\",\n  \"step\": %zu,\n"
-                       "  \"train_seconds\": %.6f,\n  \"data\": \"%016llx\",\n",
-                       d->meta.step, d->meta.train_seconds, (unsigned long long)d->meta.data_hash);
+                       "  \"train_seconds\": %.6f,\n  \"row_waits\": %llu,\n"
+                       "  \"data\": \"%016llx\",\n",
+                       d->meta.step, d->meta.train_seconds, (unsigned long long)d->meta.row_waits,
+                       (unsigned long long)d->meta.data_hash);
     for (int i = 0; i < RUNLOG_FILES; i++) {
         char *longer = path_format("%s  \"%s\": %llu,\n", text, runlog_name(i),
                                    (unsigned long long)d->meta.log_bytes[i]);
@@ -106,6 +108,7 @@ static bool description_parse(const char *text, size_t size, Description *d) {
     bool good = json != NULL;
     d->meta.step = whole(json, "step", &good);
     d->meta.data_hash = hexadecimal(json, "data", &good);
+    d->meta.row_waits = whole(json, "row_waits", &good);
     const cJSON *seconds = cJSON_GetObjectItemCaseSensitive(json, "train_seconds");
     d->meta.train_seconds = cJSON_IsNumber(seconds) ? seconds->valuedouble : 0;
     for (int i = 0; i < RUNLOG_FILES; i++)
@@ -176,7 +179,8 @@ bool checkpoint_latest(const char *dir, size_t *step) {
 
 void checkpoint_clean(const char *dir) {
     char *path = path_format("%s/%s", dir, FOLDERS);
-    DIR *folder = opendir(path);
+    /* What has its name must be sure of it before what had it goes. */
+    DIR *folder = folder_sync(path) ? NULL : opendir(path);
     for (const struct dirent *entry; folder && (entry = readdir(folder));) {
         if (strncmp(entry->d_name, ".tmp-", 5) != 0) continue;
         char *rest = path_format("%s/%s", path, entry->d_name);
@@ -252,14 +256,20 @@ static char *write_files(const char *folder, const Snapshot *snapshot, const Che
     return failed ? failed : sentence("sync", path_format("%s", folder), folder_sync(folder));
 }
 
-/* Gives a folder its name. What lies there under this name was found unsound. */
-static char *put_in_place(const char *dir, const char *temporary, size_t step) {
-    char *folder = checkpoint_folder(dir, step), *aside = path_format("%s-old", temporary);
-    int error = rename(folder, aside) && errno != ENOENT ? errno : 0;
-    if (!error && rename(temporary, folder)) error = errno;
-    folder_remove(aside, META);
-    mem_free(aside);
-    return sentence("rename", folder, error);
+/* Gives a folder its name and makes that sure. What had this name - unsound, or with a row that
+ * waited - goes only then. */
+static char *put_in_place(const char *parent, const char *temporary, char *folder) {
+    int error = rename(temporary, folder) ? errno : 0;
+    bool taken = error == ENOTEMPTY || error == EEXIST;
+    if (taken) error = folder_swap(temporary, folder);
+    char *failed = sentence("rename", folder, error);
+    if (failed) {
+        folder_remove(temporary, META);
+        return failed;
+    }
+    failed = sentence("sync", path_format("%s", parent), folder_sync(parent));
+    if (taken && !failed) folder_remove(temporary, META);
+    return failed;
 }
 
 char *checkpoint_name_latest(const char *dir, size_t step) {
@@ -277,10 +287,11 @@ static char *write_new(const char *dir, const Snapshot *snapshot, const Checkpoi
         failed = sentence("make", path_format("%s", temporary), errno);
     if (!failed) {
         failed = write_files(temporary, snapshot, meta);
-        if (!failed) failed = put_in_place(dir, temporary, meta->step);
-        if (failed) folder_remove(temporary, META);
+        if (failed)
+            folder_remove(temporary, META);
+        else
+            failed = put_in_place(parent, temporary, checkpoint_folder(dir, meta->step));
     }
-    if (!failed) failed = sentence("sync", path_format("%s", parent), folder_sync(parent));
     mem_free(temporary);
     mem_free(parent);
     return failed;
@@ -288,8 +299,9 @@ static char *write_new(const char *dir, const Snapshot *snapshot, const Checkpoi
 
 char *checkpoint_write(const char *dir, const Snapshot *snapshot, const CheckpointMeta *meta) {
     CheckpointMeta there;
-    bool sound = checkpoint_verify(dir, meta->step, &there) == NULL;
-    char *failed = sound ? NULL : write_new(dir, snapshot, meta);
+    bool same = !checkpoint_verify(dir, meta->step, &there) && there.row_waits == meta->row_waits &&
+                memcmp(there.log_bytes, meta->log_bytes, sizeof there.log_bytes) == 0;
+    char *failed = same ? NULL : write_new(dir, snapshot, meta);
     return failed ? failed : checkpoint_name_latest(dir, meta->step);
 }
 

@@ -38,11 +38,12 @@ typedef struct {
     uint64_t log_bytes[RUNLOG_FILES]; /* of the CSV files when it was written */
     uint64_t data_hash;               /* of the training data */
     double train_seconds;             /* spent in updates so far */
+    uint64_t row_waits;               /* 1: the row of `step` is not in the log yet */
 } CheckpointMeta;
 
 /* Writes the checkpoint of meta->step; the logs must be synced. NULL, or one sentence that says
- * what failed and why, for mem_free: then the older ones are untouched. A sound one of that step
- * that lies there already is kept. */
+ * what failed and why, for mem_free: then the older ones are untouched. One of that step that lies
+ * there already is kept where it is sound and tells of the same logs. */
 char *checkpoint_write(const char *dir, const Snapshot *snapshot, const CheckpointMeta *meta);
 /* Removes checkpoints up to step `newest`, all but the newest `keep` and the newest before step
  * `healthy`. What lies behind `newest` was found unsound and is replaced when the run gets there:

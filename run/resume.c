@@ -47,8 +47,10 @@ static size_t action_index(const char *name) {
  * ------------------------------------------------------------------------------------------ */
 
 static char *save(Run *run, size_t step) {
-    CheckpointMeta meta = {
-        .step = step, .data_hash = run->data_hash, .train_seconds = run->train_seconds};
+    CheckpointMeta meta = {.step = step,
+                           .data_hash = run->data_hash,
+                           .train_seconds = run->train_seconds,
+                           .row_waits = run->row.measured != 0};
     size_t action = action_index(run->row.action);
     Snapshot snapshot = {0};
     int error = runlog_sync(&run->log, meta.log_bytes);
