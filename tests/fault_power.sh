@@ -40,10 +40,37 @@ losses() {
         "none behind a safe checkpoint"
 }
 
+# A run that was stopped in its last validation writes the checkpoint of that step anew: at no moment
+# may there be neither the old nor the new one.
+losses_in_replacement() {
+    local words seed cases=0 call
+    undisturbed_run
+    command_of "$runs/a"
+    rm -rf "$runs" && mkdir "$runs"
+    outcome "$tools/fault" --under "$runs" --list "$tmp/all" "${words[@]}"
+    call=$(awk '$2 == "write" && $3 ~ /log.csv$/ { n = before } { before = $1 } END { print n }' "$tmp/all")
+    rm -rf "$runs/a"
+    outcome "$tools/fault" --under "$runs" --before "$call" 12 "${words[@]}"
+    ((status == 75)) || fail "SIGUSR2 before call $call: status $status: $said"
+    grep -q '"row_waits": 1' "$runs/a/checkpoints/step_00000009/meta.json" || fail "no row waits"
+    rm -rf "$tmp/base"
+    cp -a "$runs" "$tmp/base"
+    record "$tmp/record" "${words[@]}"
+    grep -aq '^swap' "$tmp/record" || fail "nothing was replaced"
+    for ((seed = 0; seed < STATES / 2; seed++)); do
+        lose "$tmp/record" "$tmp/base" "$seed"
+        finish "$lost" "$runs/a" part
+        resumed_at_least "$lost" 8
+        cases=$((cases + 1))
+    done
+    echo "note: $cases power losses while a checkpoint is replaced: $cases of $cases final states equal"
+}
+
 losses_in_recovery() {
     local words seed cases=0 first
     undisturbed_run
     command_of "$runs/a"
+    mkdir -p "$tmp/nothing"
     rm -rf "$runs" && mkdir "$runs"
     record "$tmp/record" "${words[@]}"
     for ((seed = 0; seed < STATES / 5; seed++)); do
@@ -61,5 +88,6 @@ losses_in_recovery() {
 }
 
 test_case "power losses" losses
+test_case "power losses while a checkpoint is replaced" losses_in_replacement
 test_case "power losses while recovering from one" losses_in_recovery
 test_done

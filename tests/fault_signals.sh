@@ -14,6 +14,8 @@ strike() {
     said=$(<"$tmp/said")
 }
 
+# A stop leaves a checkpoint where none would be, so the names of files are not compared.
+
 # The last step that log.csv tells of is saved; its row may still wait for a validation.
 saved_where_it_stopped() {
     local row last
@@ -64,7 +66,7 @@ random_moments() {
         fi
         ended_by "$what" "$signal"
         [[ ! -e $runs/a/checkpoints/latest ]] || saved_where_it_stopped "$what" "$runs/a"
-        finish "$what" "$runs/a"
+        finish "$what" "$runs/a" part
         stopped=$((stopped + 1))
     done
     ((stopped > SIGNALS / 2)) || fail "only $stopped of $SIGNALS signals found the run alive"
@@ -85,7 +87,7 @@ at_every_call() {
         rm -rf "$runs/a"
         outcome "$tools/fault" --under "$runs" --before "$n" "$signal" "${words[@]}"
         case $signal,$status in
-        12,75 | "$signal,$((128 + signal))") finish "signal $signal at call $n" "$runs/a" ;;
+        12,75 | "$signal,$((128 + signal))") finish "signal $signal at call $n" "$runs/a" part ;;
         *,0) alike "signal $signal at call $n" "$runs/a" ;;
         *) fail "signal $signal at call $n: status $status: $said" ;;
         esac

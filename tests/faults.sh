@@ -51,13 +51,13 @@ alike() {
     grep -q '"summary"' "$2/run.json" || fail "$1: run.json has no summary; it said: $said"
 }
 
-# finish WHAT DIR: goes on with the run, which must end like the undisturbed one.
+# finish WHAT DIR [part]: goes on with the run, which must end like the undisturbed one.
 finish() {
     local words
     command_of "$2"
     outcome "${words[@]}"
     ((status == 0)) || fail "$1: --resume ended with $status: $said"
-    alike "$1" "$2"
+    alike "$@"
 }
 
 # resumed_at_least WHAT STEP: what --resume said last: it went on after that step or a later one.

@@ -26,10 +26,11 @@ typedef struct {
     Node *node;
 } Link;
 
-/* One change of a folder's names: `gone` disappears, `name` leads to `node`; either may be NULL. */
+/* One change of a folder's names, which happens as a whole or not at all: `gone` disappears or, in
+ * a swap, leads to `other`; `name` leads to `node`. What is NULL is left out. */
 typedef struct {
     char *gone, *name;
-    Node *node;
+    Node *node, *other;
 } Move;
 
 struct Node {
@@ -68,8 +69,9 @@ static void links_move(Link **links, Move move) {
         bool replaced = move.name && strcmp(name, move.name) == 0;
         if (replaced || (move.gone && strcmp(name, move.gone) == 0)) arrdel(*links, i);
     }
-    Link link = {move.name, move.node};
+    Link link = {move.name, move.node}, second = {move.gone, move.other};
     if (move.name) arrput(*links, link);
+    if (move.other) arrput(*links, second);
 }
 
 /* The folder that holds the last name of a path, and that name; NULL where there is none. */
@@ -110,13 +112,14 @@ void disk_remove(Node *root, const char *path) {
     if (parent) move_names(parent, (Move){.gone = name});
 }
 
-void disk_rename(Node *root, const char *path, const char *target) {
+void disk_rename(Node *root, const char *path, const char *target, bool swaps) {
     char *from, *to;
-    Node *parent = parent_of(root, path, &from), *other = parent_of(root, target, &to);
-    if (parent != other) give_up("%s moves to another folder, which is not modelled", path);
+    Node *parent = parent_of(root, path, &from), *target_parent = parent_of(root, target, &to);
+    if (parent != target_parent) give_up("%s moves to another folder, which is not modelled", path);
     if (!parent) return;
-    Node *node = links_find(parent->now, from);
-    if (node) move_names(parent, (Move){.gone = from, .name = to, .node = node});
+    Node *node = links_find(parent->now, from), *other = links_find(parent->now, to);
+    Move move = {.gone = from, .name = to, .node = node, .other = swaps ? other : NULL};
+    if (node) move_names(parent, move);
 }
 
 /* --- bytes ----------------------------------------------------------------------------------- */

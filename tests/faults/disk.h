@@ -20,7 +20,7 @@ Node *disk_load(const char *folder);
 /* Changes by path relative to the root. Paths that do not exist (any more) change nothing. */
 void disk_create(Node *root, const char *path, bool folder);
 void disk_remove(Node *root, const char *path);
-void disk_rename(Node *root, const char *path, const char *target);
+void disk_rename(Node *root, const char *path, const char *target, bool swaps);
 void disk_write(Node *root, const char *path, size_t offset, const char *bytes, size_t length);
 void disk_truncate(Node *root, const char *path, size_t length);
 void disk_sync(Node *root, const char *path);

@@ -55,7 +55,7 @@ typedef struct {
 } Steps;
 
 static void steps_follow(Steps *steps, const Line *line) {
-    bool renamed = strcmp(line->what, "rename") == 0;
+    bool renamed = strcmp(line->what, "rename") == 0 || strcmp(line->what, "swap") == 0;
     const char *name = renamed ? strrchr(line->target, '/') : NULL;
     long step;
     if (name && sscanf(name, "/step_%ld", &step) == 1) {
@@ -76,7 +76,9 @@ static void disk_follow(Node *disk, const Line *line, size_t root_length) {
     else if (strcmp(what, "remove") == 0)
         disk_remove(disk, path);
     else if (strcmp(what, "rename") == 0)
-        disk_rename(disk, path, line->target + root_length);
+        disk_rename(disk, path, line->target + root_length, false);
+    else if (strcmp(what, "swap") == 0)
+        disk_rename(disk, path, line->target + root_length, true);
     else if (strcmp(what, "write") == 0)
         disk_write(disk, path, line->offset, line->bytes, line->length);
     else if (strcmp(what, "truncate") == 0)

@@ -29,7 +29,7 @@ void record_call(FILE *out, const Call *call, long result) {
         fprintf(out, "truncate\t%s\t%zu\n", call->path, call->length);
         break;
     case RENAME:
-        fprintf(out, "rename\t%s\t%s\n", call->path, call->target);
+        fprintf(out, "%s\t%s\t%s\n", call->swaps ? "swap" : "rename", call->path, call->target);
         break;
     case MKDIR:
         fprintf(out, "mkdir\t%s\n", call->path);

@@ -3,9 +3,10 @@
  * One idea: what the disk may look like after a power loss follows from the calls alone. A record
  * is lines of words between tabs, paths absolute:
  *
- *     create PATH | mkdir PATH | sync PATH | remove PATH | rename PATH TARGET
- *     truncate PATH LENGTH | write PATH OFFSET LENGTH   and LENGTH raw bytes and a newline
+ *     create PATH | mkdir PATH | remove PATH | sync PATH | rename PATH TARGET | swap PATH TARGET
+ *     truncate PATH LENGTH | write PATH OFFSET LENGTH
  *
+ * Behind the line of a write stand its bytes and a newline.
  * Calls that failed are not in it. Written by fault, read by powerloss. */
 #ifndef PERI_TESTS_FAULTS_RECORD_H
 #define PERI_TESTS_FAULTS_RECORD_H

@@ -6,7 +6,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
-#include <stdio.h>
+#include <stdio.h> /* RENAME_EXCHANGE */
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -201,6 +201,7 @@ static void look(Call *call, const struct user_regs_struct *regs, const CallShap
     if (shape->to_path >= 0)
         full_path(thread, folder_argument(regs, shape->to_at), argument(regs, shape->to_path),
                   call->target);
+    call->swaps = strcmp(call->name, "renameat2") == 0 && argument(regs, 4) & RENAME_EXCHANGE;
     call->changes = call->kind != READ && call->kind != LOOK && call->kind != LOCKING;
     call->folder = call->kind == MKDIR || strcmp(call->name, "rmdir") == 0;
     if (strcmp(call->name, "unlinkat") == 0)

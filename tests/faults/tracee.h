@@ -37,6 +37,7 @@ typedef struct {
     bool changes;            /* it may change a file or a folder */
     bool creates, truncates; /* OPEN with O_CREAT where nothing was; with O_TRUNC */
     bool folder;             /* mkdir, rmdir */
+    bool swaps;              /* a RENAME that gives both each other's name */
     unsigned long data;      /* READ, WRITE: address of the bytes in the program */
     size_t length;           /* READ, WRITE, TRUNCATE */
     long offset;             /* WRITE: where in the file it goes */
