@@ -171,11 +171,17 @@ void disk_sync(Node *root, const char *path) {
 
 /* --- a power loss ---------------------------------------------------------------------------- */
 
-double dice_roll(Weather *weather) { /* splitmix64 */
+static double dice_roll(Weather *weather) { /* splitmix64 */
     uint64_t z = weather->dice += 0x9e3779b97f4a7c15ULL;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
     z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
     return (double)((z ^ z >> 31) >> 11) / 9007199254740992.0;
+}
+
+/* How much of one file or folder survives: nothing, everything, or something. */
+static double some_chance(Weather *weather) {
+    double roll = dice_roll(weather);
+    return roll < 0.3 ? 0 : roll < 0.6 ? 1 : dice_roll(weather);
 }
 
 static bool survives(Weather *weather, double chance) {
@@ -206,11 +212,12 @@ static void bytes_tear(char **bytes, const Change *change, Weather *weather) {
 
 static void crash_file(const Node *file, Weather *weather, const char *to) {
     char *bytes = NULL;
+    double chance = some_chance(weather), tear = dice_roll(weather) < 0.5 ? 0.5 : 0;
     bytes_put(&bytes, 0, file->bytes, arrlenu(file->bytes));
     for (ptrdiff_t i = 0; i < arrlen(file->changes); i++) {
         const Change *change = &file->changes[i];
-        if (!survives(weather, weather->keep_bytes)) continue;
-        if (!change->truncate && dice_roll(weather) < weather->tear)
+        if (!survives(weather, chance)) continue;
+        if (!change->truncate && dice_roll(weather) < tear)
             bytes_tear(&bytes, change, weather);
         else
             bytes_change(&bytes, change);
@@ -224,12 +231,13 @@ static void crash_file(const Node *file, Weather *weather, const char *to) {
 
 void disk_crash(const Node *root, Weather *weather, const char *to) {
     Link *links = NULL;
-    bool stopped = false;
+    double chance = some_chance(weather);
+    bool in_order = dice_roll(weather) < 0.5, stopped = false;
     for (ptrdiff_t i = 0; i < arrlen(root->sure); i++) arrput(links, root->sure[i]);
     for (ptrdiff_t i = 0; i < arrlen(root->moves); i++) {
-        bool kept = survives(weather, weather->keep_names) && !stopped;
+        bool kept = survives(weather, chance) && !stopped;
         if (kept) links_move(&links, root->moves[i]);
-        if (!kept && weather->in_order) stopped = true;
+        if (!kept && in_order) stopped = true;
     }
     if (mkdir(to, 0777)) give_up("cannot make %s: %s", to, strerror(errno));
     for (ptrdiff_t i = 0; i < arrlen(links); i++) {

@@ -25,17 +25,11 @@ void disk_write(Node *root, const char *path, size_t offset, const char *bytes, 
 void disk_truncate(Node *root, const char *path, size_t length);
 void disk_sync(Node *root, const char *path);
 
-/* How much of what is not sure survives. */
+/* The dice of a power loss; every file and folder throws for itself how much it keeps. */
 typedef struct {
     uint64_t dice;
-    double keep_names, keep_bytes; /* chances of a change */
-    double tear;                   /* chance that a surviving write is torn */
-    bool in_order;                 /* the names that survive are the first ones */
-    size_t lost, torn;             /* counted by disk_crash */
+    size_t lost, torn; /* changes, counted by disk_crash */
 } Weather;
-
-/* A number in [0, 1). */
-double dice_roll(Weather *weather);
 
 /* Writes one state that a power loss may leave to the folder `to`, which is made. */
 void disk_crash(const Node *root, Weather *weather, const char *to);

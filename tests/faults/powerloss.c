@@ -89,12 +89,6 @@ static void disk_follow(Node *disk, const Line *line, size_t root_length) {
         give_up("the record has a line that begins with \"%s\"", what);
 }
 
-/* Nothing, everything, or something. */
-static double some_chance(Weather *weather) {
-    double roll = dice_roll(weather);
-    return roll < 0.3 ? 0 : roll < 0.6 ? 1 : dice_roll(weather);
-}
-
 int main(int argc, char **argv) {
     if (argc != 6) give_up("usage: powerloss ROOT RECORD BASE SEED TO");
     FILE *record = fopen(argv[2], "r");
@@ -112,10 +106,6 @@ int main(int argc, char **argv) {
         steps_follow(&steps, &line);
     }
     Weather weather = {.dice = seed};
-    weather.keep_names = some_chance(&weather);
-    weather.keep_bytes = some_chance(&weather);
-    weather.tear = dice_roll(&weather) < 0.5 ? 0.5 : 0;
-    weather.in_order = dice_roll(&weather) < 0.5;
     disk_crash(disk, &weather, argv[5]);
     printf("moment %zu of %zu, sure step %ld, %zu changes lost, %zu torn\n", moment, lines,
            steps.sure, weather.lost, weather.torn);
