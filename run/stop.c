@@ -3,6 +3,7 @@
 
 #include "ops/base.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stddef.h>
 #include <unistd.h>
@@ -33,11 +34,13 @@ static void die_of(int number) {
 static void note(int number) {
     static const char text[] =
         "\nstopping after this step, with a checkpoint; Ctrl-C again: at once\n";
+    int error = errno; /* of whatever is interrupted here */
     if (requested && number == SIGINT) die_of(number);
     if (!requested && write(STDERR_FILENO, text, sizeof text - 1) < 0) {
         /* nobody is left to read it */
     }
     requested = number;
+    errno = error;
 }
 
 void stop_install(void) {

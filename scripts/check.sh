@@ -18,7 +18,8 @@ export logs LC_ALL=C OMP_WAIT_POLICY=passive # two programs share the cores
 run_program() {
     local start=$EPOCHREALTIME log status=0
     log=$(mktemp "$logs/XXXXXX")
-    "$1" >"$log" 2>&1 </dev/null || status=$?
+    # shellcheck disable=SC2086 # a program and its words
+    $1 >"$log" 2>&1 </dev/null || status=$?
     if ! grep -qE '^(ok|FAIL) ' "$log" || { ((status != 0)) && ! grep -q '^FAIL ' "$log"; } ||
         ((status > 1)); then
         test_line FAIL "$start" "$1 ended with status $status" >>"$log"
@@ -58,14 +59,26 @@ quick() {
 }
 
 full() {
-    scripts/install-packages.sh build check
+    scripts/install-packages.sh build check fuzz
     quick -B
     build "clang, float" -B CC=clang
     build "clang, double" -B CC=clang REAL=double
     test_case "style: clang-format" clang-format --dry-run -Werror ./*.c ./*/*.[ch] ./*/*/*.[ch]
     test_case "style: shellcheck" shellcheck scripts/*.sh tests/*.sh tests/*/*.sh .ci/run
-    mutants
     sanitized
+    long
+    mutants
+}
+
+# What takes more than a few seconds, or shakes the program from outside.
+long() {
+    local target list=(tests/long_*.sh tests/fault_*.sh)
+    test_case "build: tools that break runs" make -s faults
+    test_case "build: fuzz targets" make -s -j "$(nproc)" fuzz
+    for target in tests/fuzz/fuzz_*.c; do
+        list+=("scripts/fuzz.sh 200000 $(basename "$target" .c)")
+    done
+    run_programs "${list[@]}"
 }
 
 # Every commit draws others; none may survive (docs/mutants.md).

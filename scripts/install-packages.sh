@@ -10,7 +10,7 @@ declare -A groups=(
     [plot]="gnuplot-nox"
     [oracle]="python3-torch"
     [fuzz]="clang libclang-rt-14-dev libomp-dev"
-    [check]="clang libomp-dev clang-format shellcheck"
+    [check]="valgrind clang libomp-dev clang-format shellcheck"
 )
 
 missing=()
