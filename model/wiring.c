@@ -239,7 +239,7 @@ static bool next_word(const char **text, Word *word, char *error, size_t size) {
     word->rest = star && star + 1 == end;
     word->count = 1;
     if (!star || word->rest) return true;
-    char *stop;
+    char *stop = NULL;
     unsigned long long count = isdigit((unsigned char)star[1]) ? strtoull(star + 1, &stop, 10) : 0;
     if (!count || stop != end || count > 1000000) {
         return fail(error, size, "model.layers: \"%.*s\" needs a whole number above 0 after the *",

@@ -123,6 +123,9 @@ static void test_layers(void) {
         {"post", "pre*2 lns* b2t*2", {"pre", "pre", "b2t", "b2t"}}, /* nothing is left for lns */
         {"none", "post*01 peri*", {"post", "peri", "peri", "peri"}},
         {"deepnorm", "lns*", {"lns", "lns", "lns", "lns"}},
+        {"pre",
+         "post*10 pre",
+         {"post", "post", "post", "post", "post", "post", "post", "post", "post", "post", "pre"}},
         {"pre", "mixln*", {"mixln", "mixln", "mixln", "mixln"}},
         {"mixln", "pre mixln*", {"pre", "mixln", "mixln", "mixln"}},
         {"mixln",
@@ -170,6 +173,8 @@ static void test_layers_errors(void) {
         {"pre", "layernorm", "pre*2*2", "\"pre*2*2\" needs a whole number", 4},
         {"pre", "layernorm", "pre*1.5 post*", "\"pre*1.5\" needs a whole number", 4},
         {"pre", "layernorm", "pre*18446744073709551617", "needs a whole number", 4},
+        {"pre", "layernorm", "pre*1000000", "adds up to 1000000 blocks", 4},
+        {"pre", "layernorm", "pre*1000001", "needs a whole number", 4},
         {"pre", "layernorm", " ", "adds up to 0 blocks", 4},
         {"pre", "layernorm", "resi_dual*2 pre*", "resi_dual cannot be mixed", 4},
         {"resi_dual", "layernorm", "resi_dual pre*", "resi_dual cannot be mixed", 4},
