@@ -3,6 +3,7 @@
 #include "tests/nets.h"
 
 #include <limits.h>
+#include <malloc.h>
 
 static ModelOptions options_of(const char *topology, size_t N) {
     ModelOptions options = net_options(topology, "layernorm");
@@ -61,6 +62,7 @@ static void check_error(const ModelOptions *options, const char *words) {
     Wiring wiring;
     bool good = wiring_resolve(&wiring, options, error, sizeof error);
     CHECK(!good, "accepted; expected a complaint with \"%s\"", words);
+    CHECK(good || !wiring.block, "what was refused keeps memory");
     if (good) wiring_free(&wiring);
     CHECK(strstr(error, words), "\"%s\" does not say \"%s\"", error, words);
 }
@@ -335,6 +337,18 @@ static void test_warm(void) {
     }
 }
 
+static void test_memory_returns(void) {
+    ModelOptions options = options_of("peri", 12);
+    char error[200];
+    Wiring wiring;
+    size_t before = mallinfo2().uordblks;
+    for (int i = 0; i < 1000; i++) {
+        if (!wiring_resolve(&wiring, &options, error, sizeof error)) abort();
+        wiring_free(&wiring);
+    }
+    CHECK(mallinfo2().uordblks < before + 100000, "%zu bytes", mallinfo2().uordblks - before);
+}
+
 static const Test TESTS[] = {
     {"wiring: every block of all 19 rows", test_rows},
     {"wiring: published coefficients, starts by depth", test_formulas},
@@ -344,5 +358,6 @@ static const Test TESTS[] = {
     {"wiring: mistakes in wire", test_wire_errors},
     {"wiring: embed_norm, final_norm, qk_norm, init", test_switches},
     {"wiring: where gamma-warmup acts", test_warm},
+    {"wiring: memory returns", test_memory_returns},
 };
 TEST_MAIN(TESTS)
