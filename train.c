@@ -65,7 +65,6 @@ static int train_in(Run *run, const char *dir) {
     if (first) manifest_resume(dir, &run->manifest, first);
     manifest_write(dir, &run->manifest, NULL);
     run->progress = progress_start(&run->manifest, dir, first);
-    stop_install();
     int code = (int)train_loop(run, first);
     if (code == EXIT_DONE && stop_requested()) code = stop_code();
     Summary summary = run_summary(run, code);
@@ -90,6 +89,7 @@ static int train(const Config *config, const Cli *cli, int argc, char **argv) {
     } else {
         Run run;
         run_open(&run, config, argc, argv);
+        stop_install(); /* from here on there is a run that can be resumed */
         code = rundir_make(dir, config, mode) ? train_in(&run, dir) : already_finished(dir);
         run_close(&run);
     }
