@@ -2,8 +2,8 @@
 # check.sh [--full | PROGRAM...] - builds everything and runs every test, two at a time.
 #
 # --full adds what a change must pass before it lands: both compilers without warnings, the tests
-# under AddressSanitizer and UBSan, clang-format, shellcheck, a sample of mutants. PROGRAMs, built
-# already, run alone.
+# under AddressSanitizer and UBSan, clang-format, shellcheck, faults from outside, a sample of mutants.
+# PROGRAMs, built already, run alone.
 # A program prints a line per test: "ok" or "FAIL", seconds, name (tests/test.h, tests/test.sh);
 # where one fails, all it said is shown. The last line is "N passed, N failed".
 set -euo pipefail
@@ -73,7 +73,7 @@ full() {
 # What takes more than a few seconds, or shakes the program from outside.
 long() {
     local target list=(tests/long_*.sh tests/fault_*.sh)
-    test_case "build: tools that break runs" make -s faults
+    test_case "build: fault tools" make -s -B WERROR=1 faults
     test_case "build: fuzz targets" make -s -j "$(nproc)" fuzz
     for target in tests/fuzz/fuzz_*.c; do
         list+=("scripts/fuzz.sh 200000 $(basename "$target" .c)")

@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
-# fault_errors.sh - calls that fail, disks that are full, memory that is not there: the run carries
-# on, or ends with a sentence and code 4; --resume then ends as if nothing had happened.
+# fault_errors.sh - calls that fail (ERRORS="ENOSPC EIO EDQUOT"), disks that are full, memory that
+# is not there: the run carries on, or ends with a sentence and code 4; --resume then ends as if
+# nothing had happened.
 source "$(dirname "$0")/faults.sh"
+ERRORS=${ERRORS:-ENOSPC EIO EDQUOT}
 REASONS="No space left|Input/output error|Disk quota exceeded|Interrupted|Too many open|Permission denied"
+REASONS+="|File too large|Read-only file system|Cannot allocate memory"
 
 # A sentence that names a file of the run and why.
 sentence() {
-    grep -qE "$runs/?[^:]*: .*($REASONS)|no room for a checkpoint in $runs/" <<<"$said" || fail "$1: no path and reason in: $said"
+    grep -qE "$runs/?[^:]*: .*($REASONS)|no room for a checkpoint in $runs/" <<<"$said" ||
+        fail "$1: no path and reason in: $said"
 }
 
 # judged WHAT: what a run may do about an error that it was given. One that carried on may lack a
@@ -177,25 +181,28 @@ log_on_full_device() {
 
 # --- memory -------------------------------------------------------------------------------------
 
-# no_memory WHICH: one run of three steps under a shortage.
+# no_memory WHICH: one run, or its recovery, under a shortage.
 no_memory() {
-    rm -rf "$runs/a"
     outcome env LD_PRELOAD="$tools/alloc.so" FAIL_ALLOC="$1" "${words[@]}"
+    cases=$((cases + 1))
     case $status in
     0) alike "allocation $1" "$runs/a" ;;
-    4)
-        [[ $said =~ [0-9]\ bytes || $said == *"Cannot allocate memory"* || $said == *"out of memory"* ]] ||
-            fail "allocation $1: no word of memory in: $said"
-        [[ $said == *"error:"* ]] || fail "allocation $1: no sentence: $said"
-        stopped=$((stopped + 1))
+    2 | 3) # a file that could not be opened for it
+        [[ $said == *"Cannot allocate memory"* ]] || fail "allocation $1: status $status: $said"
         ;;
-    2) # a config that the C library could not open for it
-        [[ $said == *"cannot read "*"Cannot allocate memory"* ]] || fail "allocation $1: $said"
-        stopped=$((stopped + 1))
+    4)
+        [[ $said == *"error: "* && $said =~ [0-9]\ bytes|"Cannot allocate memory"|"out of memory" ]] ||
+            fail "allocation $1: no word of memory in: $said"
         ;;
     *) fail "allocation $1: status $status: $said" ;;
     esac
-    cases=$((cases + 1))
+    ((status == 0)) || stopped=$((stopped + 1))
+}
+
+count_allocations() {
+    FAIL_ALLOC_LIST=$tmp/allocations LD_PRELOAD=$tools/alloc.so "${words[@]}" >/dev/null 2>&1
+    total=$(wc -l <"$tmp/allocations")
+    ((total > 100)) || fail "only $total allocations were seen"
 }
 
 shortage() {
@@ -206,20 +213,37 @@ shortage() {
 JSON
     undisturbed_run
     command_of "$runs/a"
-    FAIL_ALLOC_LIST=$tmp/allocations LD_PRELOAD=$tools/alloc.so "${words[@]}" >/dev/null 2>&1
-    total=$(wc -l <"$tmp/allocations")
-    ((total > 100)) || fail "only $total allocations were seen"
-    for ((n = 1; n <= total; n++)); do no_memory "$n$1"; done
+    count_allocations
+    for ((n = 1; n <= total; n++)); do
+        rm -rf "$runs/a"
+        no_memory "$n$1"
+    done
     finish "after $cases shortages of memory" "$runs/a"
-    echo "note: each of $total allocations fails${1:+, and all after it}: $stopped of $cases ended" \
-        "with a sentence and code 4 (2 where the config could not be opened), $((cases - stopped)) did not need it, 0 crashes"
+    echo "note: each of $total allocations of a run fails${1:+, and all after it}: $stopped ended with" \
+        "a sentence, $((cases - stopped)) did not need it, 0 crashes"
 }
 
-for error in ENOSPC EIO EDQUOT; do
-    test_case "$error at every call" fails_once $error
-done
-for error in ENOSPC EIO EDQUOT; do
-    test_case "$error from every call on" fails_from_there $error
+shortage_in_recovery() {
+    local words n total cases=0 stopped=0 last
+    list_calls
+    rm -rf "$runs/a"
+    command_of "$runs/a"
+    outcome "$tools/fault" --under "$runs" --before "$last" 9 "${words[@]}"
+    cp -a "$runs/a" "$tmp/short"
+    count_allocations
+    for ((n = 1; n <= total; n++)); do
+        rm -rf "$runs/a"
+        cp -a "$tmp/short" "$runs/a"
+        no_memory "$n"
+        finish "allocation $n of a recovery" "$runs/a"
+    done
+    echo "note: each of $total allocations of a recovery fails: $stopped ended with a sentence," \
+        "$((cases - stopped)) did not need it; $cases of $cases final states equal"
+}
+
+for error in $ERRORS; do
+    test_case "$error at every call" fails_once "$error"
+    test_case "$error from every call on" fails_from_there "$error"
 done
 test_case "EINTR is made again" invisible EINTR " open openat write pwrite64 fsync fdatasync ftruncate close "
 test_case "short writes are completed" invisible short " write pwrite64 "
@@ -230,4 +254,5 @@ test_case "full disks" full_disk
 test_case "logs on a full device" log_on_full_device
 test_case "no memory, once" shortage ""
 test_case "no memory, from there on" shortage +
+test_case "no memory in a recovery" shortage_in_recovery
 test_done

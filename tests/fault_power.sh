@@ -46,7 +46,6 @@ losses_in_replacement() {
     local words seed cases=0 call
     undisturbed_run
     command_of "$runs/a"
-    rm -rf "$runs" && mkdir "$runs"
     outcome "$tools/fault" --under "$runs" --list "$tmp/all" "${words[@]}"
     call=$(awk '$2 == "write" && $3 ~ /log.csv$/ { n = before } { before = $1 } END { print n }' "$tmp/all")
     rm -rf "$runs/a"
@@ -71,7 +70,6 @@ losses_in_recovery() {
     undisturbed_run
     command_of "$runs/a"
     mkdir -p "$tmp/nothing"
-    rm -rf "$runs" && mkdir "$runs"
     record "$tmp/record" "${words[@]}"
     for ((seed = 0; seed < STATES / 5; seed++)); do
         lose "$tmp/record" "$tmp/nothing" $((1000003 * seed + 77))

@@ -68,9 +68,11 @@ resumed_at_least() {
     ((next > $2)) || fail "$1: went on with step $next, step $2 was safe; it said: $said"
 }
 
+# At the beginning of a test: what it compares with, and an empty $runs.
 undisturbed_run() {
     local words
-    rm -rf "$undisturbed"
+    rm -rf "$undisturbed" "${runs:?}"
+    mkdir "$runs"
     command_of "$undisturbed"
     outcome "${words[@]}"
     ((status == 0)) || fail "the undisturbed run ended with $status: $said"

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# soak.sh [PART...] - the long versions of the tests of scripts/check.sh, part by part.
+#
+# A part that passed is noted in build/soak.txt, with date, commit and counts, and is left out the
+# next time, so a soak that was stopped goes on where it was; a PART that is named runs in any case.
+# The last line is "N passed, N failed". Logs are in build/soak/.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export LC_ALL=C OMP_WAIT_POLICY=passive
+
+# What runs: variables and a program.
+declare -A parts=(
+    [kill]="KILLS=1000 tests/fault_kill.sh"
+    [power]="STATES=1000 tests/fault_power.sh"
+    [signals]="SIGNALS=1000 tests/fault_signals.sh"
+    [errors]="ERRORS='ENOSPC EIO EDQUOT EFBIG EMFILE EROFS ENOMEM' tests/fault_errors.sh"
+)
+
+run_part() {
+    local log=build/soak/$1.log stamp
+    stamp="$(date -u +%F) $(git rev-parse --short HEAD) $1"
+    if eval "${parts[$1]}" >"$log" 2>&1 && grep -q '^ok ' "$log"; then
+        sed -n "s|^note: |$stamp: |p" "$log" | tee -a build/soak.txt
+        echo "$stamp: passed" >>build/soak.txt
+    else
+        cat "$log"
+        return 1
+    fi
+}
+
+passed() {
+    grep -q " $(git rev-parse --short HEAD) $1: passed$" build/soak.txt
+}
+
+for part in "$@"; do
+    [[ -n ${parts[$part]:-} ]] || { echo "soak.sh: no part is called $part; there are: ${!parts[*]}" >&2 && exit 2; }
+done
+scripts/install-packages.sh build
+make -s all faults
+mkdir -p build/soak
+touch build/soak.txt
+good=0 bad=0
+for part in "${@:-${!parts[@]}}"; do
+    if (($# == 0)) && passed "$part"; then
+        echo "$part: passed before, see build/soak.txt"
+    elif run_part "$part"; then
+        good=$((good + 1))
+    else
+        bad=$((bad + 1))
+    fi
+done
+echo "$good passed, $bad failed"
+((bad == 0))
