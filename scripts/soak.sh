@@ -13,7 +13,7 @@ declare -A parts=(
     [kill]="KILLS=1000 tests/fault_kill.sh"
     [power]="STATES=1000 tests/fault_power.sh"
     [signals]="SIGNALS=1000 tests/fault_signals.sh"
-    [errors]="ERRORS='ENOSPC EIO EDQUOT EFBIG EMFILE EROFS ENOMEM' tests/fault_errors.sh"
+    [errors]="STRIDE=1 ERRORS='ENOSPC EIO EDQUOT EFBIG EMFILE EROFS ENOMEM' tests/fault_errors.sh"
 )
 
 run_part() {

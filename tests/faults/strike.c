@@ -3,7 +3,7 @@
  *     strike [--ignore SIGNAL] MS,SIGNAL[,MS,SIGNAL]... PROGRAM [ARGUMENT]...
  *
  * After MS milliseconds (a fraction is fine) the program gets SIGNAL, after MS more the next one.
- * --ignore starts it with that signal ignored, as nohup does. Prints "exit CODE MS" or
+ * --ignore starts it with that signal ignored, as nohup does. The last line says "exit CODE MS" or
  * "signal NUMBER MS", the milliseconds counted from the last signal sent, or from the start where
  * the program ended before. A shell cannot see the difference between 130 and SIGINT, this can. */
 #include "tests/faults/tracee.h"
@@ -75,7 +75,7 @@ int main(int argc, char **argv) {
     }
     if (!ended) ended_before(program, since + 1e9, &status);
     bool killed = WIFSIGNALED(status);
-    printf("%s %d %.0f\n", killed ? "signal" : "exit",
+    printf("\n%s %d %.0f\n", killed ? "signal" : "exit",
            killed ? WTERMSIG(status) : WEXITSTATUS(status), now_ms() - since);
     return 0;
 }
