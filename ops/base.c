@@ -81,12 +81,13 @@ double clock_seconds(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* Damerau-Levenshtein distance (insert, delete, replace, swap neighbours), words below 64 letters.
- */
-static size_t edit_distance(const char *a, const char *b) {
+/* Damerau-Levenshtein distance (insert, delete, replace, swap neighbours), words below 64 letters;
+ * `far` where the lengths alone are that far apart. */
+static size_t edit_distance(const char *a, const char *b, size_t far) {
     enum { MAX = 64 };
     size_t la = strlen(a), lb = strlen(b);
     if (la >= MAX || lb >= MAX) return MAX;
+    if (la + far <= lb || lb + far <= la) return far;
     size_t d[MAX][MAX];
     for (size_t i = 0; i <= la; i++) d[i][0] = i;
     for (size_t j = 0; j <= lb; j++) d[0][j] = j;
@@ -108,7 +109,7 @@ const char *name_nearest(const char *word, const char *const *names) {
     const size_t length = strlen(word), far = length < 5 ? 2 : 3; /* a suggestion stays below */
     size_t best = far;
     for (; *names; names++) {
-        size_t distance = edit_distance(word, *names);
+        size_t distance = edit_distance(word, *names, far);
         bool prefix = length >= 3 && strncmp(word, *names, length) == 0;
         if (prefix && distance >= far) distance = far - 1;
         if (distance < best) {
