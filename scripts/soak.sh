@@ -13,8 +13,13 @@ declare -A parts=(
     [kill]="KILLS=1000 tests/fault_kill.sh"
     [power]="STATES=1000 tests/fault_power.sh"
     [signals]="SIGNALS=1000 tests/fault_signals.sh"
+    [bits]="tests/long_bits.sh 20"
     [errors]="STRIDE=1 ERRORS='ENOSPC EIO EDQUOT EFBIG EMFILE EROFS ENOMEM' tests/fault_errors.sh"
 )
+for source in tests/fuzz/fuzz_*.c; do
+    target=$(basename "$source" .c)
+    parts[$target]="scripts/fuzz.sh 5000000 $target"
+done
 
 run_part() {
     local log=build/soak/$1.log stamp
