@@ -97,15 +97,15 @@ fall_back() {
     resumed_at_least "behind a damaged checkpoint" 4
 }
 
-# One run of steps of a millisecond, killed again and again; what is drawn is the time it lives.
+# One run of steps of some milliseconds, killed again and again; what is drawn is the time it lives.
 random_moments() {
     local words n ms seconds early=0
     config=$tmp/long.json
     cat >"$config" <<JSON
 {
   "extends": "$tmp/run.json",
-  "model": {"d_model": 32, "context": 32},
-  "train": {"steps": $((KILLS * 12)), "batch": 4, "eval_every": 50, "checkpoint_every": 3}
+  "model": {"d_model": 64, "context": 32},
+  "train": {"steps": $((KILLS * 12)), "batch": 8, "eval_every": 50, "checkpoint_every": 3}
 }
 JSON
     undisturbed_run

@@ -22,7 +22,7 @@ lose() {
 
 # A state must be resumable at or after the step that was safe.
 recovers() {
-    finish "$lost" "$runs/a"
+    finish "$lost" "$runs/a" part # the removal of an old checkpoint may be undone
     ((sure < 1)) || resumed_at_least "$lost" "$sure"
 }
 
