@@ -125,7 +125,40 @@ interrupted_run_leaves_whole_lines() {
     has "unfinished run" "$said" "--resume"
 }
 
+# What the readers of our users make of the logs: as many numbers as there are, and the same.
+csv_files_are_read_everywhere() {
+    toy logs --set log.layers_every=5 --set optim.warmup_steps=100 --set spike.threshold=0.01 --set spike.min_history=2
+    local sum
+    sum=$(awk -F, 'NR > 2 { sum += $3 } END { printf "%.6f", sum }' "$tmp/logs/log.csv")
+    if command -v python3 >/dev/null; then
+        same "python" "$(python3 -c '
+import csv, sys
+rows = {name: list(csv.DictReader(open(f"{sys.argv[1]}/{name}.csv"))) for name in ("log", "spikes", "layers")}
+assert all(None not in row and None not in row.values() for table in rows.values() for row in table)
+assert all(rows.values()), "an empty table"
+print("%.6f" % sum(float(row["train_loss"]) for row in rows["log"] if row["train_loss"]))' "$tmp/logs")" "$sum"
+    else
+        echo "note: skipped reading with python3, which is not here"
+    fi
+    if command -v gnuplot >/dev/null; then
+        same "gnuplot" "$(gnuplot -e "set datafile separator ','; stats '$tmp/logs/log.csv' using 'train_loss' nooutput; print sprintf('%.6f', STATS_sum)" 2>&1)" "$sum"
+    else
+        echo "note: skipped reading with gnuplot, which is not here"
+    fi
+}
+
+# Bytes that move a cursor belong to terminals; a comma would end a cell.
+output_is_plain() {
+    LC_ALL=de_DE.UTF-8 TERM=xterm "$TRAIN" --config "$tmp/toy.json" --set name=plain >"$tmp/out" 2>"$tmp/err" </dev/null
+    ! grep -q $'\033' "$tmp/out" "$tmp/err" || fail "an escape byte in a pipe"
+    ! grep -qE '[0-9],[0-9]{3,} nats|loss [0-9],' "$tmp/out" "$tmp/err" || fail "a decimal comma"
+    toy points
+    same_run plain points
+}
+
 test_case "train: log.csv has every row and column" log_has_every_row
+test_case "train: the logs in python, awk and gnuplot" csv_files_are_read_everywhere
+test_case "train: no escape bytes, no decimal commas" output_is_plain
 test_case "train: no validation" validation_can_be_switched_off
 test_case "train: log.every" log_every_thins_the_log
 test_case "train: lr column against the formulas" lr_follows_the_formula
