@@ -12,11 +12,13 @@ make -s -j "$(nproc)" BUILD=$build CFLAGS="-O1 -g --coverage" all tests
 find $build -name '*.gcda' -delete
 programs=()
 for source in tests/test_*.c; do programs+=("$build/${source%.c}"); done
-TRAIN=$build/train scripts/check.sh "${programs[@]}" tests/cli_*.sh | tail -n 1
+TRAIN=$build/train scripts/check.sh "${programs[@]}" tests/cli_*.sh >build/coverage/check.log || { grep -A8 "^FAIL" build/coverage/check.log; exit 1; }
+tail -n 1 build/coverage/check.log
 
 # gcov prints four lines for every source of an object: its name, then lines, branches, calls.
 find $build -name '*.gcda' -not -path '*/tests/*' -print0 | xargs -0 gcov -b -n 2>/dev/null | awk '
     /^File/ { split($0, part, "\047"); file = part[2] }
+    /^$/ { file = "" } # before the sum of all
     /^Lines executed/ { split($0, part, /[:% ]+/); share = part[3]; count = part[5]
         if (file ~ /^(train\.c|(ops|norm|data|model|run)\/.*\.c)$/) { lines[file] = count; run[file] = share * count / 100 } }
     /^Taken at least once/ { split($0, part, /[:% ]+/)

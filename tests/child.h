@@ -13,10 +13,13 @@
 
 static char said[4096]; /* what the last child wrote to stderr */
 
+void __gcov_dump(void) __attribute__((weak)); /* there in builds of scripts/coverage.sh alone */
+
 /* Runs before all handlers inherited from the parent, whose files are still needed, and before
  * LeakSanitizer, which takes for leaks what the threads that a child lacks have allocated. */
 static inline void child_leave(int status, void *unused) {
     (void)unused;
+    if (__gcov_dump) __gcov_dump();
     _exit(status);
 }
 
