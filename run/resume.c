@@ -3,6 +3,7 @@
 
 #include "ops/stb_ds.h"
 #include "run/files.h"
+#include "run/stop.h"
 #include "run/stored_model.h"
 
 #include <stdlib.h>
@@ -53,8 +54,9 @@ static char *save(Run *run, size_t step) {
                            .row_waits = run->row.measured != 0};
     size_t action = action_index(run->row.action);
     Snapshot snapshot = {0};
+    /* Rows that could not be synced may be gone, and a later sync would not say so. */
     int error = runlog_sync(&run->log, meta.log_bytes);
-    if (error) return path_format("cannot sync the logs in %s: %s", run->dir, strerror(error));
+    if (error) die(EXIT_IO, "cannot sync the logs in %s: %s", run->dir, strerror(error));
     list_tensors(run, &action, &snapshot);
     stored_model_describe(&snapshot, run->config, dataset_vocab(run->data), step);
     char *failed = checkpoint_write(run->dir, &snapshot, &meta);
@@ -77,8 +79,11 @@ ExitCode run_save(Run *run, size_t step) {
         return EXIT_DONE;
     }
     bool last = step == run->config->train.steps || ++run->failed_saves == FAILURES_MAX;
+    const char *then = last               ? ""
+                       : stop_requested() ? "; --resume will repeat what followed the last one"
+                                          : "; the run goes on";
     fprintf(stderr, "train: %s: no checkpoint after step %zu: %s%s\n", last ? "error" : "warning",
-            step, failed, last ? "" : "; the run goes on");
+            step, failed, then);
     mem_free(failed);
     return last ? EXIT_IO : EXIT_DONE;
 }
