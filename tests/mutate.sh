@@ -41,11 +41,13 @@ test_config_errors 20 float
 test_ops_head 30 float
 test_ops_threads 30 float
 test_ops 30 float
+test_ops_moments 20 float
 test_trainer 40 float
 test_checkpoint 40 float
 grad_options 20 double second
 test_oracle 60 float
 test_sizes 60 float
+test_layers 60 float
 test_model 40 float
 test_placement 40 float
 test_spike 40 float
