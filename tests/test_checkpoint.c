@@ -205,17 +205,16 @@ static void test_hostile_beginnings(void) {
     static const char *const HEADERS[] = {
         "",
         "{",
+        "[[[[[[[[[[",
         "{\"__metadata__\":",
         "{\"__metadata__\":{",
         "{\"__metadata__\":{\"",
-        "[[[[[[[[[[",
         "{\"__metadata__\":{\"a\":\"b\"",
         "{\"__metadata__\":{\"a\":\"b\\",
         "{\"__metadata__\":{}",
-        "{\"__metadata__\":{\"a\":{\"b\":\"c\"}},\"tok_emb.weight\":{\"dtype\":\"F32\",\"shape\":["
-        "5,",
+        "{\"__metadata__\":{\"a\":{}},\"tok_emb.weight\":{\"dtype\":\"F32\",\"shape\":[5,",
         "{\"__metadata__\":{\"a\":1},\"tok_emb.weight\":{\"dtype\":\"F32\",\"shape\":[5,",
-        "{\"__metadata__\":{\"a\":\"b\"},\"tok_emb.weight\":{\"dtype\":\"F64\",\"shape\":[5,4]",
+        "{\"__metadata__\":{\"a\":\"b\"},\"tok_emb.weight\":{\"dtype\":\"F64\",\"shape\":[5,",
     };
     for (size_t i = 0; i < sizeof HEADERS / sizeof *HEADERS; i++) {
         const char *error = NULL;
