@@ -23,6 +23,7 @@ static struct {
 } saved;
 
 static void set_up(void) {
+    if (*saved.dir) return;
     static const char *const sets[] = {
         "model.n_layer=1",  "model.n_head=1", "model.d_model=4", "model.context=4",
         "train.batch=1",    "train.steps=3",  "spike.window=16", "data.train=builtin:random",
@@ -71,6 +72,7 @@ static void put_back(int i) {
 
 /* Every byte of the headers and of meta.json, each with its lowest and its highest bit. */
 static void test_every_header_byte(void) {
+    set_up();
     size_t seen = 0, tried = 0;
     for (int i = 0; i < 3; i++) {
         uint64_t length;
@@ -127,6 +129,7 @@ static size_t corrupt(char *text, size_t size, size_t room) {
 }
 
 static void test_random_corruption(void) {
+    set_up();
     enum { TIMES = 10000, ROOM = 64 };
     size_t seen = 0, same = 0;
     for (size_t t = 0; t < TIMES; t++) {
@@ -180,6 +183,7 @@ static const char *read_back(Snapshot *snapshot) {
 
 /* Behind the metadata there is one header only; within them every string must still be one. */
 static void test_forged_headers(void) {
+    set_up();
     const char *tensors = strstr(saved.text[0] + 8, ",\"tok_emb.weight\"");
     size_t begin = (size_t)(tensors - saved.text[0]), refused = 0, tried = 0;
     uint64_t length;
@@ -202,6 +206,7 @@ static void test_forged_headers(void) {
 }
 
 static void test_hostile_beginnings(void) {
+    set_up();
     static const char *const HEADERS[] = {
         "",
         "{",
@@ -234,6 +239,7 @@ static void test_hostile_beginnings(void) {
 }
 
 static void test_prune(void) {
+    set_up();
     static const size_t KEPT[] = {15, 14, 13, 11};
     for (size_t step = 10; step <= 15; step++) {
         char *folder = checkpoint_folder(saved.dir, step);
@@ -252,6 +258,7 @@ static void test_prune(void) {
 }
 
 static void clean_up(void) {
+    set_up();
     run_close(&saved.run);
     config_free(&saved.config);
     checkpoint_prune(saved.dir, SIZE_MAX, 0, 0);
