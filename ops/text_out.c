@@ -25,7 +25,8 @@ static ssize_t add_bytes(void *cookie, const char *bytes, size_t size) {
 }
 
 FILE *text_begin(TextOut *text) {
-    *text = (TextOut){.text = mem_realloc(NULL, 1)};
+    *text = (TextOut){.text = malloc(1)};
+    if (!text->text) die(EXIT_IO, "out of memory: 1 byte asked for, for a text");
     *text->text = '\0';
     text->out = fopencookie(text, "w", (cookie_io_functions_t){.write = add_bytes});
     if (!text->out) die(EXIT_IO, "out of memory: %zu bytes asked for", sizeof(FILE));
