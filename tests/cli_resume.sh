@@ -41,7 +41,7 @@ random_splits_are_exact() {
             toy whole "${full[@]}" --topology "$topology" --norm "$norm" --overwrite
             (($(wc -l <"$tmp/whole/spikes.csv") > 1)) || fail "no spike in $topology $norm"
             for ((i = 0; i < splits; i++)); do
-                step=$((RANDOM % 30))
+                step=$((1 + RANDOM % 29))
                 split_at whole "$step" part
                 exits 0 --config "$tmp/toy.json" "${full[@]}" --topology "$topology" --norm "$norm" \
                     --set name=whole --run-dir "$tmp/part" --resume
