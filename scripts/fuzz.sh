@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# fuzz.sh N [TARGET...] - runs N inputs of each fuzz target, tests/fuzz/fuzz_*.c, from a fixed seed.
+# fuzz.sh N [TARGET...] - runs N inputs of each fuzz target, tests/fuzz/fuzz_*.c, from seed SEED (1).
 #
 # Builds with clang (scripts/install-packages.sh fuzz). The first inputs are what
 # tests/fuzz/TARGET.sh FOLDER writes, where there is such a script. A line per target, "ok" or
@@ -25,7 +25,7 @@ export OMP_NUM_THREADS=1 LC_ALL=C
 fuzz() {
     mkdir -p "$corpus/$1" build/fuzz/findings
     [[ ! -e tests/fuzz/$1.sh ]] || "tests/fuzz/$1.sh" "$corpus/$1"
-    build/fuzz/"$1" -runs="$inputs" -seed=1 -max_len=4096 -timeout=20 -rss_limit_mb=2048 \
+    build/fuzz/"$1" -runs="$inputs" -seed="${SEED:-1}" -max_len=4096 -timeout=20 -rss_limit_mb=2048 \
         -close_fd_mask=3 -artifact_prefix=build/fuzz/findings/ "$corpus/$1" \
         </dev/null >"$corpus/log" 2>&1 || { tail -n 60 "$corpus/log" && return 1; }
     grep -q "^Done $inputs runs" "$corpus/log" || fail "$(tail -n 20 "$corpus/log")"

@@ -18,7 +18,9 @@ declare -A parts=(
 )
 for source in tests/fuzz/fuzz_*.c; do
     target=$(basename "$source" .c)
-    parts[$target]="scripts/fuzz.sh 5000000 $target"
+    for seed in {1..10}; do # five million inputs in all
+        parts[${target}_$seed]="SEED=$seed scripts/fuzz.sh 500000 $target"
+    done
 done
 
 run_part() {
