@@ -77,14 +77,16 @@ static Dropout branch_dropout(const Sublayer *sublayer, const Pass *pass) {
 }
 
 static void see(const Sublayer *sublayer, Site site, const real *x, const Pass *pass) {
-    if (!sublayer->site[site]) return;
-    probe_value(pass->probe, sublayer->place, site, x, pass->B * pass->T, pass->T, sublayer->C);
+    const size_t R = pass->B * pass->T;
+    if (sublayer->site[site])
+        probe_value(pass->probe, sublayer->place, site, x, R, pass->T, sublayer->C);
 }
 
 /* Called where the gradient of the site is complete. */
 static void see_gradient(const Sublayer *sublayer, Site site, const real *dx, const Pass *pass) {
-    if (!sublayer->site[site]) return;
-    probe_gradient(pass->probe, sublayer->place, site, dx, pass->B * pass->T, pass->T, sublayer->C);
+    const size_t R = pass->B * pass->T;
+    if (sublayer->site[site])
+        probe_gradient(pass->probe, sublayer->place, site, dx, R, pass->T, sublayer->C);
 }
 
 void sublayer_forward(Sublayer *sublayer, const Pass *pass) {

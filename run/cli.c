@@ -2,7 +2,7 @@
 #include "run/cli.h"
 
 #include "ops/stb_ds.h"
-#include "run/config.h"
+#include "run/config_keys.h"
 #include "run/files.h"
 
 #include <errno.h>
@@ -92,7 +92,10 @@ static const Flag *find_flag(const char *name) {
 static _Noreturn void unknown_flag(const char *argument) {
     const char *names[FLAG_COUNT + 1] = {NULL};
     for (int i = 0; i < FLAG_COUNT; i++) names[i] = FLAGS[i].name;
-    const char *near = strncmp(argument, "--", 2) == 0 ? name_nearest(argument + 2, names) : NULL;
+    const char *word = strncmp(argument, "--", 2) == 0 ? argument + 2 : "";
+    const char *near = name_nearest(word, names), *key = near ? NULL : key_suggest(word);
+    if (*word && key)
+        die(EXIT_USAGE, "unknown argument \"%s\"; did you mean --set %s=...?", argument, key);
     die(EXIT_USAGE, "unknown argument \"%s\"%s%s%s; ./train --help shows every flag", argument,
         near ? "; did you mean --" : "", near ? near : "", near ? "?" : "");
 }

@@ -64,6 +64,7 @@ flags_are_checked() {
     exits 2
     has "no arguments" "$said" "./train --config"
     refused "did you mean --overwrite" --overwite
+    refused "did you mean --set model.topology=...?" --topolgy pre
     refused "unknown argument" peri
     refused "needs a value" --topology
     refused "needs" --run-dir
