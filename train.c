@@ -7,6 +7,7 @@
 #include "model/equations.h"
 #include "norm/norm.h"
 #include "ops/ops.h"
+#include "run/bench.h"
 #include "run/cli.h"
 #include "run/dryrun.h"
 #include "run/files.h"
@@ -130,6 +131,7 @@ static int with_config(const Cli *cli, int argc, char **argv) {
     if (!config_load(&config, cli->config, cli->sets, cli->n_sets)) return EXIT_USAGE;
     int code = cli->mode == MODE_DESCRIBE  ? describe(&config)
                : cli->mode == MODE_DRY_RUN ? dryrun(&config, cli->run_dir)
+               : cli->mode == MODE_BENCH   ? bench(&config, cli->bench, argc, argv)
                                            : train(&config, cli, argc, argv);
     config_free(&config);
     return code;
@@ -152,6 +154,7 @@ int main(int argc, char **argv) {
     switch (cli.mode) {
     case MODE_TRAIN:
     case MODE_DRY_RUN:
+    case MODE_BENCH:
     case MODE_DESCRIBE:
         code = with_config(&cli, argc, argv);
         break;

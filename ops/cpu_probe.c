@@ -11,15 +11,14 @@ typedef struct {
     size_t M, N, K;
 } Probe;
 
-/* Runs `work`, which is worth `units`, for about `seconds` and LEAST times or more. */
+/* Runs `work`, which is worth `units`, for about `seconds`, and once at least. */
 static ProbeRate repeat(void (*work)(const Probe *), const Probe *probe, double units,
                         double seconds) {
-    enum { LEAST = 3 };
     double first = clock_seconds(), best = 0, spent = 0;
     size_t times = 0;
     work(probe); /* touches pages, starts threads */
     double begin = clock_seconds();
-    while (times < LEAST || begin - first < seconds) {
+    while (times < 1 || begin - first < seconds) {
         work(probe);
         double end = clock_seconds(), rate = units / (end - begin);
         spent += end - begin;

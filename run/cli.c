@@ -34,6 +34,9 @@ static const Flag FLAGS[] = {
      MODE_DESCRIBE},
     {"dry-run", NULL, "print what --config will need and take, and write nothing", TAKES_NOTHING, 0,
      MODE_DRY_RUN},
+    {"bench", "N",
+     "train N steps beside products of matrices, log nothing, print one line of speeds",
+     TAKES_WHOLE, offsetof(Cli, bench), MODE_BENCH},
     {"sample", "RUN", "write text with the model of a run directory", TAKES_TEXT,
      offsetof(Cli, run), MODE_SAMPLE},
     {"prompt", "TEXT", "what the sample begins with", TAKES_TEXT, offsetof(Cli, prompt), -1},
@@ -48,7 +51,6 @@ static const Flag FLAGS[] = {
      MODE_SCHEMA},
     {"version", NULL, "version, build and BLAS", TAKES_NOTHING, 0, MODE_VERSION},
     {"help", NULL, "this text", TAKES_NOTHING, 0, MODE_HELP},
-    {"bench", NULL, NULL, LATER, 0, -1},
     {"eval", NULL, NULL, LATER, 0, -1},
     {"top-p", NULL, NULL, LATER, 0, -1},
 };
@@ -182,6 +184,8 @@ Cli cli_parse(int argc, char **argv) {
     cli.n_sets = (size_t)arrlen(cli.sets);
     if (cli.resume && cli.overwrite)
         die(EXIT_USAGE, "--resume goes on with a run, --overwrite removes it: take one of them");
+    if (cli.mode == MODE_BENCH && (cli.bench < 1 || cli.bench > 1000000))
+        die(EXIT_USAGE, "--bench takes 1 to 1000000 steps");
     if (cli.seed > UINT32_MAX) die(EXIT_USAGE, "--seed must be 0 to 2^32-1");
     return cli;
 }

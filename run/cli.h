@@ -11,6 +11,7 @@ typedef enum {
     MODE_TRAIN,
     MODE_DESCRIBE,
     MODE_DRY_RUN,
+    MODE_BENCH,
     MODE_SAMPLE,
     MODE_LIST,
     MODE_SCHEMA,
@@ -26,7 +27,7 @@ typedef struct {
     char **owned; /* those of them that were made here (stb_ds array) */
     bool overwrite, resume;
     const char *prompt; /* NULL = the data's own */
-    size_t tokens, top_k, seed;
+    size_t tokens, top_k, seed, bench;
     double temperature;
 } Cli;
 

@@ -38,7 +38,7 @@ files_are_checked() {
 
 later_things_say_so() {
     local flag
-    for flag in --bench --eval; do
+    for flag in --eval --top-p; do
         refused "later version" "$flag"
     done
 }
