@@ -39,6 +39,7 @@ typedef struct {
     unsigned char *bytes; /* (T+1) */
     double floor;         /* once it is known */
     bool floor_known;
+    uint64_t *hashes; /* of the first training files (stb_ds array) */
 } Work;
 
 struct Dataset {
@@ -255,6 +256,7 @@ Dataset *dataset_open(const DataOptions *options, size_t context, size_t batch, 
 void dataset_close(Dataset *data) {
     mem_free(data->work->row);
     mem_free(data->work->bytes);
+    arrfree(data->work->hashes);
     mem_free(data->work);
     Part *parts[] = {&data->train, &data->val};
     for (int i = 0; i < 2; i++) {
@@ -408,6 +410,17 @@ void dataset_describe(const Dataset *data, char *line, size_t size) {
     }
 }
 
+/* Hashed once: a file may take seconds. */
+static uint64_t file_hash(const Dataset *data, size_t i) {
+    Work *work = data->work;
+    while (arrlenu(work->hashes) <= i) {
+        const TokenFile *file = &data->train_files[arrlenu(work->hashes)];
+        uint64_t hash = hash_bytes(HASH_START, file->bytes, file->size);
+        arrput(work->hashes, hash);
+    }
+    return work->hashes[i];
+}
+
 bool dataset_file(const Dataset *data, size_t i, const char **path, uint64_t *bytes,
                   uint64_t *hash) {
     const Part *train = &data->train;
@@ -416,7 +429,7 @@ bool dataset_file(const Dataset *data, size_t i, const char **path, uint64_t *by
         const TokenFile *file = &data->train_files[i];
         *path = file->path;
         *bytes = file->size;
-        *hash = hash_bytes(HASH_START, file->bytes, file->size);
+        *hash = file_hash(data, i);
         return true;
     }
     if (i > 0) return false;

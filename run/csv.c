@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <math.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static _Noreturn void cannot(const char *what, const char *path, int error) {
@@ -94,9 +93,7 @@ void csv_end_row(Csv *csv) {
 }
 
 int csv_sync(const Csv *csv) {
-    int failed;
-    while ((failed = fsync(csv->fd)) != 0 && errno == EINTR) {}
-    return failed ? errno : 0;
+    return fd_sync(csv->fd);
 }
 
 void csv_close(Csv *csv) {

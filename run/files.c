@@ -36,9 +36,7 @@ void streams_hold(void) {
 /* --- folders
  * ----------------------------------------------------------------------------------------- */
 
-/* fsync, tried again where a signal interrupts it. Whatever else fails is final: pages that could
- * not be written may be gone, and a second fsync would call that a success. */
-static int sync_fd(int fd) {
+int fd_sync(int fd) {
     int failed;
     while ((failed = fsync(fd)) != 0 && errno == EINTR) {}
     return failed ? errno : 0;
@@ -64,7 +62,7 @@ static int close_fd(int fd) {
 int folder_sync(const char *path) {
     int fd = fd_open(path, O_RDONLY | O_DIRECTORY);
     if (fd < 0) return errno;
-    int error = sync_fd(fd), closed = close_fd(fd);
+    int error = fd_sync(fd), closed = close_fd(fd);
     return error ? error : closed;
 }
 
@@ -165,18 +163,23 @@ void file_put(FileOut *file, const void *data, size_t size) {
 
 int file_end(FileOut *file) {
     if (file->fd < 0) return file->error;
-    if (!file->error) file->error = sync_fd(file->fd);
+    if (!file->error) file->error = fd_sync(file->fd);
     int closed = close_fd(file->fd);
     if (!file->error) file->error = closed;
     file->fd = -1;
     return file->error;
 }
 
-/* read, tried again where a signal interrupts it. */
-static ssize_t read_some(int fd, void *data, size_t size) {
-    ssize_t count;
-    while ((count = read(fd, data, size)) < 0 && errno == EINTR) {}
-    return count;
+int64_t fd_read(int fd, void *data, size_t size) {
+    size_t done = 0;
+    while (done < size) {
+        ssize_t count = read(fd, (char *)data + done, size - done);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return -1;
+        if (count == 0) break;
+        done += (size_t)count;
+    }
+    return (int64_t)done;
 }
 
 int file_sum(const char *path, uint64_t *bytes, uint64_t *hash) {
@@ -184,10 +187,10 @@ int file_sum(const char *path, uint64_t *bytes, uint64_t *hash) {
     unsigned char block[BLOCK];
     int fd = fd_open(path, O_RDONLY);
     if (fd < 0) return errno;
-    ssize_t count;
+    int64_t count;
     *bytes = 0;
     *hash = HASH_START;
-    while ((count = read_some(fd, block, BLOCK)) > 0) {
+    while ((count = fd_read(fd, block, BLOCK)) > 0) {
         *hash = hash_bytes(*hash, block, (size_t)count);
         *bytes += (uint64_t)count;
     }
@@ -213,19 +216,18 @@ char *file_contents(const char *path, size_t max, size_t *size) {
     if (fd < 0) return NULL;
     struct stat status;
     char *text = NULL;
+    int error = EFBIG;
     if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && (size_t)status.st_size <= max) {
-        size_t wanted = (size_t)status.st_size;
-        ssize_t count = 1;
-        text = mem_alloc(wanted + 1);
-        for (*size = 0; *size < wanted && count > 0;) {
-            count = read_some(fd, text + *size, wanted - *size);
-            if (count > 0) *size += (size_t)count;
-        }
-    } else {
-        errno = EFBIG;
+        text = mem_alloc((size_t)status.st_size + 1);
+        int64_t count = fd_read(fd, text, (size_t)status.st_size);
+        error = count < 0 ? errno : 0;
+        *size = count < 0 ? 0 : (size_t)count;
     }
     close(fd);
-    return text;
+    if (!error) return text;
+    mem_free(text);
+    errno = error;
+    return NULL;
 }
 
 /* --- JSON

@@ -29,10 +29,14 @@ int folder_swap(const char *a, const char *b);
 /* Removes a folder of files, temporary ones and all, first the file `first` (NULL = any). */
 int folder_remove(const char *path, const char *first);
 
-/* open with mode 0666 and ftruncate, tried again where a signal interrupts them; -1 with errno, or
- * the errno. */
+/* open with mode 0666, ftruncate and fsync, tried again where a signal interrupts them; -1 with
+ * errno, or the errno. Any other failure of a sync is final: pages that could not be written may be
+ * gone, and a second sync would call that a success. */
 int fd_open(const char *path, int flags);
 int fd_cut(int fd, uint64_t size);
+int fd_sync(int fd);
+/* Reads until there are `size` bytes or the file ends; how many, or -1 with errno. */
+int64_t fd_read(int fd, void *data, size_t size);
 /* Writes all of it, however often the system interrupts or writes less than asked. */
 int write_all(int fd, const void *data, size_t size);
 

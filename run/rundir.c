@@ -85,28 +85,30 @@ static void lock(const char *dir) {
     mem_free(path);
 }
 
-/* Files that a run writes besides its checkpoints; nothing else in the folder is touched. */
-static const char *const FILES[] = {
-    "log.csv",     "spikes.csv", "layers.csv",          "run.json",
-    "config.json", "*.tmp",      "checkpoints/latest*", "checkpoints",
-};
+/* Files that a run writes besides its logs and checkpoints; nothing else in the folder is touched.
+ */
+static const char *const FILES[] = {"run.json", "config.json", "*.tmp", "checkpoints/latest*",
+                                    "checkpoints"};
+
+static void remove_matching(const char *dir, const char *name) {
+    char *pattern = path_format("%s/%s", dir, name);
+    glob_t found;
+    if (glob(pattern, 0, NULL, &found) == 0) {
+        for (size_t i = 0; i < found.gl_pathc; i++) {
+            if (remove(found.gl_pathv[i]) && errno != ENOTEMPTY && errno != EEXIST) {
+                die(EXIT_IO, "cannot remove %s: %s", found.gl_pathv[i], strerror(errno));
+            }
+        }
+        globfree(&found);
+    }
+    mem_free(pattern);
+}
 
 static void remove_run(const char *dir) {
     checkpoint_clean(dir);
     checkpoint_prune(dir, SIZE_MAX, 0, 0);
-    for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++) {
-        char *pattern = path_format("%s/%s", dir, FILES[i]);
-        glob_t found;
-        if (glob(pattern, 0, NULL, &found) == 0) {
-            for (size_t k = 0; k < found.gl_pathc; k++) {
-                if (remove(found.gl_pathv[k]) && errno != ENOTEMPTY && errno != EEXIST) {
-                    die(EXIT_IO, "cannot remove %s: %s", found.gl_pathv[k], strerror(errno));
-                }
-            }
-            globfree(&found);
-        }
-        mem_free(pattern);
-    }
+    for (int i = 0; runlog_name(i); i++) remove_matching(dir, runlog_name(i));
+    for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++) remove_matching(dir, FILES[i]);
 }
 
 static void write_config(const char *dir, const Config *config) {

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -113,15 +112,7 @@ int safetensors_write(const char *path, const Tensor *tensors, size_t n, const M
 
 /* The next `size` bytes; false at an error or the end. */
 static bool take(int fd, void *data, size_t size) {
-    char *bytes = data;
-    while (size > 0) {
-        ssize_t count = read(fd, bytes, size);
-        if (count < 0 && errno == EINTR) continue;
-        if (count <= 0) return false;
-        bytes += count;
-        size -= (size_t)count;
-    }
-    return true;
+    return fd_read(fd, data, size) == (int64_t)size;
 }
 
 static bool take_tensor(int fd, const Tensor *tensor) {
