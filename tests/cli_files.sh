@@ -96,9 +96,13 @@ other_config_is_refused() {
 overwrite_starts_anew() {
     toy over
     touch "$tmp/over/notes.txt"
+    mv "$tmp/over/log.csv" "$tmp/kept.csv" # a log that was put away and linked to
+    ln -s "$tmp/kept.csv" "$tmp/over/log.csv"
     toy over --set train.steps=7 --overwrite
     same "steps" "$(tail -1 "$tmp/over/log.csv" | cut -d, -f1)" 7
     same "checkpoints" "$(cd "$tmp/over/checkpoints" && echo *)" "latest step_00000007"
+    [[ ! -L $tmp/over/log.csv ]] || fail "the new log was written through the old link"
+    same "rows that were put away" "$(wc -l <"$tmp/kept.csv")" 22
     [[ -e $tmp/over/notes.txt ]] || fail "a file that is not the run's was removed"
     toy fresh --set train.steps=7
     same_run over fresh
