@@ -20,7 +20,12 @@ static const struct {
 };
 enum { SIGNAL_COUNT = sizeof SIGNALS / sizeof *SIGNALS };
 
+/* Wrappers such as timeout(1) send a signal to the process and to its group: what follows so soon
+ * is not somebody who has lost patience. */
+static const double SAME_SIGNAL_SECONDS = 0.1;
+
 static volatile sig_atomic_t requested; /* the signal, 0 = none yet */
+static double requested_at;             /* clock_seconds, which a handler may call */
 
 static void die_of(int number) {
     sigset_t only;
@@ -35,10 +40,12 @@ static void note(int number) {
     static const char text[] =
         "\nstopping after this step, with a checkpoint; Ctrl-C again: at once\n";
     int error = errno; /* of whatever is interrupted here */
-    if (requested && number == SIGINT) die_of(number);
+    bool again = requested && clock_seconds() - requested_at > SAME_SIGNAL_SECONDS;
+    if (again && number == SIGINT) die_of(number);
     if (!requested && write(STDERR_FILENO, text, sizeof text - 1) < 0) {
         /* nobody is left to read it */
     }
+    if (!requested) requested_at = clock_seconds();
     requested = number;
     errno = error;
 }

@@ -4,7 +4,8 @@
  * sent the signal must see that it worked, so the program then dies of that signal: a shell loop
  * around a sweep ends at one Ctrl-C, which an exit code of 130 would not achieve.
  *
- *     SIGINT, SIGTERM, SIGHUP   checkpoint, then die of the signal (a second SIGINT: at once)
+ *     SIGINT, SIGTERM, SIGHUP   checkpoint, then die of the signal (a second SIGINT, not
+ *                               the echo of the first: at once)
  *     SIGUSR2                   checkpoint, exit code 75: can be resumed
  *     SIGPIPE, SIGXFSZ          ignored: the failing write is dealt with where it happens
  *

@@ -82,6 +82,21 @@ signals_leave_a_checkpoint() {
     has "unfinished run" "$said" "--resume"
 }
 
+# timeout(1), as other wrappers, sends its signal twice, to the process and to its group.
+wrappers_may_signal_twice() {
+    local code=0 pid
+    env --default-signal=INT "$TRAIN" --config "$tmp/toy.json" --set name=twice "${long[@]}" \
+        --set train.batch=4000 >"$tmp/said" 2>&1 </dev/null &
+    pid=$!
+    sleep 1
+    kill -INT "$pid"
+    sleep 0.01
+    kill -INT "$pid"
+    wait "$pid" || code=$?
+    same "wait status" "$code" 130
+    has "said" "$(<"$tmp/said")" "stopped by SIGINT after step"
+}
+
 stop_within_a_validation_is_exact() {
     local slow=(--set train.eval_rows=15000 --set train.eval_every=4 --set train.steps=8
         --set log.layers_every=2)
@@ -172,6 +187,7 @@ data_may_not_change() {
 
 test_case "resume: random splits are exact to the bit" random_splits_are_exact
 test_case "resume: signals leave a checkpoint and the right status" signals_leave_a_checkpoint
+test_case "resume: a wrapper that signals twice" wrappers_may_signal_twice
 test_case "resume: a stop within a validation" stop_within_a_validation_is_exact
 test_case "resume: one writer" two_writers_refuse_each_other
 test_case "resume: folders that exist" existing_folders_are_respected
