@@ -10,7 +10,7 @@
  *     SIGPIPE, SIGXFSZ          ignored: the failing write is dealt with where it happens
  *
  * A signal that was ignored when the program began (nohup) stays ignored.
- * State is one static variable. Floor 4. Read next: ../train.c. */
+ * State is static: one process, one run. Floor 4. Read next: ../train.c. */
 #ifndef RUN_STOP_H
 #define RUN_STOP_H
 
