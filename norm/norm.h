@@ -8,7 +8,7 @@
 #ifndef NORM_NORM_H
 #define NORM_NORM_H
 
-#include "ops/base.h"
+#include "ops/phase.h"
 
 typedef struct NormKind NormKind;
 
@@ -52,10 +52,12 @@ const char *norm_name(int i);
 bool norm_is_rms(const NormKind *kind);
 
 static inline void norm_forward(const Norm *norm, real *y, const real *x, real w, size_t rows) {
+    PHASE(PHASE_NORM);
     norm->kind->forward(norm, y, x, w, rows);
 }
 static inline void norm_backward(const Norm *norm, real *dx, const real *dy, const real *x, real w,
                                  size_t rows) {
+    PHASE(PHASE_NORM);
     norm->kind->backward(norm, dx, dy, x, w, rows);
 }
 

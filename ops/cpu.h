@@ -6,6 +6,7 @@
 #define OPS_CPU_H
 
 #include "ops/ops.h"
+#include "ops/phase.h"
 #include "ops/philox.h"
 
 /* Loops below this many elements stay on one thread: starting a team costs a few microseconds. */

@@ -49,6 +49,7 @@ static real softmax_row(real *s, size_t n) {
 
 void attention_forward(real *out, real *lse, const real *q, const real *k, const real *v,
                        real *scratch, const Dropout *dropout, AttentionShape shape) {
+    PHASE(PHASE_ATTENTION);
     const size_t T = shape.T, NH = shape.NH, HS = shape.HS, group = NH / shape.NKV;
     const size_t ldq = NH * HS, ldk = shape.NKV * HS;
     const real by = (real)(1 / sqrt((double)HS));
@@ -97,6 +98,7 @@ static real dot(const real *a, const real *b, size_t n) {
 void attention_backward(real *dq, real *dk, real *dv, const real *dout, const real *out,
                         const real *lse, const real *q, const real *k, const real *v, real *scratch,
                         const Dropout *dropout, AttentionShape shape) {
+    PHASE(PHASE_ATTENTION);
     const size_t T = shape.T, NH = shape.NH, NKV = shape.NKV, HS = shape.HS, group = NH / NKV;
     const size_t ldq = NH * HS, ldk = NKV * HS;
     const real by = (real)(1 / sqrt((double)HS));
@@ -144,6 +146,7 @@ void rope_table(real *table, size_t T, size_t HS) {
 
 static void turn(real *x, const real *table, real direction, size_t B, size_t T, size_t NH,
                  size_t HS) {
+    PHASE(PHASE_ATTENTION);
     const size_t half = HS / 2;
 #pragma omp parallel for schedule(static) if (B * T * NH * HS > PARALLEL_MIN)
     for (size_t row = 0; row < B * T; row++) {

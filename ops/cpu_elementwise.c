@@ -12,25 +12,30 @@
                                                                                  i < (n); i++)
 
 void zero(real *x, size_t n) {
+    PHASE(PHASE_ELEMENTWISE);
     memset(x, 0, n * sizeof *x);
 }
 
 void copy(real *y, const real *x, size_t n) {
+    PHASE(PHASE_ELEMENTWISE);
     memcpy(y, x, n * sizeof *y);
 }
 
 void scale(real *x, real a, size_t n) {
+    PHASE(PHASE_ELEMENTWISE);
     if (a == 1) return;
     FOR_EACH(i, n) x[i] *= a;
 }
 
 void add_scaled(real *y, const real *x, real a, size_t n) {
+    PHASE(PHASE_ELEMENTWISE);
     if (a == 0) return;
     FOR_EACH(i, n) y[i] += a * x[i];
 }
 
 void residual(real *s, const real *x, const real *o, const real *x_block, real skip, real branch,
               real block_skip, size_t n) {
+    PHASE(PHASE_ELEMENTWISE);
     if (block_skip == 0) {
         FOR_EACH(i, n) s[i] = skip * x[i] + branch * o[i];
     } else {
@@ -39,6 +44,7 @@ void residual(real *s, const real *x, const real *o, const real *x_block, real s
 }
 
 double sum_of_squares(const real *x, size_t n) {
+    PHASE(PHASE_OPTIMIZER);
     enum { CHUNKS = 16, BLOCK = 2048 }; /* float lanes within a block, double from there on */
     double partial[CHUNKS] = {0};
 #pragma omp parallel for schedule(static) if (n > PARALLEL_MIN)
@@ -112,18 +118,21 @@ static inline real relu2_slope(real x) {
     }
 
 void activation_forward(real *h, const real *x, Activation act, size_t n) {
+    PHASE(PHASE_ELEMENTWISE);
 #define BODY(f, df) FOR_EACH(i, n) h[i] = f(x[i])
     FOR_ACTIVATION(act, BODY)
 #undef BODY
 }
 
 void activation_backward(real *dx, const real *dh, const real *x, Activation act, size_t n) {
+    PHASE(PHASE_ELEMENTWISE);
 #define BODY(f, df) FOR_EACH(i, n) dx[i] += dh[i] * df(x[i])
     FOR_ACTIVATION(act, BODY)
 #undef BODY
 }
 
 void gated_forward(real *h, const real *gate, const real *up, Activation act, size_t n) {
+    PHASE(PHASE_ELEMENTWISE);
 #define BODY(f, df) FOR_EACH(i, n) h[i] = f(gate[i]) * up[i]
     FOR_ACTIVATION(act, BODY)
 #undef BODY
@@ -131,6 +140,7 @@ void gated_forward(real *h, const real *gate, const real *up, Activation act, si
 
 void gated_backward(real *dgate, real *dup, const real *dh, const real *gate, const real *up,
                     Activation act, size_t n) {
+    PHASE(PHASE_ELEMENTWISE);
 #define BODY(f, df)                                                                                \
     FOR_EACH(i, n) {                                                                               \
         dgate[i] += dh[i] * up[i] * df(gate[i]);                                                   \
@@ -144,6 +154,7 @@ void gated_backward(real *dgate, real *dup, const real *dh, const real *gate, co
  */
 
 void dropout_apply(real *x, const Dropout *dropout, size_t n) {
+    PHASE(PHASE_ELEMENTWISE);
     enum { BLOCK = 4096 };
     if (dropout->p == 0) return;
 #pragma omp parallel for schedule(static) if (n > PARALLEL_MIN)

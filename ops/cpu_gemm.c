@@ -42,6 +42,7 @@ static void add_bias(real *C, size_t ldc, const real *bias, size_t M, size_t N) 
 
 void gemm(bool ta, bool tb, size_t M, size_t N, size_t K, const real *A, size_t lda, const real *B,
           size_t ldb, real beta, real *C, size_t ldc, const real *bias) {
+    PHASE(PHASE_GEMM);
     size_t across = (N + TILE_COLS - 1) / TILE_COLS, rows = tile_rows(M, across);
     size_t down = (M + rows - 1) / rows;
 #pragma omp parallel for schedule(dynamic, 1)

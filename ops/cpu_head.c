@@ -47,6 +47,7 @@ static double row_loss(real *logits, size_t target, real grad_scale, bool backwa
 
 void head_loss(double *losses, real *dh, real *dw, const real *h, const real *w, const int *targets,
                real *scratch, real grad_scale, size_t R, size_t C, size_t V) {
+    PHASE(PHASE_LOSS);
     size_t rows = chunk_rows(V);
     for (size_t first = 0; first < R; first += rows) {
         size_t count = R - first < rows ? R - first : rows;

@@ -14,6 +14,7 @@ void linear_forward(real *y, const real *x, const real *w, const real *bias, siz
 }
 
 static void column_sums(real *sums, const real *dy, size_t R, size_t N) {
+    PHASE(PHASE_ELEMENTWISE);
 #pragma omp parallel for schedule(static) if (R * N > PARALLEL_MIN)
     for (size_t first = 0; first < N; first += COLUMNS) {
         size_t count = N - first < COLUMNS ? N - first : COLUMNS;
@@ -35,6 +36,7 @@ void linear_backward(real *dx, real *dw, real *dbias, const real *dy, const real
 
 void embedding_forward(real *x, const int *tokens, const real *tok, const real *pos, size_t B,
                        size_t T, size_t C) {
+    PHASE(PHASE_ELEMENTWISE);
 #pragma omp parallel for schedule(static) if (B * T * C > PARALLEL_MIN)
     for (size_t r = 0; r < B * T; r++) {
         real *out = x + r * C;
@@ -50,6 +52,7 @@ void embedding_forward(real *x, const int *tokens, const real *tok, const real *
 
 void embedding_backward(real *dtok, real *dpos, const real *dx, const int *tokens, size_t B,
                         size_t T, size_t C) {
+    PHASE(PHASE_ELEMENTWISE);
 #pragma omp parallel for schedule(static) if (B * T * C > PARALLEL_MIN)
     for (size_t first = 0; first < C; first += COLUMNS) {
         size_t count = C - first < COLUMNS ? C - first : COLUMNS;

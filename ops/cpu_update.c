@@ -9,6 +9,7 @@
 #include <math.h>
 
 void adamw_update(real *p, real *m, real *v, const real *g, const AdamW *adamw, size_t n) {
+    PHASE(PHASE_OPTIMIZER);
     const real beta1 = (real)adamw->beta1, rest1 = (real)(1 - adamw->beta1);
     const real beta2 = (real)adamw->beta2, rest2 = (real)(1 - adamw->beta2);
     const real grad_scale = (real)adamw->grad_scale, eps = (real)adamw->eps;

@@ -3,11 +3,13 @@
 
 #include "ops/machine.h"
 #include "ops/ops.h"
+#include "ops/phase.h"
 #include "run/memory.h"
 #include "run/trainer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Steps that do not count: pages are touched, threads started, AdamW has its first moments. */
 enum { WARM_STEPS = 3, SAMPLES_MIN = 20, SIDE = 2048 };
@@ -38,24 +40,41 @@ static double sample(size_t count) {
     return sum / (double)count;
 }
 
-static double step_seconds(Run *run, size_t step) {
+/* One step; what each phase took of it is added to `phases`. */
+static double step_seconds(Run *run, size_t step, double phases[PHASES]) {
     LogRow row = {0};
+    double seconds[PHASES];
+    phase_start();
     run_update(run, step, &row);
+    phase_stop(seconds);
+    for (int i = 0; i < PHASES; i++) phases[i] += seconds[i];
     return 1e-3 * row.value[LOG_STEP_MS];
 }
 
 /* The median step of each of `blocks` blocks between two samples; `before` is the rate at first. */
-static void measure(Run *run, Pair *pairs, size_t blocks, size_t steps, size_t samples) {
+static void measure(Run *run, Pair *pairs, size_t blocks, size_t steps, size_t samples,
+                    double phases[PHASES]) {
     double *seconds = mem_alloc(size_mul(steps, sizeof *seconds)), before = sample(samples);
     size_t done = 0;
     for (size_t b = 0; b < blocks; b++) {
         size_t first = done, end = steps * (b + 1) / blocks;
-        for (; done < end; done++) seconds[done] = step_seconds(run, WARM_STEPS + done + 1);
+        for (; done < end; done++) seconds[done] = step_seconds(run, WARM_STEPS + done + 1, phases);
         double after = sample(samples);
         pairs[b] = (Pair){median(seconds + first, end - first), 0.5 * (before + after)};
         before = after;
     }
     mem_free(seconds);
+}
+
+/* Percent of the time of all steps, what has no name last. */
+static void report_phases(const double phases[PHASES]) {
+    double total = 0;
+    for (int i = 0; i < PHASES; i++) total += phases[i];
+    for (int i = 1; i <= PHASES; i++) {
+        int phase = i % PHASES;
+        printf("%s=%.1f%%%s", phase_name(phase), 100 * phases[phase] / total,
+               phase == PHASE_OTHER ? "\n" : " ");
+    }
 }
 
 static void report(const Run *run, const Pair *pairs, size_t blocks, double peak_mb) {
@@ -87,12 +106,15 @@ int bench(const Config *config, size_t steps, int argc, char **argv) {
     ops_start(config->train.threads);
     run_open(&run, &longer, argc, argv);
     run.progress.manifest = &run.manifest;
-    for (size_t step = 1; step <= WARM_STEPS; step++) step_seconds(&run, step);
+    double phases[PHASES] = {0};
+    for (size_t step = 1; step <= WARM_STEPS; step++) step_seconds(&run, step, phases);
+    memset(phases, 0, sizeof phases);
     double peak_mb = machine_resident_peak() / (1 << 20); /* before the products take theirs */
     size_t blocks = steps < SAMPLES_MIN ? steps : SAMPLES_MIN;
     size_t samples = (SAMPLES_MIN + blocks) / (blocks + 1); /* in each gap */
     Pair *pairs = mem_alloc(size_mul(blocks, sizeof *pairs));
-    measure(&run, pairs, blocks, steps, samples);
+    measure(&run, pairs, blocks, steps, samples, phases);
+    report_phases(phases);
     report(&run, pairs, blocks, peak_mb);
     mem_free(pairs);
     run_close(&run);

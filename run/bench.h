@@ -11,7 +11,8 @@
 
 /* Trains `steps` steps after a few that do not count. The last line on stdout is
  * ms_per_step=.. tokens_per_s=.. model_gflops=.. sgemm_gflops=.. ratio=.. peak_rss_mb=..
- * all but the last medians over the steps, the ratio of the pairs. */
+ * all but the last medians over the steps, the ratio of the pairs; the line before it gives the
+ * share of each phase (ops/phase.h) in the time of all steps. */
 int bench(const Config *config, size_t steps, int argc, char **argv);
 
 #endif

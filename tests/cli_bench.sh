@@ -21,6 +21,10 @@ figures_agree() {
             exit !(near(tokens, 32 / ms * 1000) && near(rate, gflop / ms * 1000) && sgemm > 0.1 && ratio > 0) }
         function near(a, b) { return a > 0 && a / b > 0.9999 && a / b < 1.0001 }' ||
         fail "figures disagree: $said, with $gflop GFLOP per step"
+    same "phases" "$(tail -n 2 <<<"$said" | head -n 1 | tr ' ' '\n' | cut -d= -f1 | tr '\n' ' ')" \
+        "gemm attention norm elementwise loss optimizer other "
+    tail -n 2 <<<"$said" | head -n 1 | tr -d '%' | tr ' ' '\n' |
+        awk -F= '{ sum += $2 } END { exit !(sum > 99.5 && sum < 100.5) }' || fail "shares do not add up: $said"
     [[ ! -e $tmp/benched ]] || fail "a run was written"
 }
 

@@ -1,4 +1,5 @@
 /* test_base.c - random numbers, memory, names, hashes and the end of the program. */
+#include "ops/phase.h"
 #include "ops/philox.h"
 #include "tests/child.h"
 
@@ -264,6 +265,43 @@ static void clock_goes_forward(void) {
     CHECK(passed >= 0.0199 && passed < 10, "%g s for 20 ms", passed);
 }
 
+static void wait_for(double seconds) {
+    double end = clock_seconds() + seconds;
+    while (clock_seconds() < end) continue;
+}
+
+static void inner_phase(void) {
+    PHASE(PHASE_GEMM);
+    wait_for(0.004);
+}
+
+static void outer_phase(void) {
+    PHASE(PHASE_LOSS);
+    wait_for(0.001);
+    inner_phase();
+    wait_for(0.001);
+}
+
+static void phases_share_the_time(void) {
+    double seconds[PHASES], begin = clock_seconds(), total = 0;
+    outer_phase(); /* off: counts nothing */
+    phase_start();
+    outer_phase();
+    phase_stop(seconds);
+    double passed = clock_seconds() - begin;
+    inner_phase(); /* off again */
+    for (int i = 0; i < PHASES; i++) total += seconds[i];
+    CHECK(seconds[PHASE_GEMM] >= 0.004, "gemm %g s", seconds[PHASE_GEMM]);
+    CHECK(seconds[PHASE_LOSS] >= 0.002, "loss %g s", seconds[PHASE_LOSS]);
+    CHECK(seconds[PHASE_NORM] == 0, "norm %g s", seconds[PHASE_NORM]);
+    CHECK(total <= passed - 0.006, "%g s in phases, %g s in all", total, passed);
+    phase_start();
+    phase_stop(seconds);
+    CHECK(seconds[PHASE_GEMM] == 0, "gemm %g s after a new start", seconds[PHASE_GEMM]);
+    for (int i = 0; i < PHASES; i++) CHECK(phase_name(i), "phase %d has no name", i);
+    CHECK(!phase_name(PHASES), "a name past the end");
+}
+
 static const Test TESTS[] = {
     {"philox gives the published known answers", philox_known_answers},
     {"philox_u64 takes the low word first", philox_low_word_first},
@@ -277,5 +315,6 @@ static const Test TESTS[] = {
     {"name_nearest refuses long words", name_nearest_refuses_long_words},
     {"hash_text gives the published known answers", hash_text_known_answers},
     {"the clock goes forward", clock_goes_forward},
+    {"phases share the time of what is measured", phases_share_the_time},
 };
 TEST_MAIN(TESTS)
