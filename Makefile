@@ -8,13 +8,14 @@
 # make clean
 #
 # Options: REAL=float|double  CC=gcc|clang  SANITIZE=1  NATIVE=1 (-march=native)  WERROR=1
+#          AVX512=0 (no kernels for it: what a processor without it runs)
 # Each combination builds in a folder of its own, so they never mix.
 
 REAL     ?= float
 PREFIX   ?= /usr/local
 CC       := $(if $(filter default,$(origin CC)),gcc,$(CC))
 MARCH    := $(if $(NATIVE),native,x86-64-v3)
-BUILD    := build/$(REAL)$(if $(filter gcc,$(CC)),,-$(CC))$(if $(SANITIZE),-sanitize)$(if $(NATIVE),-native)
+BUILD    := build/$(REAL)$(if $(filter gcc,$(CC)),,-$(CC))$(if $(SANITIZE),-sanitize)$(if $(NATIVE),-native)$(if $(filter 0,$(AVX512)),-avx2)
 BLASDIR  := $(shell pkg-config --variable=libdir openblas)
 
 # gnu11: stb_ds needs typeof, and c11 would switch fused multiply-add off (-ffp-contract).
@@ -28,7 +29,7 @@ PERI_CFLAGS = -std=gnu11 -march=$(MARCH) -fopenmp -fno-math-errno -fno-trapping-
     -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion \
     -Wno-missing-field-initializers $(if $(findstring clang,$(CC)),-Wno-pass-failed) $(if $(WERROR),-Werror) \
     -I. $(patsubst -I%,-isystem %,$(shell pkg-config --cflags openblas libcjson)) -isystem /usr/include/stb \
-    $(if $(filter double,$(REAL)),-DREAL_DOUBLE) \
+    $(if $(filter double,$(REAL)),-DREAL_DOUBLE) $(if $(filter 0,$(AVX512)),-DNO_AVX512) \
     $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer) \
     $(if $(FUZZ),-fsanitize=fuzzer-no-link$(comma)address$(comma)undefined -fno-sanitize-recover=all) \
     -DBUILD_FLAGS='"$(CC) $(CFLAGS) -march=$(MARCH) REAL=$(REAL)"'

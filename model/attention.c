@@ -3,18 +3,21 @@
 
 #include <stdio.h>
 
+static size_t width(const Shape *s) {
+    return qkv_width(s->NH, s->NKV, s->HS);
+}
+
 void attention_plan_shared(AttentionShared *shared, Plan *plan) {
     const Shape s = plan->shape;
-    size_t q = s.B * s.T * s.NH * s.HS, kv = s.B * s.T * s.NKV * s.HS;
+    size_t R = s.B * s.T, q = R * s.NH * s.HS;
+    bool normed = wiring_norms_qkv(plan->wiring);
     *shared = (AttentionShared){
-        .dq = plan_grad(plan, q),
-        .dk = plan_grad(plan, kv),
-        .dv = plan_grad(plan, kv),
-        .dq_raw = plan_grad(plan, q),
-        .dk_raw = plan_grad(plan, kv),
-        .dv_raw = plan_grad(plan, kv),
+        .normed = normed ? plan_reals(plan, q) : NULL,
+        .dqkv = plan_grad(plan, R * width(&s)),
+        .dnormed = normed ? plan_grad(plan, q) : NULL,
+        .draw = normed ? plan_grad(plan, q) : NULL,
         .dmixed = plan_grad(plan, q),
-        .scratch = plan_reals(plan, attention_scratch(s.T)),
+        .scratch = plan_reals(plan, attention_scratch(s.T, s.HS)),
     };
     if (plan->options->position != POSITION_ROPE) return;
     shared->rope_table = plan_reals(plan, s.T * s.HS);
@@ -26,13 +29,12 @@ static Projection projection_plan(Plan *plan, const char *prefix, const char *na
                                   bool whole, size_t heads, size_t first_head) {
     const Shape s = plan->shape;
     const NormKind *kind = normed ? norm_kind(plan->options->norm) : &norm_none;
-    size_t rows = whole ? 1 : heads, width = whole ? heads * s.HS : s.HS;
+    size_t rows = whole ? 1 : heads, features = whole ? heads * s.HS : s.HS;
     char full[128];
     snprintf(full, sizeof full, "%s.norm_%s", prefix, name);
-    Projection p = {.heads = heads, .first_row = first_head * s.HS, .norm_rows = rows};
-    p.norm = plan_norm(plan, full, kind, s.B * s.T * rows, width, PARAM_GAMMA, false, 1);
-    p.x = plan_reals(plan, s.B * s.T * heads * s.HS);
-    p.raw = kind == &norm_none ? p.x : plan_reals(plan, s.B * s.T * heads * s.HS);
+    Projection p = {.heads = heads, .first = first_head * s.HS, .norm_rows = rows};
+    p.norm = plan_norm(plan, full, kind, s.B * s.T * rows, features, PARAM_GAMMA, false, 1);
+    p.raw = kind == &norm_none ? NULL : plan_reals(plan, s.B * s.T * heads * s.HS);
     return p;
 }
 
@@ -44,24 +46,17 @@ void attention_plan(Attention *attention, Plan *plan, const AttentionShared *sha
                              .site = site,
                              .dropout = plan->options->dropout,
                              .rope = plan->options->position == POSITION_ROPE,
-                             .dmixed = shared->dmixed,
-                             .scratch = shared->scratch,
-                             .rope_table = shared->rope_table};
+                             .shared = shared};
     snprintf(name, sizeof name, "%s.qkv", prefix);
-    attention->qkv = plan_linear(plan, name, LINEAR_QKV, (s.NH + 2 * s.NKV) * s.HS, s.C);
+    attention->qkv = plan_linear(plan, name, LINEAR_QKV, width(&s), s.C);
     bool normed = qkv_norm != QKV_PLAIN, whole = qkv_norm == QK_WHOLE;
     attention->q = projection_plan(plan, prefix, "q", normed, whole, s.NH, 0);
     attention->k = projection_plan(plan, prefix, "k", normed, whole, s.NKV, s.NH);
     attention->v =
         projection_plan(plan, prefix, "v", qkv_norm == QKV_HEAD, false, s.NKV, s.NH + s.NKV);
-    attention->q.dx = shared->dq;
-    attention->k.dx = shared->dk;
-    attention->v.dx = shared->dv;
-    attention->q.draw = attention->q.raw == attention->q.x ? shared->dq : shared->dq_raw;
-    attention->k.draw = attention->k.raw == attention->k.x ? shared->dk : shared->dk_raw;
-    attention->v.draw = attention->v.raw == attention->v.x ? shared->dv : shared->dv_raw;
     snprintf(name, sizeof name, "%s.proj", prefix);
     attention->proj = plan_linear(plan, name, LINEAR_RESIDUAL, s.C, s.NH * s.HS);
+    attention->x = plan_reals(plan, s.B * s.T * width(&s));
     attention->lse = plan_reals(plan, s.B * s.NH * s.T);
     attention->mixed = plan_reals(plan, s.B * s.T * s.NH * s.HS);
 }
@@ -76,55 +71,61 @@ static Dropout kernel_dropout(const Attention *attention, const Pass *pass) {
                      attention->site};
 }
 
-/* The rows of qkv.weight, and the piece of its bias, that make this projection. */
-static Linear part(const Attention *attention, const Projection *p) {
-    return linear_rows(attention->qkv, p->first_row, p->heads * attention->shape.HS);
+static bool is_normed(const Projection *p) {
+    return p->norm.kind != &norm_none;
 }
 
 static void projection_forward(const Attention *attention, const Projection *p, bool turned,
-                               const real *u, const Pass *pass) {
-    const size_t R = pass->B * pass->T, HS = attention->shape.HS;
-    Linear w = part(attention, p);
-    layer_forward(&w, p->raw, u, R);
-    norm_forward(&p->norm, p->x, p->raw, 1, R * p->norm_rows);
-    if (turned) rope_forward(p->x, attention->rope_table, pass->B, pass->T, p->heads, HS);
+                               const Pass *pass) {
+    const AttentionShared *shared = attention->shared;
+    const Shape *s = &attention->shape;
+    const size_t R = pass->B * pass->T, stride = width(s), own = p->heads * s->HS;
+    real *x = attention->x + p->first;
+    if (is_normed(p)) {
+        copy_columns(p->raw, own, x, stride, R, own);
+        norm_forward(&p->norm, shared->normed, p->raw, 1, R * p->norm_rows);
+        copy_columns(x, stride, shared->normed, own, R, own);
+    }
+    if (turned) rope_forward(x, shared->rope_table, pass->B, pass->T, p->heads, s->HS, stride);
 }
 
-/* From p->dx to du. */
+/* In place: its columns of dqkv, from what attention read to what the product made. */
 static void projection_backward(const Attention *attention, const Projection *p, bool turned,
-                                real *du, const real *u, const Pass *pass) {
-    const size_t R = pass->B * pass->T, HS = attention->shape.HS;
-    Linear w = part(attention, p);
-    if (turned) rope_backward(p->dx, attention->rope_table, pass->B, pass->T, p->heads, HS);
-    if (p->draw != p->dx) zero(p->draw, R * w.out);
-    norm_backward(&p->norm, p->draw, p->dx, p->raw, 1, R * p->norm_rows);
-    layer_backward(&w, du, p->draw, u, R);
+                                const Pass *pass) {
+    const AttentionShared *shared = attention->shared;
+    const Shape *s = &attention->shape;
+    const size_t R = pass->B * pass->T, stride = width(s), own = p->heads * s->HS;
+    real *dx = shared->dqkv + p->first;
+    if (turned) rope_backward(dx, shared->rope_table, pass->B, pass->T, p->heads, s->HS, stride);
+    if (!is_normed(p)) return;
+    copy_columns(shared->dnormed, own, dx, stride, R, own);
+    norm_backward(&p->norm, shared->draw, shared->dnormed, p->raw, 1, R * p->norm_rows, GRAD_SET);
+    copy_columns(dx, stride, shared->draw, own, R, own);
 }
 
 void attention_branch_forward(Attention *attention, real *b, const real *u, const Pass *pass) {
+    const size_t R = pass->B * pass->T;
     Dropout dropout = kernel_dropout(attention, pass);
-    projection_forward(attention, &attention->q, attention->rope, u, pass);
-    projection_forward(attention, &attention->k, attention->rope, u, pass);
-    projection_forward(attention, &attention->v, false, u, pass);
-    attention_forward(attention->mixed, attention->lse, attention->q.x, attention->k.x,
-                      attention->v.x, attention->scratch, &dropout, kernel_shape(attention, pass));
-    layer_forward(&attention->proj, b, attention->mixed, pass->B * pass->T);
+    layer_forward(&attention->qkv, attention->x, u, R);
+    projection_forward(attention, &attention->q, attention->rope, pass);
+    projection_forward(attention, &attention->k, attention->rope, pass);
+    projection_forward(attention, &attention->v, false, pass);
+    attention_forward(attention->mixed, attention->lse, attention->x, attention->shared->scratch,
+                      &dropout, kernel_shape(attention, pass));
+    layer_forward(&attention->proj, b, attention->mixed, R);
 }
 
 void attention_branch_backward(Attention *attention, real *du, const real *db, const real *u,
-                               const Pass *pass) {
+                               GradWrite du_write, const Pass *pass) {
     const size_t R = pass->B * pass->T;
-    const Projection *q = &attention->q, *k = &attention->k, *v = &attention->v;
+    const AttentionShared *shared = attention->shared;
     Dropout dropout = kernel_dropout(attention, pass);
-    zero(attention->dmixed, R * attention->proj.in);
-    layer_backward(&attention->proj, attention->dmixed, db, attention->mixed, R);
-    zero(q->dx, R * q->heads * attention->shape.HS);
-    zero(k->dx, R * k->heads * attention->shape.HS);
-    zero(v->dx, R * v->heads * attention->shape.HS);
-    attention_backward(q->dx, k->dx, v->dx, attention->dmixed, attention->mixed, attention->lse,
-                       q->x, k->x, v->x, attention->scratch, &dropout,
-                       kernel_shape(attention, pass));
-    projection_backward(attention, q, attention->rope, du, u, pass);
-    projection_backward(attention, k, attention->rope, du, u, pass);
-    projection_backward(attention, v, false, du, u, pass);
+    layer_backward(&attention->proj, shared->dmixed, db, attention->mixed, R, GRAD_SET,
+                   pass->grads);
+    attention_backward(shared->dqkv, shared->dmixed, attention->mixed, attention->lse, attention->x,
+                       shared->scratch, &dropout, kernel_shape(attention, pass));
+    projection_backward(attention, &attention->q, attention->rope, pass);
+    projection_backward(attention, &attention->k, attention->rope, pass);
+    projection_backward(attention, &attention->v, false, pass);
+    layer_backward(&attention->qkv, du, shared->dqkv, u, R, du_write, pass->grads);
 }

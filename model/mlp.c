@@ -32,7 +32,6 @@ void mlp_plan_shared(MlpShared *shared, Plan *plan) {
     *shared = (MlpShared){
         .dup = plan_grad(plan, n),
         .dgate = gated ? plan_grad(plan, n) : NULL,
-        .dh = plan_grad(plan, n),
     };
 }
 
@@ -40,10 +39,7 @@ void mlp_plan(Mlp *mlp, Plan *plan, const MlpShared *shared, const char *prefix)
     const Shape s = plan->shape;
     size_t n = s.B * s.T * s.F;
     char name[128];
-    *mlp = (Mlp){.kind = mlp_kind(plan->options->mlp),
-                 .dup = shared->dup,
-                 .dgate = shared->dgate,
-                 .dh = shared->dh};
+    *mlp = (Mlp){.kind = mlp_kind(plan->options->mlp), .dup = shared->dup, .dgate = shared->dgate};
     snprintf(name, sizeof name, "%s.up", prefix);
     mlp->up = plan_linear(plan, name, LINEAR_UP, s.F, s.C);
     if (mlp->kind->gated) {
@@ -57,29 +53,37 @@ void mlp_plan(Mlp *mlp, Plan *plan, const MlpShared *shared, const char *prefix)
     mlp->h = plan_reals(plan, n);
 }
 
+/* h = act(layer(u)) * factor, keeping the layer's output in z. */
+static void activated_layer(const Mlp *mlp, const Linear *layer, real *z, const real *factor,
+                            const real *u, size_t R) {
+    activated_forward(mlp->h, z, u, layer->weight.value, layer->bias.value, factor, mlp->kind->act,
+                      R, layer->out, layer->in);
+}
+
 void mlp_branch_forward(Mlp *mlp, real *b, const real *u, const Pass *pass) {
-    const size_t R = pass->B * pass->T, n = R * mlp->up.out;
-    layer_forward(&mlp->up, mlp->up_x, u, R);
+    const size_t R = pass->B * pass->T;
     if (mlp->kind->gated) {
-        layer_forward(&mlp->gate, mlp->gate_x, u, R);
-        gated_forward(mlp->h, mlp->gate_x, mlp->up_x, mlp->kind->act, n);
+        layer_forward(&mlp->up, mlp->up_x, u, R);
+        activated_layer(mlp, &mlp->gate, mlp->gate_x, mlp->up_x, u, R);
     } else {
-        activation_forward(mlp->h, mlp->up_x, mlp->kind->act, n);
+        activated_layer(mlp, &mlp->up, mlp->up_x, NULL, u, R);
     }
     layer_forward(&mlp->down, b, mlp->h, R);
 }
 
-void mlp_branch_backward(Mlp *mlp, real *du, const real *db, const real *u, const Pass *pass) {
-    const size_t R = pass->B * pass->T, n = R * mlp->up.out;
-    zero(mlp->dh, n);
-    layer_backward(&mlp->down, mlp->dh, db, mlp->h, R);
-    zero(mlp->dup, n);
+void mlp_branch_backward(Mlp *mlp, real *du, const real *db, const real *u, GradWrite du_write,
+                         const Pass *pass) {
+    const size_t R = pass->B * pass->T;
+    const Linear *down = &mlp->down;
+    layer_backward_weight(down, db, mlp->h, R, pass->grads);
     if (mlp->kind->gated) {
-        zero(mlp->dgate, n);
-        gated_backward(mlp->dgate, mlp->dup, mlp->dh, mlp->gate_x, mlp->up_x, mlp->kind->act, n);
-        layer_backward(&mlp->gate, du, mlp->dgate, u, R);
+        activated_backward(mlp->dgate, mlp->dup, db, down->weight.value, mlp->gate_x, mlp->up_x,
+                           mlp->kind->act, R, down->in, down->out);
+        layer_backward(&mlp->gate, du, mlp->dgate, u, R, du_write, pass->grads);
+        layer_backward(&mlp->up, du, mlp->dup, u, R, GRAD_ADD, pass->grads);
     } else {
-        activation_backward(mlp->dup, mlp->dh, mlp->up_x, mlp->kind->act, n);
+        activated_backward(mlp->dup, NULL, db, down->weight.value, mlp->up_x, NULL, mlp->kind->act,
+                           R, down->in, down->out);
+        layer_backward(&mlp->up, du, mlp->dup, u, R, du_write, pass->grads);
     }
-    layer_backward(&mlp->up, du, mlp->dup, u, R);
 }

@@ -22,14 +22,14 @@ size_t mlp_width(const MlpKind *kind, size_t C);
 typedef struct {
     const MlpKind *kind;
     Linear up, gate, down;
-    real *up_x, *gate_x;    /* (B,T,F) before the activation; gate_x only where gated */
-    real *h;                /* (B,T,F) what down reads */
-    real *dup, *dgate, *dh; /* their gradients, shared by all blocks */
+    real *up_x, *gate_x; /* (B,T,F) before the activation; gate_x only where gated */
+    real *h;             /* (B,T,F) what down reads */
+    real *dup, *dgate;   /* gradients of up_x and gate_x, shared by all blocks */
 } Mlp;
 
 /* Buffers that all blocks share. */
 typedef struct {
-    real *dup, *dgate, *dh;
+    real *dup, *dgate;
 } MlpShared;
 
 void mlp_plan_shared(MlpShared *shared, Plan *plan);
@@ -38,7 +38,8 @@ void mlp_plan(Mlp *mlp, Plan *plan, const MlpShared *shared, const char *prefix)
 
 /* b (B,T,C) = f(u), u (B,T,C). */
 void mlp_branch_forward(Mlp *mlp, real *b, const real *u, const Pass *pass);
-/* du += f'(u) db. */
-void mlp_branch_backward(Mlp *mlp, real *du, const real *db, const real *u, const Pass *pass);
+/* du = or += f'(u) db. du may be db: what is read of db is read before. */
+void mlp_branch_backward(Mlp *mlp, real *du, const real *db, const real *u, GradWrite du_write,
+                         const Pass *pass);
 
 #endif

@@ -54,10 +54,12 @@ static void plan_embedding(Model *model, Plan *plan) {
     const size_t n = s.B * s.T * s.C;
     const double std = plan->options->init_std;
     plan_group(plan, GROUP_EMBEDDING);
-    model->tok_emb = params_matrix(plan->params, "tok_emb.weight", s.V, s.C, std, 0, 0);
+    model->tok_emb = plan->options->tie_embeddings
+                         ? params_matrix(plan->params, "tok_emb.weight", s.V, s.C, std, 0, 0)
+                         : params_table(plan->params, "tok_emb.weight", s.V, s.C, std);
     model->pos_emb = (ParamRef){NULL, NULL};
     if (plan->options->position == POSITION_LEARNED) {
-        model->pos_emb = params_matrix(plan->params, "pos_emb.weight", s.T, s.C, std, 0, 0);
+        model->pos_emb = params_table(plan->params, "pos_emb.weight", s.T, s.C, std);
     }
     SlotKind slot = plan->wiring->embed_norm ? SLOT_NORM : SLOT_ABSENT;
     model->embed_norm = plan_norm(plan, "emb_norm", plan_slot_kind(plan, slot), s.B * s.T, s.C,
@@ -68,19 +70,29 @@ static void plan_embedding(Model *model, Plan *plan) {
     bool dual = plan->wiring->final == FINAL_DUAL; /* not `model->d`: NULL while measuring */
     model->d = dual ? plan_reals(plan, n) : NULL;
     plan_group(plan, GROUP_SHARED);
-    model->dstream[0] = plan_grad(plan, n);
-    model->dstream[1] = plan_grad(plan, n);
-    model->dmiddle = plan_grad(plan, n);
+    for (int i = 0; i < 3; i++) model->dstream[i] = plan_grad(plan, n);
     model->de = absent ? model->dstream[0] : plan_grad(plan, n);
     model->dd = dual ? plan_grad(plan, n) : NULL;
 }
 
-static void plan_block(Model *model, Plan *plan, size_t l) {
+/* Gradients of the stream go from buffer to buffer against the stream's direction; `at` says in
+ * which of the three that of the block's input stands, and then that of its output. A sublayer that
+ * the stream passes through unchanged needs no second one, and one that must not yet touch the
+ * block's input keeps clear of it. */
+static void plan_block(Model *model, Plan *plan, size_t l, size_t *at) {
     const BlockWiring *wiring = &plan->wiring->block[l];
     Block *block = &model->block[l];
+    block->early = wiring->mlp.read != READ_STREAM || wiring->mlp.block_skip != 0;
+    const size_t in = *at;
+    bool through = !block->early && sublayer_passes_through(plan, &wiring->attn);
+    const size_t middle = through ? in : (in + 1) % 3;
+    const size_t out = sublayer_passes_through(plan, &wiring->mlp) ? middle : (middle + 1) % 3;
+    *at = out;
+    const size_t n = plan->shape.B * plan->shape.T * plan->shape.C;
     plan_group(plan, GROUP_ATTENTION);
-    const real *x = l ? model->block[l - 1].mlp.y : model->x0;
-    real *din = model->dstream[l % 2], *dout = model->dstream[(l + 1) % 2];
+    const ArenaMark mark = arena_mark(plan->arena);
+    const real *x = l ? model->block[l - 1].y : model->x0;
+    real *din = model->dstream[in], *dmiddle = model->dstream[middle];
     char prefix[64];
     block->attn = (Sublayer){.x = x,
                              .x_block = x,
@@ -90,29 +102,44 @@ static void plan_block(Model *model, Plan *plan, size_t l) {
                              .dx = din,
                              .dx_block = din,
                              .dr = din,
-                             .dy = model->dmiddle};
+                             .y = plan_reals(plan, n),
+                             .dy = dmiddle,
+                             .dx_write = block->early ? GRAD_ADD : GRAD_SET,
+                             .du_write = block->early ? GRAD_ADD : GRAD_SET};
     snprintf(prefix, sizeof prefix, "blocks.%zu.attn", l);
     sublayer_plan(&block->attn, plan, &model->shared, prefix, l, false);
 
     plan_group(plan, GROUP_MLP);
     const real *reads[] = {
         [READ_STREAM] = block->attn.y, [READ_BLOCK] = x, [READ_SHARED] = block->attn.u};
-    real *dreads[] = {
-        [READ_STREAM] = model->dmiddle, [READ_BLOCK] = din, [READ_SHARED] = block->attn.du};
+    real *dreads[] = {[READ_STREAM] = dmiddle, [READ_BLOCK] = din, [READ_SHARED] = block->attn.du};
     block->mlp = (Sublayer){.x = block->attn.y,
                             .x_block = x,
                             .r = reads[wiring->mlp.read],
                             .d = model->d,
                             .dd = model->dd,
-                            .dx = model->dmiddle,
+                            .dx = dmiddle,
                             .dx_block = din,
                             .dr = dreads[wiring->mlp.read],
-                            .dy = dout};
+                            .y = block->y,
+                            .dy = model->dstream[out],
+                            .dx_write = GRAD_SET,
+                            .du_write = GRAD_SET};
     snprintf(prefix, sizeof prefix, "blocks.%zu.mlp", l);
     sublayer_plan(&block->mlp, plan, &model->shared, prefix, l, true);
+    plan_group(plan, GROUP_SHARED);
+    if (plan->turns) arena_turn(plan->arena, mark);
 }
 
-static void plan_head(Model *model, Plan *plan) {
+static void plan_blocks(Model *model, Plan *plan, size_t *at) {
+    const Shape s = plan->shape;
+    plan_group(plan, GROUP_MLP);
+    for (size_t l = 0; l < s.L; l++) model->block[l].y = plan_reals(plan, s.B * s.T * s.C);
+    for (size_t l = 0; l < s.L; l++) plan_block(model, plan, l, at);
+    if (plan->turns) arena_turns_end(plan->arena);
+}
+
+static void plan_head(Model *model, Plan *plan, size_t at) {
     const Shape s = plan->shape;
     const size_t n = s.B * s.T * s.C;
     plan_group(plan, GROUP_HEAD);
@@ -120,8 +147,8 @@ static void plan_head(Model *model, Plan *plan) {
     model->final_norm = plan_norm(plan, "final_norm", plan_slot_kind(plan, slot), s.B * s.T, s.C,
                                   PARAM_GAMMA, false, 1);
     bool straight = plan->wiring->final != FINAL_DUAL && model->final_norm.kind == &norm_none;
-    model->x = model->block[s.L - 1].mlp.y;
-    model->dx = model->dstream[s.L % 2];
+    model->x = model->block[s.L - 1].y;
+    model->dx = model->dstream[at];
     model->h = straight ? (real *)model->x : plan_reals(plan, n);
     model->dh = straight ? model->dx : plan_grad(plan, n);
     model->head = model->tok_emb;
@@ -134,11 +161,12 @@ static void plan_head(Model *model, Plan *plan) {
     model->head_scratch = plan_reals(plan, head_scratch(s.B * s.T, s.V));
 }
 
-static void plan_model(Model *model, bool training, GroupSize size[GROUPS]) {
+static void plan_model(Model *model, GroupSize size[GROUPS]) {
     Plan plan = {.options = &model->options,
                  .wiring = &model->wiring,
                  .shape = model->shape,
-                 .training = training,
+                 .training = model->use != MODEL_FORWARD,
+                 .turns = model->use == MODEL_RECOMPUTE,
                  .warm_slots = model->warmup.steps ? model->warmup.slots : 0,
                  .params = &model->params,
                  .arena = &model->arena,
@@ -146,22 +174,25 @@ static void plan_model(Model *model, bool training, GroupSize size[GROUPS]) {
                  .size = size};
     const Shape s = model->shape;
     size_t widest = s.NH * s.HS > s.C ? s.NH * s.HS : s.C;
-    plan.norm_partials = plan_grad(&plan, norm_partials(widest));
+    size_t stream = 0;
+    for (int slot = 0; slot < SLOTS; slot++)
+        plan.norm_partials[slot] = plan_grad(&plan, norm_partials(widest));
     plan_embedding(model, &plan);
     sublayer_plan_shared(&model->shared, &plan);
-    for (size_t l = 0; l < s.L; l++) plan_block(model, &plan, l);
-    plan_head(model, &plan);
+    plan_blocks(model, &plan, &stream);
+    plan_head(model, &plan, stream);
     plan_group(&plan, GROUP_SHARED);
 }
 
 /* A model whose plan has been measured and nothing else; NULL after a sentence in `error`. No
  * product of two sizes may wrap here: those of a buffer are multiplied without a check. */
 static Model *model_plan(const ModelOptions *options, const GammaWarmup *warmup, size_t V,
-                         size_t batch, bool training, ModelSize *size, char *error,
+                         size_t batch, ModelUse use, ModelSize *size, char *error,
                          size_t error_size) {
     Model *model = mem_alloc(sizeof *model);
     model->options = *options;
     model->warmup = *warmup;
+    model->use = use;
     model->shape = shape_of(options, V, batch);
     if (!wiring_resolve(&model->wiring, options, error, error_size)) {
         mem_free(model);
@@ -172,31 +203,31 @@ static Model *model_plan(const ModelOptions *options, const GammaWarmup *warmup,
     for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
         size_mul(size_mul(R, widths[i]), sizeof(real));
     }
-    *size = (ModelSize){.shape = *s, .training = training};
+    *size = (ModelSize){.shape = *s, .training = use != MODEL_FORWARD};
     if (options->position == POSITION_LEARNED) size->positions = s->T * s->C;
     model->block = mem_alloc(size_mul(s->L, sizeof(Block)));
-    plan_model(model, training, size->group);
+    plan_model(model, size->group);
     return model;
 }
 
 bool model_measure(ModelSize *size, const ModelOptions *options, const GammaWarmup *warmup,
-                   size_t V, size_t batch, bool training, char *error, size_t error_size) {
-    Model *model = model_plan(options, warmup, V, batch, training, size, error, error_size);
+                   size_t V, size_t batch, ModelUse use, char *error, size_t error_size) {
+    Model *model = model_plan(options, warmup, V, batch, use, size, error, error_size);
     model_free(model);
     return model != NULL;
 }
 
 Model *model_create(const ModelOptions *options, const GammaWarmup *warmup, size_t V, size_t batch,
-                    bool training) {
+                    ModelUse use) {
     char error[512];
     ModelSize size;
     GroupSize again[GROUPS] = {0};
-    Model *model = model_plan(options, warmup, V, batch, training, &size, error, sizeof error);
+    Model *model = model_plan(options, warmup, V, batch, use, &size, error, sizeof error);
     if (!model) die(EXIT_USAGE, "%s", error);
     if (!size_fits(&size, 0, error, sizeof error)) die(EXIT_USAGE, "%s", error);
-    params_bind(&model->params, training);
+    params_bind(&model->params, use != MODEL_FORWARD);
     arena_bind(&model->arena);
-    plan_model(model, training, again);
+    plan_model(model, again);
     return model;
 }
 
@@ -234,6 +265,11 @@ static Dropout embedding_dropout(const Model *model, const Pass *pass) {
                      pass->micro, 0};
 }
 
+static void block_forward(Block *block, const Pass *pass) {
+    sublayer_forward(&block->attn, pass);
+    sublayer_forward(&block->mlp, pass);
+}
+
 void model_forward(Model *model, const Pass *pass) {
     const size_t R = pass->B * pass->T, n = R * model->shape.C;
     Dropout dropout = embedding_dropout(model, pass);
@@ -243,10 +279,7 @@ void model_forward(Model *model, const Pass *pass) {
     dropout_apply(model->x0, &dropout, n);
     see(model, place_embedding(), SITE_STREAM, model->x0, pass);
     if (model->d) copy(model->d, model->x0, n);
-    for (size_t l = 0; l < model->shape.L; l++) {
-        sublayer_forward(&model->block[l].attn, pass);
-        sublayer_forward(&model->block[l].mlp, pass);
-    }
+    for (size_t l = 0; l < model->shape.L; l++) block_forward(&model->block[l], pass);
     see(model, place_final(model->shape.L), SITE_STREAM, model->x, pass);
     norm_forward(&model->final_norm, model->h, model->d ? model->d : model->x, 1, R);
     if (model->d) add_scaled(model->h, model->x, 1, n);
@@ -256,10 +289,9 @@ void model_forward(Model *model, const Pass *pass) {
 
 double model_loss(Model *model, const Pass *pass) {
     const size_t R = pass->B * pass->T;
-    if (pass->training) zero(model->dh, R * model->shape.C);
     head_loss(model->losses, pass->training ? model->dh : NULL, model->head.grad, model->h,
               model->head.value, pass->targets, model->head_scratch, pass->grad_scale, R,
-              model->shape.C, model->shape.V);
+              model->shape.C, model->shape.V, params_grad_write(&model->params));
     double total = 0;
     for (size_t r = 0; r < R; r++) total += model->losses[r];
     return total;
@@ -270,39 +302,49 @@ static void head_backward(Model *model, const Pass *pass) {
     const size_t R = pass->B * pass->T, n = R * model->shape.C;
     if (has_final_norm(model))
         see_gradient(model, place_final(model->shape.L), SITE_NORM_IN, model->dh, pass);
-    if (model->dx != model->dh) zero(model->dx, n);
-    if (model->d) {
-        add_scaled(model->dx, model->dh, 1, n);
-        zero(model->dd, n);
-    }
+    if (model->d) copy(model->dx, model->dh, n);
     norm_backward(&model->final_norm, model->d ? model->dd : model->dx, model->dh,
-                  model->d ? model->d : model->x, 1, R);
+                  model->d ? model->d : model->x, 1, R, GRAD_SET);
     see_gradient(model, place_final(model->shape.L), SITE_STREAM, model->dx, pass);
+}
+
+/* Brings back the activations that later blocks have overwritten. */
+static void block_again(Block *block, const Pass *pass) {
+    Pass again = *pass;
+    again.again = true;
+    again.probe = NULL;
+    block_forward(block, &again);
 }
 
 static void block_backward(Block *block, const Pass *pass) {
     const size_t n = pass->B * pass->T * block->attn.C;
-    zero(block->attn.dx, n);
-    zero(block->mlp.dx, n);
-    if (block->attn.du != block->attn.dr) zero(block->attn.du, n);
-    if (block->mlp.du != block->mlp.dr) zero(block->mlp.du, n);
+    if (block->early) {
+        zero(block->attn.dx, n);
+        if (block->attn.du != block->attn.dr) zero(block->attn.du, n);
+    }
     sublayer_backward(&block->mlp, pass);
     sublayer_backward(&block->attn, pass);
 }
 
-void model_backward(Model *model, const Pass *pass) {
+void model_backward(Model *model, const Pass *given) {
+    Pass with = *given, *pass = &with;
     const size_t R = pass->B * pass->T, n = R * model->shape.C;
     Dropout dropout = embedding_dropout(model, pass);
     real *dx0 = model->dstream[0];
+    pass->grads = params_grad_write(&model->params);
     head_backward(model, pass);
-    for (size_t l = model->shape.L; l-- > 0;) block_backward(&model->block[l], pass);
+    for (size_t l = model->shape.L; l-- > 0;) {
+        bool lost = model->use == MODEL_RECOMPUTE && l + 1 < model->shape.L;
+        if (lost) block_again(&model->block[l], pass);
+        block_backward(&model->block[l], pass);
+    }
     if (model->d) add_scaled(dx0, model->dd, 1, n);
     see_gradient(model, place_embedding(), SITE_STREAM, dx0, pass);
     dropout_apply(dx0, &dropout, n);
-    if (model->de != dx0) zero(model->de, n);
-    norm_backward(&model->embed_norm, model->de, dx0, model->e, 1, R);
+    norm_backward(&model->embed_norm, model->de, dx0, model->e, 1, R, GRAD_SET);
     embedding_backward(model->tok_emb.grad, model->pos_emb.grad, model->de, pass->tokens, pass->B,
                        pass->T, model->shape.C);
+    params_written(&model->params);
 }
 
 double model_train(Model *model, const Pass *pass) {

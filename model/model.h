@@ -13,14 +13,22 @@
 #include "model/size.h"
 #include "model/sublayer.h"
 
+/* What a model is for: forward passes; training, with every block's activations kept for its
+ * backward pass; or training in less memory, where a block keeps its output alone and runs once
+ * more before its backward pass (Chen et al. 2016, arXiv 1604.06174), to the same bits. */
+typedef enum { MODEL_FORWARD, MODEL_TRAIN, MODEL_RECOMPUTE } ModelUse;
+
 typedef struct {
     Sublayer attn, mlp;
+    real *y;    /* (B,T,C) its output */
+    bool early; /* the MLP's backward pass adds to what attention's will add to */
 } Block;
 
 typedef struct {
     ModelOptions options;
     GammaWarmup warmup;
     Shape shape;
+    ModelUse use;
     Wiring wiring;
     Params params;
     Arena arena;
@@ -30,12 +38,12 @@ typedef struct {
     Block *block; /* (L) */
     real *head_scratch;
     real *e, *x0, *d, *h; /* (B,T,C): embedding sum, first stream, second stream, head's input */
-    real *de, *dstream[2], *dmiddle, *dd,
-        *dh;        /* their gradients; streams alternate between blocks */
-    const real *x;  /* (B,T,C) stream after the last block */
-    real *dx;       /* its gradient */
-    double *losses; /* (B,T) */
-    real *logits;   /* (V), for sampling */
+    real *de, *dd, *dh;
+    real *dstream[3]; /* gradients of the streams, see plan_block; the first is that of x0 */
+    const real *x;    /* (B,T,C) stream after the last block */
+    real *dx;         /* its gradient */
+    double *losses;   /* (B,T) */
+    real *logits;     /* (V), for sampling */
 } Model;
 
 /* The rules between the model's keys; false with one sentence that names them. */
@@ -44,13 +52,13 @@ bool model_check(const ModelOptions *options, char *error, size_t size);
 /* What model_create would take, without taking it; false where the options contradict each other,
  * with one sentence. */
 bool model_measure(ModelSize *size, const ModelOptions *options, const GammaWarmup *warmup,
-                   size_t V, size_t batch, bool training, char *error, size_t error_size);
+                   size_t V, size_t batch, ModelUse use, char *error, size_t error_size);
 
 /* A model for batches of up to `batch` rows over a vocabulary of V; options must pass model_check
- * and outlive it. Without `training` there are no gradients and only forward passes work. What the
+ * and outlive it. What the
  * machine cannot hold, or BLAS not count, ends the program (EXIT_USAGE) before it is taken. */
 Model *model_create(const ModelOptions *options, const GammaWarmup *warmup, size_t V, size_t batch,
-                    bool training);
+                    ModelUse use);
 void model_free(Model *model);
 /* First values of all parameters. */
 void model_init(Model *model, uint32_t seed);

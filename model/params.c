@@ -35,6 +35,16 @@ ParamRef params_matrix(Params *params, const char *name, size_t out, size_t in, 
                                .tail_std = tail_std});
 }
 
+ParamRef params_table(Params *params, const char *name, size_t rows, size_t width, double std) {
+    return add(params, (Param){.name = (char *)name,
+                               .kind = PARAM_MATRIX,
+                               .table = true,
+                               .shape = {rows, width},
+                               .count = size_mul(rows, width),
+                               .std = std,
+                               .tail_begin = size_mul(rows, width)});
+}
+
 ParamRef params_vector(Params *params, const char *name, ParamKind kind, size_t n, double start) {
     return add(params, (Param){.name = (char *)name,
                                .kind = kind,
@@ -70,7 +80,20 @@ void params_init(Params *params, uint32_t seed) {
 }
 
 void params_zero_grads(Params *params) {
-    zero(params->grads, params->size);
+    for (ptrdiff_t i = 0; i < arrlen(params->list); i++) {
+        const Param *param = &params->list[i];
+        bool product = param->kind == PARAM_MATRIX && !param->table;
+        if (!product) zero(params->grads + param->offset, param->count);
+    }
+    params->zeroed = true;
+}
+
+GradWrite params_grad_write(const Params *params) {
+    return params->zeroed ? GRAD_SET : GRAD_ADD;
+}
+
+void params_written(Params *params) {
+    params->zeroed = false;
 }
 
 bool params_finite(const Params *params) {

@@ -25,6 +25,7 @@ typedef struct {
     ParamKind kind;
     size_t shape[2]; /* (out, in) of a matrix; (n, 0) of a vector */
     size_t count, offset;
+    bool table;        /* a matrix that is looked up and never multiplied */
     double std;        /* matrices: N(0, std^2) ... */
     double start;      /* all others: this value */
     size_t tail_begin; /* ... but elements from here on ... */
@@ -43,21 +44,28 @@ typedef struct {
     bool binding;
     size_t total; /* elements of all tensors */
     size_t size;  /* elements of one allocation, each tensor aligned to 64 bytes */
+    bool zeroed;  /* gradients of products count as zero, whatever stands there */
     real *values, *grads, *m, *v;
 } Params;
 
 /* Each adds a parameter (first pass) or finds it (second pass, same order). A matrix is (out, in)
- * and its last `tail_rows` rows may be drawn with a std of their own; a vector starts at a
- * constant. */
+ * and its last `tail_rows` rows may be drawn with a std of their own; a table is a matrix of which
+ * rows are looked up; a vector starts at a constant. */
 ParamRef params_matrix(Params *params, const char *name, size_t out, size_t in, double std,
                        size_t tail_rows, double tail_std);
+ParamRef params_table(Params *params, const char *name, size_t rows, size_t width, double std);
 ParamRef params_vector(Params *params, const char *name, ParamKind kind, size_t n, double start);
 
 /* Ends the first pass: allocates values, and with `training` also gradients and moments. */
 void params_bind(Params *params, bool training);
 /* First values of every tensor: a function of seed, name, shape and std, and of nothing else. */
 void params_init(Params *params, uint32_t seed);
+/* Makes all gradients count as zero. Those of products are not touched: the first product to leave
+ * one overwrites it (params_grad_write), which saves two passes over the weights. */
 void params_zero_grads(Params *params);
+/* What the next product does with its gradient; once every product has, params_written. */
+GradWrite params_grad_write(const Params *params);
+void params_written(Params *params);
 void params_free(Params *params);
 
 /* Whether no value is NaN or infinite: weights that are not must never reach a checkpoint. */

@@ -46,7 +46,7 @@ Norm plan_norm(Plan *plan, const char *prefix, const NormKind *kind, size_t rows
     Group outer = plan_group(plan, GROUP_NORMS);
     double eps = plan->options->norm_eps;
     if (eps == 0) eps = out_slot ? kind->eps_out : kind->eps;
-    Norm norm = {.kind = kind, .C = C, .eps = (real)eps, .partials = plan->norm_partials};
+    Norm norm = {.kind = kind, .C = C, .eps = (real)eps, .partials = plan->norm_partials[0]};
     if (kind->gamma) {
         double start = kind->gamma_zero + gain * (kind->gamma_start - kind->gamma_zero);
         ParamRef gamma = vector(plan, prefix, "gamma", gamma_kind, C, start);
@@ -89,18 +89,16 @@ void layer_forward(const Linear *linear, real *y, const real *x, size_t R) {
     linear_forward(y, x, linear->weight.value, linear->bias.value, R, linear->out, linear->in);
 }
 
-void layer_backward(const Linear *linear, real *dx, const real *dy, const real *x, size_t R) {
-    linear_backward(dx, linear->weight.grad, linear->bias.grad, dy, x, linear->weight.value, R,
-                    linear->out, linear->in);
+void layer_backward_weight(const Linear *linear, const real *dy, const real *x, size_t R,
+                           GradWrite grads) {
+    linear_backward_weight(linear->weight.grad, linear->bias.grad, dy, x, R, linear->out,
+                           linear->in, grads);
 }
 
-static ParamRef ref_at(ParamRef ref, size_t offset) {
-    return (ParamRef){ref.value ? ref.value + offset : NULL, ref.grad ? ref.grad + offset : NULL};
-}
-
-Linear linear_rows(Linear linear, size_t first, size_t count) {
-    return (Linear){ref_at(linear.weight, first * linear.in), ref_at(linear.bias, first), count,
-                    linear.in};
+void layer_backward(const Linear *linear, real *dx, const real *dy, const real *x, size_t R,
+                    GradWrite dx_write, GradWrite grads) {
+    layer_backward_weight(linear, dy, x, R, grads);
+    linear_backward_input(dx, dy, linear->weight.value, R, linear->out, linear->in, dx_write);
 }
 
 real *plan_reals(Plan *plan, size_t count) {

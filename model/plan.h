@@ -42,13 +42,15 @@ typedef struct {
     const Wiring *wiring;
     Shape shape;
     bool training;
+    bool turns; /* blocks keep their activations in one place, one after the other */
     Params *params;
     Arena *arena;
-    Group group;         /* whose parameters and buffers are being asked for */
-    GroupSize *size;     /* (GROUPS) */
-    GroupSize mark;      /* of all groups, when `group` began */
-    unsigned warm_slots; /* bit 1 << Slot: where gamma-warmup acts; 0 = off */
-    real *norm_partials; /* scratch of every norm's backward pass */
+    Group group;                /* whose parameters and buffers are being asked for */
+    GroupSize *size;            /* (GROUPS) */
+    GroupSize mark;             /* of all groups, when `group` began */
+    unsigned warm_slots;        /* bit 1 << Slot: where gamma-warmup acts; 0 = off */
+    real *norm_partials[SLOTS]; /* scratch of the norms' backward passes, one for each that may run
+                                   beside the others */
 } Plan;
 
 /* Where one pass over the model stands. */
@@ -58,8 +60,10 @@ typedef struct {
     real gamma;                  /* w of gamma-warmup, 1 without */
     real grad_scale;             /* of each token's loss in the gradient: 1/(B*T*accum) */
     bool training;               /* dropout acts and the head leaves gradients */
+    bool again;                  /* a block that runs once more, for its activations alone */
     uint32_t seed, step, micro;  /* counters of dropout */
     Probe *probe;                /* where it notes what it sees, NULL = nowhere */
+    GradWrite grads;             /* what products do with their gradients; set by the model */
 } Pass;
 
 /* Charges what was asked for since the last call to the group of that time, which is returned, and
@@ -84,9 +88,11 @@ typedef struct {
 Linear plan_linear(Plan *plan, const char *prefix, LinearKind kind, size_t out, size_t in);
 /* y (R,out) = x (R,in) weight^T + bias, and its gradients. */
 void layer_forward(const Linear *linear, real *y, const real *x, size_t R);
-void layer_backward(const Linear *linear, real *dx, const real *dy, const real *x, size_t R);
-/* Rows first .. first+count-1 of a layer, as a layer. */
-Linear linear_rows(Linear linear, size_t first, size_t count);
+void layer_backward(const Linear *linear, real *dx, const real *dy, const real *x, size_t R,
+                    GradWrite dx_write, GradWrite grads);
+/* The half of it that the layer's own gradients are. */
+void layer_backward_weight(const Linear *linear, const real *dy, const real *x, size_t R,
+                           GradWrite grads);
 
 /* `count` reals from the model's arena; one that only the backward pass needs is NULL without. */
 real *plan_reals(Plan *plan, size_t count);

@@ -11,6 +11,8 @@ void sublayer_plan_shared(SublayerShared *shared, Plan *plan) {
         .ds = plan_grad(plan, n),
         .dout = plan_grad(plan, n),
         .db = plan_grad(plan, n),
+        .du_attn = plan_grad(plan, n),
+        .du_mlp = plan_grad(plan, n),
     };
     attention_plan_shared(&shared->attention, plan);
     mlp_plan_shared(&shared->mlp, plan);
@@ -26,6 +28,7 @@ static void plan_norms(Sublayer *sublayer, Plan *plan, const char *prefix, size_
         sublayer->norm[slot] =
             plan_norm(plan, name, plan_slot_kind(plan, sublayer->wiring->slot[slot]), s.B * s.T,
                       s.C, GAMMA_KINDS[slot], slot == SLOT_OUT, gain);
+        sublayer->norm[slot].partials = plan->norm_partials[slot];
         sublayer->warm[slot] =
             wiring_is_warm(plan->wiring, plan->warm_slots, block, sublayer->is_mlp, (Slot)slot);
     }
@@ -33,6 +36,24 @@ static void plan_norms(Sublayer *sublayer, Plan *plan, const char *prefix, size_
 
 static bool absent(const Sublayer *sublayer, Slot slot) {
     return sublayer->norm[slot].kind == &norm_none;
+}
+
+bool sublayer_passes_through(const Plan *plan, const SublayerWiring *wiring) {
+    return plan_slot_kind(plan, wiring->slot[SLOT_POST]) == &norm_none && wiring->skip == 1;
+}
+
+/* A gradient that equals another one is the same buffer: none of them is written again before the
+ * branch has read db. Only dropout changes db in place, which then must not be the stream's. */
+static void plan_grads(Sublayer *sublayer, bool own_u) {
+    const SublayerWiring *w = sublayer->wiring;
+    const SublayerShared *shared = sublayer->shared;
+    bool stream = w->skip == 1 && sublayer->dx_write == GRAD_SET; /* dx is ds */
+    bool drops = sublayer->dropout.p > 0 && absent(sublayer, SLOT_OUT);
+    sublayer->ds = absent(sublayer, SLOT_POST) ? sublayer->dy : stream ? sublayer->dx : shared->ds;
+    sublayer->dout = w->branch == 1 && !sublayer->d && !drops ? sublayer->ds : shared->dout;
+    sublayer->db = absent(sublayer, SLOT_OUT) ? sublayer->dout : shared->db;
+    sublayer->du = !own_u ? sublayer->dr : sublayer->is_mlp ? shared->du_mlp : shared->du_attn;
+    if (!own_u) sublayer->du_write = GRAD_ADD;
 }
 
 void sublayer_plan(Sublayer *sublayer, Plan *plan, const SublayerShared *shared, const char *prefix,
@@ -62,9 +83,8 @@ void sublayer_plan(Sublayer *sublayer, Plan *plan, const SublayerShared *shared,
     sublayer->u = own_u ? plan_reals(plan, n) : (real *)sublayer->r;
     sublayer->b = absent(sublayer, SLOT_OUT) ? shared->b : plan_reals(plan, n);
     sublayer->o = absent(sublayer, SLOT_OUT) ? sublayer->b : shared->o;
-    sublayer->y = plan_reals(plan, n);
     sublayer->s = absent(sublayer, SLOT_POST) ? sublayer->y : plan_reals(plan, n);
-    sublayer->du = own_u ? plan_grad(plan, n) : sublayer->dr;
+    plan_grads(sublayer, own_u);
 }
 
 static real warm(const Sublayer *sublayer, Slot slot, const Pass *pass) {
@@ -89,64 +109,96 @@ static void see_gradient(const Sublayer *sublayer, Site site, const real *dx, co
         probe_gradient(pass->probe, sublayer->place, site, dx, R, pass->T, sublayer->C);
 }
 
+/* --- forward ---------------------------------------------------------------------------------- */
+
+typedef struct {
+    const Sublayer *sublayer;
+    const Pass *pass;
+} SublayerWork;
+
+static void branch_forward(Sublayer *sublayer, const Pass *pass) {
+    if (sublayer->is_mlp)
+        mlp_branch_forward(&sublayer->mlp, sublayer->b, sublayer->u, pass);
+    else
+        attention_branch_forward(&sublayer->attention, sublayer->b, sublayer->u, pass);
+}
+
+/* Rows first .. end-1 from b to y. */
+static void leave_branch(void *context, size_t chunk, size_t first, size_t end) {
+    const SublayerWork *work = context;
+    const Sublayer *sub = work->sublayer;
+    const SublayerWiring *w = sub->wiring;
+    const size_t at = first * sub->C, n = (end - first) * sub->C;
+    (void)chunk;
+    norm_forward_piece(&sub->norm[SLOT_OUT], sub->o, sub->b, warm(sub, SLOT_OUT, work->pass), first,
+                       end);
+    residual_piece(sub->s + at, sub->x + at, sub->o + at, sub->x_block + at, (real)w->skip,
+                   (real)w->branch, (real)w->block_skip, n);
+    norm_forward_piece(&sub->norm[SLOT_POST], sub->y, sub->s, warm(sub, SLOT_POST, work->pass),
+                       first, end);
+    if (sub->d && !work->pass->again)
+        scaled_piece(sub->d + at, sub->o + at, (real)w->dual, n, GRAD_ADD);
+}
+
 void sublayer_forward(Sublayer *sublayer, const Pass *pass) {
-    const SublayerWiring *w = sublayer->wiring;
     const size_t R = pass->B * pass->T, n = R * sublayer->C;
     Dropout dropout = branch_dropout(sublayer, pass);
     see(sublayer, SITE_STREAM, sublayer->x, pass);
     norm_forward(&sublayer->norm[SLOT_IN], sublayer->u, sublayer->r, warm(sublayer, SLOT_IN, pass),
                  R);
-    scale(sublayer->u, (real)w->gain, n);
+    scale(sublayer->u, (real)sublayer->wiring->gain, n);
     see(sublayer, SITE_NORM_IN, sublayer->u, pass);
-    if (sublayer->is_mlp)
-        mlp_branch_forward(&sublayer->mlp, sublayer->b, sublayer->u, pass);
-    else
-        attention_branch_forward(&sublayer->attention, sublayer->b, sublayer->u, pass);
+    branch_forward(sublayer, pass);
     dropout_apply(sublayer->b, &dropout, n);
+    rows_share(leave_branch, &(SublayerWork){sublayer, pass}, R, sublayer->C);
     see(sublayer, SITE_BRANCH, sublayer->b, pass);
-    norm_forward(&sublayer->norm[SLOT_OUT], sublayer->o, sublayer->b,
-                 warm(sublayer, SLOT_OUT, pass), R);
     see(sublayer, SITE_NORM_OUT, sublayer->o, pass);
-    residual(sublayer->s, sublayer->x, sublayer->o, sublayer->x_block, (real)w->skip,
-             (real)w->branch, (real)w->block_skip, n);
-    norm_forward(&sublayer->norm[SLOT_POST], sublayer->y, sublayer->s,
-                 warm(sublayer, SLOT_POST, pass), R);
     see(sublayer, SITE_NORM_POST, sublayer->y, pass);
-    if (sublayer->d) add_scaled(sublayer->d, sublayer->o, (real)w->dual, n);
+}
+
+/* --- backward --------------------------------------------------------------------------------- */
+
+/* Rows first .. end-1 from dy to db, and what passes the branch by. */
+static void enter_branch(void *context, size_t chunk, size_t first, size_t end) {
+    const SublayerWork *work = context;
+    const Sublayer *sub = work->sublayer;
+    const SublayerWiring *w = sub->wiring;
+    const size_t at = first * sub->C, n = (end - first) * sub->C;
+    norm_backward_piece(&sub->norm[SLOT_POST], chunk, sub->ds, sub->dy, sub->s,
+                        warm(sub, SLOT_POST, work->pass), first, end, GRAD_SET);
+    if (sub->dx != sub->ds)
+        scaled_piece(sub->dx + at, sub->ds + at, (real)w->skip, n, sub->dx_write);
+    scaled_piece(sub->dx_block + at, sub->ds + at, (real)w->block_skip, n, GRAD_ADD);
+    if (sub->dout != sub->ds)
+        scaled_piece(sub->dout + at, sub->ds + at, (real)w->branch, n, GRAD_SET);
+    if (sub->d) scaled_piece(sub->dout + at, sub->dd + at, (real)w->dual, n, GRAD_ADD);
+    norm_backward_piece(&sub->norm[SLOT_OUT], chunk, sub->db, sub->dout, sub->b,
+                        warm(sub, SLOT_OUT, work->pass), first, end, GRAD_SET);
+}
+
+static void branch_backward(Sublayer *sublayer, const Pass *pass) {
+    if (sublayer->is_mlp)
+        mlp_branch_backward(&sublayer->mlp, sublayer->du, sublayer->db, sublayer->u,
+                            sublayer->du_write, pass);
+    else
+        attention_branch_backward(&sublayer->attention, sublayer->du, sublayer->db, sublayer->u,
+                                  sublayer->du_write, pass);
 }
 
 void sublayer_backward(Sublayer *sublayer, const Pass *pass) {
-    const SublayerWiring *w = sublayer->wiring;
     const size_t R = pass->B * pass->T, n = R * sublayer->C;
     Dropout dropout = branch_dropout(sublayer, pass);
-    real *ds = absent(sublayer, SLOT_POST) ? sublayer->dy : sublayer->shared->ds;
-    real *dout = sublayer->shared->dout;
-    real *db = absent(sublayer, SLOT_OUT) ? dout : sublayer->shared->db;
-
     see_gradient(sublayer, SITE_NORM_POST, sublayer->dy, pass);
-    if (ds != sublayer->dy) zero(ds, n);
-    norm_backward(&sublayer->norm[SLOT_POST], ds, sublayer->dy, sublayer->s,
-                  warm(sublayer, SLOT_POST, pass), R);
-    add_scaled(sublayer->dx, ds, (real)w->skip, n);
-    add_scaled(sublayer->dx_block, ds, (real)w->block_skip, n);
-    zero(dout, n);
-    add_scaled(dout, ds, (real)w->branch, n);
-    if (sublayer->d) add_scaled(dout, sublayer->dd, (real)w->dual, n);
-    see_gradient(sublayer, SITE_NORM_OUT, dout, pass);
-
-    if (db != dout) zero(db, n);
-    norm_backward(&sublayer->norm[SLOT_OUT], db, dout, sublayer->b, warm(sublayer, SLOT_OUT, pass),
-                  R);
-    see_gradient(sublayer, SITE_BRANCH, db, pass);
-    dropout_apply(db, &dropout, n);
-    if (sublayer->is_mlp)
-        mlp_branch_backward(&sublayer->mlp, sublayer->du, db, sublayer->u, pass);
-    else
-        attention_branch_backward(&sublayer->attention, sublayer->du, db, sublayer->u, pass);
-
+    rows_share(enter_branch, &(SublayerWork){sublayer, pass}, R, sublayer->C);
+    norm_sum(&sublayer->norm[SLOT_POST], warm(sublayer, SLOT_POST, pass));
+    norm_sum(&sublayer->norm[SLOT_OUT], warm(sublayer, SLOT_OUT, pass));
+    see_gradient(sublayer, SITE_NORM_OUT, sublayer->dout, pass);
+    see_gradient(sublayer, SITE_BRANCH, sublayer->db, pass);
+    dropout_apply(sublayer->db, &dropout, n);
+    branch_backward(sublayer, pass);
     see_gradient(sublayer, SITE_NORM_IN, sublayer->du, pass);
-    scale(sublayer->du, (real)w->gain, n);
+    scale(sublayer->du, (real)sublayer->wiring->gain, n);
     norm_backward(&sublayer->norm[SLOT_IN], sublayer->dr, sublayer->du, sublayer->r,
-                  warm(sublayer, SLOT_IN, pass), R);
+                  warm(sublayer, SLOT_IN, pass), R, GRAD_ADD);
     see_gradient(sublayer, SITE_STREAM, sublayer->dx, pass);
 }

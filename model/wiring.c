@@ -403,6 +403,12 @@ bool wiring_resolve(Wiring *wiring, const ModelOptions *options, char *error, si
     return false;
 }
 
+bool wiring_norms_qkv(const Wiring *wiring) {
+    bool any = false;
+    for (size_t l = 0; l < wiring->L; l++) any |= wiring->block[l].qkv != QKV_PLAIN;
+    return any;
+}
+
 void wiring_free(Wiring *wiring) {
     mem_free(wiring->block);
     *wiring = (Wiring){0};

@@ -53,6 +53,9 @@ const char *topology_about(int i);
 bool wiring_resolve(Wiring *wiring, const ModelOptions *options, char *error, size_t size);
 void wiring_free(Wiring *wiring);
 
+/* Whether any block norms its queries and keys. */
+bool wiring_norms_qkv(const Wiring *wiring);
+
 /* Whether gamma-warmup's factor acts on `slot` of the sublayer: listed in `slots`, and not the norm
  * that feeds the head (the last block's mlp.norm_post where no final norm follows). */
 bool wiring_is_warm(const Wiring *wiring, unsigned slots, size_t block, bool mlp, Slot slot);

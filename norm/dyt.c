@@ -6,14 +6,13 @@
  *   dgamma = w sum(dy t)     dbeta = sum(dy)
  * No statistics: rows do not look at themselves. eps is not used. */
 #include "norm/norm.h"
-#include "norm/partials.h"
 #include "ops/vmath.h"
 
-static void dyt_forward(const Norm *norm, real *y, const real *x, real w, size_t rows) {
+static void dyt_forward(const Norm *norm, real *y, const real *x, real w, size_t first,
+                        size_t end) {
     const size_t C = norm->C;
     const real *gamma = norm->gamma, *beta = norm->beta, alpha = *norm->alpha;
-#pragma omp parallel for schedule(static) if (rows * C > PARALLEL_MIN)
-    for (size_t row = 0; row < rows; row++) {
+    for (size_t row = first; row < end; row++) {
         const real *in = x + row * C;
         real *out = y + row * C;
         for (size_t c = 0; c < C; c++) out[c] = w * gamma[c] * real_tanh(alpha * in[c]);
@@ -22,30 +21,24 @@ static void dyt_forward(const Norm *norm, real *y, const real *x, real w, size_t
     }
 }
 
-static void dyt_backward(const Norm *norm, real *dx, const real *dy, const real *x, real w,
-                         size_t rows) {
+static void dyt_backward(const Norm *norm, NormSums sums, real *dx, const real *dy, const real *x,
+                         real w, size_t first, size_t end, GradWrite write) {
     const size_t C = norm->C;
     const real *gamma = norm->gamma, alpha = *norm->alpha;
-#pragma omp parallel for schedule(static) if (rows * C > PARALLEL_MIN)
-    for (size_t chunk = 0; chunk < ROW_CHUNKS; chunk++) {
-        Partials sums = partials_begin(norm, chunk);
-        for (size_t row = row_chunk_begin(chunk, rows); row < row_chunk_begin(chunk + 1, rows);
-             row++) {
-            const real *in = x + row * C, *up = dy + row * C;
-            real *out = dx + row * C, dalpha = 0;
+    for (size_t row = first; row < end; row++) {
+        const real *in = x + row * C, *up = dy + row * C;
+        real *out = dx + row * C, dalpha = 0;
+        norm_row_start(out, C, write);
 #pragma omp simd reduction(+ : dalpha)
-            for (size_t c = 0; c < C; c++) {
-                real t = real_tanh(alpha * in[c]), u = w * gamma[c] * up[c],
-                     slope = u * (1 - t * t);
-                out[c] += alpha * slope;
-                dalpha += in[c] * slope;
-                sums.dgamma[c] += up[c] * t;
-                sums.dbeta[c] += up[c];
-            }
-            *sums.dalpha += dalpha;
+        for (size_t c = 0; c < C; c++) {
+            real t = real_tanh(alpha * in[c]), slope = w * gamma[c] * up[c] * (1 - t * t);
+            out[c] += alpha * slope;
+            dalpha += in[c] * slope;
+            sums.dgamma[c] += up[c] * t;
+            sums.dbeta[c] += up[c];
         }
+        *sums.dalpha += dalpha;
     }
-    partials_add(norm, w);
 }
 
 const NormKind norm_dyt = {

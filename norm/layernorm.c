@@ -7,15 +7,14 @@
  *        = r (u_i - mean(u) - xhat_i mean(u xhat))
  * Statistics per row: m, r. The variance is a second pass over deviations: no cancellation. */
 #include "norm/norm.h"
-#include "norm/partials.h"
 
 #include <math.h>
 
-static void layernorm_forward(const Norm *norm, real *y, const real *x, real w, size_t rows) {
+static void layernorm_forward(const Norm *norm, real *y, const real *x, real w, size_t first,
+                              size_t end) {
     const size_t C = norm->C;
     const real *gamma = norm->gamma, *beta = norm->beta;
-#pragma omp parallel for schedule(static) if (rows * C > PARALLEL_MIN)
-    for (size_t row = 0; row < rows; row++) {
+    for (size_t row = first; row < end; row++) {
         const real *in = x + row * C;
         real *out = y + row * C;
         real sum = 0, squares = 0;
@@ -35,34 +34,27 @@ static void layernorm_forward(const Norm *norm, real *y, const real *x, real w, 
     }
 }
 
-static void layernorm_backward(const Norm *norm, real *dx, const real *dy, const real *x, real w,
-                               size_t rows) {
+static void layernorm_backward(const Norm *norm, NormSums sums, real *dx, const real *dy,
+                               const real *x, real w, size_t first, size_t end, GradWrite write) {
     const size_t C = norm->C;
     const real *gamma = norm->gamma;
-#pragma omp parallel for schedule(static) if (rows * C > PARALLEL_MIN)
-    for (size_t chunk = 0; chunk < ROW_CHUNKS; chunk++) {
-        Partials sums = partials_begin(norm, chunk);
-        for (size_t row = row_chunk_begin(chunk, rows); row < row_chunk_begin(chunk + 1, rows);
-             row++) {
-            const real *in = x + row * C, *up = dy + row * C;
-            real *out = dx + row * C, mean = norm->stats[2 * row], r = norm->stats[2 * row + 1];
-            real u_sum = 0, u_xhat = 0;
+    for (size_t row = first; row < end; row++) {
+        const real *in = x + row * C, *up = dy + row * C;
+        real *out = dx + row * C, mean = norm->stats[2 * row], r = norm->stats[2 * row + 1];
+        real u_sum = 0, u_xhat = 0;
+        norm_row_start(out, C, write);
 #pragma omp simd reduction(+ : u_sum, u_xhat)
-            for (size_t c = 0; c < C; c++) {
-                real xhat = (in[c] - mean) * r, u = w * gamma[c] * up[c];
-                u_sum += u;
-                u_xhat += u * xhat;
-                sums.dgamma[c] += up[c] * xhat;
-                sums.dbeta[c] += up[c];
-            }
-            real u_mean = u_sum / (real)C, slope = u_xhat / (real)C;
-            for (size_t c = 0; c < C; c++) {
-                real xhat = (in[c] - mean) * r, u = w * gamma[c] * up[c];
-                out[c] += r * (u - u_mean - xhat * slope);
-            }
+        for (size_t c = 0; c < C; c++) {
+            real xhat = (in[c] - mean) * r, u = w * gamma[c] * up[c];
+            u_sum += u;
+            u_xhat += u * xhat;
+            sums.dgamma[c] += up[c] * xhat;
+            sums.dbeta[c] += up[c];
         }
+        real u_mean = u_sum / (real)C, slope = u_xhat / (real)C;
+        for (size_t c = 0; c < C; c++)
+            out[c] += r * (w * gamma[c] * up[c] - u_mean - (in[c] - mean) * r * slope);
     }
-    partials_add(norm, w);
 }
 
 const NormKind norm_layernorm = {

@@ -1,6 +1,12 @@
-/* norm.c - the table of norms. Adding one is its file and a line here. */
+/* norm.c - the table of norms, and what they share: pieces of rows and the sums over them.
+ *
+ * One idea: each of 16 fixed pieces of the rows sums into partials of its own, and the partials are
+ * added in order, so the sums do not depend on the number of threads. Adding a norm is its file and
+ * a line here. */
 #include "norm/norm.h"
-#include "norm/partials.h"
+#include "ops/cpu.h"
+
+#include <string.h>
 
 static const NormKind *const KINDS[] = {
     &norm_layernorm, &norm_rmsnorm, &norm_rmsnorm_plus1, &norm_dyt, &norm_none,
@@ -19,6 +25,76 @@ bool norm_is_rms(const NormKind *kind) {
     return kind == &norm_rmsnorm || kind == &norm_rmsnorm_plus1;
 }
 
+/* --- partial sums ----------------------------------------------------------------------------- */
+
+static size_t partials_stride(size_t C) {
+    return (2 * C + 1 + 15) / 16 * 16;
+}
+
 size_t norm_partials(size_t C) {
     return ROW_CHUNKS * partials_stride(C);
+}
+
+static NormSums sums_of(const Norm *norm, size_t chunk) {
+    real *base = norm->partials + chunk * partials_stride(norm->C);
+    return (NormSums){base, base + norm->C, base + 2 * norm->C};
+}
+
+void norm_backward_piece(const Norm *norm, size_t chunk, real *dx, const real *dy, const real *x,
+                         real w, size_t first, size_t end, GradWrite write) {
+    NormSums sums = sums_of(norm, chunk);
+    if (norm->kind->gamma) memset(sums.dgamma, 0, partials_stride(norm->C) * sizeof(real));
+    norm->kind->backward(norm, sums, dx, dy, x, w, first, end, write);
+}
+
+void norm_sum(const Norm *norm, real w) {
+    if (!norm->kind->gamma) return;
+    for (size_t chunk = 0; chunk < ROW_CHUNKS; chunk++) {
+        NormSums sums = sums_of(norm, chunk);
+        if (norm->dgamma) {
+            for (size_t c = 0; c < norm->C; c++) norm->dgamma[c] += w * sums.dgamma[c];
+        }
+        if (norm->dbeta) {
+            for (size_t c = 0; c < norm->C; c++) norm->dbeta[c] += sums.dbeta[c];
+        }
+        if (norm->dalpha) *norm->dalpha += *sums.dalpha;
+    }
+}
+
+/* --- all rows --------------------------------------------------------------------------------- */
+
+typedef struct {
+    const Norm *norm;
+    real *out;          /* y or dx */
+    const real *x, *dy; /* dy NULL going forward */
+    real w;
+    GradWrite write;
+} NormWork;
+
+static void work_forward(void *context, size_t chunk, size_t first, size_t end) {
+    const NormWork *work = context;
+    (void)chunk;
+    norm_forward_piece(work->norm, work->out, work->x, work->w, first, end);
+}
+
+static void work_backward(void *context, size_t chunk, size_t first, size_t end) {
+    const NormWork *work = context;
+    norm_backward_piece(work->norm, chunk, work->out, work->dy, work->x, work->w, first, end,
+                        work->write);
+}
+
+void norm_forward(const Norm *norm, real *y, const real *x, real w, size_t rows) {
+    PHASE(PHASE_NORM);
+    if (norm->kind == &norm_none && y == x) return;
+    NormWork work = {.norm = norm, .out = y, .x = x, .w = w};
+    rows_share(work_forward, &work, rows, norm->C);
+}
+
+void norm_backward(const Norm *norm, real *dx, const real *dy, const real *x, real w, size_t rows,
+                   GradWrite write) {
+    PHASE(PHASE_NORM);
+    if (norm->kind == &norm_none && dx == dy) return;
+    NormWork work = {.norm = norm, .out = dx, .x = x, .dy = dy, .w = w, .write = write};
+    rows_share(work_backward, &work, rows, norm->C);
+    norm_sum(norm, w);
 }

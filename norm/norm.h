@@ -1,14 +1,16 @@
 /* norm.h - the norm interface: one table line and one file per kind.
  *
  * One idea: a norm keeps its input and a few statistics per row, never its output; forward and
- * backward are two functions over rows of C features. A kind that computes nothing (none) with its
- * input as its output is how an absent slot costs nothing.
- * A Norm is plain data filled at planning; it owns nothing.
- * Floor 1. Read next: layernorm.c, rmsnorm.c, then model/wiring.h. */
+ * backward are two functions over a piece of the rows, on the calling thread, so a file of norm/
+ * is formulas and nothing else. A kind that computes nothing (none) with its input as its output is
+ * how an absent slot costs nothing. A Norm is plain data filled at planning; it owns nothing.
+ * Floor 1. Read next: layernorm.c, rmsnorm.c, norm.c, then model/wiring.h. */
 #ifndef NORM_NORM_H
 #define NORM_NORM_H
 
-#include "ops/phase.h"
+#include "ops/base.h"
+
+#include <string.h>
 
 typedef struct NormKind NormKind;
 
@@ -20,13 +22,20 @@ typedef struct {
     const real *alpha;             /* (1), dyt only */
     real *dgamma, *dbeta, *dalpha; /* their gradients */
     real *stats;                   /* (rows, kind->n_stats), written forward, read backward */
-    real *
-        partials; /* norm_partials(C) elements of scratch for sums over rows; shared by all norms */
+    /* norm_partials(C) elements of scratch for sums over rows, between a piece and norm_sum */
+    real *partials;
 } Norm;
 
-/* y, x, dx, dy are (rows, C). `w` is the gamma-warmup factor: gamma_eff = w * gain, beta unscaled.
- * forward writes y and stats; y may be x only for `none`. backward adds to dx, dgamma, dbeta,
- * dalpha; the gradient of gamma is w * sum(dy * xhat), since the stored gamma is the parameter. */
+/* Where a piece adds its sums over rows; zero at first. */
+typedef struct {
+    real *dgamma, *dbeta; /* (C) each; sum(dy * xhat) without w, sum(dy) */
+    real *dalpha;         /* (1) */
+} NormSums;
+
+/* y, x, dx, dy are (rows, C), of which rows first .. end-1 are meant. `w` is the gamma-warmup
+ * factor: gamma_eff = w * gain, beta unscaled. forward writes y and stats; y may be x only for
+ * `none`. backward sets dx or adds to it, and adds to `sums`; the gradient of gamma is
+ * w * sum(dy * xhat), since the stored gamma is the parameter. */
 struct NormKind {
     const char *name;
     const char *equation;    /* one line for --list norms */
@@ -36,9 +45,9 @@ struct NormKind {
     double alpha_start;
     double eps, eps_out; /* what model.norm_eps 0 means: everywhere, and in `out` slots */
     size_t n_stats;
-    void (*forward)(const Norm *norm, real *y, const real *x, real w, size_t rows);
-    void (*backward)(const Norm *norm, real *dx, const real *dy, const real *x, real w,
-                     size_t rows);
+    void (*forward)(const Norm *norm, real *y, const real *x, real w, size_t first, size_t end);
+    void (*backward)(const Norm *norm, NormSums sums, real *dx, const real *dy, const real *x,
+                     real w, size_t first, size_t end, GradWrite write);
 };
 
 extern const NormKind norm_layernorm, norm_rmsnorm, norm_rmsnorm_plus1, norm_dyt, norm_none;
@@ -51,14 +60,25 @@ const char *norm_name(int i);
 /* Whether optim.rmsnorm_lr_scale applies: rmsnorm and its (1+g) form. */
 bool norm_is_rms(const NormKind *kind);
 
-static inline void norm_forward(const Norm *norm, real *y, const real *x, real w, size_t rows) {
-    PHASE(PHASE_NORM);
-    norm->kind->forward(norm, y, x, w, rows);
+/* All rows, by all threads. */
+void norm_forward(const Norm *norm, real *y, const real *x, real w, size_t rows);
+void norm_backward(const Norm *norm, real *dx, const real *dy, const real *x, real w, size_t rows,
+                   GradWrite write);
+
+/* The same in pieces, as rows_share hands them out; after the last piece of a backward pass,
+ * norm_sum adds their sums to the gradients, in the order of the pieces. */
+static inline void norm_forward_piece(const Norm *norm, real *y, const real *x, real w,
+                                      size_t first, size_t end) {
+    norm->kind->forward(norm, y, x, w, first, end);
 }
-static inline void norm_backward(const Norm *norm, real *dx, const real *dy, const real *x, real w,
-                                 size_t rows) {
-    PHASE(PHASE_NORM);
-    norm->kind->backward(norm, dx, dy, x, w, rows);
+void norm_backward_piece(const Norm *norm, size_t chunk, real *dx, const real *dy, const real *x,
+                         real w, size_t first, size_t end, GradWrite write);
+void norm_sum(const Norm *norm, real w);
+
+/* For the kinds: what a row of dx holds before its gradient is added. The row is in the cache, so
+ * this costs no memory traffic. */
+static inline void norm_row_start(real *dx, size_t C, GradWrite write) {
+    if (write == GRAD_SET) memset(dx, 0, C * sizeof *dx);
 }
 
 /* Elements of Norm.partials for rows of at most C features. */

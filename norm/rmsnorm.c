@@ -6,15 +6,14 @@
  *   dx_i = r u_i + sum_j u_j x_j dr/dx_i = r (u_i - xhat_i mean(u xhat))
  * Statistics per row: r. */
 #include "norm/rmsnorm.h"
-#include "norm/partials.h"
 
 #include <math.h>
 
-void rms_forward(const Norm *norm, real *y, const real *x, real w, real offset, size_t rows) {
+void rms_forward(const Norm *norm, real *y, const real *x, real w, real offset, size_t first,
+                 size_t end) {
     const size_t C = norm->C;
     const real *gamma = norm->gamma;
-#pragma omp parallel for schedule(static) if (rows * C > PARALLEL_MIN)
-    for (size_t row = 0; row < rows; row++) {
+    for (size_t row = first; row < end; row++) {
         const real *in = x + row * C;
         real *out = y + row * C, squares = 0;
 #pragma omp simd reduction(+ : squares)
@@ -25,39 +24,34 @@ void rms_forward(const Norm *norm, real *y, const real *x, real w, real offset, 
     }
 }
 
-void rms_backward(const Norm *norm, real *dx, const real *dy, const real *x, real w, real offset,
-                  size_t rows) {
+void rms_backward(const Norm *norm, NormSums sums, real *dx, const real *dy, const real *x, real w,
+                  real offset, size_t first, size_t end, GradWrite write) {
     const size_t C = norm->C;
     const real *gamma = norm->gamma;
-#pragma omp parallel for schedule(static) if (rows * C > PARALLEL_MIN)
-    for (size_t chunk = 0; chunk < ROW_CHUNKS; chunk++) {
-        Partials sums = partials_begin(norm, chunk);
-        for (size_t row = row_chunk_begin(chunk, rows); row < row_chunk_begin(chunk + 1, rows);
-             row++) {
-            const real *in = x + row * C, *up = dy + row * C;
-            real *out = dx + row * C, r = norm->stats[row], u_xhat = 0;
+    for (size_t row = first; row < end; row++) {
+        const real *in = x + row * C, *up = dy + row * C;
+        real *out = dx + row * C, r = norm->stats[row], u_xhat = 0;
+        norm_row_start(out, C, write);
 #pragma omp simd reduction(+ : u_xhat)
-            for (size_t c = 0; c < C; c++) {
-                real xhat = in[c] * r;
-                u_xhat += w * (offset + gamma[c]) * up[c] * xhat;
-                sums.dgamma[c] += up[c] * xhat;
-            }
-            real slope = u_xhat / (real)C;
-            for (size_t c = 0; c < C; c++) {
-                out[c] += r * (w * (offset + gamma[c]) * up[c] - in[c] * r * slope);
-            }
+        for (size_t c = 0; c < C; c++) {
+            real xhat = in[c] * r;
+            u_xhat += w * (offset + gamma[c]) * up[c] * xhat;
+            sums.dgamma[c] += up[c] * xhat;
         }
+        real slope = u_xhat / (real)C;
+        for (size_t c = 0; c < C; c++)
+            out[c] += r * (w * (offset + gamma[c]) * up[c] - in[c] * r * slope);
     }
-    partials_add(norm, w);
 }
 
-static void rmsnorm_forward(const Norm *norm, real *y, const real *x, real w, size_t rows) {
-    rms_forward(norm, y, x, w, 0, rows);
+static void rmsnorm_forward(const Norm *norm, real *y, const real *x, real w, size_t first,
+                            size_t end) {
+    rms_forward(norm, y, x, w, 0, first, end);
 }
 
-static void rmsnorm_backward(const Norm *norm, real *dx, const real *dy, const real *x, real w,
-                             size_t rows) {
-    rms_backward(norm, dx, dy, x, w, 0, rows);
+static void rmsnorm_backward(const Norm *norm, NormSums sums, real *dx, const real *dy,
+                             const real *x, real w, size_t first, size_t end, GradWrite write) {
+    rms_backward(norm, sums, dx, dy, x, w, 0, first, end, write);
 }
 
 const NormKind norm_rmsnorm = {

@@ -5,8 +5,9 @@
 
 #include "norm/norm.h"
 
-void rms_forward(const Norm *norm, real *y, const real *x, real w, real offset, size_t rows);
-void rms_backward(const Norm *norm, real *dx, const real *dy, const real *x, real w, real offset,
-                  size_t rows);
+void rms_forward(const Norm *norm, real *y, const real *x, real w, real offset, size_t first,
+                 size_t end);
+void rms_backward(const Norm *norm, NormSums sums, real *dx, const real *dy, const real *x, real w,
+                  real offset, size_t first, size_t end, GradWrite write);
 
 #endif

@@ -6,13 +6,14 @@
  * What it changes is decay: it pulls the gain to 1, not to 0. Statistics per row: r. */
 #include "norm/rmsnorm.h"
 
-static void plus1_forward(const Norm *norm, real *y, const real *x, real w, size_t rows) {
-    rms_forward(norm, y, x, w, 1, rows);
+static void plus1_forward(const Norm *norm, real *y, const real *x, real w, size_t first,
+                          size_t end) {
+    rms_forward(norm, y, x, w, 1, first, end);
 }
 
-static void plus1_backward(const Norm *norm, real *dx, const real *dy, const real *x, real w,
-                           size_t rows) {
-    rms_backward(norm, dx, dy, x, w, 1, rows);
+static void plus1_backward(const Norm *norm, NormSums sums, real *dx, const real *dy, const real *x,
+                           real w, size_t first, size_t end, GradWrite write) {
+    rms_backward(norm, sums, dx, dy, x, w, 1, first, end, write);
 }
 
 const NormKind norm_rmsnorm_plus1 = {

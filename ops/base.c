@@ -56,11 +56,27 @@ void *arena_take(Arena *arena, size_t count, size_t size) {
     size_t offset = arena->used;
     bool wraps = rounded < bytes || __builtin_add_overflow(offset, rounded, &arena->used);
     if (wraps) arena->used = SIZE_MAX;
-    arena->asked += (double)(rounded < bytes ? bytes : rounded);
+    arena->at += (double)(rounded < bytes ? bytes : rounded);
+    if (arena->at > arena->asked) arena->asked = arena->at;
     if (arena->base && arena->used > arena->size) {
         die(EXIT_INTERNAL, "the planning passes disagree about the memory they need");
     }
     return arena->base ? arena->base + offset : NULL;
+}
+
+ArenaMark arena_mark(const Arena *arena) {
+    return (ArenaMark){arena->used, arena->at};
+}
+
+void arena_turn(Arena *arena, ArenaMark mark) {
+    if (arena->used > arena->most) arena->most = arena->used;
+    arena->used = mark.used;
+    arena->at = mark.at;
+}
+
+void arena_turns_end(Arena *arena) {
+    if (arena->most > arena->used) arena->used = arena->most;
+    arena->at = arena->asked;
 }
 
 void arena_bind(Arena *arena) {

@@ -52,7 +52,8 @@ size_t size_mul(size_t a, size_t b);
 typedef struct {
     unsigned char *base; /* NULL while measuring */
     size_t used, size;   /* size: what was measured, 0 while measuring */
-    double asked;        /* bytes asked for while measuring, also where no size_t can hold them */
+    size_t most;         /* the greatest `used` that arena_turn took back */
+    double at, asked;    /* used and most in bytes, also where no size_t can hold them */
 } Arena;
 
 /* `count` elements of `size` bytes, 64-byte aligned, zero; NULL while measuring. A plan beyond the
@@ -61,9 +62,22 @@ void *arena_take(Arena *arena, size_t count, size_t size);
 static inline real *arena_reals(Arena *arena, size_t count) {
     return (real *)arena_take(arena, count, sizeof(real));
 }
+/* Pieces that take turns in one place: each begins where the arena stood at `mark`; after the last
+ * of them, the arena goes on behind the largest. */
+typedef struct {
+    size_t used;
+    double at;
+} ArenaMark;
+ArenaMark arena_mark(const Arena *arena);
+void arena_turn(Arena *arena, ArenaMark mark);
+void arena_turns_end(Arena *arena);
 /* Ends the measuring pass: allocates what was counted and starts again at its beginning. */
 void arena_bind(Arena *arena);
 void arena_free(Arena *arena);
+
+/* What a backward pass does with a gradient it leaves: adds to it, or is the first to write it and
+ * overwrites whatever stands there, which saves the zeroing and a read. */
+typedef enum { GRAD_ADD, GRAD_SET } GradWrite;
 
 /* Seconds of a clock that never goes backwards. */
 double clock_seconds(void);

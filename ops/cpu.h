@@ -12,6 +12,14 @@
 /* Loops below this many elements stay on one thread: starting a team costs a few microseconds. */
 #define PARALLEL_MIN ((size_t)1 << 15)
 
+/* A function that is compiled twice and chosen by the processor: loops over elements that do not
+ * add up, whose bits are the same for any width of vectors. */
+#ifdef NO_AVX512
+#define ANY_WIDTH
+#else
+#define ANY_WIDTH __attribute__((target_clones("default", "avx512f")))
+#endif
+
 /* Row sums over a whole tensor (gradients of gamma, beta) use this many partial sums, added in
  * order. */
 enum { ROW_CHUNKS = 16 };
@@ -42,13 +50,49 @@ static inline void drop_calls(real *x, const Dropout *dropout, size_t first, siz
     }
 }
 
-/* C (M,N) = alpha op(A) op(B) + beta C, row-major, on the calling thread; only inside a parallel
- * region, where this OpenBLAS runs single-threaded. */
-void gemm_tile(bool ta, bool tb, size_t M, size_t N, size_t K, real alpha, const real *A,
-               size_t lda, const real *B, size_t ldb, real beta, real *C, size_t ldc);
-/* The same over fixed tiles of C, shared out to all threads; bias (N) or NULL is added to every
- * row. */
-void gemm(bool ta, bool tb, size_t M, size_t N, size_t K, const real *A, size_t lda, const real *B,
-          size_t ldb, real beta, real *C, size_t ldc, const real *bias);
+/* C (M,N) = alpha op(A) op(B) + beta C, row-major; op(A) is (M,K), transposed where ta says so. */
+typedef struct {
+    bool ta, tb;
+    size_t M, N, K;
+    const real *A;
+    size_t lda;
+    const real *B;
+    size_t ldb;
+    real alpha, beta; /* beta is 0 or 1 */
+    real *C;
+    size_t ldc;
+} Product;
+/* What is left to do with a tile of C while it is in the cache. */
+typedef struct {
+    size_t row, col, rows, cols;
+} Tile;
+typedef void TileHook(const Tile *tile, const void *context);
+/* `finish` is called once for every tile, by the thread that made it; NULL = nothing is left. */
+void gemm(const Product *product, TileHook *finish, const void *context);
+
+/* Small products on the calling thread, whose operands are packed once for several of them. The
+ * left one is panels of rows that were packed, or a matrix (k,m) used as it is, rows `step` apart:
+ * up to 7 elements past its end are read and come to nothing. */
+typedef struct {
+    const real *at;
+    size_t panel, step; /* elements from panel to panel; from k to k+1 */
+    bool along;         /* or from row to row, where k runs along them */
+} Left;
+Left left_in_place(const real *x, size_t stride);
+/* Elements of the panels. m rows, or n columns, of k elements. */
+size_t left_size(size_t m, size_t k);
+size_t right_size(size_t n, size_t k);
+/* alpha * x, lines that run along k and are `stride` apart, or (right) lie beside each other. */
+Left left_pack(real *panels, const real *x, size_t stride, size_t m, size_t k, real alpha);
+void right_pack(real *panels, const real *x, size_t stride, bool along, size_t n, size_t k,
+                real alpha);
+/* c (m,n) = or += a (m,k) b (k,n), b packed with n columns of b_rows >= k elements. */
+void panels_multiply(real *c, size_t ldc, Left a, const real *b, size_t b_rows, size_t m, size_t n,
+                     size_t k, bool add);
+
+/* Memory for the copies that products make, for as many threads as there are now. */
+void gemm_reserve(void);
+/* By OpenBLAS alone, outside of parallel regions on threads of its own. */
+void gemm_library(const Product *product);
 
 #endif

@@ -1,64 +1,154 @@
-/* cpu_gemm.c - matrix products: fixed tiles over single-threaded BLAS.
+/* cpu_gemm.c - matrix products: who multiplies, and how the work is shared out.
  *
- * One idea: OpenBLAS splits a product by thread count, which changes the last bits; a loop over
- * tiles of the output that are fixed by shape, each one sgemm on one thread with its full sum over
- * K, gives the same bits on any number of threads at no cost. 128x384 ran at 0.88 to 1.0 of the
- * threaded library (2 cores, Zen 4, OpenBLAS 0.3.21) over the shapes of small models. The parallel
- * loop must never get an `if` clause: outside an active region OpenBLAS would thread by itself.
- * Floor 0. Read next: cpu_linear.c. */
+ * One idea: the bits of a product must not depend on the number of threads. OpenBLAS splits by it,
+ * and copies both operands anew for every piece, which at the sizes of small models costs a fifth
+ * of the time. The blocks of gemm_block.h sum every element in one order wherever their borders
+ * are, so there are as many as threads; where all three sides are long, OpenBLAS multiplies tiles
+ * that are fixed by shape, each on one thread.
+ * On 2 cores with AVX-512, operands not in the cache, GFLOP/s, blocks against threaded OpenBLAS
+ * 0.3.21: (2048,1536,384) 330/316, (2048,384,1536) 335/306, (768,384,128) 370/224, (256,3072,768)
+ * 290/295, (2048,2048,2048) 367/399. Floor 0. Read next: gemm_block.h, then cpu_linear.c. */
 #include "ops/cpu.h"
-#include "ops/ops.h"
+#include "ops/gemm.h"
 
 #include <cblas.h>
+#include <omp.h>
 #include <stdio.h>
 
-enum { TILE_ROWS = 128, TILE_COLS = 384, LEAST_ROWS = 32, ENOUGH_TILES = 8 };
+/* --- products on one thread ------------------------------------------------------------------- */
 
-/* Rows of a tile: fewer where the output is so small that 128 would leave threads without one. */
-static size_t tile_rows(size_t M, size_t across) {
-    size_t rows = TILE_ROWS;
-    while (rows > LEAST_ROWS && (M + rows - 1) / rows * across < ENOUGH_TILES) rows /= 2;
-    return rows;
+static struct {
+    Packed *of_thread;
+    size_t threads;
+} packed;
+
+void gemm_reserve(void) {
+    if (packed.threads >= ops_threads()) return;
+    mem_free(packed.of_thread);
+    packed.threads = ops_threads();
+    packed.of_thread = mem_alloc(size_mul(packed.threads, sizeof(Packed)));
 }
 
-void gemm_tile(bool ta, bool tb, size_t M, size_t N, size_t K, real alpha, const real *A,
-               size_t lda, const real *B, size_t ldb, real beta, real *C, size_t ldc) {
-    enum CBLAS_TRANSPOSE opa = ta ? CblasTrans : CblasNoTrans, opb = tb ? CblasTrans : CblasNoTrans;
-    blasint m = (blasint)M, n = (blasint)N, k = (blasint)K;
-    blasint la = (blasint)lda, lb = (blasint)ldb, lc = (blasint)ldc;
-#ifdef REAL_DOUBLE
-    cblas_dgemm(CblasRowMajor, opa, opb, m, n, k, alpha, A, la, B, lb, beta, C, lc);
-#else
-    cblas_sgemm(CblasRowMajor, opa, opb, m, n, k, alpha, A, la, B, lb, beta, C, lc);
+static const Engine *engine(void) {
+#ifndef NO_AVX512
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq"))
+        return &gemm_avx512;
 #endif
+    return &gemm_avx2;
 }
 
-static void add_bias(real *C, size_t ldc, const real *bias, size_t M, size_t N) {
-    for (size_t i = 0; i < M; i++) {
-        real *row = C + i * ldc;
-        for (size_t j = 0; j < N; j++) row[j] += bias[j];
+static void block(const Product *product, const Tile *tile, TileHook *finish, const void *context) {
+    engine()->block(product, tile, &packed.of_thread[omp_get_thread_num()], finish, context);
+}
+
+size_t left_size(size_t m, size_t k) {
+    return ceil_div(m, 8) * (8 * k + 2 * LEFT_PAD);
+}
+
+Left left_in_place(const real *x, size_t stride) {
+    return (Left){x, engine()->rows, stride, false};
+}
+
+Left left_pack(real *panels, const real *x, size_t stride, size_t m, size_t k, real alpha) {
+    engine()->pack_left(panels, x, stride, true, m, k, alpha);
+    return (Left){panels, engine()->rows * k + LEFT_PAD, engine()->rows, false};
+}
+
+size_t right_size(size_t n, size_t k) {
+    return ceil_div(n, 16) * 16 * k;
+}
+
+void right_pack(real *panels, const real *x, size_t stride, bool along, size_t n, size_t k,
+                real alpha) {
+    engine()->pack_right(panels, x, stride, along, n, k, alpha);
+}
+
+void panels_multiply(real *c, size_t ldc, Left a, const real *b, size_t b_rows, size_t m, size_t n,
+                     size_t k, bool add) {
+    engine()->multiply(c, ldc, a, b, b_rows, m, n, k, add);
+}
+
+/* --- sharing out ------------------------------------------------------------------------------ */
+
+typedef struct {
+    size_t rows, cols; /* of a tile, but for the last ones */
+} Grid;
+
+/* `tiles` or a few more, of sides that are multiples of EDGE. A column split copies A once more, a
+ * row split B. */
+static Grid grid_of(const Product *p, size_t tiles) {
+    enum { EDGE = 16 };
+    Grid grid = {0};
+    size_t least = SIZE_MAX;
+    for (size_t down = 1; down <= tiles; down++) {
+        size_t across = ceil_div(tiles, down), copied = p->M * across + p->N * down;
+        if (copied >= least) continue;
+        least = copied;
+        grid = (Grid){.rows = ceil_div(ceil_div(p->M, down), EDGE) * EDGE,
+                      .cols = ceil_div(ceil_div(p->N, across), EDGE) * EDGE};
     }
+    return grid;
 }
 
-void gemm(bool ta, bool tb, size_t M, size_t N, size_t K, const real *A, size_t lda, const real *B,
-          size_t ldb, real beta, real *C, size_t ldc, const real *bias) {
-    PHASE(PHASE_GEMM);
-    size_t across = (N + TILE_COLS - 1) / TILE_COLS, rows = tile_rows(M, across);
-    size_t down = (M + rows - 1) / rows;
+typedef void Multiply(const Product *product, const Tile *tile, TileHook *finish,
+                      const void *context);
+
+/* The loop must never get an `if` clause: outside of an active region OpenBLAS would thread by
+ * itself. */
+static void share(Multiply *multiply, const Product *p, Grid grid, TileHook *finish,
+                  const void *context) {
+    size_t down = ceil_div(p->M, grid.rows), across = ceil_div(p->N, grid.cols);
 #pragma omp parallel for schedule(dynamic, 1)
-    for (size_t tile = 0; tile < across * down; tile++) {
-        size_t i = tile / across * rows, j = tile % across * TILE_COLS;
-        size_t m = M - i < rows ? M - i : rows, n = N - j < TILE_COLS ? N - j : TILE_COLS;
-        real *corner = C + i * ldc + j;
-        gemm_tile(ta, tb, m, n, K, 1, ta ? A + i : A + i * lda, lda, tb ? B + j * ldb : B + j, ldb,
-                  beta, corner, ldc);
-        if (bias) add_bias(corner, ldc, bias + j, m, n);
+    for (size_t index = 0; index < down * across; index++) {
+        size_t i = index / across * grid.rows, j = index % across * grid.cols;
+        Tile tile = {.row = i,
+                     .col = j,
+                     .rows = at_most(p->M - i, grid.rows),
+                     .cols = at_most(p->N - j, grid.cols)};
+        multiply(p, &tile, finish, context);
     }
+}
+
+/* --- OpenBLAS --------------------------------------------------------------------------------- */
+
+static void library(const Product *p, const Tile *tile, TileHook *finish, const void *context) {
+    const size_t i = tile->row, j = tile->col;
+    enum CBLAS_TRANSPOSE ta = p->ta ? CblasTrans : CblasNoTrans;
+    enum CBLAS_TRANSPOSE tb = p->tb ? CblasTrans : CblasNoTrans;
+#ifdef REAL_DOUBLE
+    cblas_dgemm(
+#else
+    cblas_sgemm(
+#endif
+        CblasRowMajor, ta, tb, (blasint)tile->rows, (blasint)tile->cols, (blasint)p->K, p->alpha,
+        p->ta ? p->A + i : p->A + i * p->lda, (blasint)p->lda, p->tb ? p->B + j * p->ldb : p->B + j,
+        (blasint)p->ldb, p->beta, p->C + i * p->ldc + j, (blasint)p->ldc);
+    if (finish) finish(tile, context);
+}
+
+/* Sides from which on OpenBLAS is faster, and elements of one of its tiles, about. */
+enum { LONG = 1024, LIBRARY_TILE = 1 << 19 };
+
+void gemm(const Product *p, TileHook *finish, const void *context) {
+    PHASE(PHASE_GEMM);
+    if (p->M == 0 || p->N == 0) return;
+    gemm_reserve();
+    if (p->M >= LONG && p->N >= LONG && p->K >= LONG) {
+        size_t fours = (p->M * p->N + 2 * LIBRARY_TILE) / (4 * LIBRARY_TILE);
+        share(library, p, grid_of(p, 4 * (fours ? fours : 1)), finish, context);
+    } else {
+        bool worth_sharing = (double)p->M * (double)p->N * (double)p->K > PARALLEL_MIN;
+        share(block, p, grid_of(p, worth_sharing ? ops_threads() : 1), finish, context);
+    }
+}
+
+void gemm_library(const Product *p) {
+    library(p, &(Tile){.rows = p->M, .cols = p->N}, NULL, NULL);
 }
 
 const char *ops_numerics(void) {
-    static char text[64];
-    snprintf(text, sizeof text, "gemm tiles %d to %d x %d, row chunks %d", LEAST_ROWS, TILE_ROWS,
-             TILE_COLS, ROW_CHUNKS);
+    static char text[96];
+    snprintf(text, sizeof text, "gemm blocks of %d, from %d on OpenBLAS tiles of %d, row chunks %d",
+             KC, LONG, LIBRARY_TILE, ROW_CHUNKS);
     return text;
 }

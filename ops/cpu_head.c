@@ -46,7 +46,7 @@ static double row_loss(real *logits, size_t target, real grad_scale, bool backwa
 }
 
 void head_loss(double *losses, real *dh, real *dw, const real *h, const real *w, const int *targets,
-               real *scratch, real grad_scale, size_t R, size_t C, size_t V) {
+               real *scratch, real grad_scale, size_t R, size_t C, size_t V, GradWrite write) {
     PHASE(PHASE_LOSS);
     size_t rows = chunk_rows(V);
     for (size_t first = 0; first < R; first += rows) {
@@ -58,7 +58,9 @@ void head_loss(double *losses, real *dh, real *dw, const real *h, const real *w,
             losses[first + r] =
                 row_loss(scratch + r * V, (size_t)targets[first + r], grad_scale, dh != NULL, V);
         }
-        if (dh) linear_backward(dh + first * C, dw, NULL, scratch, chunk, w, count, V, C);
+        if (!dh) continue;
+        linear_backward_input(dh + first * C, scratch, w, count, V, C, GRAD_SET);
+        linear_backward_weight(dw, NULL, scratch, chunk, count, V, C, first ? GRAD_ADD : write);
     }
 }
 

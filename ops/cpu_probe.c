@@ -30,18 +30,39 @@ static ProbeRate repeat(void (*work)(const Probe *), const Probe *probe, double 
 }
 
 static void product(const Probe *probe) {
-    gemm(false, true, probe->M, probe->N, probe->K, probe->a, probe->K, probe->b, probe->K, 0,
-         probe->c, probe->N, NULL);
+    linear_forward(probe->c, probe->a, probe->b, NULL, probe->M, probe->N, probe->K);
 }
 
-ProbeRate ops_probe_gemm(size_t M, size_t N, size_t K, double seconds) {
+static void library_product(const Probe *probe) {
+    gemm_library(&(Product){.M = probe->M,
+                            .N = probe->N,
+                            .K = probe->K,
+                            .alpha = 1,
+                            .A = probe->a,
+                            .lda = probe->K,
+                            .B = probe->b,
+                            .ldb = probe->N,
+                            .C = probe->c,
+                            .ldc = probe->N});
+}
+
+static ProbeRate probe_products(void (*work)(const Probe *), size_t M, size_t N, size_t K,
+                                double seconds) {
     size_t a = size_mul(M, K), b = size_mul(N, K), c = size_mul(M, N);
     real *all = mem_alloc(size_mul(a + b + c, sizeof(real))); /* one piece, so that all goes back */
     Probe probe = {.M = M, .N = N, .K = K, .a = all, .b = all + a, .c = all + a + b};
     double flops = 2 * (double)M * (double)N * (double)K;
-    ProbeRate rate = repeat(product, &probe, flops, seconds);
+    ProbeRate rate = repeat(work, &probe, flops, seconds);
     mem_free(all);
     return rate;
+}
+
+ProbeRate ops_probe_gemm(size_t M, size_t N, size_t K, double seconds) {
+    return probe_products(product, M, N, K, seconds);
+}
+
+ProbeRate ops_probe_library(size_t side, double seconds) {
+    return probe_products(library_product, side, side, side, seconds);
 }
 
 static void update(const Probe *probe) {

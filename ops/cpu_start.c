@@ -3,6 +3,7 @@
  * One idea: what silently costs a factor - the wrong flavour of OpenBLAS, threads that spin against
  * each other - or silently breaks the NaN checks is found at the first line of the program.
  * Floor 0. Read next: cpu_gemm.c. */
+#include "ops/cpu.h"
 #include "ops/ops.h"
 
 #include <cblas.h>
@@ -17,7 +18,7 @@
  * again with it. */
 void ops_exec_patient(char **argv) {
     if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY")) return;
-    if (setenv("GOMP_SPINCOUNT", "1000", 1) == 0) execv("/proc/self/exe", argv);
+    if (setenv("GOMP_SPINCOUNT", "3000", 1) == 0) execv("/proc/self/exe", argv);
 }
 
 static bool nan_is_seen(void) {
@@ -27,6 +28,7 @@ static bool nan_is_seen(void) {
 
 void ops_start(size_t threads) {
     if (threads) omp_set_num_threads((int)threads);
+    gemm_reserve();
     if (!nan_is_seen()) {
         die(EXIT_INTERNAL,
             "this binary was built with -ffast-math: isnan() is dead, build it without");

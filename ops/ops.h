@@ -4,7 +4,8 @@
  * another backend is other files behind this header. cpu_*.c implement it on OpenBLAS and OpenMP.
  *
  * Rules, without exception:
- *   - a backward pass adds to its gradients; the caller zeroes;
+ *   - a backward pass adds to its gradients and the caller zeroes, but where a GradWrite or "set"
+ *     says that it overwrites them;
  *   - argument order: outputs, caches, inputs, weights, sizes;
  *   - the bits of a result depend on the arguments only, never on the number of threads: every
  * output element is owned by one thread, and sums run over chunks fixed by shape;
@@ -36,6 +37,8 @@ typedef struct {
     double mean, best;
 } ProbeRate;
 ProbeRate ops_probe_gemm(size_t M, size_t N, size_t K, double seconds);
+/* FLOP of products of side x side matrices by OpenBLAS as it comes, all threads its own. */
+ProbeRate ops_probe_library(size_t side, double seconds);
 ProbeRate ops_probe_update(size_t n, double seconds);
 
 /* --- whole tensors -----------------------------------------------------------------------------
@@ -45,20 +48,49 @@ void zero(real *x, size_t n);                              /* x = 0 */
 void copy(real *y, const real *x, size_t n);               /* y = x */
 void scale(real *x, real a, size_t n);                     /* x = a*x; a = 1 touches nothing */
 void add_scaled(real *y, const real *x, real a, size_t n); /* y = y + a*x; a = 0 touches nothing */
+double sum_of_squares(const real *x, size_t n);
+/* Columns of a wider tensor: y (R,N) = x (R,N), rows y_stride and x_stride apart. */
+void copy_columns(real *y, size_t y_stride, const real *x, size_t x_stride, size_t R, size_t N);
+
+/* --- pieces: chains of operations that treat rows one by one run over a piece of the rows after
+ * the other, so that what one leaves is in the cache for the next --------------------------------
+ */
+
+/* `work` does rows first .. end-1; `chunk` counts the pieces, which are the same on any number of
+ * threads. Inside only what runs on the calling thread: *_piece and norm_*_piece. */
+typedef void RowWork(void *context, size_t chunk, size_t first, size_t end);
+/* All R rows, of C features. */
+void rows_share(RowWork *work, void *context, size_t R, size_t C);
 /* s = skip*x + branch*o + block_skip*x_block (n each); x_block is not read where block_skip is 0.
  */
-void residual(real *s, const real *x, const real *o, const real *x_block, real skip, real branch,
-              real block_skip, size_t n);
-double sum_of_squares(const real *x, size_t n);
+void residual_piece(real *s, const real *x, const real *o, const real *x_block, real skip,
+                    real branch, real block_skip, size_t n);
+/* y = a*x, or y += a*x; x is not read where a is 0. */
+void scaled_piece(real *y, const real *x, real a, size_t n, GradWrite write);
 
 /* --- linear: y (R,N) = x (R,K) w^T + bias, w (N,K), bias (N) or NULL ---------------------------
  */
 
 void linear_forward(real *y, const real *x, const real *w, const real *bias, size_t R, size_t N,
                     size_t K);
-/* dx += dy w; dw += dy^T x; dbias += column sums of dy. dbias NULL = none. */
-void linear_backward(real *dx, real *dw, real *dbias, const real *dy, const real *x, const real *w,
-                     size_t R, size_t N, size_t K);
+/* dx = or += dy w. */
+void linear_backward_input(real *dx, const real *dy, const real *w, size_t R, size_t N, size_t K,
+                           GradWrite write);
+/* dw = or += dy^T x; dbias += column sums of dy, NULL = none. */
+void linear_backward_weight(real *dw, real *dbias, const real *dy, const real *x, size_t R,
+                            size_t N, size_t K, GradWrite write);
+
+/* gelu: x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) (Hendrycks & Gimpel 2016, tanh form);
+ * silu: x sigmoid(x); relu: max(0,x); relu2: max(0,x)^2. */
+typedef enum { ACT_GELU, ACT_SILU, ACT_RELU, ACT_RELU2 } Activation;
+/* z (R,N) = x (R,K) w^T + bias; h (R,N) = act(z) * factor. `factor` (R,N) is the other half of a
+ * gated unit (Shazeer 2020, "GLU variants improve transformer"), NULL = 1. */
+void activated_forward(real *h, real *z, const real *x, const real *w, const real *bias,
+                       const real *factor, Activation act, size_t R, size_t N, size_t K);
+/* Through the layer w (M,N) that read h, whose dh (R,N) = dy (R,M) w never leaves the cache:
+ * dz = dh * factor * act'(z); dfactor = dh * act(z), where there is a factor. Both are set. */
+void activated_backward(real *dz, real *dfactor, const real *dy, const real *w, const real *z,
+                        const real *factor, Activation act, size_t R, size_t N, size_t M);
 
 /* --- embedding: x (B*T,C) = tok (V,C)[token] + pos (.,C)[t], pos NULL = none --------------------
  */
@@ -67,19 +99,6 @@ void embedding_forward(real *x, const int *tokens, const real *tok, const real *
                        size_t T, size_t C);
 void embedding_backward(real *dtok, real *dpos, const real *dx, const int *tokens, size_t B,
                         size_t T, size_t C);
-
-/* --- activations -------------------------------------------------------------------------------
- */
-
-/* gelu: x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) (Hendrycks & Gimpel 2016, tanh form);
- * silu: x sigmoid(x); relu: max(0,x); relu2: max(0,x)^2. */
-typedef enum { ACT_GELU, ACT_SILU, ACT_RELU, ACT_RELU2 } Activation;
-void activation_forward(real *h, const real *x, Activation act, size_t n); /* h = act(x) */
-void activation_backward(real *dx, const real *dh, const real *x, Activation act, size_t n);
-/* h = act(gate) * up (Shazeer 2020, "GLU variants improve transformer"). */
-void gated_forward(real *h, const real *gate, const real *up, Activation act, size_t n);
-void gated_backward(real *dgate, real *dup, const real *dh, const real *gate, const real *up,
-                    Activation act, size_t n);
 
 /* --- dropout: x = x * mask / (1-p), mask a pure function of (seed, step, micro, site, index) -----
  */
@@ -96,10 +115,12 @@ void dropout_apply(real *x, const Dropout *dropout, size_t n);
 
 /* table (T,HS/2,2) = cos, sin of t * 10000^(-2i/HS). */
 void rope_table(real *table, size_t T, size_t HS);
-/* In place on x (B,T,NH,HS): a' = a cos - b sin, b' = b cos + a sin; the backward pass turns back.
- */
-void rope_forward(real *x, const real *table, size_t B, size_t T, size_t NH, size_t HS);
-void rope_backward(real *dx, const real *table, size_t B, size_t T, size_t NH, size_t HS);
+/* In place on x, NH heads in a row of `stride` elements: a' = a cos - b sin, b' = b cos + a sin;
+ * the backward pass turns back. */
+void rope_forward(real *x, const real *table, size_t B, size_t T, size_t NH, size_t HS,
+                  size_t stride);
+void rope_backward(real *dx, const real *table, size_t B, size_t T, size_t NH, size_t HS,
+                   size_t stride);
 
 /* --- causal attention, scores q.k/sqrt(HS); query head h reads key/value head h/(NH/NKV)
  * ---------- */
@@ -107,25 +128,30 @@ void rope_backward(real *dx, const real *table, size_t B, size_t T, size_t NH, s
 typedef struct {
     size_t B, T, NH, NKV, HS;
 } AttentionShape;
+/* Elements of a row of qkv: all query heads, then all key heads, then all value heads. */
+static inline size_t qkv_width(size_t NH, size_t NKV, size_t HS) {
+    return (NH + 2 * NKV) * HS;
+}
 /* Elements of scratch for rows of at most T tokens. */
-size_t attention_scratch(size_t T);
-/* out, q (B,T,NH*HS); k, v (B,T,NKV*HS); lse (B,NH,T) = log of the softmax denominators. The T x T
+size_t attention_scratch(size_t T, size_t HS);
+/* out (B,T,NH*HS); qkv (B,T,qkv_width); lse (B,NH,T) = log of the softmax denominators. The T x T
  * maps never exist: scores live in blocks of query rows and are computed again going backward. */
-void attention_forward(real *out, real *lse, const real *q, const real *k, const real *v,
-                       real *scratch, const Dropout *dropout, AttentionShape shape);
-void attention_backward(real *dq, real *dk, real *dv, const real *dout, const real *out,
-                        const real *lse, const real *q, const real *k, const real *v, real *scratch,
-                        const Dropout *dropout, AttentionShape shape);
+void attention_forward(real *out, real *lse, const real *qkv, real *scratch, const Dropout *dropout,
+                       AttentionShape shape);
+/* dqkv is set. */
+void attention_backward(real *dqkv, const real *dout, const real *out, const real *lse,
+                        const real *qkv, real *scratch, const Dropout *dropout,
+                        AttentionShape shape);
 
 /* --- head and loss: logits (R,V) = h (R,C) w^T, w (V,C); loss_r = -ln softmax(logits_r)[target_r]
  * - */
 
 /* Elements of scratch: the logits exist for a chunk of rows at a time, never whole. */
 size_t head_scratch(size_t R, size_t V);
-/* losses (R), in nats. Where dh is not NULL also dh += and dw += the gradients of
+/* losses (R), in nats. Where dh is not NULL also dh = and dw = or += the gradients of
  * grad_scale * sum of losses. */
 void head_loss(double *losses, real *dh, real *dw, const real *h, const real *w, const int *targets,
-               real *scratch, real grad_scale, size_t R, size_t C, size_t V);
+               real *scratch, real grad_scale, size_t R, size_t C, size_t V, GradWrite write);
 
 /* logits (V) of row r of h (.,C). */
 void head_logits(real *logits, const real *h, const real *w, size_t r, size_t C, size_t V);

@@ -30,6 +30,6 @@ Phase phase_enter(Phase phase);
 void phase_leave(const Phase *before);
 /* First line of an operation: `phase` until the end of the scope. */
 #define PHASE(phase)                                                                               \
-    const Phase phase_before __attribute__((cleanup(phase_leave))) = phase_enter(phase)
+    const Phase phase_before __attribute__((cleanup(phase_leave), unused)) = phase_enter(phase)
 
 #endif

@@ -21,6 +21,7 @@ typedef struct {
     size_t eval_every, eval_rows;
     size_t checkpoint_every, keep; /* 0 = at the end only; checkpoints that stay */
     size_t threads;                /* 0 = all cores */
+    bool recompute;                /* see MODEL_RECOMPUTE */
 } TrainOptions;
 
 typedef struct {

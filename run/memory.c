@@ -9,12 +9,16 @@
 /* A parameter's entry in the registry, its name, and the room that the list keeps for more. */
 enum { ENTRY_BYTES = 2 * sizeof(Param) + 64 };
 
+ModelUse memory_use(const Config *config) {
+    return config->train.recompute ? MODEL_RECOMPUTE : MODEL_TRAIN;
+}
+
 bool memory_plan(MemoryPlan *plan, const Config *config, size_t V) {
     char error[256];
     const size_t T = config->model.context;
     *plan = (MemoryPlan){0};
     if (!model_measure(&plan->model, &config->model, &config->gamma_warmup, V, config->train.batch,
-                       true, error, sizeof error)) {
+                       memory_use(config), error, sizeof error)) {
         return false;
     }
     double tensors = (double)size_total(&plan->model).tensors;

@@ -17,6 +17,8 @@ typedef struct {
     double lists;    /* the registry of parameters, the blocks, gradient norms, divergence */
 } MemoryPlan;
 
+/* What train.recompute makes of the model. */
+ModelUse memory_use(const Config *config);
 /* What a run of `config` over a vocabulary of V takes; false where the options of the model
  * contradict each other. */
 bool memory_plan(MemoryPlan *plan, const Config *config, size_t V);

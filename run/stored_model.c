@@ -100,7 +100,8 @@ static const char *read_model(StoredModel *stored, Snapshot *snapshot, const cha
         return "its vocabulary makes no sense";
     }
     stored->step = step;
-    stored->model = model_create(&stored->config.model, &stored->config.gamma_warmup, V, 1, false);
+    stored->model =
+        model_create(&stored->config.model, &stored->config.gamma_warmup, V, 1, MODEL_FORWARD);
     stored_model_tensors(&stored->model->params, &snapshot->model);
     wrong = checkpoint_read(dir, step, snapshot);
     if (wrong) stored_model_free(stored);

@@ -27,7 +27,8 @@ void run_open(Run *run, const Config *config, int argc, char **argv) {
                              train->eval_every ? train->eval_rows : 0, (uint32_t)train->seed);
     size_t V = dataset_vocab_size(run->data), cells = size_mul(train->batch, config->model.context);
     memory_require(config, V);
-    run->model = model_create(&config->model, &config->gamma_warmup, V, train->batch, true);
+    run->model =
+        model_create(&config->model, &config->gamma_warmup, V, train->batch, memory_use(config));
     model_init(run->model, (uint32_t)train->seed);
     run->optimizer = optimizer_create(&config->optim, &run->model->params);
     run->detector = spike_create(&config->spike, params_count(&run->model->params));

@@ -72,7 +72,7 @@ static inline void bench_forward(Bench *b) {
 }
 
 static inline void bench_backward(Bench *b) {
-    norm_backward(&b->norm, b->dx, b->dy, b->x, b->w, b->rows);
+    norm_backward(&b->norm, b->dx, b->dy, b->x, b->w, b->rows, GRAD_ADD);
 }
 
 /* A row by the formulas: xhat is what the gain multiplies, u = gain * dy. */

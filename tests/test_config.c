@@ -111,6 +111,7 @@ static const struct {
     {"train.checkpoint_every", "0", "0"},
     {"train.keep", "1000", "1000"},
     {"train.threads", "2", "2"},
+    {"train.recompute", "true", "true"},
     {"spike.detector", "\"sigma\"", "\"sigma\""},
     {"spike.window", "100000", "100000"},
     {"spike.threshold", "0.5", "0.5"},
@@ -326,8 +327,9 @@ static void test_identity(void) {
         snprintf(set, sizeof set, "%s=%s", settings[i].path, settings[i].json);
         must_load(&c, "{}", SETS(set));
         char *json = config_json(&c, CONFIG_IDENTITY);
-        static const char *const ASIDE[] = {"name",       "log.",          "train.eval",
-                                            "train.keep", "train.threads", "train.checkpoint"};
+        static const char *const ASIDE[] = {"name",           "log.",          "train.eval",
+                                            "train.keep",     "train.threads", "train.checkpoint",
+                                            "train.recompute"};
         bool aside = false;
         for (size_t k = 0; k < sizeof ASIDE / sizeof *ASIDE; k++) {
             aside |= strncmp(set, ASIDE[k], strlen(ASIDE[k])) == 0;

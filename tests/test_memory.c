@@ -19,8 +19,8 @@ static size_t head_norm(size_t heads, size_t stats) {
 }
 
 static Need sublayer_need(const RowSublayer *s, size_t stats) {
-    Need need = {.pass = N};                                                               /* y */
-    if (s->slot[0] != '.' || s->number[ROW_GAIN] != 1) need.pass += N, need.training += N; /* u */
+    Need need = {.pass = N};                                           /* y */
+    if (s->slot[0] != '.' || s->number[ROW_GAIN] != 1) need.pass += N; /* u */
     for (int slot = 0; slot < 3; slot++) {
         if (slot > 0 && s->slot[slot] != '.') need.pass += N; /* b, s: inputs of the norms */
         if (s->slot[slot] == 'n') need.pass += R * stats;
@@ -49,12 +49,15 @@ static Need net_need(const RowNet *net, const ModelOptions *options) {
     need.pass += V + R * V; /* logits of a token, of all */
     if (dual || net->final_norm) need.pass += N, need.training += N;
     if (net->final_norm) need.pass += R * stats;
-    need.pass += 2 * N; /* b and o where no norm keeps them */
-    need.training += 3 * N;
-    need.pass += 2 * 64 * T; /* score blocks of one thread */
+    need.pass += 2 * N;                    /* b and o where no norm keeps them */
+    need.training += 5 * N;                /* of s, o and b, and of u in each sublayer */
+    need.pass += attention_scratch(T, HS); /* of one thread */
     if (options->position == POSITION_ROPE) need.pass += T * HS;
-    need.training += R * HS * (3 * NH + 4 * NKV) + R * F * (2 + gated);
-    need.training += norm_partials(C);
+    need.training += R * HS * (2 * NH + 2 * NKV) + R * F * (1 + gated);
+    need.training += 3 * norm_partials(C);
+    bool normed = false;
+    for (size_t l = 0; l < net->N; l++) normed |= net->block[l].qkv != '.';
+    if (normed) need.pass += R * HS * NH, need.training += 2 * R * HS * NH; /* the detour */
     for (size_t l = 0; l < net->N; l++) {
         Need block = block_need(&net->block[l], options, stats);
         need.pass += block.pass;

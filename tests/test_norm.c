@@ -151,7 +151,7 @@ static void none_of_one_array_touches_nothing(void) {
     real *x = new_copy(b.x, 15), *dx = new_drawn(15, 1), *before = new_copy(dx, 15);
     norm_forward(&b.norm, b.x, b.x, b.w, 3);
     CHECK(same_bits(b.x, x, 15), "forward");
-    norm_backward(&b.norm, dx, dx, b.x, b.w, 3);
+    norm_backward(&b.norm, dx, dx, b.x, b.w, 3, GRAD_ADD);
     CHECK(same_bits(dx, before, 15), "backward");
     free_all();
 }

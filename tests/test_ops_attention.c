@@ -8,8 +8,9 @@
 
 static const AttentionShape SHAPES[] = {
     /* B, T, NH, NKV, HS */
-    {1, 1, 1, 1, 1},  {2, 5, 2, 2, 4},   {3, 31, 4, 1, 3},   {1, 63, 2, 1, 8},  {2, 64, 4, 2, 8},
-    {2, 65, 4, 2, 8}, {1, 128, 1, 1, 2}, {1, 130, 4, 1, 16}, {1, 200, 3, 3, 5}, {2, 193, 6, 2, 7},
+    {1, 1, 1, 1, 1},   {2, 5, 2, 2, 4},    {3, 31, 4, 1, 3},   {1, 63, 2, 1, 8},  {2, 64, 4, 2, 8},
+    {2, 65, 4, 2, 8},  {1, 128, 1, 1, 2},  {1, 130, 4, 1, 16}, {1, 200, 3, 3, 5}, {2, 193, 6, 2, 7},
+    {1, 70, 2, 1, 64}, {1, 129, 1, 1, 80}, {2, 64, 2, 2, 33},
 };
 static const Dropout OFF = {.p = 0};
 static const Dropout ON = {.p = 0.2, .seed = 11, .step = 4, .micro = 2, .site = 7};
@@ -20,6 +21,7 @@ typedef struct {
     const Dropout *dropout;
     size_t nq, nk, rows, scratch_size;
     real *q, *k, *v, *out, *lse, *dout, *dq, *dk, *dv, *scratch;
+    real *qkv, *dqkv; /* the columns of q, k and v in one tensor */
     double *want_out, *want_lse, *want_dq, *want_dk, *want_dv;
 } Attention;
 
@@ -37,23 +39,41 @@ static Attention attention_draw(AttentionShape shape, const Dropout *dropout, do
     a.dq = new_drawn(a.nq, 1);
     a.dk = new_drawn(a.nk, 1);
     a.dv = new_drawn(a.nk, 1);
-    a.scratch_size = attention_scratch(shape.T);
+    a.qkv = new_reals(a.nq + 2 * a.nk);
+    a.dqkv = new_reals(a.nq + 2 * a.nk);
+    a.scratch_size = attention_scratch(shape.T, shape.HS);
     a.scratch = new_drawn(a.scratch_size + CANARIES, 1);
     a.want_out = new_doubles(a.nq);
     a.want_lse = new_doubles(a.rows);
-    a.want_dq = new_widened(a.dq, a.nq);
-    a.want_dk = new_widened(a.dk, a.nk);
-    a.want_dv = new_widened(a.dv, a.nk);
+    a.want_dq = new_doubles(a.nq);
+    a.want_dk = new_doubles(a.nk);
+    a.want_dv = new_doubles(a.nk);
     return a;
 }
 
-static void forward(Attention *a) {
-    attention_forward(a->out, a->lse, a->q, a->k, a->v, a->scratch, a->dropout, a->shape);
+/* Columns of one tensor from or to q, k and v. */
+static void columns(real *joined, real *q, real *k, real *v, AttentionShape s, bool join) {
+    const size_t widths[] = {s.NH * s.HS, s.NKV * s.HS, s.NKV * s.HS};
+    real *parts[] = {q, k, v}, *at = joined;
+    for (size_t row = 0; row < s.B * s.T; row++) {
+        for (size_t i = 0; i < 3; at += widths[i++]) {
+            real *part = parts[i] + row * widths[i];
+            memcpy(join ? at : part, join ? part : at, widths[i] * sizeof(real));
+        }
+    }
 }
 
+static void forward(Attention *a) {
+    columns(a->qkv, a->q, a->k, a->v, a->shape, true);
+    attention_forward(a->out, a->lse, a->qkv, a->scratch, a->dropout, a->shape);
+}
+
+/* Gradients are set, whatever was there. */
 static void backward(Attention *a) {
-    attention_backward(a->dq, a->dk, a->dv, a->dout, a->out, a->lse, a->q, a->k, a->v, a->scratch,
-                       a->dropout, a->shape);
+    for (size_t i = 0; i < a->nq + 2 * a->nk; i++) a->dqkv[i] = NAN;
+    columns(a->qkv, a->q, a->k, a->v, a->shape, true);
+    attention_backward(a->dqkv, a->dout, a->out, a->lse, a->qkv, a->scratch, a->dropout, a->shape);
+    columns(a->dqkv, a->dq, a->dk, a->dv, a->shape, false);
 }
 
 /* What the probability of key j is multiplied by; row = (b*NH + h)*T + t. */
@@ -115,6 +135,16 @@ static void reference(Attention *a) {
     }
 }
 
+/* The gradient of a lone key is zero, and what rounding leaves of it is no part of anything. */
+static void check_scores_gradient(const real *got, const double *want, size_t n, const char *what,
+                                  size_t shape) {
+    double most = 0;
+    for (size_t i = 0; i < n; i++) most = fmax(most, fabs(want[i]));
+    for (size_t i = 0; most < 1e-12 && i < n; i++)
+        CHECK(fabs((double)got[i]) < 16 * (double)REAL_EPSILON, "%s, shape %zu", what, shape);
+    if (most >= 1e-12) CHECK_NMSE(got, want, n, NMSE_GRADIENT, "%s, shape %zu", what, shape);
+}
+
 static void check_shape(size_t index, const Dropout *dropout) {
     Attention a = attention_draw(SHAPES[index], dropout, 1);
     real *canaries = new_copy(a.scratch + a.scratch_size, CANARIES);
@@ -124,8 +154,8 @@ static void check_shape(size_t index, const Dropout *dropout) {
     backward(&a);
     CHECK_NMSE(a.out, a.want_out, a.nq, NMSE_FORWARD, "out, shape %zu %s", index, with);
     CHECK_NMSE(a.lse, a.want_lse, a.rows, NMSE_FORWARD, "lse, shape %zu %s", index, with);
-    CHECK_NMSE(a.dq, a.want_dq, a.nq, NMSE_GRADIENT, "dq, shape %zu %s", index, with);
-    CHECK_NMSE(a.dk, a.want_dk, a.nk, NMSE_GRADIENT, "dk, shape %zu %s", index, with);
+    check_scores_gradient(a.dq, a.want_dq, a.nq, "dq", index);
+    check_scores_gradient(a.dk, a.want_dk, a.nk, "dk", index);
     CHECK_NMSE(a.dv, a.want_dv, a.nk, NMSE_GRADIENT, "dv, shape %zu %s", index, with);
     CHECK(same_bits(a.scratch + a.scratch_size, canaries, CANARIES), "beyond scratch, shape %zu",
           index);
@@ -144,8 +174,9 @@ static void scratch_is_bounded(void) {
     for (size_t threads = 1; threads <= 2; threads++) {
         ops_start(threads);
         for (size_t T = 1; T <= 1024; T = 2 * T + 1) {
-            CHECK(attention_scratch(T) == threads * 2 * 64 * T, "%zu for %zu tokens on %zu threads",
-                  attention_scratch(T), T, threads);
+            size_t blocks = (T + 63) / 64 * 64, had = attention_scratch(T, 32);
+            CHECK(had % threads == 0 && had / threads < 2 * 64 * blocks + 5 * 32 * (blocks + 64),
+                  "%zu for %zu tokens on %zu threads", had, T, threads);
         }
     }
     ops_start(1);
@@ -294,7 +325,7 @@ static void rope_turns_pairs(void) {
         }
         rope_table(table, T, HS);
         CHECK_NMSE(table, want_table, T * HS, NMSE_FORWARD, "table, case %zu", s);
-        rope_forward(x, table, B, T, NH, HS);
+        rope_forward(x, table, B, T, NH, HS, NH * HS);
         CHECK_NMSE(x, want, n, NMSE_FORWARD, "x, case %zu", s);
         free_all();
     }
@@ -308,8 +339,8 @@ static void rope_is_a_rotation(void) {
         real *table = new_reals(T * HS), *x = new_drawn(n, 1), *y = new_drawn(n, 1);
         real *turned = new_copy(x, n), *back = new_copy(y, n);
         rope_table(table, T, HS);
-        rope_forward(turned, table, B, T, NH, HS);
-        rope_backward(back, table, B, T, NH, HS);
+        rope_forward(turned, table, B, T, NH, HS, NH * HS);
+        rope_backward(back, table, B, T, NH, HS, NH * HS);
         double tolerance = 16 * (double)REAL_EPSILON;
         for (size_t row = 0; row < B * T * NH; row++) {
             const real *a = turned + row * HS, *b = x + row * HS;
@@ -317,7 +348,7 @@ static void rope_is_a_rotation(void) {
             CHECK_NEAR(product(a, a, HS), length, tolerance * length);
         }
         CHECK_NEAR(product(turned, y, n), product(x, back, n), tolerance * (double)n);
-        rope_backward(turned, table, B, T, NH, HS);
+        rope_backward(turned, table, B, T, NH, HS, NH * HS);
         CHECK_NMSE(turned, new_widened(x, n), n, NMSE_FORWARD, "there and back, case %zu", s);
         free_all();
     }

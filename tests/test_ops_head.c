@@ -25,7 +25,7 @@ static Head head_draw(size_t R, size_t C, size_t V, double std) {
     head.targets = new_tokens(R, V);
     head.losses = new_doubles(R);
     head.want_losses = new_doubles(R);
-    head.want_dh = new_widened(head.dh, R * C);
+    head.want_dh = new_doubles(R * C); /* set, not added to */
     head.want_dw = new_widened(head.dw, V * C);
     return head;
 }
@@ -54,7 +54,7 @@ static void reference_row(Head *head, double *p, size_t r, double grad_scale) {
 
 static void run_head(Head *head, real *dh, real grad_scale) {
     head_loss(head->losses, dh, dh ? head->dw : NULL, head->h, head->w, head->targets,
-              head->scratch, grad_scale, head->R, head->C, head->V);
+              head->scratch, grad_scale, head->R, head->C, head->V, GRAD_ADD);
 }
 
 static void check_head(size_t R, size_t C, size_t V, double std, double grad_scale) {

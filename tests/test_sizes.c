@@ -260,13 +260,13 @@ static double bytes_by_hand(const Config *config) {
     double L = (double)config->model.n_layer, V = (double)config->data.vocab_size;
     double chunk = fmax(64, floor(P20 * 16 / V / 64) * 64), tensors = 2 + 6 * L;
     double weights = V * C + L * (2 * C + 3 * C * C + C * C + 2 * C * F) + C;
-    double block = R * C * (2 + 2) /* u, du of each sublayer */ + R * C * 2 /* y of each */ +
+    double block = R * C * 2 /* u of each sublayer */ + R * C * 2 /* y of each */ +
                    R * C * 4 /* q, k, v, mixed */ + R /* lse */ + 2 * R * F /* up, h */ +
                    2 * R /* statistics */;
     double streams = R * C * (1 + 3 + 2) /* e; two streams and the middle; h, dh */ + R;
-    double shared = R * C * 5 /* b, o, ds, do, db */ + R * C * 7 /* of q, k, v, mixed */ +
-                    2 * R * F /* of up, h */ + (double)attention_scratch((size_t)T) +
-                    (double)norm_partials((size_t)C);
+    double shared = R * C * 7 /* b, o, ds, do, db, two du */ + R * C * 4 /* of q, k, v, mixed */ +
+                    R * F /* of up */ + (double)attention_scratch((size_t)T, (size_t)C) +
+                    3 * (double)norm_partials((size_t)C);
     double head = V + fmin(chunk, R) * V;
     double window = (double)config->spike.window, streak = 16;
     double detector = 8 * (2 * (2 * window + streak) + (window + streak) * tensors);

@@ -211,10 +211,11 @@ static void test_warm_gradient(void) {
     theory_forward(model, 1);
     for (size_t i = 0; i < TOKENS * WIDTH; i++) dy[i] = (real)net_normal(8, i);
     zero(norm->dgamma, WIDTH);
-    norm_backward(norm, mlp->shared->db, dy, mlp->b, 1, TOKENS);
+    norm_backward(norm, mlp->shared->db, dy, mlp->b, 1, TOKENS, GRAD_ADD);
     copy(one, norm->dgamma, WIDTH);
     zero(norm->dgamma, WIDTH);
-    norm_backward(norm, mlp->shared->db, dy, mlp->b, (real)0.1, TOKENS);
+    norm_backward(norm, mlp->shared->db, dy, mlp->b, (real)0.1, TOKENS,
+                  GRAD_ADD);
     for (size_t c = 0; c < WIDTH; c++) {
         size = fmax(size, fabs((double)one[c]));
         off = fmax(off, fabs((double)norm->dgamma[c] - (double)(real)0.1 * (double)one[c]));

@@ -91,7 +91,7 @@ static inline void theory_gradient(Model *model) {
     model_forward(model, &pass);
     zero(model->dh, T * C);
     head_loss(model->losses, model->dh + last, model->head.grad, model->h + last, model->head.value,
-              &target, model->head_scratch, 1, 1, C, TOKENS);
+              &target, model->head_scratch, 1, 1, C, TOKENS, params_grad_write(&model->params));
     model_backward(model, &pass);
 }
 
