@@ -347,7 +347,7 @@ char *config_json(const Config *config, ConfigScope scope) {
 
 static bool difference_counts(const Key *key, Difference which) {
     if (which == DIFFERENCE_RESUME) return !key->aside && !key->may_grow;
-    return which == DIFFERENCE_ANY || strcmp(key->path, "train.threads") != 0;
+    return which == DIFFERENCE_ANY || !key->machine;
 }
 
 const char *config_difference(const Config *a, const Config *b, Difference which) {

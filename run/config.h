@@ -58,13 +58,13 @@ bool config_parse(Config *config, const char *json, const char *name);
 void config_free(Config *config);
 
 /* The resolved config as JSON text, values as given. CONFIG_IDENTITY leaves out what does not
- * change the numbers of the run (name, train.threads, evaluation, checkpoint and log keys). Free
- * with mem_free. */
+ * change the numbers of the run (name, threads, recompute, evaluation, checkpoint and log keys).
+ * Free with mem_free. */
 typedef enum { CONFIG_FULL, CONFIG_IDENTITY } ConfigScope;
 char *config_json(const Config *config, ConfigScope scope);
 
-/* Which differences count: any, all that make it another run (not train.threads), those with which
- * a run cannot be resumed (not what is left out of CONFIG_IDENTITY, nor train.steps). */
+/* Which differences count: any, all that make it another run (not threads, recompute), those with
+ * which a run cannot be resumed (not what is left out of CONFIG_IDENTITY, nor train.steps). */
 typedef enum { DIFFERENCE_ANY, DIFFERENCE_RUN, DIFFERENCE_RESUME } Difference;
 /* The path of the first key, in the order of config.json, whose value differs between the two; NULL
  * where none does. */

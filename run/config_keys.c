@@ -134,11 +134,11 @@ static const Key keys[] = {
      .max = STEPS_MAX, .aside = true},
     {KEY(train.keep, "2", "checkpoints that are kept"), .min = 1, .max = 1000, .aside = true},
     {KEY(train.threads, "0", "0 = all cores; the numbers are the same for any"), .max = 1024,
-     .aside = true},
+     .aside = true, .machine = true},
     {KEY(train.recompute, "false",
          "keep the outputs of blocks alone and compute the rest again: less memory, a third more "
          "time, the same numbers"),
-     .aside = true},
+     .aside = true, .machine = true},
 
     {KEY(spike.detector, "\"mad\"",
          "what a value is compared with: median and MAD, or mean and deviation"),

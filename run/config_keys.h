@@ -28,6 +28,7 @@ typedef struct {
     bool open_min, open_max; /* the limit itself is not allowed */
     const char *(*choices)(int i);
     bool aside;    /* does not change the numbers of a run */
+    bool machine;  /* how a run uses the machine: with another value it is the same run */
     bool may_grow; /* may differ when a run is resumed, though it does */
     const char *help;
 } Key;

@@ -93,6 +93,20 @@ bits_depend_on_the_seed_alone() {
     [[ $(cell threads1 1 train_loss) != "$(cell seed 1 train_loss)" ]]
 }
 
+# Blocks that run again: second streams, reads of the block's input, dropout, validation, layers.csv.
+recomputing_changes_no_bit() {
+    local topology deep=(--set model.n_layer=4 --set model.dropout=0.1 --set train.accum=2
+        --set log.layers_every=5)
+    for topology in pre post peri resi_dual b2t parallel parallel2 hybrid_star; do
+        toy "kept_$topology" --topology "$topology" "${deep[@]}"
+        toy "again_$topology" --topology "$topology" "${deep[@]}" --set train.recompute=true
+        same_run "kept_$topology" "again_$topology"
+        cmp "$tmp"/{kept,again}"_$topology/layers.csv" || fail "$topology: another layers.csv"
+    done
+    exits 0 --config "$tmp/toy.json" --set name=again_peri --topology peri "${deep[@]}" # finished: no other run
+    has "said" "$said" "finished already"
+}
+
 no_steps_write_the_initial_weights() {
     toy start --set train.steps=0
     same "latest" "$(cat "$tmp/start/checkpoints/latest")" step_00000000
@@ -164,6 +178,7 @@ test_case "train: log.every" log_every_thins_the_log
 test_case "train: lr column against the formulas" lr_follows_the_formula
 test_case "train: gamma_scale over 5002 steps" gamma_grows_as_in_the_article
 test_case "train: same bits for any thread count, others for another seed" bits_depend_on_the_seed_alone
+test_case "train: recomputing blocks changes no bit" recomputing_changes_no_bit
 test_case "train: steps 0" no_steps_write_the_initial_weights
 test_case "train: a closed stdout" closed_stdout_does_not_stop_a_run
 test_case "train: SIGINT" interrupted_run_leaves_whole_lines

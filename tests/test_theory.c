@@ -214,8 +214,7 @@ static void test_warm_gradient(void) {
     norm_backward(norm, mlp->shared->db, dy, mlp->b, 1, TOKENS, GRAD_ADD);
     copy(one, norm->dgamma, WIDTH);
     zero(norm->dgamma, WIDTH);
-    norm_backward(norm, mlp->shared->db, dy, mlp->b, (real)0.1, TOKENS,
-                  GRAD_ADD);
+    norm_backward(norm, mlp->shared->db, dy, mlp->b, (real)0.1, TOKENS, GRAD_ADD);
     for (size_t c = 0; c < WIDTH; c++) {
         size = fmax(size, fabs((double)one[c]));
         off = fmax(off, fabs((double)norm->dgamma[c] - (double)(real)0.1 * (double)one[c]));

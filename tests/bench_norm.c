@@ -1,0 +1,98 @@
+/* bench_norm.c - how near the norms come to what the memory can do: `make bench` runs it.
+ *
+ * A norm has little to compute, so its time is that of the bytes that it must move on arrays beyond
+ * the cache. They are counted as STREAM counts them (what is read plus what is written, without the
+ * lines that a write fetches first) and held to STREAM's triad, a = b + s*c, in the same process,
+ * triad and norms taking turns. Prints a line of text per kind and pass; never fails for being
+ * slow. */
+#include "norm/norm.h"
+#include "ops/ops.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { C = 768, ROWS = 65536, N = C * ROWS, ROUNDS = 9, CASES_MAX = 32 };
+
+typedef struct {
+    const char *kind, *pass;
+    double bytes, rate[ROUNDS], share[ROUNDS]; /* per element; GB/s; of the triad beside it */
+} Case;
+
+static real *a, *b, *c;
+
+static double triad_rate(void) {
+    double begin = clock_seconds();
+#pragma omp parallel for simd schedule(static)
+    for (size_t i = 0; i < N; i++) a[i] = b[i] + (real)3 * c[i];
+    return 3 * sizeof(real) * (double)N / (clock_seconds() - begin);
+}
+
+static int compare(const void *x, const void *y) {
+    double p = *(const double *)x, q = *(const double *)y;
+    return (p > q) - (p < q);
+}
+
+static double median(double *values) {
+    qsort(values, ROUNDS, sizeof *values, compare);
+    return values[ROUNDS / 2];
+}
+
+/* forward, backward that sets, backward that adds */
+static double pass_seconds(const Norm *norm, int pass) {
+    double begin = clock_seconds();
+    if (pass == 0)
+        norm_forward(norm, a, b, 1, ROWS);
+    else
+        norm_backward(norm, a, c, b, 1, ROWS, pass == 1 ? GRAD_SET : GRAD_ADD);
+    return clock_seconds() - begin;
+}
+
+static Norm norm_of(const NormKind *kind) {
+    static real parameters[4][C], alpha = (real)0.5, dalpha;
+    Norm norm = {.kind = kind, .C = C, .eps = (real)1e-5};
+    constant_fill(parameters[0], 1, C);
+    norm.gamma = parameters[0];
+    norm.dgamma = parameters[1];
+    if (kind->beta) norm.beta = parameters[2], norm.dbeta = parameters[3];
+    if (kind->alpha) norm.alpha = &alpha, norm.dalpha = &dalpha;
+    norm.stats = mem_alloc(2 * ROWS * sizeof(real));
+    norm.partials = mem_alloc(norm_partials(C) * sizeof(real));
+    return norm;
+}
+
+int main(void) {
+    static const char *const PASSES[] = {"forward", "backward, sets", "backward, adds"};
+    static const double ARRAYS[] = {2, 3, 4}; /* x y; dy x dx; dy x dx dx */
+    static Case cases[CASES_MAX];
+    Norm norms[CASES_MAX / 3];
+    size_t kinds = 0;
+    ops_start(0);
+    a = mem_alloc(sizeof(real) * N);
+    b = mem_alloc(sizeof(real) * N);
+    c = mem_alloc(sizeof(real) * N);
+    normal_fill(b, 1, "x", 1, 0, N);
+    normal_fill(c, 1, "dy", 1, 0, N);
+    for (; norm_kind((int)kinds) && norm_kind((int)kinds) != &norm_none; kinds++)
+        norms[kinds] = norm_of(norm_kind((int)kinds));
+    triad_rate();
+    for (size_t round = 0; round < ROUNDS; round++) {
+        for (size_t i = 0; i < 3 * kinds; i++) {
+            size_t pass = i % 3;
+            double before = triad_rate(), seconds = pass_seconds(&norms[i / 3], (int)pass);
+            double triad = 0.5 * (before + triad_rate());
+            Case *now = &cases[i];
+            now->kind = norms[i / 3].kind->name;
+            now->pass = PASSES[pass];
+            now->bytes = ARRAYS[pass] * sizeof(real);
+            now->rate[round] = 1e-9 * now->bytes * (double)N / seconds;
+            now->share[round] = 1e9 * now->rate[round] / triad;
+        }
+    }
+    printf("| norm | pass | bytes per element | GB/s | of triad |\n|---|---|---|---|---|\n");
+    for (size_t i = 0; i < 3 * kinds; i++) {
+        Case *now = &cases[i];
+        printf("| %s | %s | %.0f | %.1f | %.0f %% |\n", now->kind, now->pass, now->bytes,
+               median(now->rate), 100 * median(now->share));
+    }
+    return 0;
+}
