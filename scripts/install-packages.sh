@@ -2,7 +2,8 @@
 # install-packages.sh GROUP... - installs the Debian packages of the groups that are still missing.
 #
 # build: what make needs; plot: gnuplot; check: what check.sh --full needs besides those;
-# fuzz: for scripts/fuzz.sh; oracle: PyTorch, for make oracle. Says and does nothing where all are there; otherwise works as root or through sudo.
+# fuzz: for scripts/fuzz.sh; oracle: PyTorch, for make oracle and scripts/bench_torch.py. Says and does
+# nothing where all are there; otherwise works as root or through sudo.
 set -euo pipefail
 
 declare -A groups=(
