@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# cli_scripts.sh - the scripts themselves: do check.sh and structure.sh notice what they should?
+# cli_scripts.sh - the scripts themselves: do they notice and print what they should?
 set -euo pipefail
 source "$(dirname "$0")/cli.sh"
 
@@ -95,8 +95,52 @@ plot_draws() {
     if scripts/plot.sh "$tmp/nothing"; then fail "a missing run is drawn"; fi
 }
 
+# bench_tables CODE: bench.sh ends with CODE; what it prints is left in $said. Its program measures
+# nothing: --bench ends at once. It refuses the topology $refused and cannot train $broken.
+bench_tables() {
+    local got=0
+    program fake <<BASH
+case " \$* " in
+*" --topology $refused "*) exit 2 ;;
+*" --topology $broken "*"--bench"*) echo "train: error: broken" && exit 5 ;;
+*" --bench "*)
+    echo "gemm=60.0% attention=30.0% other=10.0%"
+    echo "ms_per_step=2.5 tokens_per_s=1e+06 ratio=0.5000"
+    ;;
+*) exec "$TRAIN" "\$@" ;;
+esac
+BASH
+    said=$(TRAIN=$tmp/fake THREADS="1 2" scripts/bench.sh --quick 2>&1) || got=$?
+    same "exit code" "$got" "$1"
+}
+
+bench_prints() {
+    local refused=keel broken=nothing names
+    bench_tables 0
+    has "left out" "$said" "bench.sh: left out: topology keel, norm"
+    has "head" "$said" "- compiler: "
+    has "columns" "$said" \
+        "| workload | topology | norm | threads | ms_per_step | tokens_per_s | ratio | gemm | attention | other |"
+    has "row" "$said" "| deep | post | rmsnorm | 2 | 2.5 | 1e+06 | 0.5000 | 60.0% | 30.0% | 10.0% |"
+    same "workloads" "$(grep -cE '^\| (xs|m) .* \| 2\.5 \|' <<<"$said")" 4
+    # Of every thread count: all topologies but one and all norms, after s itself.
+    names=$(($("$TRAIN" --list topologies | wc -l) + $("$TRAIN" --list norms | wc -l)))
+    same "rows of s" "$(grep -c '^| s ' <<<"$said")" $((2 * names))
+    refused=nothing broken=keel
+    bench_tables 1
+    has "a broken run" "$said" "topology keel, norm rmsnorm: --bench 4 failed; it said:"
+    has "what it said" "$said" "train: error: broken"
+}
+
+bench_needs_numbers() {
+    if said=$(THREADS=none scripts/bench.sh --quick 2>&1); then fail "THREADS=none is accepted: $said"; fi
+    has "THREADS=none" "$said" "failed"
+}
+
 test_case "scripts: check.sh counts" check_counts
 test_case "scripts: test.sh counts" cases_count
 test_case "scripts: structure.sh notices" structure_notices
 test_case "scripts: plot.sh draws" plot_draws
+test_case "scripts: bench.sh prints" bench_prints
+test_case "scripts: bench.sh needs numbers" bench_needs_numbers
 test_done
