@@ -308,10 +308,10 @@ static void head_backward(Model *model, const Pass *pass) {
     see_gradient(model, place_final(model->shape.L), SITE_STREAM, model->dx, pass);
 }
 
-/* Brings back the activations that later blocks have overwritten. */
+/* Brings back the activations that later blocks have overwritten. What it adds to the second stream
+ * comes after the last look at it. */
 static void block_again(Block *block, const Pass *pass) {
     Pass again = *pass;
-    again.again = true;
     again.probe = NULL;
     block_forward(block, &again);
 }

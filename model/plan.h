@@ -60,7 +60,6 @@ typedef struct {
     real gamma;                  /* w of gamma-warmup, 1 without */
     real grad_scale;             /* of each token's loss in the gradient: 1/(B*T*accum) */
     bool training;               /* dropout acts and the head leaves gradients */
-    bool again;                  /* a block that runs once more, for its activations alone */
     uint32_t seed, step, micro;  /* counters of dropout */
     Probe *probe;                /* where it notes what it sees, NULL = nowhere */
     GradWrite grads;             /* what products do with their gradients; set by the model */

@@ -136,8 +136,7 @@ static void leave_branch(void *context, size_t chunk, size_t first, size_t end) 
                    (real)w->branch, (real)w->block_skip, n);
     norm_forward_piece(&sub->norm[SLOT_POST], sub->y, sub->s, warm(sub, SLOT_POST, work->pass),
                        first, end);
-    if (sub->d && !work->pass->again)
-        scaled_piece(sub->d + at, sub->o + at, (real)w->dual, n, GRAD_ADD);
+    if (sub->d) scaled_piece(sub->d + at, sub->o + at, (real)w->dual, n, GRAD_ADD);
 }
 
 void sublayer_forward(Sublayer *sublayer, const Pass *pass) {
