@@ -1,7 +1,7 @@
 # make               the trainer, ./train
 # make REAL=double   the same sources in double, build/double/train
 # make check         every quick test; make check-full adds sanitizers, clang and the long tests
-# make bench         speed of every workload, topology and norm (QUICK=1, THREADS="1 2"), for docs/performance.md
+# make bench         speed of every workload, topology and norm (QUICK=1, THREADS="1 2", PARTS=tables), for docs/performance.md
 # make fuzz          build/fuzz/fuzz_* from tests/fuzz/, for scripts/fuzz.sh
 # make oracle        writes tests/oracle/fixtures.bin anew with PyTorch (scripts/install-packages.sh oracle)
 # make install       PREFIX=/usr/local, DESTDIR= for packagers; make uninstall takes it back
@@ -92,8 +92,8 @@ check:
 check-full:
 	scripts/check.sh --full
 
-bench: train
-	scripts/bench.sh $(if $(QUICK),--quick)
+bench: train build/float/tests/bench_norm build/float/tests/bench_pairs
+	scripts/bench.sh $(if $(QUICK),--quick) $(PARTS)
 
 # Fuzz targets, a file each, built in a folder of their own. tests/fuzz/fuzz.h brings its own die()
 # and allocator: the library's are made weak, so that they give way.

@@ -1,20 +1,27 @@
 #!/usr/bin/env bash
-# bench.sh [--quick] - how fast ./train is, as Markdown tables for docs/performance.md.
+# bench.sh [--quick] [PART...] - how fast ./train is, as Markdown tables for docs/performance.md.
 #
-# The reference workloads configs/bench_*.json, then every topology and every norm that --list knows
-# on workload s, each row a process of its own: ./train --bench. THREADS="1 2" makes every table once
-# per number of threads (all cores otherwise); --quick takes a tenth of the steps. Nothing here is too
-# slow to pass: exit 1 only where a run fails. TRAIN names another program.
+# tables: the reference workloads configs/bench_*.json, then every topology and every norm that --list
+# knows on workload s, each row a process of its own, ./train --bench. growth: time over context, depth
+# and batch. pairs: what Peri-LN costs beside Pre-LN and RMSNorm beside LayerNorm, step by step in one
+# process. norms: how near the norms come to the memory's speed. All of them where none is named.
+# THREADS="1 2" makes the tables once per number of threads (all cores otherwise); --quick takes a
+# tenth of the steps. Nothing here is too slow to pass: exit 1 only where a run fails. TRAIN names
+# another program.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export LC_ALL=C
 
-steps=100 row_steps=40
-case ${1:-} in
-"") ;;
---quick) steps=10 row_steps=4 ;;
-*) echo "usage: bench.sh [--quick]" >&2 && exit 2 ;;
-esac
+steps=100 row_steps=40 pairs=40
+if [[ ${1:-} == --quick ]]; then
+    steps=10 row_steps=4 pairs=4
+    shift
+fi
+(($#)) || set -- tables growth pairs norms
+for part in "$@"; do
+    [[ $part =~ ^(tables|growth|pairs|norms)$ ]] ||
+        { echo "usage: bench.sh [--quick] [tables] [growth] [pairs] [norms]" >&2 && exit 2; }
+done
 TRAIN=${TRAIN:-./train}
 read -ra counts <<<"${THREADS:-$(nproc)}"
 said=$(mktemp)
@@ -74,6 +81,38 @@ row() {
     cells "${values[@]}"
 }
 
+# figure KEY: its value in what --bench said.
+figure() {
+    tail -n 2 "$said" | tr ' ' '\n' | sed -n "s/^$1=\([0-9.]*\).*/\1/p"
+}
+
+# growth_of TITLE KEY VALUE...: a small net over the values of a key; with context, as many tokens in a
+# step everywhere, so that attention grows with it and nothing else does.
+growth_of() {
+    local title=$1 key=$2 value batch tokens config=configs/bench_s.json
+    shift 2
+    printf '\n### %s\n\n| %s | tokens | ms per step | us per token | attention, us per token |\n|---:|---:|---:|---:|---:|\n' \
+        "$title" "$key"
+    for value in "$@"; do
+        batch=4
+        [[ $key == model.context ]] && batch=$((4096 / value))
+        [[ $key == train.batch ]] && batch=$value
+        local words=(--set model.n_layer=4 --set model.d_model=256 --set model.n_head=8 --set model.context=128
+            --set "train.batch=$batch" --set "$key=$value")
+        "$TRAIN" --config "$config" "${words[@]}" --bench "$row_steps" >"$said" 2>&1 </dev/null ||
+            { tail -n 5 "$said" >&2 && exit 1; }
+        tokens=$((batch * 128))
+        [[ $key == model.context ]] && tokens=4096
+        awk -v value="$value" -v tokens="$tokens" -v ms="$(figure ms_per_step)" -v share="$(figure attention)" 'BEGIN {
+            printf "| %d | %d | %.1f | %.2f | %.2f |\n", value, tokens, ms, 1e3 * ms / tokens, 10 * ms * share / tokens }'
+    done
+}
+
+# pairs_of WORKLOAD SET SET: the second beside the first.
+pairs_of() {
+    build/float/tests/bench_pairs "configs/bench_$1.json" "$pairs" "$2" "$3" 2>/dev/null | sed "s/^|/| $1 |/"
+}
+
 cells() {
     printf '|'
     printf ' %s |' "$@"
@@ -87,19 +126,45 @@ failed() {
     exit 1
 }
 
-topology=$(default_of model.topology) norm=$(default_of model.norm)
-mapfile -t topologies < <(names_of topologies)
-mapfile -t norms < <(names_of norms)
-[[ -n $topology && -n $norm && ${#topologies[@]} -gt 0 && ${#norms[@]} -gt 0 ]] ||
-    { echo "bench.sh: $TRAIN --list says no topologies or norms" >&2 && exit 1; }
+tables() {
+    local topology norm topologies norms threads workload name
+    topology=$(default_of model.topology) norm=$(default_of model.norm)
+    mapfile -t topologies < <(names_of topologies)
+    mapfile -t norms < <(names_of norms)
+    [[ -n $topology && -n $norm && ${#topologies[@]} -gt 0 && ${#norms[@]} -gt 0 ]] ||
+        { echo "bench.sh: $TRAIN --list says no topologies or norms" >&2 && exit 1; }
+    for threads in "${counts[@]}"; do
+        table "Workloads"
+        for workload in xs s m; do row $workload "$topology" "$norm" "$steps"; done
+        for name in post pre peri; do row deep $name "$norm" "$steps"; done
+        table "Topologies, workload s"
+        for name in "${topologies[@]}"; do row s "$name" "$norm" "$row_steps"; done
+        table "Norms, workload s"
+        for name in "${norms[@]}"; do row s "$topology" "$name" "$row_steps"; done
+    done
+}
+
+growth() {
+    growth_of "Context, 4 blocks of width 256" model.context 64 128 256 512 1024 2048
+    growth_of "Depth, width 256, rows of 128" model.n_layer 2 4 8 16 32 64 96
+    growth_of "Batch, 4 blocks of width 256, rows of 128" train.batch 1 2 4 8 16 32
+}
+
+pairs() {
+    local workload
+    printf '\n### Pairs of steps, %s each: B beside A\n\n' "$pairs"
+    echo '| workload | A | B | ms A | ms B | B / A | 95 % interval |'
+    echo '|---|---|---|---:|---:|---:|---|'
+    for workload in s m; do
+        pairs_of $workload model.topology=pre model.topology=peri
+        pairs_of $workload model.norm=layernorm model.norm=rmsnorm
+    done
+}
+
+norms() {
+    printf '\n### Norms on arrays beyond the cache\n\n'
+    build/float/tests/bench_norm
+}
 
 head_lines
-for threads in "${counts[@]}"; do
-    table "Workloads"
-    for workload in xs s m; do row $workload "$topology" "$norm" "$steps"; done
-    for name in post pre peri; do row deep $name "$norm" "$steps"; done
-    table "Topologies, workload s"
-    for name in "${topologies[@]}"; do row s "$name" "$norm" "$row_steps"; done
-    table "Norms, workload s"
-    for name in "${norms[@]}"; do row s "$topology" "$name" "$row_steps"; done
-done
+for part in "$@"; do "$part"; done
