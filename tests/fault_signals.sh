@@ -36,13 +36,14 @@ ended_by() {
 }
 
 # Steps of some milliseconds, validations of many: a quarter of a second altogether.
+# slow_config BATCH
 slow_config() {
     config=$tmp/slow.json
     cat >"$config" <<JSON
 {
   "extends": "$tmp/run.json",
   "model": {"d_model": 64, "context": 64},
-  "train": {"steps": 20, "batch": 8, "eval_every": 4, "eval_rows": 40, "checkpoint_every": 3}
+  "train": {"steps": 20, "batch": $1, "eval_every": 4, "eval_rows": 40, "checkpoint_every": 3}
 }
 JSON
     undisturbed_run
@@ -51,7 +52,7 @@ JSON
 random_moments() {
     local names=([2]=INT [15]=TERM [1]=HUP [12]=USR2) kinds=(2 15 1 12) start=$EPOCHREALTIME life
     local n signal moment what longest=0 late=0 stopped=0
-    slow_config
+    slow_config 8
     life=$(((${EPOCHREALTIME//[.,]/} - ${start//[.,]/}) / 1000))
     RANDOM=2
     for ((n = 0; stopped < SIGNALS && n < 10 * SIGNALS; n++)); do
@@ -134,7 +135,7 @@ second_interrupt() {
 }
 
 nohup_holds() {
-    slow_config
+    slow_config 64
     rm -rf "$runs/a"
     strike 100,1 "$runs/a" --ignore 1
     [[ $how$number == exit0 ]] || fail "an ignored SIGHUP: $how $number: $said"
