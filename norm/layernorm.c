@@ -10,6 +10,24 @@
 
 #include <math.h>
 
+/* Sum of (x - shift)^power over a row, power 1 or 2, in 32 sums side by side: one alone waits for
+ * its last addition, at 75 % of the memory's speed where these run at 84 %. */
+static inline real row_sum(const real *x, real shift, int power, size_t C) {
+    enum { SUMS = 32 };
+    real sums[SUMS] = {0}, total = 0;
+    size_t c = 0;
+    for (; c + SUMS <= C; c += SUMS) {
+        for (size_t i = 0; i < SUMS; i++) {
+            real d = x[c + i] - shift;
+            sums[i] += power == 2 ? d * d : d;
+        }
+    }
+    for (; c < C; c++)
+        sums[c % SUMS] += power == 2 ? (x[c] - shift) * (x[c] - shift) : x[c] - shift;
+    for (size_t i = 0; i < SUMS; i++) total += sums[i];
+    return total;
+}
+
 static void layernorm_forward(const Norm *norm, real *y, const real *x, real w, size_t first,
                               size_t end) {
     const size_t C = norm->C;
@@ -17,12 +35,7 @@ static void layernorm_forward(const Norm *norm, real *y, const real *x, real w, 
     for (size_t row = first; row < end; row++) {
         const real *in = x + row * C;
         real *out = y + row * C;
-        real sum = 0, squares = 0;
-#pragma omp simd reduction(+ : sum)
-        for (size_t c = 0; c < C; c++) sum += in[c];
-        real mean = sum / (real)C;
-#pragma omp simd reduction(+ : squares)
-        for (size_t c = 0; c < C; c++) squares += (in[c] - mean) * (in[c] - mean);
+        real mean = row_sum(in, 0, 1, C) / (real)C, squares = row_sum(in, mean, 2, C);
         real r = 1 / (real)sqrt(squares / (real)C + norm->eps);
         norm->stats[2 * row] = mean;
         norm->stats[2 * row + 1] = r;
