@@ -60,7 +60,7 @@ long=(--set train.steps=100000000 --set train.eval_every=0)
 stopped() {
     local signal=$1 name=$2 code=0 pid
     shift 2
-    env --default-signal=INT "$TRAIN" --config "$tmp/toy.json" --set "name=$name" "$@" \
+    env --default-signal=INT,HUP "$TRAIN" --config "$tmp/toy.json" --set "name=$name" "$@" \
         >"$tmp/said" 2>&1 </dev/null &
     pid=$!
     sleep 0.5
