@@ -86,9 +86,10 @@ signals_leave_a_checkpoint() {
 wrappers_may_signal_twice() {
     local code=0 pid
     env --default-signal=INT "$TRAIN" --config "$tmp/toy.json" --set name=twice "${long[@]}" \
-        --set train.batch=8000 >"$tmp/said" 2>&1 </dev/null &
+        --set train.batch=4000 >"$tmp/said" 2>&1 </dev/null &
     pid=$!
-    sleep 1
+    for _ in {1..200}; do [[ -s $tmp/twice/log.csv ]] && break || sleep 0.1; done
+    sleep 0.1
     kill -INT "$pid"
     sleep 0.01
     kill -INT "$pid" || true # it may have stopped already
