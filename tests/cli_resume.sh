@@ -88,7 +88,7 @@ wrappers_may_signal_twice() {
     env --default-signal=INT "$TRAIN" --config "$tmp/toy.json" --set name=twice "${long[@]}" \
         --set train.batch=4000 >"$tmp/said" 2>&1 </dev/null &
     pid=$!
-    for _ in {1..200}; do [[ -s $tmp/twice/log.csv ]] && break || sleep 0.1; done
+    for _ in {1..200}; do [[ ! -s $tmp/twice/log.csv ]] || break; sleep 0.1; done
     sleep 0.1
     kill -INT "$pid"
     sleep 0.01
