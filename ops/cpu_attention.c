@@ -96,14 +96,14 @@ ANY_WIDTH static void exponentials(real *s, real *largest, real *total, size_t t
         }
     }
 }
+
 /* Dropout of the probabilities in s (keys, BLOCK), of which query `row` + q is column q. */
-static void drop_columns(real *s, real *line, const Dropout *dropout, size_t row, size_t t0,
-                         size_t rows, size_t T) {
+static void drop_columns(real *s, real *line, const Dropout *dropout, size_t row, size_t rows,
+                         size_t keys, size_t T) {
     for (size_t q = 0; q < rows; q++) {
-        size_t visible = t0 + q + 1;
-        for (size_t j = 0; j < visible; j++) line[j] = s[j * BLOCK + q];
-        drop_row(line, dropout, row + q, T, visible);
-        for (size_t j = 0; j < visible; j++) s[j * BLOCK + q] = line[j];
+        for (size_t j = 0; j < keys; j++) line[j] = s[j * BLOCK + q];
+        drop_row(line, dropout, row + q, T, keys);
+        for (size_t j = 0; j < keys; j++) s[j * BLOCK + q] = line[j];
     }
 }
 
@@ -121,7 +121,7 @@ static void head_forward(real *out, real *lse, const real *qkv, HeadAt at, const
         right_pack(scratch->queries, qkv + at.q + t0 * ld, ld, true, rows, HS, by);
         panels_multiply(s, BLOCK, keys_left, scratch->queries, HS, keys, rows, HS, false);
         exponentials(s, largest, total, t0, keys);
-        if (dropout->p > 0) drop_columns(s, scratch->dp, dropout, row + t0, t0, rows, T);
+        if (dropout->p > 0) drop_columns(s, scratch->dp, dropout, row + t0, rows, keys, T);
         panels_multiply(out + t0 * ldo, ldo, left_in_place(s, BLOCK), scratch->columns, T, rows, HS,
                         keys, false);
         for (size_t q = 0; q < rows; q++) {

@@ -28,7 +28,7 @@ void ops_start(size_t threads);
 size_t ops_threads(void);
 /* What computes, for run.json: flavour, version and kernel family of the BLAS. */
 const char *ops_blas(void);
-/* The constants that are part of the numeric definition, e.g. "gemm blocks of 384, row chunks 16". */
+/* The constants of the numeric definition, e.g. "gemm blocks of 384, row chunks 16". */
 const char *ops_numerics(void);
 
 /* What this machine does in a second, measured for about `seconds`: FLOP of products (M,N) = (M,K)
