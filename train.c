@@ -138,7 +138,7 @@ static int with_config(const Cli *cli, int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-    ops_exec_patient(argv);
+    ops_exec_tuned(argv);
     streams_hold();
     config_start();
     /* A closed terminal or a full quota must not kill a week's run: the write that fails says so.

@@ -18,9 +18,10 @@
 
 /* --- start ----------------------------------------------------------------------------------- */
 
-/* Starts the program again, once, with threads that do not spin for long while they wait; returns
- * where the environment says otherwise or the system refuses. Before anything else in main(). */
-void ops_exec_patient(char **argv);
+/* Starts the program again, once, in an environment that libraries read before main(): threads that
+ * do not spin for long while they wait, and kernels of this processor where OpenBLAS does not know
+ * it. Returns where there is nothing to set, or the system refuses. Before anything in main(). */
+void ops_exec_tuned(char **argv);
 /* Sets the number of threads (0 = OMP_NUM_THREADS, else all cores), tests that isnan() works in
  * this build and that the OpenMP flavour of OpenBLAS is the one loaded; prints one line to stderr
  * where it is not. */

@@ -316,6 +316,9 @@ class Sides:
         if not os.access(self.train, os.X_OK):
             fail("there is no program %s; run make first" % train)
         self.environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+        # ./train corrects OpenBLAS where it does not know the processor; PyTorch gets the same kernels.
+        kernels = re.search(r"kernels (\S+)", run([self.train, "--version"], self.environment))
+        self.environment.setdefault("OPENBLAS_CORETYPE", kernels[1])
         found = re.search(r"libopenblas\S* => (\S+)", run(["ldd", self.train], self.environment))
         if not found:
             fail("%s is not linked to a shared OpenBLAS, so PyTorch cannot be given the same" % train)

@@ -34,7 +34,7 @@ int main(int argc, char **argv) {
     }
     size_t pairs = (size_t)atoi(argv[2]);
     if (pairs < 2 || pairs > PAIRS_MAX) die(EXIT_USAGE, "PAIRS is 2 to %d", PAIRS_MAX);
-    ops_exec_patient(argv);
+    ops_exec_tuned(argv);
     config_start();
     ops_start(0);
     Config configs[2];
