@@ -24,9 +24,9 @@ enum { ALIGNMENT = 64, HUGE = 2 << 20 };
 void *mem_alloc(size_t bytes) {
     const size_t alignment = bytes < HUGE ? ALIGNMENT : HUGE;
     size_t rounded = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    void *pointer =
-        rounded < bytes ? NULL : aligned_alloc(alignment, rounded ? rounded : ALIGNMENT);
-    if (!pointer) {
+    void *pointer = NULL;
+    bool wraps = rounded < bytes; /* a size need not be a multiple of its alignment here */
+    if (wraps || posix_memalign(&pointer, alignment, rounded ? rounded : ALIGNMENT) != 0) {
         die(EXIT_IO,
             "out of memory: %zu bytes asked for; a smaller train.batch or model.context helps",
             bytes);
