@@ -10,6 +10,7 @@
 #include "run/bench.h"
 #include "run/cli.h"
 #include "run/dryrun.h"
+#include "run/evaluate.h"
 #include "run/files.h"
 #include "run/resume.h"
 #include "run/rundir.h"
@@ -50,6 +51,7 @@ static ExitCode train_loop(Run *run, size_t first) {
         bool due = last || stop_requested() || (every && step > 0 && step % every == 0);
         ExitCode code = due ? run_save(run, step) : EXIT_DONE;
         if (code != EXIT_DONE || stop_requested()) return code;
+        if (run_wants_sample(run, step)) sample_of_run(run, step);
     }
     return EXIT_DONE;
 }
@@ -71,7 +73,7 @@ static int train_in(Run *run, const char *dir) {
     Summary summary = run_summary(run, code);
     manifest_write(dir, &run->manifest, &summary);
     progress_end(&run->progress, &summary);
-    if (code == EXIT_DONE && run->config->train.steps) sample_of_run(run);
+    if (code == EXIT_DONE && run->config->train.steps) sample_of_run(run, summary.steps);
     return code;
 }
 
@@ -129,6 +131,7 @@ static int with_config(const Cli *cli, int argc, char **argv) {
     if (!cli->config)
         die(EXIT_USAGE, "nothing to do: --config FILE is missing; ./train --help shows every flag");
     if (!config_load(&config, cli->config, cli->sets, cli->n_sets)) return EXIT_USAGE;
+    config_warn(&config);
     int code = cli->mode == MODE_DESCRIBE  ? describe(&config)
                : cli->mode == MODE_DRY_RUN ? dryrun(&config, cli->run_dir)
                : cli->mode == MODE_BENCH   ? bench(&config, cli->bench, argc, argv)
@@ -161,6 +164,9 @@ int main(int argc, char **argv) {
     case MODE_SAMPLE:
         ops_start(0);
         sample_of_checkpoint(&cli);
+        break;
+    case MODE_EVAL:
+        evaluate(&cli);
         break;
     case MODE_LIST:
         code = list(cli.list);

@@ -133,26 +133,36 @@ static void part_read(const Dataset *data, const Part *part, const Windows *wind
 
 /* Opening. */
 
-static void open_parts(Dataset *data, const DataOptions *options) {
+static void part_name(Part *part, const char *key, const char *name) {
+    part->kind = source_kind(key, name);
+    part->name = strcpy(mem_alloc(strlen(name) + 1), name);
+}
+
+/* data.train, and what is split off it for validation where data.val is empty. */
+static void open_train(Dataset *data, const DataOptions *options) {
     Part *train = &data->train, *val = &data->val;
-    const char *train_name = options->train, *val_name = options->val;
-    bool own = *val_name, none = !own && options->val_fraction == 0;
-    train->kind = source_kind("data.train", train_name);
-    val->kind = own ? source_kind("data.val", val_name) : none ? SOURCE_NONE : train->kind;
-    train->name = strcpy(mem_alloc(strlen(train_name) + 1), train_name);
-    if (own) val->name = strcpy(mem_alloc(strlen(val_name) + 1), val_name);
-    const DataFormat format = (DataFormat)options->format;
-    if (train->kind == SOURCE_FILES) {
-        data->train_files = tokens_open("data.train", train_name, format);
-        uint64_t n = files_tokens(data->train_files), n_train = n;
-        if (!own) n_train = (uint64_t)floor((double)n * (1 - options->val_fraction));
-        part_take(train, data->train_files, 0, n_train);
-        if (!own) part_take(val, data->train_files, n_train, n);
-    }
-    if (own && val->kind == SOURCE_FILES) {
-        data->val_files = tokens_open("data.val", val_name, format);
-        part_take(val, data->val_files, 0, files_tokens(data->val_files));
-    }
+    bool split = !*options->val;
+    part_name(train, "data.train", options->train);
+    if (split) val->kind = options->val_fraction == 0 ? SOURCE_NONE : train->kind;
+    if (train->kind != SOURCE_FILES) return;
+    data->train_files = tokens_open("data.train", options->train, (DataFormat)options->format);
+    uint64_t n = files_tokens(data->train_files), n_train = n;
+    if (split) n_train = (uint64_t)floor((double)n * (1 - options->val_fraction));
+    part_take(train, data->train_files, 0, n_train);
+    if (split) part_take(val, data->train_files, n_train, n);
+}
+
+/* data.val, which is not empty. */
+static void open_val(Dataset *data, const DataOptions *options) {
+    Part *val = &data->val;
+    part_name(val, "data.val", options->val);
+    if (val->kind != SOURCE_FILES) return;
+    data->val_files = tokens_open("data.val", options->val, (DataFormat)options->format);
+    part_take(val, data->val_files, 0, files_tokens(data->val_files));
+}
+
+static const TokenFile *val_files_of(const Dataset *data) {
+    return data->val_files ? data->val_files : data->train_files;
 }
 
 static bool is_text(SourceKind kind, const TokenFile *files) {
@@ -176,8 +186,7 @@ static Vocab scan_chars(const TokenFile *files) {
 static void choose_vocab(Dataset *data, const DataOptions *options) {
     const Part *train = &data->train, *val = &data->val;
     bool text = is_text(train->kind, data->train_files), chars = options->vocab == VOCAB_CHARS;
-    const TokenFile *val_files = data->val_files ? data->val_files : data->train_files;
-    if (val->kind != SOURCE_NONE && is_text(val->kind, val_files) != text) {
+    if (val->kind != SOURCE_NONE && is_text(val->kind, val_files_of(data)) != text) {
         die(EXIT_DATA, "data.train = \"%s\" holds %s, but data.val = \"%s\" holds %s", train->name,
             text ? "text" : "token numbers", val->name, text ? "token numbers" : "text");
     }
@@ -227,29 +236,58 @@ static void check_val(const Dataset *data, size_t eval_rows) {
         name ? "there are" : "data.val_fraction leaves", longest_piece(&data->val));
 }
 
-Dataset *dataset_open(const DataOptions *options, size_t context, size_t batch, size_t accum,
-                      size_t eval_rows, uint32_t seed) {
+static Dataset *dataset_make(size_t context) {
     Dataset *data = mem_alloc(sizeof *data);
     data->T = context;
+    data->work = mem_alloc(sizeof *data->work);
+    data->work->row = mem_alloc(size_mul(context + 1, sizeof(int)));
+    data->work->bytes = mem_alloc(context + 1);
+    return data;
+}
+
+static void open_val_rows(Dataset *data, size_t eval_rows) {
+    data->val_windows = part_windows(&data->val, data->T, data->T);
+    bool limited = data->val.kind <= SOURCE_FILES && data->val_windows.count < eval_rows;
+    data->val_rows = limited ? (size_t)data->val_windows.count : eval_rows;
+    check_val(data, eval_rows);
+}
+
+Dataset *dataset_open(const DataOptions *options, size_t context, size_t batch, size_t accum,
+                      size_t eval_rows, uint32_t seed) {
+    Dataset *data = dataset_make(context);
     data->B = batch;
     data->accum = accum;
     data->order = options->order;
     data->seed = seed;
-    open_parts(data, options);
+    open_train(data, options);
+    if (*options->val) open_val(data, options);
     choose_vocab(data, options);
 
     size_t length = context, stride = 1;
     if (options->order == ORDER_SEQUENTIAL) length = stride = size_mul(batch, context);
     data->train_windows = part_windows(&data->train, length, stride);
-    data->val_windows = part_windows(&data->val, context, context);
-    bool limited = data->val.kind <= SOURCE_FILES && data->val_windows.count < eval_rows;
-    data->val_rows = limited ? (size_t)data->val_windows.count : eval_rows;
     check_train(data);
-    check_val(data, eval_rows);
+    open_val_rows(data, eval_rows);
+    return data;
+}
 
-    data->work = mem_alloc(sizeof *data->work);
-    data->work->row = mem_alloc(size_mul(context + 1, sizeof(int)));
-    data->work->bytes = mem_alloc(context + 1);
+Dataset *dataset_open_val(const DataOptions *options, size_t context, size_t eval_rows,
+                          const Vocab *vocab, size_t V) {
+    Dataset *data = dataset_make(context);
+    bool text = vocab->size > 0;
+    if (*options->val) {
+        open_val(data, options);
+    } else {
+        open_train(data, options);
+    }
+    if (data->val.kind != SOURCE_NONE && is_text(data->val.kind, val_files_of(data)) != text) {
+        die(EXIT_DATA, "\"%s\" holds %s, but the model reads %s",
+            *options->val ? options->val : options->train, text ? "token numbers" : "text",
+            text ? "text" : "token numbers");
+    }
+    data->vocab = *vocab;
+    data->V = V;
+    open_val_rows(data, eval_rows);
     return data;
 }
 

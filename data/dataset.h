@@ -46,6 +46,11 @@ typedef struct Dataset Dataset;
  * one caller at a time. */
 Dataset *dataset_open(const DataOptions *options, size_t context, size_t batch, size_t accum,
                       size_t eval_rows, uint32_t seed);
+/* The validation rows alone, read with a vocabulary and a V that are known: training data is looked
+ * at only where they are split off it. `data.vocab` and `data.vocab_size` of `options` do not
+ * count, and there are no training batches. */
+Dataset *dataset_open_val(const DataOptions *options, size_t context, size_t eval_rows,
+                          const Vocab *vocab, size_t V);
 void dataset_close(Dataset *data);
 
 /* The number of different tokens, V. */

@@ -80,13 +80,15 @@ static void projection_forward(const Attention *attention, const Projection *p, 
     const AttentionShared *shared = attention->shared;
     const Shape *s = &attention->shape;
     const size_t R = pass->B * pass->T, stride = width(s), own = p->heads * s->HS;
-    real *x = attention->x + p->first;
+    real *x = attention->x + pass->past * stride + p->first;
     if (is_normed(p)) {
         copy_columns(p->raw, own, x, stride, R, own);
         norm_forward(&p->norm, shared->normed, p->raw, 1, R * p->norm_rows);
         copy_columns(x, stride, shared->normed, own, R, own);
     }
-    if (turned) rope_forward(x, shared->rope_table, pass->B, pass->T, p->heads, s->HS, stride);
+    if (!turned) return;
+    rope_forward(x, shared->rope_table + pass->past * s->HS, pass->B, pass->T, p->heads, s->HS,
+                 stride);
 }
 
 /* In place: its columns of dqkv, from what attention read to what the product made. */
@@ -105,13 +107,19 @@ static void projection_backward(const Attention *attention, const Projection *p,
 
 void attention_branch_forward(Attention *attention, real *b, const real *u, const Pass *pass) {
     const size_t R = pass->B * pass->T;
-    Dropout dropout = kernel_dropout(attention, pass);
-    layer_forward(&attention->qkv, attention->x, u, R);
+    real *x = attention->x + pass->past * width(&attention->shape);
+    layer_forward(&attention->qkv, x, u, R);
     projection_forward(attention, &attention->q, attention->rope, pass);
     projection_forward(attention, &attention->k, attention->rope, pass);
     projection_forward(attention, &attention->v, false, pass);
-    attention_forward(attention->mixed, attention->lse, attention->x, attention->shared->scratch,
-                      &dropout, kernel_shape(attention, pass));
+    if (pass->past) {
+        attention_next(attention->mixed, attention->x, attention->shared->scratch, pass->past,
+                       kernel_shape(attention, pass));
+    } else {
+        Dropout dropout = kernel_dropout(attention, pass);
+        attention_forward(attention->mixed, attention->lse, attention->x,
+                          attention->shared->scratch, &dropout, kernel_shape(attention, pass));
+    }
     layer_forward(&attention->proj, b, attention->mixed, R);
 }
 

@@ -34,7 +34,8 @@ typedef struct {
     bool rope;
     uint32_t site; /* of dropout on the probabilities */
     double dropout;
-    real *x;     /* (B,T,(NH+2NKV)*HS) q, k and v as attention reads them: normed, then turned */
+    real *x;     /* (B,T,(NH+2NKV)*HS) q, k and v as attention reads them: normed, then turned; the
+                    next token of a row finds the keys and values of those before it here */
     real *lse;   /* (B,NH,T) */
     real *mixed; /* (B,T,NH*HS) what proj reads */
     const AttentionShared *shared;

@@ -14,18 +14,24 @@ void generate(Model *model, const int *prompt, size_t n, const GenerateOptions *
               bool (*emit)(int token, void *context), void *context) {
     const size_t T = model->shape.T, keep = T / 2 ? T / 2 : 1;
     int *window = mem_alloc(size_mul(T + 1, sizeof *window));
-    size_t used = n <= T ? n : keep;
+    size_t used = n <= T ? n : keep, done = 0; /* tokens of the row, and those the model has run */
+    const bool keeps = model->use != MODEL_RECOMPUTE; /* else blocks overwrite each other's keys */
     memcpy(window, prompt + n - used, used * sizeof *window);
     for (size_t i = 0; i < options->tokens; i++) {
-        if (used == T + 1) { /* the row is full: its last half begins a new one */
+        if (used > T) { /* the row is full: its last half begins a new one */
             memmove(window, window + used - keep, keep * sizeof *window);
             used = keep;
+            done = 0;
         }
-        Pass pass = {.tokens = window, .B = 1, .T = used, .gamma = options->gamma};
+        Pass pass = {.tokens = window + done,
+                     .B = 1,
+                     .T = used - done,
+                     .past = done,
+                     .gamma = options->gamma};
         model_forward(model, &pass);
-        real *logits = model_logits(model, used - 1);
-        int token = sample_token(logits, options->temperature, options->top_k,
-                                 draw(options->seed, i), model->shape.V);
+        real *logits = model_logits(model, pass.T - 1);
+        done = keeps ? used : 0;
+        int token = sample_token(logits, options->sampling, draw(options->seed, i), model->shape.V);
         window[used++] = token;
         if (!emit(token, context)) break;
     }

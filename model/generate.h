@@ -1,7 +1,9 @@
 /* generate.h - text from a model, one token after the other.
  *
  * One idea: the same forward pass as in training, with the wiring of the model, so placement of
- * norms cannot differ between training and sampling. Past `context` the last half is kept. Floor 3.
+ * norms cannot differ between training and sampling. After the prompt it runs on one token at a
+ * time, which reads the keys and values of the others where the pass left them; past `context` the
+ * last half of the row begins a new one. Floor 3.
  * Read next: run/. */
 #ifndef MODEL_GENERATE_H
 #define MODEL_GENERATE_H
@@ -9,9 +11,8 @@
 #include "model/model.h"
 
 typedef struct {
-    size_t tokens;      /* how many to draw */
-    double temperature; /* 0 = always the likeliest */
-    size_t top_k;       /* 0 = all */
+    size_t tokens; /* how many to draw */
+    Sampling sampling;
     uint32_t seed;
     real gamma; /* w of gamma-warmup */
 } GenerateOptions;

@@ -273,8 +273,10 @@ static void block_forward(Block *block, const Pass *pass) {
 void model_forward(Model *model, const Pass *pass) {
     const size_t R = pass->B * pass->T, n = R * model->shape.C;
     Dropout dropout = embedding_dropout(model, pass);
-    embedding_forward(model->e, pass->tokens, model->tok_emb.value, model->pos_emb.value, pass->B,
-                      pass->T, model->shape.C);
+    const real *pos = model->pos_emb.value;
+    if (pos) pos += pass->past * model->shape.C;
+    embedding_forward(model->e, pass->tokens, model->tok_emb.value, pos, pass->B, pass->T,
+                      model->shape.C);
     norm_forward(&model->embed_norm, model->x0, model->e, 1, R);
     dropout_apply(model->x0, &dropout, n);
     see(model, place_embedding(), SITE_STREAM, model->x0, pass);

@@ -63,7 +63,9 @@ void model_free(Model *model);
 /* First values of all parameters. */
 void model_init(Model *model, uint32_t seed);
 
-/* Tokens to h. */
+/* Tokens to h. Where pass->past is not 0, B and T are 1: the token at position `past` of a row
+ * whose earlier ones this model has run, without a gap and without gradients; it reads their keys
+ * and values where they stand, and its own row of every other buffer is the first. */
 void model_forward(Model *model, const Pass *pass);
 /* The sum of the cross-entropies of pass->targets in nats, after model_forward; model->losses holds
  * each. In training it also sets dh and adds to the head's weights: the gradient of

@@ -57,6 +57,7 @@ typedef struct {
 typedef struct {
     const int *tokens, *targets; /* (B,T) */
     size_t B, T;                 /* at most those of the Shape */
+    size_t past;                 /* tokens of the row that went before, see model_forward */
     real gamma;                  /* w of gamma-warmup, 1 without */
     real grad_scale;             /* of each token's loss in the gradient: 1/(B*T*accum) */
     bool training;               /* dropout acts and the head leaves gradients */

@@ -73,6 +73,13 @@ static void drop_row(real *p, const Dropout *dropout, size_t row, size_t T, size
     drop_calls(p, dropout, row * ((T + 3) / 4), n); /* rows begin at whole calls */
 }
 
+static real dot(const real *a, const real *b, size_t n) {
+    real sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (size_t i = 0; i < n; i++) sum += a[i] * b[i];
+    return sum;
+}
+
 /* --- forward ---------------------------------------------------------------------------------- */
 
 /* In place: scores s (t0+BLOCK keys, BLOCK queries t0..) become exponentials of their distance to
@@ -145,6 +152,39 @@ void attention_forward(real *out, real *lse, const real *qkv, real *scratch, con
     }
 }
 
+/* As head_forward for the one query t, with dot products where that has tiles. */
+static void head_next(real *out, const real *qkv, HeadAt at, real *s, size_t t,
+                      AttentionShape shape) {
+    const size_t HS = shape.HS, ld = qkv_width(shape.NH, shape.NKV, HS);
+    const real *q = qkv + at.q + t * ld;
+    const real by = (real)(1 / sqrt((double)HS));
+    real largest = -INFINITY, total = 0;
+    for (size_t j = 0; j <= t; j++) {
+        s[j] = by * dot(q, qkv + at.k + j * ld, HS);
+        largest = s[j] > largest ? s[j] : largest;
+    }
+    for (size_t j = 0; j <= t; j++) {
+        s[j] = real_exp(s[j] - largest);
+        total += s[j];
+    }
+    for (size_t i = 0; i < HS; i++) out[i] = 0;
+    for (size_t j = 0; j <= t; j++) {
+        const real *v = qkv + at.v + j * ld;
+        for (size_t i = 0; i < HS; i++) out[i] += s[j] / total * v[i];
+    }
+}
+
+void attention_next(real *out, const real *qkv, real *scratch, size_t t, AttentionShape shape) {
+    PHASE(PHASE_ATTENTION);
+    const size_t HS = shape.HS;
+    shape.T = t + 1;
+#pragma omp parallel for schedule(static) if (shape.NH * shape.T * HS > PARALLEL_MIN)
+    for (size_t h = 0; h < shape.NH; h++) {
+        Scratch mine = thread_scratch(scratch, shape.T, HS);
+        head_next(out + h * HS, qkv, head_at(0, h, shape), mine.s, t, shape);
+    }
+}
+
 /* --- backward --------------------------------------------------------------------------------- */
 
 /* Scores of one row -> p (dropped, for dv) and ds (for dq, dk), in place of s and dp. With
@@ -161,13 +201,6 @@ ANY_WIDTH static void score_row_backward(real *s, real *dp, real lse, real D,
     }
     if (dropout->p > 0) drop_row(s, dropout, row, T, visible);
     for (size_t j = visible; j < keys; j++) s[j] = dp[j] = 0;
-}
-
-static real dot(const real *a, const real *b, size_t n) {
-    real sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (size_t i = 0; i < n; i++) sum += a[i] * b[i];
-    return sum;
 }
 
 /* Lines of x (T,.) as columns of products, in groups of BLOCK, so that a block of queries finds the

@@ -126,6 +126,35 @@ static void library(const Product *p, const Tile *tile, TileHook *finish, const 
     if (finish) finish(tile, context);
 }
 
+/* --- one row ---------------------------------------------------------------------------------- */
+
+/* A token alone reads every weight once: there is nothing to copy for. */
+ANY_WIDTH static void row_times_lines(real *y, const real *x, const real *lines, size_t stride,
+                                      size_t count, size_t n, real alpha) {
+    enum { LANES = 32 }; /* partial sums, so that their order is the same for any width */
+    for (size_t j = 0; j < count; j++) {
+        const real *line = lines + j * stride;
+        real lane[LANES] = {0}, rest = 0;
+        size_t i = 0;
+        for (; i + LANES <= n; i += LANES) {
+            for (size_t k = 0; k < LANES; k++) lane[k] += x[i + k] * line[i + k];
+        }
+        for (; i < n; i++) rest += x[i] * line[i];
+        for (size_t half = LANES / 2; half; half /= 2) {
+            for (size_t k = 0; k < half; k++) lane[k] += lane[k + half];
+        }
+        y[j] = alpha * (lane[0] + rest);
+    }
+}
+
+static void one_row(const Product *p, const Tile *tile, TileHook *finish, const void *context) {
+    row_times_lines(p->C + tile->col, p->A, p->B + tile->col * p->ldb, p->ldb, tile->cols, p->K,
+                    p->alpha);
+    if (finish) finish(tile, context);
+}
+
+/* --- all -------------------------------------------------------------------------------------- */
+
 /* Sides from which on OpenBLAS is faster, and elements of one of its tiles, about. */
 enum { LONG = 1024, LIBRARY_TILE = 1 << 19 };
 
@@ -133,12 +162,15 @@ void gemm(const Product *p, TileHook *finish, const void *context) {
     PHASE(PHASE_GEMM);
     if (p->M == 0 || p->N == 0) return;
     gemm_reserve();
-    if (p->M >= LONG && p->N >= LONG && p->K >= LONG) {
+    bool worth_sharing = (double)p->M * (double)p->N * (double)p->K > PARALLEL_MIN;
+    size_t tiles = worth_sharing ? ops_threads() : 1;
+    if (p->M == 1 && p->tb && p->beta == 0) {
+        share(one_row, p, grid_of(p, tiles), finish, context);
+    } else if (p->M >= LONG && p->N >= LONG && p->K >= LONG) {
         size_t fours = (p->M * p->N + 2 * LIBRARY_TILE) / (4 * LIBRARY_TILE);
         share(library, p, grid_of(p, 4 * (fours ? fours : 1)), finish, context);
     } else {
-        bool worth_sharing = (double)p->M * (double)p->N * (double)p->K > PARALLEL_MIN;
-        share(block, p, grid_of(p, worth_sharing ? ops_threads() : 1), finish, context);
+        share(block, p, grid_of(p, tiles), finish, context);
     }
 }
 

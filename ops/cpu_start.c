@@ -24,7 +24,8 @@ static bool spins_for_long(void) {
  * what this build needs). The kernels it should have chosen, or NULL where it chose well: on a Xeon
  * of 2023 (@PRESCOTT@ GFLOP/s) 0.3.21 then multiplies @TIMES@ times as fast. */
 static const char *better_kernels(void) {
-    if (getenv("OPENBLAS_CORETYPE") || strcmp(openblas_get_corename(), "Prescott") != 0) return NULL;
+    if (getenv("OPENBLAS_CORETYPE") || strcmp(openblas_get_corename(), "Prescott") != 0)
+        return NULL;
     bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
                 __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
     return wide ? "SkylakeX" : "Haswell";

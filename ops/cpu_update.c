@@ -69,20 +69,42 @@ static real kth_largest(const real *logits, size_t k, size_t V) {
     return bound;
 }
 
-int sample_token(real *logits, double temperature, size_t top_k, double u, size_t V) {
+/* The largest bound such that the values (V, of 0 to 1) from it on are `share` of all. */
+static real nucleus_bound(const real *values, double share, double total, size_t V) {
+    real low = 0, high = 2; /* what low admits is enough, what high admits is not */
+    for (;;) {
+        real middle = (low + high) / 2;
+        if (middle <= low || middle >= high) return low;
+        double admitted = 0;
+        for (size_t i = 0; i < V; i++) admitted += values[i] < middle ? 0 : (double)values[i];
+        if (admitted < share * total)
+            high = middle;
+        else
+            low = middle;
+    }
+}
+
+int sample_token(real *logits, Sampling sampling, double u, size_t V) {
     size_t best = 0;
     for (size_t i = 1; i < V; i++) {
         if (logits[i] > logits[best]) best = i;
     }
-    if (temperature == 0) return (int)best;
-    real least = top_k && top_k < V ? kth_largest(logits, top_k, V) : -INFINITY,
-         largest = logits[best];
+    if (sampling.temperature == 0) return (int)best;
+    bool few = sampling.top_k && sampling.top_k < V;
+    real least = few ? kth_largest(logits, sampling.top_k, V) : -INFINITY, largest = logits[best];
     double total = 0;
     for (size_t i = 0; i < V; i++) {
-        logits[i] = logits[i] < least ? 0 : (real)exp((double)(logits[i] - largest) / temperature);
+        double distance = (double)(logits[i] - largest) / sampling.temperature;
+        logits[i] = logits[i] < least ? 0 : (real)exp(distance);
         total += (double)logits[i];
     }
-    double left = u * total;
+    real bound = sampling.top_p > 0 ? nucleus_bound(logits, sampling.top_p, total, V) : 0;
+    double kept = 0;
+    for (size_t i = 0; i < V; i++) {
+        if (logits[i] < bound) logits[i] = 0;
+        kept += (double)logits[i];
+    }
+    double left = u * kept;
     size_t last = best;
     for (size_t i = 0; i < V; i++) {
         if (logits[i] == 0) continue;

@@ -139,6 +139,9 @@ size_t attention_scratch(size_t T, size_t HS);
  * maps never exist: scores live in blocks of query rows and are computed again going backward. */
 void attention_forward(real *out, real *lse, const real *qkv, real *scratch, const Dropout *dropout,
                        AttentionShape shape);
+/* One row's token at position t alone: out (NH*HS), of qkv (t+1,qkv_width); B and T of `shape` do
+ * not count. Scratch is for rows of more than t tokens. */
+void attention_next(real *out, const real *qkv, real *scratch, size_t t, AttentionShape shape);
 /* dqkv is set. */
 void attention_backward(real *dqkv, const real *dout, const real *out, const real *lse,
                         const real *qkv, real *scratch, const Dropout *dropout,
@@ -177,9 +180,15 @@ void activation_rms(double rms[TOKEN_GROUPS], const real *x, size_t R, size_t T,
 /* --- sampling ----------------------------------------------------------------------------------
  */
 
-/* A token drawn from softmax(logits/temperature) over the top_k likeliest (0 = all), by u in [0,1);
- * temperature 0 takes the likeliest. Changes logits (V). */
-int sample_token(real *logits, double temperature, size_t top_k, double u, size_t V);
+typedef struct {
+    double temperature; /* 0 = always the likeliest */
+    size_t top_k;       /* of the likeliest only; 0 = all */
+    double top_p; /* then of the fewest likeliest that have this probability together (Holtzman
+                     et al. 2020, arXiv 1904.09751); 0 and 1 = all */
+} Sampling;
+/* A token drawn from softmax(logits/temperature), by u in [0,1). Equally likely tokens stay or go
+ * together. Changes logits (V). */
+int sample_token(real *logits, Sampling sampling, double u, size_t V);
 
 /* --- update: AdamW (Loshchilov & Hutter 2019), decoupled decay by the same learning rate ---------
  */

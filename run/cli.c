@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum { TAKES_NOTHING, TAKES_TEXT, TAKES_WHOLE, TAKES_NUMBER, REPEATED, LATER } Takes;
+typedef enum { TAKES_NOTHING, TAKES_TEXT, TAKES_WHOLE, TAKES_NUMBER, REPEATED } Takes;
 
 typedef struct {
     const char *name, *argument, *help;
@@ -39,20 +39,24 @@ static const Flag FLAGS[] = {
      TAKES_WHOLE, offsetof(Cli, bench), MODE_BENCH},
     {"sample", "RUN", "write text with the model of a run directory", TAKES_TEXT,
      offsetof(Cli, run), MODE_SAMPLE},
-    {"prompt", "TEXT", "what the sample begins with", TAKES_TEXT, offsetof(Cli, prompt), -1},
+    {"prompt", "TEXT", "what the sample begins with; - reads it from standard input", TAKES_TEXT,
+     offsetof(Cli, prompt), -1},
     {"tokens", "N", "how many tokens to sample (256)", TAKES_WHOLE, offsetof(Cli, tokens), -1},
-    {"temperature", "X", "0 = always the likeliest (0.8)", TAKES_NUMBER, offsetof(Cli, temperature),
-     -1},
-    {"top-k", "K", "draw from the K likeliest only (0 = all)", TAKES_WHOLE, offsetof(Cli, top_k),
-     -1},
+    {"temperature", "X", "0 = always the likeliest (0.8)", TAKES_NUMBER,
+     offsetof(Cli, sampling.temperature), -1},
+    {"top-k", "K", "draw from the K likeliest only (0 = all)", TAKES_WHOLE,
+     offsetof(Cli, sampling.top_k), -1},
+    {"top-p", "P", "then from the fewest that have this probability together (1)", TAKES_NUMBER,
+     offsetof(Cli, sampling.top_p), -1},
     {"seed", "S", "of the sample, 0 to 2^32-1 (1)", TAKES_WHOLE, offsetof(Cli, seed), -1},
+    {"eval", "RUN",
+     "loss of the latest checkpoint of a run on its validation data, or on --set data.val=FILE",
+     TAKES_TEXT, offsetof(Cli, run), MODE_EVAL},
     {"list", "WHAT", "topologies, norms or keys", TAKES_TEXT, offsetof(Cli, list), MODE_LIST},
     {"print-schema", NULL, "print what a config may hold, for editors", TAKES_NOTHING, 0,
      MODE_SCHEMA},
     {"version", NULL, "version, build and BLAS", TAKES_NOTHING, 0, MODE_VERSION},
     {"help", NULL, "this text", TAKES_NOTHING, 0, MODE_HELP},
-    {"eval", NULL, NULL, LATER, 0, -1},
-    {"top-p", NULL, NULL, LATER, 0, -1},
 };
 enum { FLAG_COUNT = sizeof FLAGS / sizeof *FLAGS };
 
@@ -70,7 +74,6 @@ void cli_help(bool examples_only) {
         return;
     }
     for (int i = 0; i < FLAG_COUNT; i++) {
-        if (FLAGS[i].takes == LATER) continue;
         char left[48];
         snprintf(left, sizeof left, "--%s %s", FLAGS[i].name,
                  FLAGS[i].argument ? FLAGS[i].argument : "");
@@ -139,8 +142,6 @@ static void take(Cli *cli, const Flag *flag, const char *value) {
     case REPEATED:
         arrput(cli->sets, value);
         break;
-    case LATER:
-        die(EXIT_USAGE, "--%s is not in this version: it comes with a later version", flag->name);
     }
     if (flag->mode < 0) return;
     if (cli->mode != MODE_TRAIN)
@@ -160,7 +161,7 @@ static const char *sugar(const char *argument, const char *value) {
 }
 
 Cli cli_parse(int argc, char **argv) {
-    Cli cli = {.mode = MODE_TRAIN, .tokens = 256, .temperature = 0.8, .seed = 1};
+    Cli cli = {.mode = MODE_TRAIN, .tokens = 256, .sampling = {0.8, 0, 1}, .seed = 1};
     bool sampling = false;
     for (int i = 1; i < argc; i++) sampling |= strcmp(argv[i], "--sample") == 0;
     for (int i = 1; i < argc; i++) {
@@ -176,7 +177,7 @@ Cli cli_parse(int argc, char **argv) {
             i++;
             continue;
         }
-        bool needs = flag->takes != TAKES_NOTHING && flag->takes != LATER;
+        bool needs = flag->takes != TAKES_NOTHING;
         if (needs && !value) die(EXIT_USAGE, "--%s needs %s", flag->name, flag->argument);
         take(&cli, flag, value);
         i += needs;
@@ -186,6 +187,7 @@ Cli cli_parse(int argc, char **argv) {
         die(EXIT_USAGE, "--resume goes on with a run, --overwrite removes it: take one of them");
     if (cli.mode == MODE_BENCH && (cli.bench < 1 || cli.bench > 1000000))
         die(EXIT_USAGE, "--bench takes 1 to 1000000 steps");
+    if (cli.sampling.top_p > 1) die(EXIT_USAGE, "--top-p takes a probability, 0 to 1");
     if (cli.seed > UINT32_MAX) die(EXIT_USAGE, "--seed must be 0 to 2^32-1");
     return cli;
 }

@@ -5,7 +5,7 @@
 #ifndef RUN_CLI_H
 #define RUN_CLI_H
 
-#include "ops/base.h"
+#include "ops/ops.h"
 
 typedef enum {
     MODE_TRAIN,
@@ -13,6 +13,7 @@ typedef enum {
     MODE_DRY_RUN,
     MODE_BENCH,
     MODE_SAMPLE,
+    MODE_EVAL,
     MODE_LIST,
     MODE_SCHEMA,
     MODE_HELP,
@@ -26,9 +27,9 @@ typedef struct {
     size_t n_sets;
     char **owned; /* those of them that were made here (stb_ds array) */
     bool overwrite, resume;
-    const char *prompt; /* NULL = the data's own */
-    size_t tokens, top_k, seed, bench;
-    double temperature;
+    const char *prompt; /* NULL = the data's own, "-" = standard input */
+    size_t tokens, seed, bench;
+    Sampling sampling;
 } Cli;
 
 /* Anything wrong ends the program (EXIT_USAGE) with one sentence. */

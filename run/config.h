@@ -19,6 +19,7 @@ typedef struct {
     size_t steps, batch, accum;
     size_t seed; /* 0 .. 2^32-1 */
     size_t eval_every, eval_rows;
+    size_t sample_every;           /* 0 = only at the end */
     size_t checkpoint_every, keep; /* 0 = at the end only; checkpoints that stay */
     size_t threads;                /* 0 = all cores */
     bool recompute;                /* see MODEL_RECOMPUTE */
@@ -56,6 +57,8 @@ bool config_load(Config *config, const char *path, const char *const *sets, size
  * file; `name` stands in messages. */
 bool config_parse(Config *config, const char *json, const char *name);
 void config_free(Config *config);
+/* Prints what deserves a warning before a config is trained, a sentence each, to stderr. */
+void config_warn(const Config *config);
 
 /* The resolved config as JSON text, values as given. CONFIG_IDENTITY leaves out what does not
  * change the numbers of the run (name, threads, recompute, evaluation, checkpoint and log keys).

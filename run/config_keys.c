@@ -130,6 +130,8 @@ static const Key keys[] = {
      .aside = true},
     {KEY(train.eval_rows, "240", "rows of a validation"), .min = 1, .max = STEPS_MAX,
      .aside = true},
+    {KEY(train.sample_every, "0", "updates between samples of text; 0 = only at the end"),
+     .max = STEPS_MAX, .aside = true},
     {KEY(train.checkpoint_every, "500", "updates between checkpoints; 0 = only at the end"),
      .max = STEPS_MAX, .aside = true},
     {KEY(train.keep, "2", "checkpoints that are kept"), .min = 1, .max = 1000, .aside = true},

@@ -213,13 +213,17 @@ static void find_culprit(const char *sentence, Report *report) {
 void rules_check(const Config *config, Report *report) {
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         char sentence[SENTENCE_SIZE];
-        if (rules[i].holds(config, sentence, sizeof sentence)) continue;
-        if (!rules[i].basis) {
-            find_culprit(sentence, report);
-            report_error(report, "%s", sentence);
-            report_return(report, NULL);
-        } else if (!report->errors) {
-            fprintf(stderr, "train: warning: %s (%s)\n", sentence, rules[i].basis);
-        }
+        if (rules[i].basis || rules[i].holds(config, sentence, sizeof sentence)) continue;
+        find_culprit(sentence, report);
+        report_error(report, "%s", sentence);
+        report_return(report, NULL);
+    }
+}
+
+void config_warn(const Config *config) {
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        char sentence[SENTENCE_SIZE];
+        if (!rules[i].basis || rules[i].holds(config, sentence, sizeof sentence)) continue;
+        fprintf(stderr, "train: warning: %s (%s)\n", sentence, rules[i].basis);
     }
 }

@@ -8,8 +8,8 @@
 #include "run/config.h"
 #include "run/report.h"
 
-/* Reports broken rules at the keys that broke them, and prints warnings where nothing is wrong.
- * Every value must be sound by itself. */
+/* Reports broken rules at the keys that broke them. Every value must be sound by itself. Warnings
+ * are printed by config_warn, see config.h. */
 void rules_check(const Config *config, Report *report);
 
 #endif

@@ -10,14 +10,16 @@
 #include "run/cli.h"
 #include "run/trainer.h"
 
-/* Prints the prompt and what the model makes of it. A prompt that the vocabulary cannot spell ends
- * the program (EXIT_USAGE). */
-void sample_print(Model *model, const Vocab *vocab, const char *prompt,
+/* Prints the prompt (length) and what the model makes of it. A prompt that the vocabulary cannot
+ * spell ends the program (EXIT_USAGE). */
+void sample_print(Model *model, const Vocab *vocab, const char *prompt, size_t length,
                   const GenerateOptions *options);
 
-/* The sample at the end of a run: one row's worth, from the data's own beginning; nothing where the
- * tokens have no text. */
-void sample_of_run(Run *run);
+/* Whether a sample is due after `step` updates that are not the last. */
+bool run_wants_sample(const Run *run, size_t step);
+/* Prints the sample of a run after `step` updates: one row's worth, from the data's own beginning;
+ * nothing where the tokens have no text. */
+void sample_of_run(Run *run, size_t step);
 
 /* --sample RUN: loads the latest checkpoint of the run and prints a sample as the flags say. */
 void sample_of_checkpoint(const Cli *cli);

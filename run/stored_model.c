@@ -85,10 +85,10 @@ static bool read_vocab(const Snapshot *snapshot, size_t V, Vocab *vocab) {
     return true;
 }
 
-/* Reads what `snapshot` tells of. Without gradients and for one row the model takes little more
+/* Reads what `snapshot` tells of. Without gradients and for a few rows the model takes little more
  * memory than the file, whose size has been checked against its hash. */
-static const char *read_model(StoredModel *stored, Snapshot *snapshot, const char *dir,
-                              size_t step) {
+static const char *read_model(StoredModel *stored, Snapshot *snapshot, const char *dir, size_t step,
+                              size_t batch) {
     size_t V;
     const char *wrong = checkpoint_metadata(dir, step, snapshot, &V);
     char *folder = checkpoint_folder(dir, step);
@@ -101,14 +101,14 @@ static const char *read_model(StoredModel *stored, Snapshot *snapshot, const cha
     }
     stored->step = step;
     stored->model =
-        model_create(&stored->config.model, &stored->config.gamma_warmup, V, 1, MODEL_FORWARD);
+        model_create(&stored->config.model, &stored->config.gamma_warmup, V, batch, MODEL_FORWARD);
     stored_model_tensors(&stored->model->params, &snapshot->model);
     wrong = checkpoint_read(dir, step, snapshot);
     if (wrong) stored_model_free(stored);
     return wrong;
 }
 
-void stored_model_read(StoredModel *stored, const char *dir) {
+void stored_model_read(StoredModel *stored, const char *dir, size_t batch) {
     size_t *steps;
     const char *wrong = NULL;
     int error = checkpoint_steps(dir, &steps);
@@ -122,7 +122,7 @@ void stored_model_read(StoredModel *stored, const char *dir) {
         CheckpointMeta meta;
         Snapshot snapshot = {0};
         wrong = checkpoint_verify(dir, steps[i], &meta);
-        if (!wrong) wrong = read_model(stored, &snapshot, dir, steps[i]);
+        if (!wrong) wrong = read_model(stored, &snapshot, dir, steps[i], batch);
         snapshot_free(&snapshot);
         if (!wrong) break;
         fprintf(stderr, "train: warning: the checkpoint of step %zu in %s is of no use: %s\n",

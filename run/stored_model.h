@@ -14,14 +14,15 @@
 /* Owns what it points to. */
 typedef struct {
     Config config;
-    Model *model; /* without gradients, for one row at a time */
+    Model *model; /* without gradients */
     Vocab vocab;  /* size 0 where tokens have no text */
     size_t step;
 } StoredModel;
 
-/* Reads the newest sound checkpoint of a run directory, saying so where that is not the newest.
+/* Reads the newest sound checkpoint of a run directory, saying so where that is not the newest, as
+ * a model for up to `batch` rows at a time.
  * Without one, and where the file belongs to another version, the program ends (EXIT_DATA). */
-void stored_model_read(StoredModel *stored, const char *dir);
+void stored_model_read(StoredModel *stored, const char *dir, size_t batch);
 void stored_model_free(StoredModel *stored);
 
 /* The weights as arrays of model.safetensors. */

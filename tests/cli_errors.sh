@@ -36,13 +36,6 @@ files_are_checked() {
     exits 2 --config "$tmp"
 }
 
-later_things_say_so() {
-    local flag
-    for flag in --eval --top-p; do
-        refused "later version" "$flag"
-    done
-}
-
 impossible_models_are_refused() {
     refused "keel" --topology keel --norm none
     refused "n_layer" --topology mixln --set model.n_layer=3
@@ -113,7 +106,6 @@ every_config_is_sound() {
 
 test_case "errors: keys and values" keys_are_checked
 test_case "errors: config files" files_are_checked
-test_case "errors: later versions" later_things_say_so
 test_case "errors: impossible models" impossible_models_are_refused
 test_case "errors: warnings" warnings_do_not_stop_a_run
 test_case "errors: flags" flags_are_checked

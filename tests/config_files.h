@@ -68,6 +68,7 @@ static inline bool load(Config *config, const char *path, const char *const *set
     int saved;
     FILE *caught = catch_stderr(&saved);
     bool loaded = config_load(config, path, sets, count);
+    if (loaded) config_warn(config);
     release_stderr(caught, saved);
     return loaded;
 }

@@ -108,6 +108,7 @@ static const struct {
     {"train.seed", "4294967295", "4294967295"},
     {"train.eval_every", "0", "0"},
     {"train.eval_rows", "7", "7"},
+    {"train.sample_every", "50", "50"},
     {"train.checkpoint_every", "0", "0"},
     {"train.keep", "1000", "1000"},
     {"train.threads", "2", "2"},
@@ -327,9 +328,14 @@ static void test_identity(void) {
         snprintf(set, sizeof set, "%s=%s", settings[i].path, settings[i].json);
         must_load(&c, "{}", SETS(set));
         char *json = config_json(&c, CONFIG_IDENTITY);
-        static const char *const ASIDE[] = {"name",           "log.",          "train.eval",
-                                            "train.keep",     "train.threads", "train.checkpoint",
-                                            "train.recompute"};
+        static const char *const ASIDE[] = {"name",
+                                            "log.",
+                                            "train.eval",
+                                            "train.keep",
+                                            "train.threads",
+                                            "train.checkpoint",
+                                            "train.recompute",
+                                            "train.sample"};
         bool aside = false;
         for (size_t k = 0; k < sizeof ASIDE / sizeof *ASIDE; k++) {
             aside |= strncmp(set, ASIDE[k], strlen(ASIDE[k])) == 0;

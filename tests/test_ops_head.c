@@ -184,48 +184,73 @@ enum { V = 12 };
 static const double LOGITS[V] = {0.5, -1, 2, 2, 1.5, -3, 0, 2.5, 2.25, -0.5, 1, -1e4};
 static const double ALMOST_ONE = 1 - 0x1p-53;
 
-static int sample(double temperature, size_t top_k, double u) {
+static int sample(double temperature, size_t top_k, double top_p, double u) {
     real logits[V];
     for (size_t i = 0; i < V; i++) logits[i] = (real)LOGITS[i];
-    return sample_token(logits, temperature, top_k, u, V);
+    return sample_token(logits, (Sampling){temperature, top_k, top_p}, u, V);
 }
 
 static void sampling_edges(void) {
+    /* Token 7 alone has 0.257 of all, with 8 it has 0.458, with 2 and 3, which tie, 0.770. */
     static const struct {
         double temperature;
         size_t top_k;
-        double u;
+        double top_p, u;
         int token;
     } CASES[] = {
-        {0, 0, 0, 7},           {0, 0, ALMOST_ONE, 7},  {0, 3, 0.5, 7},
-        {1, 1, 0, 7},           {1, 1, ALMOST_ONE, 7},  {1e-9, 0, ALMOST_ONE, 7},
-        {1, 0, 0, 0},           {1, 0, ALMOST_ONE, 10}, /* never the last, of probability 0 */
-        {1, 2, 0, 7},           {1, 2, ALMOST_ONE, 8},  {1, 3, 0, 2},
-        {1, 3, ALMOST_ONE, 8}, /* two tie for the third place: both stay */
-        {1, V, ALMOST_ONE, 10}, {1, 1000, 0, 0},
+        {0, 0, 0, 0, 7},
+        {0, 0, 0, ALMOST_ONE, 7},
+        {0, 3, 0, 0.5, 7},
+        {1, 1, 0, 0, 7},
+        {1, 1, 0, ALMOST_ONE, 7},
+        {1e-9, 0, 0, ALMOST_ONE, 7},
+        {1, 0, 0, 0, 0},
+        {1, 0, 0, ALMOST_ONE, 10}, /* never the last, of probability 0 */
+        {1, 2, 0, 0, 7},
+        {1, 2, 0, ALMOST_ONE, 8},
+        {1, 3, 0, 0, 2},
+        {1, 3, 0, ALMOST_ONE, 8}, /* two tie for the third place: both stay */
+        {1, V, 0, ALMOST_ONE, 10},
+        {1, 1000, 0, 0, 0},
+        {1, 0, 1e-9, 0, 7},
+        {1, 0, 1e-9, ALMOST_ONE, 7},
+        {1, 0, 0.25, ALMOST_ONE, 7},
+        {1, 0, 0.26, ALMOST_ONE, 8},
+        {1, 0, 0.26, 0, 7},
+        {1, 0, 0.46, 0, 2},
+        {1, 0, 0.5, ALMOST_ONE, 8},
+        {1, 0, 1, 0, 0},
+        {1, 0, 1, ALMOST_ONE, 10},
+        {1, 2, 0.99, 0, 7}, /* of what top_k has left */
+        {1, 2, 0.5, ALMOST_ONE, 7},
+        {0.1, 0, 0.9, ALMOST_ONE, 7}, /* after temperature */
+        {0, 0, 0.5, ALMOST_ONE, 7},
     };
     /* roundings may leave the sum short of u: the last token with a probability catches them */
-    CHECK(sample(1, 0, 1) == 10 && sample(1, 3, 1) == 8, "u = 1: %d", sample(1, 0, 1));
+    CHECK(sample(1, 0, 0, 1) == 10 && sample(1, 3, 0, 1) == 8, "u = 1: %d", sample(1, 0, 0, 1));
     for (size_t i = 0; i < COUNT(CASES); i++) {
-        int token = sample(CASES[i].temperature, CASES[i].top_k, CASES[i].u);
+        int token = sample(CASES[i].temperature, CASES[i].top_k, CASES[i].top_p, CASES[i].u);
         CHECK(token == CASES[i].token, "case %zu: token %d", i, token);
     }
     for (size_t i = 0; i < 4; i++) { /* a border belongs to the token above it */
         real equals[4] = {-2, -2, -2, -2};
-        CHECK(sample_token(equals, 1, 0, 0.25 * (double)i, 4) == (int)i, "quarter %zu", i);
+        CHECK(sample_token(equals, (Sampling){1, 0, 0}, 0.25 * (double)i, 4) == (int)i,
+              "quarter %zu", i);
     }
     real ties[4] = {1, 3, 3, 3}, rising[3] = {0, 1, 2}, alone[1] = {-7};
-    CHECK(sample_token(ties, 0, 0, 0.9, 4) == 1, "the first of equals");
-    CHECK(sample_token(rising, 1, 2, 0, 3) == 1, "all but one");
-    CHECK(sample_token(alone, 1, 0, 0.9, 1) == 0, "a vocabulary of one");
+    CHECK(sample_token(ties, (Sampling){0, 0, 0}, 0.9, 4) == 1, "the first of equals");
+    CHECK(sample_token(rising, (Sampling){1, 2, 0}, 0, 3) == 1, "all but one");
+    CHECK(sample_token(alone, (Sampling){1, 0, 0}, 0.9, 1) == 0, "a vocabulary of one");
 }
 
 static void sampling_frequencies(void) {
     enum { DRAWS = 20000 };
     static const struct {
-        double temperature, least; /* logits below `least` are outside top_k */
+        double temperature, least; /* logits below `least` are outside top_k or top_p */
         size_t top_k;
-    } CASES[] = {{1, -1e9, 0}, {0.7, -1e9, 0}, {2, -1e9, 0}, {0.7, 1.5, 5}, {1, 1.5, 5}};
+        double top_p;
+    } CASES[] = {{1, -1e9, 0, 0}, {0.7, -1e9, 0, 0}, {2, -1e9, 0, 0}, {0.7, 1.5, 5, 0},
+                 {1, 1.5, 5, 0},  {1, -1e9, 0, 1},   {1, 2, 0, 0.6},  {1, 1.5, 0, 0.85}};
     for (size_t k = 0; k < COUNT(CASES); k++) {
         double p[V], total = 0, chi2 = 0, freedom = -1;
         size_t seen[V] = {0};
@@ -234,7 +259,8 @@ static void sampling_frequencies(void) {
             total += p[i];
         }
         for (size_t i = 0; i < DRAWS; i++) {
-            seen[sample(CASES[k].temperature, CASES[k].top_k, draw_uniform(0, 1))]++;
+            seen[sample(CASES[k].temperature, CASES[k].top_k, CASES[k].top_p,
+                        draw_uniform(0, 1))]++;
         }
         for (size_t i = 0; i < V; i++) {
             double expected = DRAWS * p[i] / total, off = (double)seen[i] - expected;
@@ -253,8 +279,8 @@ static void sampling_follows_u(void) {
     for (size_t i = 0; i < V; i++) total += p[i] = exp(LOGITS[i]);
     for (size_t i = 0; i + 1 < V; i++) {
         double inside = 1e-4 * p[i];
-        CHECK(sample(1, 0, (before + inside) / total) == (int)i, "start of token %zu", i);
-        CHECK(sample(1, 0, (before + p[i] - inside) / total) == (int)i, "end of token %zu", i);
+        CHECK(sample(1, 0, 0, (before + inside) / total) == (int)i, "start of token %zu", i);
+        CHECK(sample(1, 0, 0, (before + p[i] - inside) / total) == (int)i, "end of token %zu", i);
         before += p[i];
     }
 }

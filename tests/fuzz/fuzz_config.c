@@ -4,5 +4,8 @@
 
 static void fuzz_one(const uint8_t *data, size_t size) {
     Config config;
-    if (config_load(&config, fuzz_file(data, size), NULL, 0)) round_trip(&config);
+    if (config_load(&config, fuzz_file(data, size), NULL, 0)) {
+        config_warn(&config);
+        round_trip(&config);
+    }
 }

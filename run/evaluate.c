@@ -1,0 +1,111 @@
+/* evaluate.c - see evaluate.h. */
+#include "run/evaluate.h"
+
+#include "run/files.h"
+#include "run/schedule.h"
+#include "run/stored_model.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What can be another one without the model being another one; a "." at the end admits a section.
+ */
+static const char *const OVERRIDES[] = {"data.", "train.eval_rows", "train.batch", "train.threads"};
+enum { OVERRIDE_COUNT = sizeof OVERRIDES / sizeof *OVERRIDES };
+
+static bool may_override(const char *set) {
+    const char *equals = strchr(set, '=');
+    size_t length = equals ? (size_t)(equals - set) : strlen(set);
+    for (size_t i = 0; i < OVERRIDE_COUNT; i++) {
+        size_t own = strlen(OVERRIDES[i]);
+        bool section = OVERRIDES[i][own - 1] == '.';
+        if (strncmp(set, OVERRIDES[i], own) == 0 && (section || own == length)) return true;
+    }
+    return false;
+}
+
+/* The config of the run, with the overrides of the command line. */
+static Config config_of(const Cli *cli) {
+    Config config;
+    for (size_t i = 0; i < cli->n_sets; i++) {
+        if (may_override(cli->sets[i])) continue;
+        die(EXIT_USAGE,
+            "--eval takes a model as it is: only data.*, train.eval_rows, train.batch and "
+            "train.threads can be set, not \"%s\"",
+            cli->sets[i]);
+    }
+    char *path = path_format("%s/config.json", cli->run);
+    if (access(path, F_OK) != 0) {
+        die(EXIT_DATA, "%s holds no config.json: is it a run directory?", cli->run);
+    }
+    if (!config_load(&config, path, cli->sets, cli->n_sets)) exit(EXIT_USAGE);
+    mem_free(path);
+    return config;
+}
+
+static int compare(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The losses (rows*T) of all validation tokens; returns their mean, added up in the order of the
+ * rows. */
+static double losses_of(double *losses, const StoredModel *stored, const Dataset *data) {
+    Model *model = stored->model;
+    const size_t T = model->shape.T, rows = dataset_val_rows(data), batch = model->shape.B;
+    int *tokens = mem_alloc(size_mul(batch * T, sizeof(int)));
+    int *targets = mem_alloc(size_mul(batch * T, sizeof(int)));
+    double total = 0;
+    for (size_t first = 0; first < rows; first += batch) {
+        size_t count = rows - first < batch ? rows - first : batch;
+        dataset_val_batch(data, tokens, targets, first, count);
+        Pass pass = {.tokens = tokens,
+                     .targets = targets,
+                     .B = count,
+                     .T = T,
+                     .gamma = (real)schedule_gamma(&stored->config.gamma_warmup, stored->step)};
+        model_forward(model, &pass);
+        total += model_loss(model, &pass);
+        memcpy(losses + first * T, model->losses, count * T * sizeof *losses);
+    }
+    mem_free(tokens);
+    mem_free(targets);
+    return total / (double)(rows * T);
+}
+
+/* The median is the 0.5-quantile: of n sorted losses the one at floor(q n), at most the last. */
+static double quantile(const double *sorted, size_t n, double q) {
+    size_t i = (size_t)(q * (double)n);
+    return sorted[i < n ? i : n - 1];
+}
+
+void evaluate(const Cli *cli) {
+    Config config = config_of(cli);
+    StoredModel stored;
+    ops_start(config.train.threads);
+    stored_model_read(&stored, cli->run, config.train.batch);
+    const Model *model = stored.model;
+    Dataset *data = dataset_open_val(&config.data, model->shape.T, config.train.eval_rows,
+                                     &stored.vocab, model->shape.V);
+    size_t rows = dataset_val_rows(data), tokens = size_mul(rows, model->shape.T);
+    if (!rows) {
+        die(EXIT_USAGE, "%s has no validation data (data.val_fraction is 0): --set data.val=FILE",
+            cli->run);
+    }
+    double *losses = mem_alloc(size_mul(tokens, sizeof *losses));
+    double mean = losses_of(losses, &stored, data), floor = dataset_floor(data);
+    qsort(losses, tokens, sizeof *losses, compare);
+    printf("step=%zu rows=%zu tokens=%zu val_loss=%.9g bits_per_token=%.6g perplexity=%.6g "
+           "median=%.6g p99.9=%.6g",
+           stored.step, rows, tokens, mean, mean / log(2), exp(mean), quantile(losses, tokens, 0.5),
+           quantile(losses, tokens, 0.999));
+    if (!isnan(floor)) printf(" floor=%.9g", floor);
+    putchar('\n');
+    mem_free(losses);
+    dataset_close(data);
+    stored_model_free(&stored);
+    config_free(&config);
+}

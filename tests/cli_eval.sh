@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# cli_eval.sh - what a finished run is asked: --eval on its own data and on others, samples of it.
+set -euo pipefail
+source "$(dirname "$0")/cli.sh"
+
+printf 'once upon a time there was a toy. %.0s' {1..40} >"$tmp/toy.txt"
+printf 'a time was once upon there a toy. %.0s' {1..40} >"$tmp/other.txt"
+printf 'a Capital. %.0s' {1..40} >"$tmp/foreign.txt"
+head -c 4000 /dev/zero >"$tmp/tokens.bin"
+
+# value NAME: of the line that --eval printed.
+value() {
+    tr ' ' '\n' <<<"$said" | sed -n "s/^$1=//p"
+}
+
+eval_repeats_the_log() {
+    local norm row
+    for row in pre peri; do
+        norm=$([[ $row == pre ]] && echo layernorm || echo rmsnorm)
+        toy "$row" --topology "$row" --norm "$norm" --set gamma_warmup.steps=30 --set gamma_warmup.from=0.2
+        exits 0 --eval "$tmp/$row"
+        same "$row: val_loss" "$(value val_loss)" "$(cell "$row" 20 val_loss)"
+        same "$row: step, rows, tokens" "$(value step) $(value rows) $(value tokens)" "20 4 64"
+        same "$row: one line" "$(wc -l <<<"$said")" 1
+        awk -v loss="$(value val_loss)" -v bits="$(value bits_per_token)" -v perplexity="$(value perplexity)" \
+            -v middle="$(value median)" -v high="$(value p99.9)" -v floor="$(value floor)" 'BEGIN {
+            near = bits * log(2) / loss - 1 + log(perplexity) / loss - 1
+            exit !(near * near < 1e-9 && middle > 0 && high > loss && floor > 0.1 && floor < loss)
+        }' || fail "$said"
+    done
+    exits 0 --eval "$tmp/peri" --set train.batch=3 --set train.threads=2
+    same "other batches" "$(value val_loss)" "$(cell peri 20 val_loss)"
+    exits 0 --eval "$tmp/peri" --set train.eval_rows=9
+    same "more rows" "$(value rows)" 9
+}
+
+eval_reads_other_data() {
+    local own
+    toy chars --set data.train="$tmp/toy.txt" --set data.vocab=chars --set data.val_fraction=0.2
+    exits 0 --eval "$tmp/chars"
+    own=$(value val_loss)
+    same "own data" "$own" "$(cell chars 20 val_loss)"
+    [[ -z $(value floor) ]] || fail "a text has no known floor: $said"
+    exits 0 --eval "$tmp/chars" --set data.val="$tmp/other.txt" --eval-rows 50
+    [[ $(value val_loss) != "$own" && $(value rows) == 50 ]] || fail "other data: $said"
+    mv "$tmp/toy.txt" "$tmp/moved.txt" # the alphabet is in the checkpoint
+    exits 0 --eval "$tmp/chars" --set data.val="$tmp/moved.txt"
+    exits 3 --eval "$tmp/chars"
+    has "data that is gone" "$said" "toy.txt"
+    mv "$tmp/moved.txt" "$tmp/toy.txt"
+    exits 3 --eval "$tmp/chars" --set data.val="$tmp/foreign.txt"
+    has "foreign characters" "$said" "foreign.txt"
+    exits 3 --eval "$tmp/chars" --set data.val="$tmp/tokens.bin" --set data.format=raw_u16
+    has "token numbers" "$said" "token numbers, but the model reads text"
+    toy bytes
+    exits 0 --eval "$tmp/bytes" --set data.val="$tmp/foreign.txt"
+}
+
+eval_refuses() {
+    toy asked
+    exits 2 --eval "$tmp/asked" --norm layernorm
+    has "another net" "$said" 'only data.*, train.eval_rows, train.batch and train.threads can be set, not "model.norm=layernorm"'
+    exits 2 --eval "$tmp/asked" --set datas.val=x
+    exits 2 --eval "$tmp/asked" --set data.vall=x
+    has "a key that is none" "$said" "data.val"
+    exits 3 --eval "$tmp/none"
+    has "no run" "$said" "is it a run directory?"
+    exits 2 --eval
+    exits 2 --eval "$tmp/asked" --sample "$tmp/asked"
+    toy all --set data.train="$tmp/toy.txt" --set data.val_fraction=0 --set train.eval_every=0
+    exits 2 --eval "$tmp/all"
+    has "nothing to validate" "$said" "no validation data"
+}
+
+warnings_are_said_once() {
+    toy warned --norm none
+    has "training" "$said" "model.norm is none"
+    exits 0 --eval "$tmp/warned"
+    [[ $said != *warning* ]] || fail "--eval warns: $said"
+    exits 0 --sample "$tmp/warned" --tokens 1
+    [[ $said != *warning* ]] || fail "--sample warns: $said"
+}
+
+samples_from_standard_input() {
+    local typed
+    toy typed --set data.train="$tmp/toy.txt" --set data.vocab=chars
+    typed=$(printf 'a toy' | "$TRAIN" --sample "$tmp/typed" --prompt - --tokens 30)
+    same "typed" "$typed" "$("$TRAIN" --sample "$tmp/typed" --prompt "a toy" --tokens 30)"
+    exits 2 --sample "$tmp/typed" --prompt -
+    has "nothing typed" "$said" "must not be empty"
+    same "top-p of nothing" "$("$TRAIN" --sample "$tmp/typed" --prompt toy --top-p 1e-9 --seed 3)" \
+        "$("$TRAIN" --sample "$tmp/typed" --prompt toy --temperature 0)"
+    exits 2 --sample "$tmp/typed" --top-p 1.5
+    has "no probability" "$said" "--top-p takes a probability"
+}
+
+samples_while_training() {
+    toy watched --set train.sample_every=5
+    same "samples" "$(grep -a -o 'sample after step [0-9]*' <<<"$said" | tr '\n' ' ')" \
+        "sample after step 5 sample after step 10 sample after step 15 sample after step 20 "
+    toy unwatched
+    same_run watched unwatched
+    toy kept --set train.sample_every=5 --set train.recompute=true
+    same_run kept unwatched
+}
+
+test_case "eval: repeats the log" eval_repeats_the_log
+test_case "eval: other data" eval_reads_other_data
+test_case "eval: refuses" eval_refuses
+test_case "eval: warnings are said once" warnings_are_said_once
+test_case "samples: from standard input" samples_from_standard_input
+test_case "samples: while training" samples_while_training
+test_done
