@@ -51,7 +51,9 @@ static ExitCode train_loop(Run *run, size_t first) {
         bool due = last || stop_requested() || (every && step > 0 && step % every == 0);
         ExitCode code = due ? run_save(run, step) : EXIT_DONE;
         if (code != EXIT_DONE || stop_requested()) return code;
-        if (run_wants_sample(run, step)) sample_of_run(run, step);
+        if (!run_wants_sample(run, step)) continue;
+        progress_pause(&run->progress);
+        sample_of_run(run, step);
     }
     return EXIT_DONE;
 }

@@ -76,8 +76,10 @@ ExitCode run_save(Run *run, size_t step) {
     if (!failed) {
         prune(run, step);
         run->failed_saves = 0;
+        progress_checkpoint(&run->progress, step);
         return EXIT_DONE;
     }
+    progress_pause(&run->progress);
     bool last = step == run->config->train.steps || ++run->failed_saves == FAILURES_MAX;
     const char *then = last               ? ""
                        : stop_requested() ? "; --resume will repeat what followed the last one"
