@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# report.sh RUNS... [--out FILE.html] [--baseline LABEL] [--title TEXT] - compares runs on one page.
+#
+# RUNS are run folders, or folders that hold run folders. Writes one HTML file that needs nothing
+# else, by default report.html in the first of them, and the same tables as Markdown beside it.
+# LABEL is a group as the report names it; the others are compared with it, seed by seed.
+# docs/report.md says what every number is. Exit codes: 2 arguments, 3 runs, 4 writing.
+set -euo pipefail
+
+if [[ ${1:-} == --help ]]; then
+    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+    exit 0
+fi
+command -v python3 >/dev/null || { echo "report.sh: needs python3 (apt-get install python3)" >&2 && exit 1; }
+exec python3 -B "$(dirname "$0")/report" "$@"

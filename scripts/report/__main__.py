@@ -1,0 +1,101 @@
+"""report: arguments, then runs -> groups -> comparisons, tables, charts -> one page and its Markdown twin."""
+
+import argparse
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import charts
+import compare
+import groups as grouping
+import markdown
+import origin
+import page
+import runs as reading
+import tables
+
+EXIT_USAGE, EXIT_DATA, EXIT_IO = 2, 3, 4  # as of ./train
+
+
+@dataclass
+class Report:
+    """All that a page says, before it is HTML or Markdown."""
+
+    title: str
+    headline: list  # sentences
+    shared: str
+    tables: list
+    sentences: list  # of the differences
+    sections: list  # charts
+    equations: list
+    run_list: object
+    left_out: list  # sentences
+    facts: list
+
+
+class Arguments(argparse.ArgumentParser):
+    def error(self, message):
+        stop(EXIT_USAGE, f"{message}; --help says more")
+
+
+def stop(code, sentence):
+    print(f"report.sh: {sentence}", file=sys.stderr)
+    sys.exit(code)
+
+
+def arguments(words):
+    parser = Arguments(add_help=False, allow_abbrev=False)
+    parser.add_argument("runs", nargs="+", metavar="RUNS")
+    parser.add_argument("--out", metavar="FILE.html")
+    parser.add_argument("--baseline", metavar="LABEL")
+    parser.add_argument("--title", metavar="TEXT")
+    chosen = parser.parse_intermixed_args(words)
+    chosen.out = Path(chosen.out or Path(chosen.runs[0]) / "report.html")
+    if chosen.out.suffix != ".html":
+        parser.error(f"--out {chosen.out} does not end in .html")
+    return chosen
+
+
+def why_left_out(run):
+    return f"{run.path} {run.why}."
+
+
+def report(chosen, command):
+    groups, keys, left_out = grouping.gather(reading.read_runs(chosen.runs))
+    if not groups:
+        raise reading.NoRun(f"no run has finished: {why_left_out(left_out[0])[:-1]}")
+    differences = compare.differences(groups, chosen.baseline)
+    count = sum(len(group.runs) for group in groups)
+    title = f"{count} run{'s' * (count > 1)} in {len(groups)} group{'s' * (len(groups) > 1)}"
+    return Report(
+        title=chosen.title or title,
+        headline=compare.headline(groups, differences),
+        shared=origin.shared(groups, keys),
+        tables=[tables.results(groups)] + ([tables.paired(differences)] if differences else []),
+        sentences=[one.sentence() for one in differences],
+        sections=charts.sections(groups, keys),
+        equations=origin.equations(groups),
+        run_list=tables.run_list(groups, chosen.out.parent),
+        left_out=[why_left_out(run) for run in left_out],
+        facts=origin.facts(groups, left_out, command))
+
+
+def main(words):
+    chosen = arguments(words)
+    try:
+        made = report(chosen, shlex.join(["scripts/report.sh", *words]))
+    except compare.NoBaseline as error:
+        stop(EXIT_USAGE, error)
+    except reading.NoRun as error:
+        stop(EXIT_DATA, error)
+    try:
+        chosen.out.write_text(page.html(made), encoding="utf-8")
+        chosen.out.with_suffix(".md").write_text(markdown.text(made), encoding="utf-8")
+    except OSError as error:
+        stop(EXIT_IO, f"cannot write {error.filename}: {error.strerror}")
+    print(" ".join(made.headline))
+    print(f"report: {chosen.out} and {chosen.out.with_suffix('.md')}")
+
+
+main(sys.argv[1:])

@@ -1,0 +1,171 @@
+"""Charts: which curves the runs give, and how groups are spread over colours and panels.
+
+The first key that differs between groups is the colour, all others together make a panel."""
+
+import math
+from dataclasses import dataclass
+
+import stats
+from groups import label_of, part
+from runs import number
+from svg import Axis, Series, panel
+
+WINDOWS, POINTS = 50, 200  # training loss: means of a fiftieth of the rows, of which 200 are drawn
+LR = "optim.lr"
+
+
+@dataclass
+class Section:
+    title: str
+    words: str
+    legend: list  # (style, name)
+    panels: list  # (caption, svg)
+
+
+@dataclass
+class Place:
+    """Where a group is drawn."""
+
+    group: object
+    panel: str
+    style: int
+    name: str
+
+
+def places(groups, keys):
+    known = {key for group in groups for key in group.config}
+    styles, found = {}, []
+    for group in groups:
+        name = label_of(group.config, keys[:1], known) if keys else group.label
+        style = styles.setdefault(name, len(styles))
+        found.append(Place(group, label_of(group.config, keys[1:], known), style, name or "without"))
+    return found
+
+
+def section(title, words, drawn, axes, levels=()):
+    """`drawn` are (place, [Series]) with something to draw; axes() of all points makes both axes."""
+    drawn = [(place, series) for place, series in drawn if any(one.points for one in series)]
+    if not drawn:
+        return None
+    captions = list(dict.fromkeys(place.panel for place, _ in drawn))
+    legend = sorted({(place.style, place.name) for place, _ in drawn})
+    x, y = axes([point for _, series in drawn for one in series for point in one.points + edges(one)])
+    panels = []
+    for caption in captions:
+        curves = [one for place, series in drawn if place.panel == caption for one in series]
+        panels.append((caption, panel(f"{title}{': ' if caption else ''}{caption}", x, y, curves, levels)))
+    return Section(title, words, legend, panels)
+
+
+def edges(series):
+    return [(x, value) for x, *both in series.band for value in both]
+
+
+def over_seeds(curves):
+    """Mean and min..max band of {x: y} curves at every x that all of them have."""
+    shared = sorted(set.intersection(*map(set, curves))) if curves else []
+    columns = [(x, [curve[x] for curve in curves]) for x in shared]
+    return [(x, stats.mean(values)) for x, values in columns], [(x, min(values), max(values)) for x, values in columns]
+
+
+def smooth(curve):
+    """Means over the rows before, thinned out."""
+    steps, width = sorted(curve), max(1, len(curve) // WINDOWS)
+    stride = max(1, len(steps) // POINTS)
+    means = {}
+    for end in range(len(steps), 0, -stride):
+        means[steps[end - 1]] = stats.mean(curve[step] for step in steps[max(0, end - width):end])
+    return means
+
+
+def last_train_loss(run):
+    """The end of the smoothed curve, NaN where there is none."""
+    curve = smooth(run.curve("train_loss"))
+    return curve[max(curve)] if curve else math.nan
+
+
+def losses(groups, keys):
+    drawn = []
+    for place in places(groups, keys):
+        runs = place.group.healthy
+        train, _ = over_seeds([smooth(run.curve("train_loss")) for run in runs])
+        val, band = over_seeds([run.curve("val_loss") for run in runs])
+        drawn.append((place, [Series(place.name, place.style, train, faint=True),
+                              Series(place.name, place.style, val, band)]))
+    floors = {f"{run.floor:.4g}": run.floor for group in groups for run in group.runs if run.floor > 0}
+    levels = [(floor, f"entropy floor {text}") for text, floor in floors.items()]
+    return section(
+        "Loss", "Lines with dots: validation loss, mean over seeds, with a band from the lowest to the highest seed. Faint "
+        "lines: training loss, smoothed. Dashed: what no model can get below.", drawn,
+        lambda points: (Axis("step (updates)", [x for x, _ in points]),
+                        Axis("loss (nats per token, log)", [y for _, y in points] + list(floors.values()), log=True)), levels)
+
+
+def lr_sensitivity(groups, keys):
+    """Final validation loss over the peak learning rate, where that differs."""
+    if LR not in keys:
+        return None
+    curves = {}
+    for place in places(groups, [key for key in keys if key != LR]):
+        name = place.name if len(keys) > 1 else "all groups"
+        curve = curves.setdefault((place.panel, place.style, name), (place, Series(name, place.style, [], whiskers=True)))[1]
+        values = place.group.values("val_loss")
+        if values and place.group.config[LR] > 0:
+            curve.points.append((place.group.config[LR], place.group.loss))
+            curve.band.append((place.group.config[LR], min(values), max(values)))
+    return section(
+        "Sensitivity to the learning rate", "Final validation loss over the peak learning rate: mean over seeds, bars from "
+        "the lowest to the highest. Runs that diverged are left out; where all did, there is no point.",
+        [(place, [series]) for place, series in curves.values()],
+        lambda points: (Axis("optim.lr (peak, log)", [x for x, _ in points], True, sorted({x for x, _ in points})),
+                        Axis("final val loss (nats per token)", [y for _, y in points])))
+
+
+def depth(row):
+    """Layer l: l before the attention, l + 1/2 before the MLP; the head reads at the last."""
+    return number(row["layer"]) + (0.5 if row["sublayer"] == "mlp" else 0)
+
+
+def by_depth(run, column):
+    """depth -> value at the last measured step; the embedding is what layer 1 reads."""
+    rows = [row for row in run.stream if row["sublayer"] != "embedding"]
+    last = max((number(row["step"]) for row in rows), default=0)
+    return positive((depth(row), row[column]) for row in rows if number(row["step"]) == last)
+
+
+def by_step(run, column):
+    """step -> value of the stream that the head reads."""
+    return positive((number(row["step"]), row[column]) for row in run.stream if row["sublayer"] == "final")
+
+
+def positive(pairs):
+    pairs = ((x, number(text)) for x, text in pairs)
+    return {x: value for x, value in pairs if math.isfinite(value) and value > 0}
+
+
+def of_layers(groups, keys, title, words, curve, x_label, y_label):
+    """A section drawn from layers.csv; curve(run) is {x: y}."""
+    drawn = []
+    for place in places(groups, keys):
+        points, band = over_seeds([found for found in map(curve, place.group.healthy) if found])
+        drawn.append((place, [Series(place.name, place.style, points, band)]))
+    return section(title, words, drawn, lambda points: (
+        Axis(x_label, [x for x, _ in points]), Axis(y_label, [y for _, y in points], log=True)))
+
+
+def sections(groups, keys):
+    """All charts that the runs have data for."""
+    depths = "depth (l: attention, l + \N{VULGAR FRACTION ONE HALF}: MLP of layer l)"
+    band = "Mean over seeds, with a band from the lowest to the highest; first tokens left out."
+    found = [
+        losses(groups, keys),
+        lr_sensitivity(groups, keys),
+        of_layers(groups, keys, "Variance of the residual stream over depth", f"At the last measured step. {band}",
+                  lambda run: by_depth(run, "variance"), depths, "variance (log)"),
+        of_layers(groups, keys, "Variance of the residual stream over training", f"Of the last stream, before the head. {band}",
+                  lambda run: by_step(run, "variance"), "step (updates)", "variance (log)"),
+        of_layers(groups, keys, "Gradient of the residual stream over depth",
+                  f"Root mean square of dL/dx per element, at the last measured step. {band}",
+                  lambda run: by_depth(run, "grad_rms"), depths, "gradient rms (nats per token, log)"),
+    ]
+    return [one for one in found if one]

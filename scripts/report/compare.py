@@ -1,0 +1,125 @@
+"""Comparisons: which group is ahead, and differences between groups, paired by seed, in plain words."""
+
+import math
+from dataclasses import dataclass
+
+import stats
+
+UNIT = "nats per token"
+
+
+class NoBaseline(Exception):
+    """A baseline that is no group; the text is the sentence for the user."""
+
+
+@dataclass
+class Difference:
+    """Final validation loss of `group` minus that of `base`, over the seeds that both have."""
+
+    group: object
+    base: object
+    seeds: int
+    mean: float
+    half: float  # of the 95 % interval; NaN below two seeds
+
+    @property
+    def verdict(self):
+        if math.isnan(self.half):
+            return "too few seeds"
+        if abs(self.mean) <= self.half:
+            return "not distinguishable"
+        return "better" if self.mean < 0 else "worse"
+
+    def interval(self):
+        return f"{signed(self.mean - self.half)} to {signed(self.mean + self.half)}"
+
+    def sentence(self):
+        ours, theirs, count = self.group.label, self.base.label, seeds(self.seeds)
+        if math.isnan(self.half):
+            return (f"{ours} cannot be judged against {theirs}: they have {count} in common that did not "
+                    "diverge, and two are needed.")
+        if self.verdict == "not distinguishable":
+            return (f"{ours} is not distinguishable from {theirs}: the difference is {signed(self.mean)} {UNIT} "
+                    f"(95 % interval {self.interval()}, {count}).")
+        return (f"{ours} is {self.verdict} than {theirs} by {abs(self.mean):.4f} {UNIT} "
+                f"(95 % interval of the difference {self.interval()}, {count}).")
+
+
+def signed(value):
+    """With its sign, and the typographic minus."""
+    return f"{value:+.4f}".replace("-", "\N{MINUS SIGN}")
+
+
+def seeds(count):
+    return f"{count or 'no'} seed{'' if count == 1 else 's'}"
+
+
+def difference(group, base):
+    ours, theirs = group.loss_by_seed(), base.loss_by_seed()
+    paired = [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
+    return Difference(group, base, len(paired), stats.mean(paired), stats.half_width(paired))
+
+
+def find_baseline(groups, label):
+    for group in groups:
+        if group.label == " ".join(label.split()):
+            return group
+    raise NoBaseline(f"no group is called \"{label}\"; there are: {', '.join(group.label for group in groups)}")
+
+
+def pre_twin(group, groups):
+    """The group that differs from this one in nothing but the topology pre."""
+    wanted = {**group.config, "model.topology": "pre"}
+    return next((other for other in groups if other.config == wanted), None)
+
+
+def differences(groups, label=None):
+    """Every group against its baseline: `label`, or else its twin in pre, or else the first group."""
+    chosen = find_baseline(groups, label) if label else None
+    pairs = [(group, chosen or pre_twin(group, groups) or groups[0]) for group in groups]
+    return [difference(group, base) for group, base in pairs if group is not base]
+
+
+def ranked(groups):
+    """The groups with a final validation loss, lowest first; those with diverged runs come last."""
+    known = [group for group in groups if not math.isnan(group.loss)]
+    return sorted(known, key=lambda group: (group.diverged > 0, group.loss))
+
+
+def lead(best):
+    """Who is ahead, and how sure that number is."""
+    half = stats.half_width(best.values("val_loss"))
+    count = seeds(len(best.values("val_loss")))
+    sure = count if math.isnan(half) else f"\N{PLUS-MINUS SIGN} {half:.4f}, 95 % interval over {count}"
+    return f"{best.label} has the lowest final validation loss: {best.loss:.4f} {UNIT} ({sure})."
+
+
+def margin(best, other, name):
+    """How far the best is from another group, and whether that can be told from chance."""
+    gap = other.loss - best.loss
+    place = f"It lies {abs(gap):.4f} {'below' if gap >= 0 else 'above'} {name}, {other.label} ({other.loss:.4f})"
+    paired = difference(best, other)
+    if math.isnan(paired.half):
+        return f"{place}; with {seeds(paired.seeds)} in common, that cannot be told from chance."
+    sure = "not distinguishable" if paired.verdict == "not distinguishable" else "distinguishable"
+    return (f"{place} and is {sure} from it: the paired difference is {signed(paired.mean)} "
+            f"(95 % interval {paired.interval()}, {seeds(paired.seeds)}).")
+
+
+def headline(groups, compared):
+    """One to four sentences: who is ahead, of the next, of its baseline, and who diverged."""
+    order = ranked(groups)
+    if not order:
+        return ["No group has a run that kept its validation loss finite to the end."]
+    best = order[0]
+    sentences = [lead(best) if len(order) > 1 else f"{best.label}: the final validation loss is {best.loss:.4f} {UNIT}."]
+    if len(order) > 1:
+        sentences.append(margin(best, order[1], "the next"))
+    base = next((pair.base for pair in compared if pair.group is best), None)
+    if base and len(order) > 1 and base is not order[1] and base in order:
+        sentences.append(margin(best, base, "its baseline"))
+    diverged = sum(group.diverged for group in groups)
+    if diverged:
+        count = sum(len(group.runs) for group in groups)
+        sentences.append(f"{diverged} of {count} runs diverged; groups with one of them are ranked behind the others.")
+    return sentences

@@ -1,0 +1,115 @@
+"""Groups: runs whose configs differ only in the seed, and what the groups are called."""
+
+import math
+from dataclasses import dataclass
+
+import stats
+from runs import DIVERGED, FINISHED, LEFT_OUT
+
+# Keys that change no number of a run, and the seed that a group is a sample of.
+NOT_A_DIFFERENCE = ("name", "train.seed", "train.threads", "train.checkpoint_every", "train.keep", "log.")
+FIRST_KEYS = ("model.topology", "model.norm", "optim.lr")  # of a label; the others follow in the config's order
+
+
+@dataclass
+class Group:
+    label: str
+    config: dict  # without NOT_A_DIFFERENCE
+    runs: list  # one a seed, finished or diverged
+
+    @property
+    def healthy(self):
+        return [run for run in self.runs if run.ending == FINISHED]
+
+    @property
+    def diverged(self):
+        return sum(run.ending == DIVERGED for run in self.runs)
+
+    def values(self, key):
+        """A number of the summaries of the runs that did not diverge, where it is known."""
+        return stats.finite(run.summary(key) for run in self.healthy)
+
+    @property
+    def loss(self):
+        """Mean final validation loss, NaN where there is none."""
+        return stats.mean(self.values("val_loss"))
+
+    def loss_by_seed(self):
+        losses = {run.seed: run.summary("val_loss") for run in self.healthy}
+        return {seed: loss for seed, loss in losses.items() if math.isfinite(loss)}
+
+
+def short_number(value):
+    """3e-4 rather than 0.0003, but 0.5 and 12 as they are."""
+    text = f"{value:.6g}"
+    if value == 0 or 0.01 <= abs(value) < 1e5:
+        return text
+    mantissa, exponent = f"{value:.5e}".split("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+
+
+def show(value):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return short_number(value) if isinstance(value, float) else str(value)
+    if isinstance(value, list):
+        return ",".join(map(show, value))
+    return str(value)
+
+
+def part(key, value, keys):
+    """What a key adds to a label: topology and norm speak for themselves."""
+    if key in ("model.topology", "model.norm") and value != "none":
+        return show(value)
+    last = key.rsplit(".", 1)[-1]
+    name = last if sum(other.rsplit(".", 1)[-1] == last for other in keys) == 1 else key
+    return f"{name} {show(value)}"
+
+
+def label_of(config, keys, known):
+    """The parts of a label for these keys; a key without a value adds nothing."""
+    return " ".join(part(key, config[key], known) for key in keys if key in config)
+
+
+def compared(config):
+    return {key: value for key, value in config.items() if not key.startswith(NOT_A_DIFFERENCE)}
+
+
+def differing_keys(configs):
+    """The keys whose values are not the same in all configs, those of FIRST_KEYS in front."""
+    keys = list(dict.fromkeys([*FIRST_KEYS, *(key for config in configs for key in config)]))
+    return [key for key in keys if any(config.get(key) != configs[0].get(key) for config in configs)]
+
+
+def sort_key(config, keys):
+    """Numbers by size, before words by their letters; a key without a value first."""
+    order = []
+    for key in keys:
+        value = config.get(key, "")
+        is_number = isinstance(value, (int, float))
+        order.append((not is_number and value != "", value if is_number else 0, str(value)))
+    return order
+
+
+def gather(runs):
+    """Groups in the order of their labels' values, the keys that differ, and the runs left out.
+
+    A second run of a seed is the same measurement again and no further sample: it is left out."""
+    gathered, left_out = {}, [run for run in runs if run.ending == LEFT_OUT]
+    for run in runs:
+        if run.ending == LEFT_OUT:
+            continue
+        config = compared(run.config)
+        of_group = gathered.setdefault(repr(sorted(config.items())), {})
+        first = of_group.setdefault(run.seed, run)
+        if first is not run:
+            run.ending, run.why = LEFT_OUT, f"repeats {first.path}: the same config and seed"
+            left_out.append(run)
+    members = [list(of_group.values()) for of_group in gathered.values()]
+    configs = [compared(group[0].config) for group in members]
+    keys = differing_keys(configs) if configs else []
+    known = {key for config in configs for key in config}
+    labels = [label_of(config, keys or FIRST_KEYS[:2], known) for config in configs]
+    groups = [Group(*parts) for parts in zip(labels, configs, members)]
+    return sorted(groups, key=lambda group: sort_key(group.config, keys)), keys, left_out

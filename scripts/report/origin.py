@@ -1,0 +1,52 @@
+"""Origin: the equations behind the groups, what the groups share, and how the numbers were made."""
+
+from groups import show
+
+SHARED_KEYS = ("model.topology", "model.norm", "model.n_layer", "model.d_model", "model.context", "optim.lr", "optim.schedule",
+               "data.train", "train.steps", "train.batch", "train.accum")
+
+
+def equations(groups):
+    """(labels of the groups, lines) of every different set of equations."""
+    lines, labels = {}, {}
+    for group in groups:
+        for run in group.runs:
+            key = run.facts.get("equations_hash")
+            if isinstance(run.facts.get("equations"), list):
+                lines[key] = run.facts["equations"]
+                labels.setdefault(key, {})[group.label] = None
+    return [(", ".join(labels[key]), lines[key]) for key in lines]
+
+
+def shared(groups, keys):
+    """What is the same in all groups, as short as a caption."""
+    config = groups[0].config
+    parts = [f"{key.rsplit('.', 1)[-1]} {show(config[key])}" for key in SHARED_KEYS if key in config and key not in keys]
+    return "The same in all groups: " + ", ".join(parts) + "."
+
+
+def distinct(runs, part, *keys):
+    """The different values of run.json's part, each once."""
+    facts = [run.facts.get(part, {}) for run in runs]
+    return list(dict.fromkeys(", ".join(str(fact.get(key, "unknown")) for key in keys) for fact in facts))
+
+
+def facts(groups, left_out, command):
+    """(name, lines) of how the numbers were made."""
+    runs = [run for group in groups for run in group.runs]
+    times = sorted(filter(None, [run.facts.get("started") for run in runs]
+                          + [run.facts.get("summary", {}).get("ended") for run in runs]))
+    dates = f"{times[0]} to {times[-1]}" if times else "unknown"
+    counts = f"{len(runs)} in {len(groups)} groups; {len(left_out)} left out"
+    return [
+        ("Runs", [counts]),
+        ("Dates", [dates]),
+        ("Program", [f"peri.c {version}" for version in distinct(runs, "build", "version", "real")]),
+        ("Build", distinct(runs, "build", "flags", "compiler")),
+        ("Machine", distinct(runs, "machine", "cpu")),
+        ("Threads", distinct(runs, "machine", "threads")),
+        ("BLAS", distinct(runs, "machine", "blas")),
+        ("Data", distinct(runs, "data", "description")),
+        ("Intervals", ["95 % of Student's t over seeds; each stands for itself, none is corrected for their number"]),
+        ("Again", [command]),
+    ]

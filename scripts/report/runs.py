@@ -1,0 +1,153 @@
+"""Runs: which folders are runs, what their files say, and how each of them ended."""
+
+import json
+import math
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+FINISHED, DIVERGED, LEFT_OUT = "finished", "diverged", "left out"
+EXIT_DIVERGED = 5  # of ./train
+
+
+class NoRun(Exception):
+    """A path that holds no run; the text is the sentence for the user."""
+
+
+@dataclass
+class Run:
+    """One run folder. `ending` is FINISHED, DIVERGED or LEFT_OUT; `why` says more of the last two."""
+
+    path: Path
+    config: dict  # dotted key -> value
+    facts: dict  # run.json
+    ending: str
+    why: str = ""
+
+    @property
+    def seed(self):
+        return self.config.get("train.seed")
+
+    @property
+    def floor(self):
+        return number(self.facts.get("data", {}).get("entropy_floor"))
+
+    def summary(self, key):
+        """A number of run.json's summary, NaN where there is none."""
+        return number(self.facts.get("summary", {}).get(key))
+
+    @cached_property
+    def log(self):
+        return list(csv_rows(self.path / "log.csv"))
+
+    @cached_property
+    def stream(self):
+        """The rows of layers.csv about the residual stream, without those of first tokens."""
+        rows = csv_rows(self.path / "layers.csv")
+        return [row for row in rows if row.get("site") == "stream" and row.get("position") == "rest"]
+
+    def curve(self, column):
+        """step -> value of a column of log.csv, where it was measured and is finite."""
+        points = ((number(row.get("step")), number(row.get(column))) for row in self.log)
+        return {step: value for step, value in points if math.isfinite(step) and math.isfinite(value)}
+
+
+def number(value):
+    """A float; NaN for what is empty, null or damaged."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan
+
+
+def csv_rows(path):
+    """The rows of a CSV file as dicts. A torn line, without its end or with cells missing, is no row."""
+    try:
+        lines = path.read_text(errors="replace").split("\n")[:-1]
+    except OSError:
+        return
+    head = lines[0].split(",") if lines else []
+    for line in lines[1:]:
+        cells = line.split(",")
+        if len(cells) == len(head):
+            yield dict(zip(head, cells))
+
+
+def flat(config, prefix=""):
+    """{"a": {"b": 1}} as {"a.b": 1}; what is empty ("", [], {}) counts as not there."""
+    values = {}
+    for key, value in config.items():
+        if isinstance(value, dict):
+            values.update(flat(value, prefix + key + "."))
+        elif value not in ("", []):
+            values[prefix + key] = value
+    return values
+
+
+def how_it_ended(config, facts):
+    """ending and why, from run.json."""
+    summary = facts.get("summary")
+    if not isinstance(summary, dict):
+        return LEFT_OUT, "has no summary: it is still running or was killed"
+    steps, wanted, code = summary.get("steps", 0), config.get("train.steps", 0), summary.get("exit_code")
+    if summary.get("diverged") or code == EXIT_DIVERGED:
+        return DIVERGED, f"diverged at step {summary.get('diverged_step') or steps}"
+    if steps < wanted:
+        return LEFT_OUT, f"is unfinished: it stopped at step {steps} of {wanted}"
+    if code != 0:
+        return LEFT_OUT, f"failed: it ended with exit code {code}"
+    return FINISHED, ""
+
+
+def read_object(path):
+    """The JSON object in a file; ValueError where there is none."""
+    try:
+        value = json.loads(path.read_text(errors="replace"))
+    except OSError as error:
+        raise ValueError(f"has no {path.name}") from error
+    except ValueError as error:
+        raise ValueError(f"has a damaged {path.name}") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"has a damaged {path.name}")
+    return value
+
+
+def read_run(path):
+    config, facts = {}, {}
+    try:
+        config = flat(read_object(path / "config.json"))
+        facts = read_object(path / "run.json")
+    except ValueError as error:
+        return Run(path, config, facts, LEFT_OUT, str(error))
+    return Run(path, config, facts, *how_it_ended(config, facts))
+
+
+def is_run(path):
+    has = [(path / name).exists() for name in ("config.json", "run.json", "log.csv")]
+    return sum(has) >= 2
+
+
+def run_folders(root):
+    """The run folders at or below a path, in the order of their names."""
+    root = Path(root)
+    if not root.is_dir():
+        raise NoRun(f"{root} is not a folder")
+    found = []
+    for folder, inner, _ in os.walk(root):
+        inner.sort()
+        if is_run(Path(folder)):
+            found.append(Path(folder))
+            inner.clear()
+    if not found:
+        raise NoRun(f"{root} is not a run and holds none")
+    return found
+
+
+def read_runs(paths):
+    """Every run at or below the paths, once."""
+    folders = {}
+    for path in paths:
+        for folder in run_folders(path):
+            folders.setdefault(folder.resolve(), folder)
+    return [read_run(folder) for folder in folders.values()]

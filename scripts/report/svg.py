@@ -1,0 +1,153 @@
+"""SVG: one panel with two axes, curves, bands, marks and dashed levels, drawn by hand.
+
+Colours and fonts are classes of page.css, so that both colour schemes and print work."""
+
+import math
+from dataclasses import dataclass, field
+from html import escape
+
+WIDTH, HEIGHT = 440, 290
+LEFT, RIGHT, TOP, BOTTOM = 62, 14, 12, 48
+COLOURS, DASHES = 8, ("", "7 4", "2 3")  # the ninth series has the first colour and the next dashes
+PIXELS_PER_LETTER = 6.6
+
+
+def short(value):
+    """A tick's label: 0.5, 12, 2500, 3e-4."""
+    text = f"{value:.4g}"
+    if value != 0 and (abs(value) < 1e-2 or abs(value) >= 1e5):
+        mantissa, exponent = f"{value:.3e}".split("e")
+        text = f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+    return text.replace("-", "\N{MINUS SIGN}", 1) if value < 0 else text
+
+
+def round_ticks(low, high, wanted=5):
+    """About `wanted` round numbers from low to high."""
+    power = 10 ** math.floor(math.log10((high - low) / wanted))
+    step = next(m * power for m in (1, 2, 5, 10) if (high - low) / (m * power) <= wanted + 1)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [round(i * step, 12) for i in range(first, last + 1)]
+
+
+def log_ticks(low, high):
+    """Powers of ten, with 2 and 5 between them where they are few, or round numbers within one decade."""
+    decades = math.log10(high / low)
+    if decades < 0.8:
+        return [tick for tick in round_ticks(low, high) if tick > 0]
+    steps = (1, 2, 5) if decades < 3 else (1,)
+    stride = math.ceil(decades / 8)
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [float(f"{m}e{power}") for power in powers if power % stride == 0 for m in steps]
+    return [tick for tick in ticks if low <= tick * (1 + 1e-9) and tick <= high * (1 + 1e-9)]
+
+
+@dataclass
+class Axis:
+    """A range of values that lies between the pixels `start` and `end`."""
+
+    label: str
+    values: list
+    log: bool = False
+    ticks: list = None
+    start: float = 0
+    end: float = 1
+
+    def __post_init__(self):
+        self.low, self.high = min(self.values), max(self.values)
+        if self.low == self.high:
+            spread = 2 if self.log else abs(self.low) / 2 or 1
+            self.low, self.high = (self.low / spread, self.high * spread) if self.log else (self.low - spread, self.high + spread)
+        elif self.log:
+            margin = (self.high / self.low) ** 0.04
+            self.low, self.high = self.low / margin, self.high * margin
+        self.ticks = self.ticks or (log_ticks if self.log else round_ticks)(self.low, self.high)
+
+    def at(self, value):
+        share = (math.log(value / self.low) / math.log(self.high / self.low) if self.log
+                 else (value - self.low) / (self.high - self.low))
+        return self.start + share * (self.end - self.start)
+
+    def spaced_ticks(self, room):
+        """(pixel, label) of the ticks whose labels do not touch; room(label) is what one takes."""
+        kept, edge = [], -math.inf
+        for pixel, label in sorted((self.at(tick), short(tick)) for tick in self.ticks):
+            if pixel - room(label) / 2 >= edge:
+                kept.append((pixel, label))
+                edge = pixel + room(label) / 2
+        return kept
+
+
+@dataclass
+class Series:
+    """One curve: `style` picks colour and dashes, `faint` is for what lies behind."""
+
+    name: str
+    style: int
+    points: list  # (x, y)
+    band: list = field(default_factory=list)  # (x, low, high)
+    faint: bool = False
+    whiskers: bool = False  # a bar per point instead of a band
+
+    def classes(self):
+        return f"c{self.style % COLOURS}{' faint' if self.faint else ''}"
+
+
+def dashes(style):
+    pattern = DASHES[style // COLOURS % len(DASHES)]
+    return f' stroke-dasharray="{pattern}"' if pattern else ""
+
+
+def path(points):
+    return " ".join(f"{'L' if i else 'M'}{x:.1f} {y:.1f}" for i, (x, y) in enumerate(points))
+
+
+def draw_series(series, x, y):
+    shapes = []
+    if series.whiskers:
+        shapes += [f'<path class="whisker {series.classes()}" d="M{x.at(at):.1f} {y.at(low):.1f}V{y.at(high):.1f}"/>'
+                   for at, low, high in series.band]
+    elif len(series.band) > 1:
+        edge = [(x.at(at), y.at(high)) for at, _, high in series.band]
+        edge += [(x.at(at), y.at(low)) for at, low, _ in reversed(series.band)]
+        shapes.append(f'<path class="band {series.classes()}" d="{path(edge)}Z"/>')
+    placed = [(x.at(at), y.at(value)) for at, value in series.points]
+    shapes.append(f'<path class="line {series.classes()}"{dashes(series.style)} d="{path(placed)}"/>')
+    if not series.faint:
+        shapes += [f'<circle class="dot {series.classes()}" cx="{px:.1f}" cy="{py:.1f}" r="2.6">'
+                   f"<title>{escape(series.name)}: {short(at)}, {value:.5g}</title></circle>"
+                   for (px, py), (at, value) in zip(placed, series.points)]
+    return "".join(shapes)
+
+
+def draw_axes(x, y):
+    """Grid lines, tick labels and what the axes are."""
+    shapes = []
+    for px, label in x.spaced_ticks(lambda label: PIXELS_PER_LETTER * len(label) + 10):
+        shapes.append(f'<path class="grid" d="M{px:.1f} {TOP}V{HEIGHT - BOTTOM}"/>'
+                      f'<text x="{px:.1f}" y="{HEIGHT - BOTTOM + 17}" text-anchor="middle">{label}</text>')
+    for py, label in y.spaced_ticks(lambda label: 18):
+        shapes.append(f'<path class="grid" d="M{LEFT} {py:.1f}H{WIDTH - RIGHT}"/>'
+                      f'<text x="{LEFT - 8}" y="{py + 4:.1f}" text-anchor="end">{label}</text>')
+    middle = (TOP + HEIGHT - BOTTOM) / 2
+    shapes.append(f'<text class="axis" x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 8}" text-anchor="middle">'
+                  f"{escape(x.label)}</text>"
+                  f'<text class="axis" transform="translate(14 {middle}) rotate(-90)" text-anchor="middle">'
+                  f"{escape(y.label)}</text>")
+    return "".join(shapes)
+
+
+def panel(title, x, y, series, levels=()):
+    """The svg element. `levels` are (y, words) of dashed horizontal lines."""
+    x.start, x.end, y.start, y.end = LEFT, WIDTH - RIGHT, HEIGHT - BOTTOM, TOP
+    lines = "".join(f'<path class="level" d="M{LEFT} {y.at(value):.1f}H{WIDTH - RIGHT}"/>'
+                    f'<text class="level" x="{WIDTH - RIGHT - 4}" y="{y.at(value) - 5:.1f}" text-anchor="end">{escape(words)}</text>'
+                    for value, words in levels)
+    curves = "".join(draw_series(one, x, y) for one in sorted(series, key=lambda one: not one.faint))
+    return (f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">'
+            f"<title>{escape(title)}</title>{draw_axes(x, y)}{lines}{curves}</svg>")
+
+
+def sample(style):
+    """The line beside a name in a legend."""
+    return (f'<svg class="sample" viewBox="0 0 28 10" aria-hidden="true">'
+            f'<path class="line c{style % COLOURS}"{dashes(style)} d="M1 5H27"/></svg>')

@@ -1,0 +1,99 @@
+"""Tables: the numbers of the report as cells, the same for HTML and Markdown."""
+
+import math
+import os
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import stats
+from charts import last_train_loss
+from compare import signed
+from runs import FINISHED
+
+NOTHING = "\N{EN DASH}"
+
+
+@dataclass
+class Cell:
+    text: str
+    value: float = None  # what a number is sorted by; words are sorted by the text
+    link: str = None
+
+
+@dataclass
+class Table:
+    title: str
+    words: str
+    heads: list
+    rows: list  # of Cells
+
+    @property
+    def numeric(self):
+        """Which columns hold numbers, to be aligned to the right."""
+        return [bool(self.rows) and all(row[i].value is not None for row in self.rows) for i in range(len(self.heads))]
+
+
+def figure(value, form=".4f"):
+    return Cell(format(value, form) if math.isfinite(value) else NOTHING, value)
+
+
+def with_interval(values):
+    """mean +- half of its 95 % interval."""
+    center, half = stats.mean(values), stats.half_width(values)
+    text = figure(center).text
+    return Cell(text if math.isnan(half) else f"{text} \N{PLUS-MINUS SIGN} {half:.4f}", center)
+
+
+def per_thousand(group, key):
+    """Spikes per 1,000 steps of all runs, the diverged ones included."""
+    steps = math.fsum(stats.finite(run.summary("steps") for run in group.runs))
+    spikes = math.fsum(stats.finite(run.summary(key) for run in group.runs))
+    return 1000 * spikes / steps if steps else math.nan
+
+
+def group_row(group):
+    gaps = stats.finite(run.summary("val_loss") - run.floor for run in group.healthy)
+    train = stats.finite(map(last_train_loss, group.healthy))
+    memory = group.values("peak_rss_mb")
+    return [
+        Cell(group.label), Cell(str(len(group.runs)), len(group.runs)),
+        with_interval(group.values("val_loss")), figure(stats.mean(group.values("best_val_loss"))),
+        figure(stats.mean(gaps)), figure(stats.mean(train)),
+        figure(per_thousand(group, "grad_spikes"), ".2f"), figure(per_thousand(group, "loss_spikes"), ".2f"),
+        Cell(str(group.diverged), group.diverged), figure(stats.median(group.values("tokens_per_s")), ",.0f"),
+        figure(max(memory, default=math.nan), ",.0f"),
+    ]
+
+
+def results(groups):
+    heads = ["group", "seeds", "final val loss", "best val loss", "gap to floor", "train loss", "grad spikes / 1,000",
+             "loss spikes / 1,000", "diverged", "tokens/s", "peak MB"]
+    return Table("Results", "Losses in nats per token: means over the seeds that did not diverge, \N{PLUS-MINUS SIGN} half of "
+                 "the 95 % interval.", heads, [group_row(group) for group in groups])
+
+
+def paired(differences):
+    rows = []
+    for one in differences:
+        interval = NOTHING if math.isnan(one.half) else one.interval()
+        mean = Cell(NOTHING if math.isnan(one.mean) else signed(one.mean), one.mean)
+        rows.append([Cell(one.group.label), Cell(one.base.label), Cell(str(one.seeds), one.seeds), mean, Cell(interval),
+                     Cell(one.verdict)])
+    return Table("Differences", "Final validation loss minus that of the baseline, of the same seed: below zero is better.",
+                 ["group", "baseline", "seeds", "difference", "95 % interval", "verdict"], rows)
+
+
+def link(run, name, beside):
+    path = run.path / name
+    return Cell(name, link=quote(os.path.relpath(path, beside))) if path.exists() else Cell(NOTHING)
+
+
+def run_list(groups, beside):
+    """Every run that counts, with links relative to the folder of the report."""
+    rows = []
+    for group in groups:
+        for run in group.runs:
+            ending = run.ending if run.ending == FINISHED else run.why
+            rows.append([Cell(group.label), Cell(str(run.seed), float(run.seed or 0)), figure(run.summary("val_loss")),
+                         Cell(ending), Cell(os.path.relpath(run.path, beside)), link(run, "config.json", beside), link(run, "log.csv", beside)])
+    return Table("Runs", "", ["group", "seed", "final val loss", "ending", "folder", "config", "log"], rows)
