@@ -59,7 +59,7 @@ quick() {
 }
 
 full() {
-    scripts/install-packages.sh build check fuzz
+    scripts/install-packages.sh build check fuzz report browser
     quick -B
     build "clang, float" -B CC=clang
     build "clang, double" -B CC=clang REAL=double

@@ -11,5 +11,5 @@ if [[ ${1:-} == --help ]]; then
     sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
     exit 0
 fi
-command -v python3 >/dev/null || { echo "report.sh: needs python3 (apt-get install python3)" >&2 && exit 1; }
+command -v python3 >/dev/null || { echo "report.sh: needs python3; scripts/install-packages.sh report" >&2 && exit 1; }
 exec python3 -B "$(dirname "$0")/report" "$@"

@@ -87,7 +87,7 @@ function_length() {
 }
 
 nothing_left_to_do() {
-    found '\b(TO[D]O|FIX[M]E|XX[X])\b' nothing "${all[@]}" Makefile scripts/* tests/*.sh configs/*
+    found '\b(TO[D]O|FIX[M]E|XX[X])\b' nothing "${all[@]}" Makefile scripts/*.* scripts/*/* tests/*.sh configs/*
 }
 
 no_fast_math() {

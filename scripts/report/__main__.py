@@ -73,7 +73,7 @@ def report(chosen, command):
         headline=compare.headline(groups, differences),
         shared=origin.shared(groups, keys),
         tables=[tables.results(groups)] + ([tables.paired(differences)] if differences else []),
-        sentences=[one.sentence() for one in differences],
+        sentences=compare.sentences(differences),
         sections=charts.sections(groups, keys),
         equations=origin.equations(groups),
         run_list=tables.run_list(groups, chosen.out.parent),

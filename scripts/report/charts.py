@@ -12,6 +12,8 @@ from svg import Axis, Series, panel
 
 WINDOWS, POINTS = 50, 200  # training loss: means of a fiftieth of the rows, of which 200 are drawn
 LR = "optim.lr"
+STEP = "step (updates)"
+BAND = "Mean over seeds, with a band from the lowest to the highest."
 
 
 @dataclass
@@ -84,6 +86,11 @@ def last_train_loss(run):
     return curve[max(curve)] if curve else math.nan
 
 
+def loss_axes(points, floors=(), log=False):
+    return (Axis(STEP, [x for x, _ in points], air=0),
+            Axis(f"loss (nats per token{', log' * log})", [y for _, y in points] + list(floors), log))
+
+
 def losses(groups, keys):
     drawn = []
     for place in places(groups, keys):
@@ -95,10 +102,19 @@ def losses(groups, keys):
     floors = {f"{run.floor:.4g}": run.floor for group in groups for run in group.runs if run.floor > 0}
     levels = [(floor, f"entropy floor {text}") for text, floor in floors.items()]
     return section(
-        "Loss", "Lines with dots: validation loss, mean over seeds, with a band from the lowest to the highest seed. Faint "
-        "lines: training loss, smoothed. Dashed: what no model can get below.", drawn,
-        lambda points: (Axis("step (updates)", [x for x, _ in points]),
-                        Axis("loss (nats per token, log)", [y for _, y in points] + list(floors.values()), log=True)), levels)
+        "Loss", f"Lines with dots: validation loss. {BAND} Faint lines: training loss, smoothed. Dashed: what no model can "
+        "get below.", drawn, lambda points: loss_axes(points, floors.values(), log=True), levels)
+
+
+def late_losses(groups, keys):
+    """Validation loss alone, from the middle of training on, where groups lie close together."""
+    drawn = []
+    for place in places(groups, keys):
+        val, band = over_seeds([run.curve("val_loss") for run in place.group.healthy])
+        middle = max((x for x, _ in val), default=0) / 2
+        drawn.append((place, [Series(place.name, place.style, [point for point in val if point[0] >= middle],
+                                     [edge for edge in band if edge[0] >= middle])]))
+    return section("Validation loss, second half of training", BAND, drawn, loss_axes)
 
 
 def lr_sensitivity(groups, keys):
@@ -150,22 +166,24 @@ def of_layers(groups, keys, title, words, curve, x_label, y_label):
         points, band = over_seeds([found for found in map(curve, place.group.healthy) if found])
         drawn.append((place, [Series(place.name, place.style, points, band)]))
     return section(title, words, drawn, lambda points: (
-        Axis(x_label, [x for x, _ in points]), Axis(y_label, [y for _, y in points], log=True)))
+        Axis(x_label, [x for x, _ in points], air=0), Axis(y_label, [y for _, y in points], log=True)))
 
 
 def sections(groups, keys):
     """All charts that the runs have data for."""
     depths = "depth (l: attention, l + \N{VULGAR FRACTION ONE HALF}: MLP of layer l)"
-    band = "Mean over seeds, with a band from the lowest to the highest; first tokens left out."
     found = [
         losses(groups, keys),
+        late_losses(groups, keys),
         lr_sensitivity(groups, keys),
-        of_layers(groups, keys, "Variance of the residual stream over depth", f"At the last measured step. {band}",
+        of_layers(groups, keys, "Variance of the residual stream over depth",
+                  f"Over the features of a token, first tokens left out, at the last measured step. {BAND}",
                   lambda run: by_depth(run, "variance"), depths, "variance (log)"),
-        of_layers(groups, keys, "Variance of the residual stream over training", f"Of the last stream, before the head. {band}",
-                  lambda run: by_step(run, "variance"), "step (updates)", "variance (log)"),
+        of_layers(groups, keys, "Variance of the residual stream over training",
+                  f"Of the last stream, which the head reads. {BAND}",
+                  lambda run: by_step(run, "variance"), STEP, "variance (log)"),
         of_layers(groups, keys, "Gradient of the residual stream over depth",
-                  f"Root mean square of dL/dx per element, at the last measured step. {band}",
+                  f"Root mean square of the loss's gradient per element, at the last measured step. {BAND}",
                   lambda run: by_depth(run, "grad_rms"), depths, "gradient rms (nats per token, log)"),
     ]
     return [one for one in found if one]

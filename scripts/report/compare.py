@@ -34,10 +34,8 @@ class Difference:
         return f"{signed(self.mean - self.half)} to {signed(self.mean + self.half)}"
 
     def sentence(self):
+        """In words, where there are at least two seeds."""
         ours, theirs, count = self.group.label, self.base.label, seeds(self.seeds)
-        if math.isnan(self.half):
-            return (f"{ours} cannot be judged against {theirs}: they have {count} in common that did not "
-                    "diverge, and two are needed.")
         if self.verdict == "not distinguishable":
             return (f"{ours} is not distinguishable from {theirs}: the difference is {signed(self.mean)} {UNIT} "
                     f"(95 % interval {self.interval()}, {count}).")
@@ -58,6 +56,15 @@ def difference(group, base):
     ours, theirs = group.loss_by_seed(), base.loss_by_seed()
     paired = [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
     return Difference(group, base, len(paired), stats.mean(paired), stats.half_width(paired))
+
+
+def sentences(found):
+    """One for each difference that can be judged, and one for all others."""
+    judged = [one.sentence() for one in found if not math.isnan(one.half)]
+    others = [one.group.label for one in found if math.isnan(one.half)]
+    if others:
+        judged.append(f"Not judged, for want of two seeds in common with the baseline that did not diverge: {'; '.join(others)}.")
+    return judged
 
 
 def find_baseline(groups, label):

@@ -2,8 +2,10 @@
 
 from groups import show
 
-SHARED_KEYS = ("model.topology", "model.norm", "model.n_layer", "model.d_model", "model.context", "optim.lr", "optim.schedule",
-               "data.train", "train.steps", "train.batch", "train.accum")
+# What a reader wants to know of the common part of the configs, and how it is called.
+SHARED = {"model.topology": "topology", "model.norm": "norm", "model.n_layer": "n_layer", "model.d_model": "d_model",
+          "model.context": "context", "optim.lr": "lr", "optim.schedule": "schedule", "data.train": "data",
+          "train.steps": "steps", "train.batch": "batch", "train.accum": "accum"}
 
 
 def equations(groups):
@@ -21,7 +23,7 @@ def equations(groups):
 def shared(groups, keys):
     """What is the same in all groups, as short as a caption."""
     config = groups[0].config
-    parts = [f"{key.rsplit('.', 1)[-1]} {show(config[key])}" for key in SHARED_KEYS if key in config and key not in keys]
+    parts = [f"{name} {show(config[key])}" for key, name in SHARED.items() if key in config and key not in keys]
     return "The same in all groups: " + ", ".join(parts) + "."
 
 

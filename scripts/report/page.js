@@ -8,6 +8,9 @@ for (const table of document.querySelectorAll("table")) {
     });
 }
 
+// Paper shows what was folded away too.
+addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((part) => (part.open = true)));
+
 function sort(table, head, column) {
     const up = head.getAttribute("aria-sort") !== "ascending";
     const sign = up ? 1 : -1;

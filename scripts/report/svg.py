@@ -24,7 +24,7 @@ def short(value):
 def round_ticks(low, high, wanted=5):
     """About `wanted` round numbers from low to high."""
     power = 10 ** math.floor(math.log10((high - low) / wanted))
-    step = next(m * power for m in (1, 2, 5, 10) if (high - low) / (m * power) <= wanted + 1)
+    step = next(m * power for m in (1, 2, 5, 10) if (high - low) / (m * power) <= wanted + 2)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [round(i * step, 12) for i in range(first, last + 1)]
 
@@ -43,29 +43,31 @@ def log_ticks(low, high):
 
 @dataclass
 class Axis:
-    """A range of values that lies between the pixels `start` and `end`."""
+    """A range of values that lies between the pixels `start` and `end`, with some air around it."""
 
     label: str
     values: list
     log: bool = False
     ticks: list = None
+    air: float = 0.04  # of the range, at both ends
     start: float = 0
     end: float = 1
 
     def __post_init__(self):
-        self.low, self.high = min(self.values), max(self.values)
-        if self.low == self.high:
-            spread = 2 if self.log else abs(self.low) / 2 or 1
-            self.low, self.high = (self.low / spread, self.high * spread) if self.log else (self.low - spread, self.high + spread)
-        elif self.log:
-            margin = (self.high / self.low) ** 0.04
-            self.low, self.high = self.low / margin, self.high * margin
+        low, high = self.scaled(min(self.values)), self.scaled(max(self.values))
+        air = self.air * (high - low) if high > low else 1 if self.log else abs(low) / 2 or 1
+        self.low, self.high = self.unscaled(low - air), self.unscaled(high + air)
         self.ticks = self.ticks or (log_ticks if self.log else round_ticks)(self.low, self.high)
 
+    def scaled(self, value):
+        return math.log(value) if self.log else value
+
+    def unscaled(self, value):
+        return math.exp(value) if self.log else value
+
     def at(self, value):
-        share = (math.log(value / self.low) / math.log(self.high / self.low) if self.log
-                 else (value - self.low) / (self.high - self.low))
-        return self.start + share * (self.end - self.start)
+        low, high = self.scaled(self.low), self.scaled(self.high)
+        return self.start + (self.scaled(value) - low) / (high - low) * (self.end - self.start)
 
     def spaced_ticks(self, room):
         """(pixel, label) of the ticks whose labels do not touch; room(label) is what one takes."""
