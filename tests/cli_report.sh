@@ -147,7 +147,7 @@ differences_are_judged() {
 all_endings_are_told() {
     local text
     fakes ends pre 1.0 1.1
-    fakes ends peri 0.5 1.2
+    fakes ends peri 0.5 0.2
     fake ends/peri-1 peri 1 0.5 ', "exit_code": 5, "steps": 7, "diverged": true, "diverged_step": 7'
     fake ends/stopped peri 3 0.1 ', "exit_code": 75, "steps": 4'
     fake ends/broken peri 4 0.1 ', "exit_code": 4'
@@ -156,11 +156,13 @@ all_endings_are_told() {
     printf '{"summary": ' >"$tmp/ends/killed/run.json"
     fake ends/running peri 6 0.1
     echo '{}' >"$tmp/ends/running/run.json"
-    printf '11,3,\n7\n,,\n12,\xff\xfe,x\n13,2.1' >>"$tmp/ends/pre-1/log.csv"
+    printf '7\n,,\n\xff\xfe,x,\n11,3\n12,7.5,' >>"$tmp/ends/pre-2/log.csv"
+    printf 'step,layer,sublayer,site,position,variance\n5,0,emb\n5,1,attn,stream,rest' >"$tmp/ends/pre-2/layers.csv"
     report "$tmp/ends"
     text=$(<"$tmp/ends/report.md")
-    has "diverged" "$(row "$tmp/ends/report.md" Results peri)" "| peri | 2 | 1.2000 | "
+    has "diverged" "$(row "$tmp/ends/report.md" Results peri)" "| peri | 2 | 0.2000 | "
     has "count" "$(row "$tmp/ends/report.md" Results peri)" "| 1 | – | – |"
+    has "torn rows do not count" "$(row "$tmp/ends/report.md" Results pre)" "| pre | 2 | 0.6000 ± 6.3531 | – | 0.1000 | 0.6000 |"
     has "headline" "$said" "pre has the lowest"
     has "headline" "$said" "1 of 4 runs diverged"
     has "stopped" "$text" "- $tmp/ends/stopped is unfinished: it stopped at step 4 of 10."
