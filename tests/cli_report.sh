@@ -72,7 +72,8 @@ numbers_come_from_the_logs() {
     same "runs in the list" "$(grep -c '| finished |' "$tmp/sweep/report.md")" 4
     has "link" "$(row "$tmp/sweep/report.md" Runs peri)" "[log.csv](peri-2/log.csv)"
     has "sections" "$(grep '<h2>' "$tmp/sweep/report.html")" "<h2>Loss</h2>"
-    has "equations" "$(<"$tmp/sweep/report.md")" "$(sed -n 's/.*"\(blocks 1-2 .*\)",/\1/p' "$tmp/sweep/peri-1/run.json")"
+    has "equations" "$(<"$tmp/sweep/report.md")" \
+        "$(sed -n 's/.*"\(blocks 1-2 .*\)",/\1/p' "$tmp/sweep/peri-1/run.json")"
     cp "$tmp/sweep/report.html" "$tmp/first.html"
     report "$tmp/sweep"
     cmp "$tmp/first.html" "$tmp/sweep/report.html"
@@ -124,7 +125,7 @@ print(*(f"{stats.t_quantile(0.975, df):.4f}" for df in (1, 2, 4, 9, 30)))')" "12
 # Differences to pre: -0.10, -0.11, -0.12; the same upwards; -0.10, 0.10, 0.05. Half of the first
 # interval is 4.3027 * 0.01 / sqrt(3).
 differences_are_judged() {
-    local text
+    local text interval="95 % interval of the difference"
     fakes known pre 1.00 1.10 1.20
     fakes known peri 0.90 0.99 1.08
     fakes known post 1.10 1.21 1.32
@@ -132,14 +133,15 @@ differences_are_judged() {
     fakes known lns 1.00
     report "$tmp/known"
     text=$(<"$tmp/known/report.md")
-    has "better" "$text" "- peri is better than pre by 0.1100 nats per token (95 % interval of the difference −0.1348 to −0.0852, 3 seeds)."
-    has "worse" "$text" "- post is worse than pre by 0.1100 nats per token (95 % interval of the difference +0.0852 to +0.1348, 3 seeds)."
+    has "better" "$text" "- peri is better than pre by 0.1100 nats per token ($interval −0.1348 to −0.0852, 3 seeds)."
+    has "worse" "$text" "- post is worse than pre by 0.1100 nats per token ($interval +0.0852 to +0.1348, 3 seeds)."
     has "neither" "$text" "- keel is not distinguishable from pre: the difference is +0.0167"
     has "one seed" "$text" "did not diverge: lns."
-    has "headline" "$said" "peri has the lowest final validation loss: 0.9900 nats per token (± 0.2236, 95 % interval over 3 seeds)."
-    has "next" "$said" "It lies 0.0100 below the next, lns (1.0000); with 1 seed in common, that cannot be told from chance."
-    has "baseline" "$said" "It lies 0.1100 below its baseline, pre (1.1000) and is distinguishable from it"
-    has "row" "$(row "$tmp/known/report.md" Results peri)" "| peri | 3 | 0.9900 ± 0.2236 | – | 0.4900 | 0.9900 | 100.00 | 0.00 | 0 | – | – |"
+    has "headline" "$said" "peri has the lowest final validation loss: 0.9900 nats per token (± 0.2236, "
+    has "next" "$said" "0.0100 below the next, lns (1.0000); with 1 seed in common, that cannot be told from chance."
+    has "baseline" "$said" "It lies 0.1100 below its baseline, pre (1.1000), and is distinguishable from it"
+    has "row" "$(row "$tmp/known/report.md" Results peri)" \
+        "| peri | 3 | 0.9900 ± 0.2236 | – | 0.4900 | 0.9900 | 100.00 | 0.00 | 0 | – | – |"
     report "$tmp/known" --baseline post
     has "chosen baseline" "$(<"$tmp/known/report.md")" "- pre is better than post by 0.1100"
 }
@@ -162,7 +164,8 @@ all_endings_are_told() {
     text=$(<"$tmp/ends/report.md")
     has "diverged" "$(row "$tmp/ends/report.md" Results peri)" "| peri | 2 | 0.2000 | "
     has "count" "$(row "$tmp/ends/report.md" Results peri)" "| 1 | – | – |"
-    has "torn rows do not count" "$(row "$tmp/ends/report.md" Results pre)" "| pre | 2 | 0.6000 ± 6.3531 | – | 0.1000 | 0.6000 |"
+    has "torn rows do not count" "$(row "$tmp/ends/report.md" Results pre)" \
+        "| pre | 2 | 0.6000 ± 6.3531 | – | 0.1000 | 0.6000 |"
     has "headline" "$said" "pre has the lowest"
     has "headline" "$said" "1 of 4 runs diverged"
     has "stopped" "$text" "- $tmp/ends/stopped is unfinished: it stopped at step 4 of 10."

@@ -67,7 +67,8 @@ def over_seeds(curves):
     """Mean and min..max band of {x: y} curves at every x that all of them have."""
     shared = sorted(set.intersection(*map(set, curves))) if curves else []
     columns = [(x, [curve[x] for curve in curves]) for x in shared]
-    return [(x, stats.mean(values)) for x, values in columns], [(x, min(values), max(values)) for x, values in columns]
+    means = [(x, stats.mean(values)) for x, values in columns]
+    return means, [(x, min(values), max(values)) for x, values in columns]
 
 
 def smooth(curve):
@@ -82,7 +83,7 @@ def smooth(curve):
 
 def last_train_loss(run):
     """The end of the smoothed curve, NaN where there is none."""
-    curve = smooth(run.curve("train_loss"))
+    curve = smooth(run.curves["train_loss"])
     return curve[max(curve)] if curve else math.nan
 
 
@@ -91,26 +92,32 @@ def loss_axes(points, floors=(), log=False):
             Axis(f"loss (nats per token{', log' * log})", [y for _, y in points] + list(floors), log))
 
 
+def floor_levels(groups):
+    """Every entropy floor as a dashed line, the lowest with words."""
+    floors = sorted({run.floor for group in groups for run in group.runs if run.floor > 0})
+    words = f"entropy floor{'s from' * (len(floors) > 1)} {floors[0]:.4g}" if floors else ""
+    return list(zip(floors, [words] + [""] * len(floors)))
+
+
 def losses(groups, keys):
     drawn = []
     for place in places(groups, keys):
         runs = place.group.healthy
-        train, _ = over_seeds([smooth(run.curve("train_loss")) for run in runs])
-        val, band = over_seeds([run.curve("val_loss") for run in runs])
+        train, _ = over_seeds([positive(smooth(run.curves["train_loss"])) for run in runs])
+        val, band = over_seeds([positive(run.curves["val_loss"]) for run in runs])
         drawn.append((place, [Series(place.name, place.style, train, faint=True),
                               Series(place.name, place.style, val, band)]))
-    floors = {f"{run.floor:.4g}": run.floor for group in groups for run in group.runs if run.floor > 0}
-    levels = [(floor, f"entropy floor {text}") for text, floor in floors.items()]
+    levels = floor_levels(groups)
     return section(
-        "Loss", f"Lines with dots: validation loss. {BAND} Faint lines: training loss, smoothed. Dashed: what no model can "
-        "get below.", drawn, lambda points: loss_axes(points, floors.values(), log=True), levels)
+        "Loss", f"Lines with dots: validation loss. {BAND} Faint lines: training loss, smoothed. Dashed: what no "
+        "model can get below.", drawn, lambda points: loss_axes(points, [floor for floor, _ in levels], log=True), levels)
 
 
 def late_losses(groups, keys):
     """Validation loss alone, from the middle of training on, where groups lie close together."""
     drawn = []
     for place in places(groups, keys):
-        val, band = over_seeds([run.curve("val_loss") for run in place.group.healthy])
+        val, band = over_seeds([run.curves["val_loss"] for run in place.group.healthy])
         middle = max((x for x, _ in val), default=0) / 2
         drawn.append((place, [Series(place.name, place.style, [point for point in val if point[0] >= middle],
                                      [edge for edge in band if edge[0] >= middle])]))
@@ -124,14 +131,15 @@ def lr_sensitivity(groups, keys):
     curves = {}
     for place in places(groups, [key for key in keys if key != LR]):
         name = place.name if len(keys) > 1 else "all groups"
-        curve = curves.setdefault((place.panel, place.style, name), (place, Series(name, place.style, [], whiskers=True)))[1]
-        values = place.group.values("val_loss")
-        if values and place.group.config[LR] > 0:
-            curve.points.append((place.group.config[LR], place.group.loss))
-            curve.band.append((place.group.config[LR], min(values), max(values)))
+        empty = (place, Series(name, place.style, [], whiskers=True))
+        _, curve = curves.setdefault((place.panel, name), empty)
+        values, lr = place.group.values("val_loss"), place.group.config.get(LR, 0)
+        if values and lr > 0:
+            curve.points.append((lr, place.group.loss))
+            curve.band.append((lr, min(values), max(values)))
     return section(
-        "Sensitivity to the learning rate", "Final validation loss over the peak learning rate: mean over seeds, bars from "
-        "the lowest to the highest. Runs that diverged are left out; where all did, there is no point.",
+        "Sensitivity to the learning rate", "Final validation loss over the peak learning rate: mean over seeds, bars "
+        "from the lowest to the highest. Runs that diverged are left out; where all did, there is no point.",
         [(place, [series]) for place, series in curves.values()],
         lambda points: (Axis("optim.lr (peak, log)", [x for x, _ in points], True, sorted({x for x, _ in points})),
                         Axis("final val loss (nats per token)", [y for _, y in points])))
@@ -146,17 +154,17 @@ def by_depth(run, column):
     """depth -> value at the last measured step; the embedding is what layer 1 reads."""
     rows = [row for row in run.stream if row["sublayer"] != "embedding"]
     last = max((number(row["step"]) for row in rows), default=0)
-    return positive((depth(row), row[column]) for row in rows if number(row["step"]) == last)
+    return positive({depth(row): number(row[column]) for row in rows if number(row["step"]) == last})
 
 
 def by_step(run, column):
     """step -> value of the stream that the head reads."""
-    return positive((number(row["step"]), row[column]) for row in run.stream if row["sublayer"] == "final")
+    return positive({number(row["step"]): number(row[column]) for row in run.stream if row["sublayer"] == "final"})
 
 
-def positive(pairs):
-    pairs = ((x, number(text)) for x, text in pairs)
-    return {x: value for x, value in pairs if math.isfinite(value) and value > 0}
+def positive(curve):
+    """What of a curve a logarithm can show."""
+    return {x: value for x, value in curve.items() if math.isfinite(value) and value > 0}
 
 
 def of_layers(groups, keys, title, words, curve, x_label, y_label):

@@ -62,9 +62,10 @@ def sentences(found):
     """One for each difference that can be judged, and one for all others."""
     judged = [one.sentence() for one in found if not math.isnan(one.half)]
     others = [one.group.label for one in found if math.isnan(one.half)]
-    if others:
-        judged.append(f"Not judged, for want of two seeds in common with the baseline that did not diverge: {'; '.join(others)}.")
-    return judged
+    needed = "two seeds in common with the baseline that did not diverge"
+    if found and not judged:
+        return [f"None of the differences can be judged: that needs {needed}."]
+    return judged + ([f"Not judged, for want of {needed}: {'; '.join(others)}."] if others else [])
 
 
 def find_baseline(groups, label):
@@ -109,7 +110,7 @@ def margin(best, other, name):
     if math.isnan(paired.half):
         return f"{place}; with {seeds(paired.seeds)} in common, that cannot be told from chance."
     sure = "not distinguishable" if paired.verdict == "not distinguishable" else "distinguishable"
-    return (f"{place} and is {sure} from it: the paired difference is {signed(paired.mean)} "
+    return (f"{place}, and is {sure} from it: the paired difference is {signed(paired.mean)} "
             f"(95 % interval {paired.interval()}, {seeds(paired.seeds)}).")
 
 
@@ -128,5 +129,5 @@ def headline(groups, compared):
     diverged = sum(group.diverged for group in groups)
     if diverged:
         count = sum(len(group.runs) for group in groups)
-        sentences.append(f"{diverged} of {count} runs diverged; groups with one of them are ranked behind the others.")
+        sentences.append(f"{diverged} of {count} runs diverged; groups with one of them rank behind the others.")
     return sentences

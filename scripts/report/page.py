@@ -25,11 +25,12 @@ def cell(one, first):
 
 def table(made):
     """Its headings become buttons where the script runs; without it the table is as it is."""
-    heads = "".join(f'<th scope="col"{RIGHT * numeric}>{escape(head)}</th>' for head, numeric in zip(made.heads, made.numeric))
+    heads = "".join(f'<th scope="col"{RIGHT * numeric}>{escape(head)}</th>'
+                    for head, numeric in zip(made.heads, made.numeric))
     rows = "\n".join("<tr>" + "".join(cell(one, i == 0) for i, one in enumerate(row)) + "</tr>" for row in made.rows)
     note = f"<p>{words(made.words)}</p>" if made.words else ""
-    return (f'<h2>{made.title}</h2>{note}<div class="wide"><table id="{made.title.lower()}"><thead><tr>{heads}</tr></thead>\n'
-            f"<tbody>\n{rows}\n</tbody></table></div>")
+    return (f'<h2>{made.title}</h2>{note}<div class="wide"><table id="{made.title.lower()}">'
+            f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>")
 
 
 def bullets(lines):

@@ -38,19 +38,22 @@ class Run:
         return number(self.facts.get("summary", {}).get(key))
 
     @cached_property
-    def log(self):
-        return list(csv_rows(self.path / "log.csv"))
+    def curves(self):
+        """column -> {step: value} of log.csv, where it was measured and is finite."""
+        curves = {"train_loss": {}, "val_loss": {}}
+        for row in csv_rows(self.path / "log.csv"):
+            step = number(row.get("step"))
+            for column, curve in curves.items():
+                value = number(row.get(column))
+                if math.isfinite(step) and math.isfinite(value):
+                    curve[step] = value
+        return curves
 
     @cached_property
     def stream(self):
         """The rows of layers.csv about the residual stream, without those of first tokens."""
         rows = csv_rows(self.path / "layers.csv")
         return [row for row in rows if row.get("site") == "stream" and row.get("position") == "rest"]
-
-    def curve(self, column):
-        """step -> value of a column of log.csv, where it was measured and is finite."""
-        points = ((number(row.get("step")), number(row.get(column))) for row in self.log)
-        return {step: value for step, value in points if math.isfinite(step) and math.isfinite(value)}
 
 
 def number(value):

@@ -138,12 +138,15 @@ def draw_axes(x, y):
     return "".join(shapes)
 
 
+def draw_level(y, words):
+    return (f'<path class="level" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>'
+            f'<text x="{WIDTH - RIGHT - 4}" y="{y - 5:.1f}" text-anchor="end">{escape(words)}</text>')
+
+
 def panel(title, x, y, series, levels=()):
     """The svg element. `levels` are (y, words) of dashed horizontal lines."""
     x.start, x.end, y.start, y.end = LEFT, WIDTH - RIGHT, HEIGHT - BOTTOM, TOP
-    lines = "".join(f'<path class="level" d="M{LEFT} {y.at(value):.1f}H{WIDTH - RIGHT}"/>'
-                    f'<text class="level" x="{WIDTH - RIGHT - 4}" y="{y.at(value) - 5:.1f}" text-anchor="end">{escape(words)}</text>'
-                    for value, words in levels)
+    lines = "".join(draw_level(y.at(value), words) for value, words in levels)
     curves = "".join(draw_series(one, x, y) for one in sorted(series, key=lambda one: not one.faint))
     return (f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">'
             f"<title>{escape(title)}</title>{draw_axes(x, y)}{lines}{curves}</svg>")

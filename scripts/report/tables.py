@@ -8,7 +8,7 @@ from urllib.parse import quote
 import stats
 from charts import last_train_loss
 from compare import signed
-from runs import FINISHED
+from runs import number
 
 NOTHING = "\N{EN DASH}"
 
@@ -30,7 +30,7 @@ class Table:
     @property
     def numeric(self):
         """Which columns hold numbers, to be aligned to the right."""
-        return [bool(self.rows) and all(row[i].value is not None for row in self.rows) for i in range(len(self.heads))]
+        return [all(cell.value is not None for cell in column) for column in zip(*self.rows)]
 
 
 def figure(value, form=".4f"):
@@ -66,10 +66,11 @@ def group_row(group):
 
 
 def results(groups):
-    heads = ["group", "seeds", "final val loss", "best val loss", "gap to floor", "train loss", "grad spikes / 1,000",
-             "loss spikes / 1,000", "diverged", "tokens/s", "peak MB"]
-    return Table("Results", "Losses in nats per token: means over the seeds that did not diverge, \N{PLUS-MINUS SIGN} half of "
-                 "the 95 % interval.", heads, [group_row(group) for group in groups])
+    words = ("Losses in nats per token: means over the seeds that did not diverge, \N{PLUS-MINUS SIGN} half of the "
+             "95 % interval. Spikes per 1,000 steps.")
+    heads = ["group", "seeds", "final val loss", "best val loss", "gap to floor", "train loss", "grad spikes",
+             "loss spikes", "diverged", "tokens/s", "peak MB"]
+    return Table("Results", words, heads, [group_row(group) for group in groups])
 
 
 def paired(differences):
@@ -77,8 +78,8 @@ def paired(differences):
     for one in differences:
         interval = NOTHING if math.isnan(one.half) else one.interval()
         mean = Cell(NOTHING if math.isnan(one.mean) else signed(one.mean), one.mean)
-        rows.append([Cell(one.group.label), Cell(one.base.label), Cell(str(one.seeds), one.seeds), mean, Cell(interval),
-                     Cell(one.verdict)])
+        rows.append([Cell(one.group.label), Cell(one.base.label), Cell(str(one.seeds), one.seeds), mean,
+                     Cell(interval), Cell(one.verdict)])
     return Table("Differences", "Final validation loss minus that of the baseline, of the same seed: below zero is better.",
                  ["group", "baseline", "seeds", "difference", "95 % interval", "verdict"], rows)
 
@@ -93,7 +94,7 @@ def run_list(groups, beside):
     rows = []
     for group in groups:
         for run in group.runs:
-            ending = run.ending if run.ending == FINISHED else run.why
-            rows.append([Cell(group.label), Cell(str(run.seed), float(run.seed or 0)), figure(run.summary("val_loss")),
-                         Cell(ending), Cell(os.path.relpath(run.path, beside)), link(run, "config.json", beside), link(run, "log.csv", beside)])
+            rows.append([Cell(group.label), Cell(str(run.seed), number(run.seed)), figure(run.summary("val_loss")),
+                         Cell(run.why or run.ending), Cell(os.path.relpath(run.path, beside)),
+                         link(run, "config.json", beside), link(run, "log.csv", beside)])
     return Table("Runs", "", ["group", "seed", "final val loss", "ending", "folder", "config", "log"], rows)
