@@ -122,6 +122,14 @@ quantiles() {
 print(*(f"{stats.t_quantile(0.975, df):.4f}" for df in (1, 2, 4, 9, 30)))')" "12.7062 4.3027 2.7764 2.2622 2.0423"
 }
 
+labels() {
+    same "label" "$(python3 -B -c 'import sys; sys.path.insert(0, "scripts/report"); from groups import label_of
+config = {"model.topology": "none", "model.norm": "rmsnorm", "optim.lr": 3e-4, "train.steps": 20, "gamma_warmup.steps": 5,
+          "model.bias": True, "data.train": "x", "model.wire.mlp.out": "none", "gamma_warmup.slots": ["in", "out"]}
+print(label_of(config, config, config))')" \
+        "topology none rmsnorm lr 3e-4 train.steps 20 gamma_warmup.steps 5 bias true data.train x wire.mlp.out none slots in,out"
+}
+
 # Differences to pre: -0.10, -0.11, -0.12; the same upwards; -0.10, 0.10, 0.05. Half of the first
 # interval is 4.3027 * 0.01 / sqrt(3).
 differences_are_judged() {
@@ -203,6 +211,7 @@ test_case "report: numbers come from the logs" numbers_come_from_the_logs
 test_case "report: page is well-formed and loads nothing" page_is_well_formed
 test_case "report: layers and learning rates are drawn" layers_and_rates_are_drawn
 test_case "report: t quantiles" quantiles
+test_case "report: labels" labels
 test_case "report: differences are judged" differences_are_judged
 test_case "report: all endings are told" all_endings_are_told
 test_case "report: errors are sentences" errors_are_sentences

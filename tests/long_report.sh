@@ -65,7 +65,7 @@ sweep() {
 }
 
 tables_are_there() {
-    browser $light 1200 --dump-dom "file://$tmp/sweep/report.html" >"$tmp/dom"
+    browser "$light" 1200 --dump-dom "file://$tmp/sweep/report.html" >"$tmp/dom"
     has "title" "$(<"$tmp/dom")" "<title>Nine nets</title>"
     same "rows" "$(grep -c '<tr><th scope="row">' "$tmp/dom")" $((9 + 6 + 9))
     same "headings that can be clicked" "$(grep -o '<th scope="col"[^>]*><button>' "$tmp/dom" | wc -l)" $((11 + 6 + 7))
@@ -74,7 +74,7 @@ tables_are_there() {
 # Ten comes after nine, and what is no number last.
 columns_sort() {
     local numbers
-    ask $light 1200
+    ask "$light" 1200
     numbers=$(answer up | tr ' ' '\n' | grep -v nan)
     same "numbers" "$(wc -w <<<"$numbers")" 8
     same "upwards" "$(answer up)" "$(sort -g <<<"$numbers" | paste -sd ' ') nan"
@@ -86,9 +86,9 @@ columns_sort() {
 schemes_and_widths() {
     local width
     for width in 420 1200; do
-        ask $dark $width
+        ask "$dark" "$width"
         same "dark paper" "$(answer paper)" "rgb(20, 23, 27)"
-        ask $light $width
+        ask "$light" "$width"
         same "light paper" "$(answer paper)" "rgb(255, 255, 255)"
         same "wider than $width" "$(answer overflow)" false
         same "labels that overlap or leave their chart at $width" "$(answer overlaps)" 0
@@ -99,7 +99,7 @@ schemes_and_widths() {
 pictures() {
     local scheme
     for scheme in $light $dark; do
-        browser $scheme 1200 --screenshot="$tmp/$scheme.png" "file://$tmp/sweep/report.html"
+        browser "$scheme" 1200 --screenshot="$tmp/$scheme.png" "file://$tmp/sweep/report.html"
         (($(stat -c %s "$tmp/$scheme.png") > 30000)) || fail "the picture is empty"
     done
     if cmp -s "$tmp/$light.png" "$tmp/$dark.png"; then fail "light and dark look the same"; fi

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import stats
-from groups import label_of, part
+from groups import label_of
 from runs import number
 from svg import Axis, Series, panel
 

@@ -118,7 +118,7 @@ def headline(groups, compared):
     """One to four sentences: who is ahead, of the next, of its baseline, and who diverged."""
     order = ranked(groups)
     if not order:
-        return ["No group has a run that kept its validation loss finite to the end."]
+        return ["No group has a final validation loss: its runs diverged, or never measured one."]
     best = order[0]
     sentences = [lead(best) if len(order) > 1 else f"{best.label}: the final validation loss is {best.loss:.4f} {UNIT}."]
     if len(order) > 1:

@@ -58,13 +58,19 @@ def show(value):
     return str(value)
 
 
+def short_key(key, keys):
+    """A key without its section, where that is neither another key's name nor that of a section."""
+    parts = {other: other.partition(".") for other in {key, *keys}}
+    taken = {name for other, (_, _, name) in parts.items() if other != key} | {section for section, _, _ in parts.values()}
+    name = parts[key][2]
+    return key if name in taken else name
+
+
 def part(key, value, keys):
     """What a key adds to a label: topology and norm speak for themselves."""
     if key in ("model.topology", "model.norm") and value != "none":
         return show(value)
-    last = key.rsplit(".", 1)[-1]
-    name = last if sum(other.rsplit(".", 1)[-1] == last for other in keys) == 1 else key
-    return f"{name} {show(value)}"
+    return f"{short_key(key, keys)} {show(value)}"
 
 
 def label_of(config, keys, known):

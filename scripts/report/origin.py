@@ -29,7 +29,7 @@ def shared(groups, keys):
 
 def distinct(runs, part, *keys):
     """The different values of run.json's part, each once."""
-    facts = [run.facts.get(part, {}) for run in runs]
+    facts = [run.part(part) for run in runs]
     return list(dict.fromkeys(", ".join(str(fact.get(key, "unknown")) for key in keys) for fact in facts))
 
 
@@ -37,7 +37,7 @@ def facts(groups, left_out, command):
     """(name, lines) of how the numbers were made."""
     runs = [run for group in groups for run in group.runs]
     times = sorted(filter(None, [run.facts.get("started") for run in runs]
-                          + [run.facts.get("summary", {}).get("ended") for run in runs]))
+                          + [run.part("summary").get("ended") for run in runs]))
     dates = f"{times[0]} to {times[-1]}" if times else "unknown"
     counts = f"{len(runs)} in {len(groups)} groups; {len(left_out)} left out"
     return [

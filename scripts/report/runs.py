@@ -29,13 +29,18 @@ class Run:
     def seed(self):
         return self.config.get("train.seed")
 
+    def part(self, name):
+        """An object in run.json, empty where there is none."""
+        value = self.facts.get(name)
+        return value if isinstance(value, dict) else {}
+
     @property
     def floor(self):
-        return number(self.facts.get("data", {}).get("entropy_floor"))
+        return number(self.part("data").get("entropy_floor"))
 
     def summary(self, key):
         """A number of run.json's summary, NaN where there is none."""
-        return number(self.facts.get("summary", {}).get(key))
+        return number(self.part("summary").get(key))
 
     @cached_property
     def curves(self):
@@ -93,11 +98,12 @@ def how_it_ended(config, facts):
     summary = facts.get("summary")
     if not isinstance(summary, dict):
         return LEFT_OUT, "has no summary: it is still running or was killed"
-    steps, wanted, code = summary.get("steps", 0), config.get("train.steps", 0), summary.get("exit_code")
+    steps, wanted = number(summary.get("steps")), number(config.get("train.steps"))
+    code = summary.get("exit_code")
     if summary.get("diverged") or code == EXIT_DIVERGED:
-        return DIVERGED, f"diverged at step {summary.get('diverged_step') or steps}"
+        return DIVERGED, f"diverged at step {summary.get('diverged_step') or f'{steps:.0f}'}"
     if steps < wanted:
-        return LEFT_OUT, f"is unfinished: it stopped at step {steps} of {wanted}"
+        return LEFT_OUT, f"is unfinished: it stopped at step {steps:.0f} of {wanted:.0f}"
     if code != 0:
         return LEFT_OUT, f"failed: it ended with exit code {code}"
     return FINISHED, ""
