@@ -7,7 +7,7 @@
 # docs/report.md says what every number is. Exit codes: 2 arguments, 3 runs, 4 writing.
 set -euo pipefail
 
-if [[ ${1:-} == --help ]]; then
+if [[ " $* " == *" --help "* ]]; then
     sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
     exit 0
 fi

@@ -57,14 +57,10 @@ def arguments(words):
     return chosen
 
 
-def why_left_out(run):
-    return f"{run.path} {run.why}."
-
-
 def report(chosen, command):
     groups, keys, left_out = grouping.gather(reading.read_runs(chosen.runs))
     if not groups:
-        raise reading.NoRun(f"no run has finished: {why_left_out(left_out[0])[:-1]}")
+        raise reading.NoRun(f"no run has finished: {left_out[0].path} {left_out[0].why}")
     differences = compare.differences(groups, chosen.baseline)
     count = sum(len(group.runs) for group in groups)
     title = f"{count} run{'s' * (count > 1)} in {len(groups)} group{'s' * (len(groups) > 1)}"
@@ -75,9 +71,9 @@ def report(chosen, command):
         tables=[tables.results(groups)] + ([tables.paired(differences)] if differences else []),
         sentences=compare.sentences(differences),
         sections=charts.sections(groups, keys),
-        equations=origin.equations(groups),
+        equations=origin.equations(groups, keys),
         run_list=tables.run_list(groups, chosen.out.parent),
-        left_out=[why_left_out(run) for run in left_out],
+        left_out=[f"{run.path} {run.why}." for run in left_out],
         facts=origin.facts(groups, left_out, command))
 
 
@@ -93,7 +89,7 @@ def main(words):
         chosen.out.write_text(page.html(made), encoding="utf-8")
         chosen.out.with_suffix(".md").write_text(markdown.text(made), encoding="utf-8")
     except OSError as error:
-        stop(EXIT_IO, f"cannot write {error.filename}: {error.strerror}")
+        stop(EXIT_IO, f"cannot write {error.filename or chosen.out}: {error.strerror}")
     print(" ".join(made.headline))
     print(f"report: {chosen.out} and {chosen.out.with_suffix('.md')}")
 

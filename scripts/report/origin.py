@@ -1,6 +1,6 @@
 """Origin: the equations behind the groups, what the groups share, and how the numbers were made."""
 
-from groups import show
+from groups import label_of, show
 
 # What a reader wants to know of the common part of the configs, and how it is called.
 SHARED = {"model.topology": "topology", "model.norm": "norm", "model.n_layer": "n_layer", "model.d_model": "d_model",
@@ -8,16 +8,17 @@ SHARED = {"model.topology": "topology", "model.norm": "norm", "model.n_layer": "
           "train.steps": "steps", "train.batch": "batch", "train.accum": "accum"}
 
 
-def equations(groups):
-    """(labels of the groups, lines) of every different set of equations."""
-    lines, labels = {}, {}
+def equations(groups, keys):
+    """(names, lines) of every different set of equations, named by the keys that they depend on."""
+    keys = [key for key in keys if key.startswith(("model.", "gamma_warmup."))]
+    known = {key for group in groups for key in group.config}
+    names = {}
     for group in groups:
         for run in group.runs:
-            key = run.facts.get("equations_hash")
-            if isinstance(run.facts.get("equations"), list):
-                lines[key] = run.facts["equations"]
-                labels.setdefault(key, {})[group.label] = None
-    return [(", ".join(labels[key]), lines[key]) for key in lines]
+            lines = run.facts.get("equations")
+            if isinstance(lines, list):
+                names.setdefault(tuple(lines), {})[label_of(group.config, keys, known) or "all groups"] = None
+    return [(", ".join(of_lines), lines) for lines, of_lines in names.items()]
 
 
 def shared(groups, keys):
