@@ -1,40 +1,179 @@
 #!/usr/bin/env bash
-# plot.sh RUN [--png FILE] - draws the losses of a run against its entropy floor.
+# plot.sh RUN... [OPTION...] - draws columns of the CSV files of runs, in the terminal or as a picture.
 #
-# In the terminal, or as a picture. RUN is the folder that holds log.csv and run.json; the floor,
-# known for the built-in stories, is the line that no model can get below.
+# Without options: the losses over the steps, and the entropy floor that no model can get below,
+# known for the built-in stories. RUN is the folder that holds log.csv; several go into one picture.
+#
+#   --file log|layers|spikes    which CSV file; docs/files.md, layers.md and spikes.md have the columns
+#   --x COLUMN                  step, or layer in layers.csv, where an mlp stands half a layer further
+#   --y COLUMN[,COLUMN...]      the losses, variance in layers.csv, z in spikes.csv
+#   --where COLUMN=VALUE        only such rows, may be repeated; VALUE last is that of the last row.
+#                               In layers.csv, if none is given: step=last site=stream position=rest
+#   --smooth N                  each point is the mean of the last N
+#   --log x|y|xy                logarithmic axes
+#   --out FILE                  a picture, FILE.png or FILE.svg
+#   --term                      in the terminal, as without --out; COLUMNS says how wide
+#
+# An empty field is a missing value, and the line goes on past it; nan and inf interrupt it.
 set -euo pipefail
+source "$(dirname "$0")/usage.sh"
+export LC_ALL=C
 
-if [[ $# -ne 1 && ! ($# -eq 3 && $2 == --png) ]]; then
-    echo "usage: plot.sh RUN [--png FILE]" >&2
-    exit 2
-fi
-run=$1
-for file in "$run/log.csv" "$run/run.json"; do
-    [[ -r $file ]] || { echo "plot.sh: cannot read $file; is $run a run?" >&2 && exit 3; }
+runs=() where=() file=log x="" y="" smooth=1 log="" out="" terminal=no
+while (($#)); do
+    case $1 in
+    --term) terminal=yes && shift && continue ;;
+    --file | --x | --y | --where | --smooth | --log | --out) (($# > 1)) || wrong "$1 needs a value" ;;
+    -*) wrong "there is no option $1" ;;
+    *) runs+=("$1") && shift && continue ;;
+    esac
+    case $1 in
+    --file) file=$2 ;;
+    --x) x=$2 ;;
+    --y) y=$2 ;;
+    --where) where+=("$2") ;;
+    --smooth) smooth=$2 ;;
+    --log) log=$2 ;;
+    --out) out=$2 ;;
+    esac
+    shift 2
 done
-command -v gnuplot >/dev/null || { echo "plot.sh: apt-get install gnuplot-nox" >&2 && exit 1; }
 
-name=$(basename "$run" | tr -dc '[:alnum:]._-')
-floor=$(sed -n 's/.*"entropy_floor": \([0-9.e-]*\).*/\1/p' "$run/run.json")
-line=${floor:+, $floor with lines linewidth 2 title \"entropy floor\"}
-terminal="dumb size 79, 24"
-if [[ $# -eq 3 ]]; then
-    terminal="png size 960, 600"
-    exec >"$3"
-fi
+((${#runs[@]})) || wrong "which RUN is to be drawn"
+[[ $smooth =~ ^[1-9][0-9]{0,8}$ ]] || wrong "--smooth takes a whole number from 1 on, not \"$smooth\""
+[[ $log =~ ^(|x|y|xy)$ ]] || wrong "--log takes x, y or xy, not \"$log\""
+[[ $out =~ (^|\.png|\.svg)$ ]] || wrong "--out takes FILE.png or FILE.svg, not \"$out\""
+[[ -z $out || $terminal == no ]] || wrong "--out and --term do not go together"
+for filter in "${where[@]}"; do
+    [[ $filter == ?*=* ]] || wrong "--where takes COLUMN=VALUE, not \"$filter\""
+done
+case $file in
+log) x=${x:-step} y=${y:-train_loss,val_loss} style="lines linewidth 2" ;;
+layers)
+    x=${x:-layer} y=${y:-variance} style=linespoints
+    ((${#where[@]})) || where=(step=last site=stream position=rest)
+    ;;
+spikes) x=${x:-step} y=${y:-z} style=points ;;
+*) wrong "--file takes log, layers or spikes, not \"$file\"" ;;
+esac
+IFS=, read -ra columns <<<"$y"
 
-# A measurement that was not made is an empty field; the lines go on past it.
-cd "$run"
-gnuplot <<PLOT
-set terminal $terminal
-set datafile separator ","
-set datafile missing ""
-set title "$name" noenhanced
-set xlabel "step"
-set ylabel "nats per token"
-set yrange [0:]
+# Every run has the file, and the file has every column that was named.
+check_columns() {
+    local run table header column
+    for run in "${runs[@]}"; do
+        table=$run/$file.csv
+        [[ -f $table && -r $table ]] || { echo "plot.sh: cannot read $table; is $run a run?" >&2 && exit 3; }
+        header=$(head -n 1 "$table")
+        for column in "$x" "${columns[@]}" "${where[@]%%=*}"; do
+            [[ ,$header, == *,"$column",* ]] ||
+                wrong "$table has no column \"$column\", only ${header//,/, }"
+        done
+    done
+}
+
+# points CSV COLUMN: x and y of each point; an empty line interrupts the curve. The file is read
+# twice: its last row says what "last" is.
+points() {
+    local IFS=$'\n'
+    X=$x Y=$2 WHERE=${where[*]} awk -F, -v smooth="$smooth" '
+        function finite(value) { return value !~ /^-?(nan|inf)$/ }
+        function number(column) {
+            if ($at[column] ~ /^-?([0-9.]+(e[-+]?[0-9]+)?|nan|inf)$/) return $at[column]
+            printf "plot.sh: column %s holds words, not numbers: \"%s\"\n", column, $at[column] >"/dev/stderr"
+            exit 2
+        }
+        NR == FNR { last = $0; next }
+        FNR == 1 {
+            for (i = 1; i <= NF; i++) at[$i] = i
+            split(last, end)
+            filters = split(ENVIRON["WHERE"], filter, "\n")
+            for (i = 1; i <= filters; i++) {
+                sign = index(filter[i], "=")
+                column[i] = at[substr(filter[i], 1, sign - 1)]
+                want[i] = substr(filter[i], sign + 1)
+                if (want[i] == "last") want[i] = end[column[i]]
+            }
+            next
+        }
+        {
+            for (i = 1; i <= filters; i++) if ($column[i] "" != want[i] "") next
+            if ($at[ENVIRON["X"]] == "" || $at[ENVIRON["Y"]] == "") next
+            x = number(ENVIRON["X"]); y = number(ENVIRON["Y"])
+            if (!finite(x) || !finite(y)) { print ""; count = 0; next }
+            if (ENVIRON["X"] == "layer" && $at["sublayer"] == "mlp") x += 0.5
+            recent[count++ % smooth] = y
+            n = count < smooth ? count : smooth
+            for (sum = i = 0; i < n; i++) sum += recent[i]
+            printf "%.15g %.15g\n", x, sum / n
+        }' "$1" "$1"
+}
+
+# Quotes and signs of gnuplot do not belong into a legend.
+legend() {
+    tr -dc '[:alnum:] ._/+*,=-' <<<"$1"
+}
+
+# The curves that have points, as words of the plot command; in $tmp their points.
+curves() {
+    local run column name curve=0
+    for run in "${runs[@]}"; do
+        for column in "${columns[@]}"; do
+            curve=$((curve + 1))
+            points "$run/$file.csv" "$column" >"$tmp/$curve"
+            grep -q . "$tmp/$curve" || { echo "plot.sh: $run/$file.csv: no $column to draw" >&2 && continue; }
+            name=$column
+            ((${#runs[@]} == 1)) || name="$(basename "$run") $column"
+            echo "'$tmp/$curve' using 1:2 with $style title '$(legend "$name")'"
+        done
+    done
+}
+
+# The entropy floors of the runs, each once.
+floors() {
+    local run floor
+    for run in "${runs[@]}"; do
+        [[ ! -r $run/run.json ]] || sed -n 's/.*"entropy_floor": \([0-9.e-]*\).*/\1/p' "$run/run.json"
+    done | sort -u | while read -r floor; do echo "$floor with lines linewidth 2 linecolor 'black' dashtype 2 title 'entropy floor'"; done
+}
+
+# What gnuplot is told before it plots.
+settings() {
+    local title label="nats per token" width=${COLUMNS:-}
+    [[ -n $width || ! -t 1 ]] || width=$(tput cols 2>/dev/null) || true
+    [[ $width =~ ^[1-9][0-9]{1,3}$ ]] || width=79
+    title=$(legend "${where[*]}")
+    ((${#runs[@]} > 1)) || title="$(legend "$(basename "$(realpath "${runs[0]}")")") $title"
+    case $out in
+    "") echo "set terminal dumb size $width, 24" ;;
+    *.png) echo "set terminal png noenhanced size 960, 600" ;;
+    *.svg) echo "set terminal svg noenhanced size 960, 600 background 'white'" ;;
+    esac
+    [[ $losses == yes ]] || label=$y
+    [[ $losses == no || $log == *y* ]] || echo "set yrange [0:]"
+    [[ -z $log ]] || echo "set logscale $log"
+    cat <<SETTINGS
+set title '$title' noenhanced
+set xlabel '$x' noenhanced
+set ylabel '$label' noenhanced
+set key below noenhanced
 set grid
-plot "log.csv" every ::1 using 1:3 with lines title "train", \
-     "log.csv" every ::1 using 1:4 with lines linewidth 2 title "val" $line
-PLOT
+SETTINGS
+}
+
+check_columns
+command -v gnuplot >/dev/null || { echo "plot.sh: apt-get install gnuplot-nox" >&2 && exit 1; }
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+if [[ $file == log && ,$y, =~ ^(,train_loss|,val_loss)+,$ ]]; then losses=yes; else losses=no; fi
+
+curves >"$tmp/curves"
+[[ -s $tmp/curves ]] || { echo "plot.sh: nothing to draw" >&2 && exit 3; }
+[[ $losses == no ]] || floors >>"$tmp/curves"
+{ settings && echo "plot $(paste -sd , "$tmp/curves")"; } >"$tmp/commands"
+gnuplot "$tmp/commands" >"$tmp/picture"
+if [[ -n $out ]]; then
+    cp "$tmp/picture" "$out" 2>/dev/null || { echo "plot.sh: cannot write $out" >&2 && exit 4; }
+else
+    cat "$tmp/picture"
+fi

@@ -4,6 +4,7 @@
 # Installs what is missing (as root or through sudo), builds, trains configs/peri_rms.json, and
 # draws the loss against the entropy floor. Arguments go to the trainer: quickstart.sh --overwrite
 set -euo pipefail
+source "$(dirname "$0")/usage.sh"
 cd "$(dirname "$0")/.."
 run=runs/peri_rms
 
@@ -18,7 +19,7 @@ if [[ $before == yes ]]; then
 fi
 
 scripts/plot.sh $run
-scripts/plot.sh $run --png $run/loss.png
+scripts/plot.sh $run --out $run/loss.png
 floor=$(sed -n 's/.*"entropy_floor": \([0-9.e-]*\).*/\1/p' $run/run.json)
 awk -F, -v floor="$floor" '$3 != "" { train = $3 } $4 != "" { val = $4 }
     END { printf "train loss %.4f, val loss %.4f, entropy floor %.4f\n", train, val, floor }' $run/log.csv

@@ -83,18 +83,6 @@ structure_notices() {
     broken "no fast-math" Makefile 'CFLAGS += -ffast-math'
 }
 
-plot_draws() {
-    if ! command -v gnuplot >/dev/null; then
-        echo "note: skipped plot.sh: no gnuplot"
-        return
-    fi
-    toy plotted
-    has "plot" "$(scripts/plot.sh "$tmp/plotted")" "entropy floor"
-    scripts/plot.sh "$tmp/plotted" --png "$tmp/loss.png"
-    same "picture" "$(head -c 4 "$tmp/loss.png" | tail -c 3)" PNG
-    if scripts/plot.sh "$tmp/nothing"; then fail "a missing run is drawn"; fi
-}
-
 # bench_tables CODE: bench.sh ends with CODE; what it prints is left in $said. Its program measures
 # nothing: --bench ends at once. It refuses the topology $refused and cannot train $broken.
 bench_tables() {
@@ -140,7 +128,6 @@ bench_needs_numbers() {
 test_case "scripts: check.sh counts" check_counts
 test_case "scripts: test.sh counts" cases_count
 test_case "scripts: structure.sh notices" structure_notices
-test_case "scripts: plot.sh draws" plot_draws
 test_case "scripts: bench.sh prints" bench_prints
 test_case "scripts: bench.sh needs numbers" bench_needs_numbers
 test_done
