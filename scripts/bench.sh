@@ -9,6 +9,7 @@
 # tenth of the steps. Nothing here is too slow to pass: exit 1 only where a run fails. TRAIN names
 # another program.
 set -euo pipefail
+source "$(dirname "$0")/usage.sh"
 cd "$(dirname "$0")/.."
 export LC_ALL=C
 
@@ -19,8 +20,7 @@ if [[ ${1:-} == --quick ]]; then
 fi
 (($#)) || set -- tables growth pairs norms
 for part in "$@"; do
-    [[ $part =~ ^(tables|growth|pairs|norms)$ ]] ||
-        { echo "usage: bench.sh [--quick] [tables] [growth] [pairs] [norms]" >&2 && exit 2; }
+    [[ $part =~ ^(tables|growth|pairs|norms)$ ]] || wrong "a PART is tables, growth, pairs or norms, not \"$part\""
 done
 TRAIN=${TRAIN:-./train}
 read -ra counts <<<"${THREADS:-$(nproc)}"

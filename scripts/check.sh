@@ -7,6 +7,7 @@
 # A program prints a line per test: "ok" or "FAIL", seconds, name (tests/test.h, tests/test.sh);
 # where one fails, all it said is shown. The last line is "N passed, N failed".
 set -euo pipefail
+source "$(dirname "$0")/usage.sh"
 cd "$(dirname "$0")/.."
 source tests/test.sh
 
@@ -102,7 +103,7 @@ sanitized() {
 case ${1:-} in
 "") stage=quick ;;
 --full) stage=full && shift ;;
--*) echo "usage: check.sh [--full | PROGRAM...]" >&2 && exit 2 ;;
+-*) wrong "there is no option $1" ;;
 *) stage=run_programs ;;
 esac
 $stage "$@" 2>&1 | tee "$logs/all" || echo "FAIL    0.00 s  check.sh itself" | tee -a "$logs/all"

@@ -4,6 +4,8 @@
 # Builds with gcov into build/coverage, runs the float tests and the tests of the command line, and
 # prints a row per file. Exit 1 where a test fails or fewer than 90 % of all lines were run.
 set -euo pipefail
+source "$(dirname "$0")/usage.sh"
+no_arguments "$@"
 cd "$(dirname "$0")/.."
 scripts/install-packages.sh build
 build=build/coverage

@@ -6,13 +6,17 @@
 # "FAIL", seconds and name (tests/test.sh); exit 1 where one has a finding, whose input is kept in
 # build/fuzz/findings/. Run it again: build/fuzz/TARGET FILE
 set -euo pipefail
+source "$(dirname "$0")/usage.sh"
 cd "$(dirname "$0")/.."
 source tests/test.sh
 
 inputs=${1:-}
-[[ $inputs =~ ^[0-9]+$ ]] || { echo "usage: fuzz.sh N [TARGET...]" >&2 && exit 2; }
+[[ $inputs =~ ^[0-9]+$ ]] || wrong "N is how many inputs a target gets, not \"$inputs\""
 shift
 targets=("$@")
+for target in "${targets[@]}"; do
+    [[ -e tests/fuzz/$target.c ]] || wrong "there is no target $target"
+done
 if ((!$#)); then
     for source in tests/fuzz/fuzz_*.c; do targets+=("$(basename "$source" .c)"); done
 fi

@@ -5,6 +5,7 @@
 # check: what check.sh --full needs besides those; fuzz: for scripts/fuzz.sh; oracle: PyTorch, for make oracle
 # and scripts/bench_torch.py. Says and does nothing where all are there; otherwise works as root or through sudo.
 set -euo pipefail
+source "$(dirname "$0")/usage.sh"
 
 declare -A groups=(
     [build]="gcc libc6-dev make pkg-config libopenblas-openmp-dev libcjson-dev libstb-dev"
@@ -18,7 +19,8 @@ declare -A groups=(
 
 missing=()
 for group in "$@"; do
-    for package in ${groups[$group]:?no such group of packages}; do
+    [[ -n ${groups[$group]:-} ]] || wrong "there is no group $group, only ${!groups[*]}"
+    for package in ${groups[$group]}; do
         status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || true
         [[ $status == installed ]] || missing+=("$package")
     done

@@ -4,7 +4,11 @@
 # TEXT is tinyshakespeare.txt. Results go, one line a run, to docs/nanogpt_char.csv, and what stands
 # there is never measured again: stop it at any time and start it again. Prints the table at the end.
 set -euo pipefail
-text=$(realpath "${1:?usage: nanogpt_char.sh TEXT}")
+source "$(dirname "$0")/usage.sh"
+(($# == 1)) || wrong "takes one TEXT"
+[[ $1 != -* ]] || wrong "there is no option $1"
+[[ -r $1 ]] || { echo "nanogpt_char.sh: cannot read $1" >&2 && exit 3; }
+text=$(realpath "$1")
 cd "$(dirname "$0")/.."
 results=docs/nanogpt_char.csv
 [[ -e $results ]] || echo "arm,norm,seed,val_loss" >"$results"

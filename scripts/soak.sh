@@ -5,6 +5,7 @@
 # next time, so a soak that was stopped goes on where it was; a PART that is named runs in any case.
 # The last line is "N passed, N failed". Logs are in build/soak/.
 set -euo pipefail
+source "$(dirname "$0")/usage.sh"
 cd "$(dirname "$0")/.."
 export LC_ALL=C OMP_WAIT_POLICY=passive
 
@@ -40,7 +41,7 @@ passed() {
 }
 
 for part in "$@"; do
-    [[ -n ${parts[$part]:-} ]] || { echo "soak.sh: no part is called $part; there are: ${!parts[*]}" >&2 && exit 2; }
+    [[ -n ${parts[$part]:-} ]] || wrong "there is no part $part, only ${!parts[*]}"
 done
 scripts/install-packages.sh build
 make -s all faults

@@ -4,8 +4,11 @@
 # A rule is a function that prints file:line of all that breaks it. Each becomes a line "ok" or
 # "FAIL" as in tests/test.h. ROOT is another copy of the sources.
 set -euo pipefail
+source "$(dirname "$0")/usage.sh"
 source "$(dirname "$0")/../tests/test.sh"
-cd "${1:-$(dirname "$0")/..}"
+root=${1:-$(dirname "$0")/..}
+[[ -d $root ]] || wrong "there is no folder $root"
+cd "$root"
 
 house=(train.c {ops,norm,data,model,run}/*.[ch])
 all=("${house[@]}" tests/*.[ch] tests/{faults,fuzz}/*.[ch])

@@ -83,6 +83,30 @@ structure_notices() {
     broken "no fast-math" Makefile 'CFLAGS += -ffast-math'
 }
 
+# answer SCRIPT ARGUMENT...: it ends with $want; its stdout is left in $said, its stderr in $complained.
+answer() {
+    local got=0
+    said=$("$@" 2>"$tmp/complained" </dev/null) || got=$?
+    complained=$(cat "$tmp/complained")
+    same "$* ends with" "$got" "$want"
+}
+
+scripts_answer() {
+    local script name want said complained
+    for script in scripts/*.sh; do
+        [[ -x $script ]] || continue # sourced
+        name=$(basename "$script")
+        want=0 answer "$script" --help
+        has "$name --help" "$said" "$name "
+        [[ $said != *"#"* && $said != *"set -e"* ]] || fail "$name --help says more than its header: $said"
+        [[ $name != quickstart.sh ]] || continue # whose arguments are the trainer's
+        want=2 answer "$script" --zebra
+        same "sentences of $name" "$(grep -c '' <<<"$complained")" 1
+        has "$name --zebra" "$complained" "$name: "
+        same "$name --zebra prints" "$said" ""
+    done
+}
+
 # bench_tables CODE: bench.sh ends with CODE; what it prints is left in $said. Its program measures
 # nothing: --bench ends at once. It refuses the topology $refused and cannot train $broken.
 bench_tables() {
@@ -128,6 +152,7 @@ bench_needs_numbers() {
 test_case "scripts: check.sh counts" check_counts
 test_case "scripts: test.sh counts" cases_count
 test_case "scripts: structure.sh notices" structure_notices
+test_case "scripts: --help and wrong arguments" scripts_answer
 test_case "scripts: bench.sh prints" bench_prints
 test_case "scripts: bench.sh needs numbers" bench_needs_numbers
 test_done
