@@ -55,10 +55,21 @@ static const Flag FLAGS[] = {
     {"list", "WHAT", "topologies, norms or keys", TAKES_TEXT, offsetof(Cli, list), MODE_LIST},
     {"print-schema", NULL, "print what a config may hold, for editors", TAKES_NOTHING, 0,
      MODE_SCHEMA},
+    {"print-man", NULL, "print the manual page, for man", TAKES_NOTHING, 0, MODE_MAN},
+    {"print-completion", NULL, "print the completion of flags and keys, for bash", TAKES_NOTHING, 0,
+     MODE_COMPLETION},
     {"version", NULL, "version, build and BLAS", TAKES_NOTHING, 0, MODE_VERSION},
     {"help", NULL, "this text", TAKES_NOTHING, 0, MODE_HELP},
 };
 enum { FLAG_COUNT = sizeof FLAGS / sizeof *FLAGS };
+
+const char *const CLI_LISTS[] = {"topologies", "norms", "keys", NULL};
+
+bool cli_flag(size_t i, CliFlag *flag) {
+    if (i >= FLAG_COUNT || !FLAGS[i].help) return false; /* those without help stand last */
+    *flag = (CliFlag){FLAGS[i].name, FLAGS[i].argument, FLAGS[i].help};
+    return true;
+}
 
 void cli_help(bool examples_only) {
     printf(

@@ -16,6 +16,8 @@ typedef enum {
     MODE_EVAL,
     MODE_LIST,
     MODE_SCHEMA,
+    MODE_MAN,
+    MODE_COMPLETION,
     MODE_HELP,
     MODE_VERSION
 } Mode;
@@ -35,6 +37,17 @@ typedef struct {
 /* Anything wrong ends the program (EXIT_USAGE) with one sentence. */
 Cli cli_parse(int argc, char **argv);
 void cli_free(Cli *cli);
+
+/* A flag as the help says it; `argument` is NULL where it takes none. */
+typedef struct {
+    const char *name, *argument, *help;
+} CliFlag;
+
+/* The i-th flag in the order of the help; false past the last one. */
+bool cli_flag(size_t i, CliFlag *flag);
+/* What --list knows, closed by NULL. */
+extern const char *const CLI_LISTS[];
+
 /* The help text; `examples_only` is what a call without arguments gets. */
 void cli_help(bool examples_only);
 
