@@ -12,6 +12,7 @@
 #include "run/dryrun.h"
 #include "run/evaluate.h"
 #include "run/files.h"
+#include "run/manual.h"
 #include "run/resume.h"
 #include "run/rundir.h"
 #include "run/sample.h"
@@ -111,7 +112,6 @@ static int describe(const Config *config) {
 }
 
 static int list(const char *what) {
-    static const char *const WHATS[] = {"topologies", "norms", "keys", NULL};
     if (strcmp(what, "topologies") == 0) {
         for (int i = 0; topology_name(i); i++)
             printf("%-12s %s\n", topology_name(i), topology_about(i));
@@ -121,7 +121,7 @@ static int list(const char *what) {
     } else if (strcmp(what, "keys") == 0) {
         config_list_keys(stdout);
     } else {
-        const char *near = name_nearest(what, WHATS);
+        const char *near = name_nearest(what, CLI_LISTS);
         die(EXIT_USAGE, "--list takes topologies, norms or keys, not \"%s\"%s%s%s", what,
             near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     }
@@ -175,6 +175,12 @@ int main(int argc, char **argv) {
         break;
     case MODE_SCHEMA:
         config_print_schema(stdout);
+        break;
+    case MODE_MAN:
+        manual_print_page(stdout);
+        break;
+    case MODE_COMPLETION:
+        manual_print_completion(stdout);
         break;
     case MODE_HELP:
         cli_help(false);

@@ -370,15 +370,19 @@ static const char *type_name(const Key *key) {
     return "";
 }
 
+void key_takes(const Key *key, char *text, size_t size) {
+    char allowed[512] = "";
+    if (key->choices) key_choices(key, allowed, sizeof allowed);
+    if (key->type == TYPE_SIZE || key->type == TYPE_FLOAT) {
+        key_range(key, allowed, sizeof allowed);
+    }
+    snprintf(text, size, "%s%s%s", type_name(key), allowed[0] ? " " : "", allowed);
+}
+
 void config_list_keys(FILE *out) {
     for (size_t i = 0; i < KEYS; i++) {
-        const Key *key = &keys[i];
-        char allowed[512] = "";
-        if (key->choices) key_choices(key, allowed, sizeof allowed);
-        if (key->type == TYPE_SIZE || key->type == TYPE_FLOAT) {
-            key_range(key, allowed, sizeof allowed);
-        }
-        fprintf(out, "%-24s %-22s %s (%s%s%s)\n", key->path, key->standard, key->help,
-                type_name(key), allowed[0] ? " " : "", allowed);
+        char takes[640];
+        key_takes(&keys[i], takes, sizeof takes);
+        fprintf(out, "%-24s %-22s %s (%s)\n", keys[i].path, keys[i].standard, keys[i].help, takes);
     }
 }

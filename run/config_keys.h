@@ -47,5 +47,7 @@ const char *key_suggest(const char *path);
 void key_range(const Key *key, char *text, size_t size);
 /* The words that an enumerated key takes, separated by ", ". */
 void key_choices(const Key *key, char *text, size_t size);
+/* Its type with range or choices, e.g. "whole number 1 to 1024" or "one of gelu, swiglu". */
+void key_takes(const Key *key, char *text, size_t size);
 
 #endif
