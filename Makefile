@@ -114,14 +114,27 @@ oracle:
 	OMP_NUM_THREADS=1 /usr/bin/python3 -B tests/oracle/oracle.py
 .PHONY: oracle
 
-install: train
-	install -D -m 755 train $(DESTDIR)$(PREFIX)/bin/peri-train
-	install -d $(DESTDIR)$(PREFIX)/share/peri/configs
-	install -m 644 configs/*.json $(DESTDIR)$(PREFIX)/share/peri/configs/
+# What stands below PREFIX afterwards: the program, its pages, and in share/peri/ the configs and the
+# scripts for runs.
+ROOT       = $(DESTDIR)$(PREFIX)
+PROGRAM    = $(ROOT)/bin/peri-train
+PAGE       = $(ROOT)/share/man/man1/peri-train.1
+COMPLETION = $(ROOT)/share/bash-completion/completions/peri-train
+SHARED    := $(wildcard configs/*.json $(addprefix scripts/,plot.sh sweep.sh report.sh usage.sh report/*))
+SHARE      = $(ROOT)/share/peri
 
+install: train
+	install -d $(dir $(PROGRAM) $(PAGE) $(COMPLETION) $(SHARED:%=$(SHARE)/%))
+	install -m 755 train $(PROGRAM)
+	./train --print-man >$(PAGE)
+	./train --print-completion >$(COMPLETION)
+	cp --parents $(SHARED) $(SHARE)
+	chmod -R u=rwX,go=rX $(PAGE) $(COMPLETION) $(SHARE)
+
+# These files alone; of the folders, those of share/peri/ that are empty then.
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/peri-train
-	rm -rf $(DESTDIR)$(PREFIX)/share/peri
+	rm -f $(PROGRAM) $(PAGE) $(COMPLETION) $(SHARED:%=$(SHARE)/%)
+	[ ! -d $(SHARE) ] || find $(SHARE) -depth -type d -empty -delete
 
 clean:
 	rm -rf build train

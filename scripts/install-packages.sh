@@ -14,7 +14,7 @@ declare -A groups=(
     [browser]="chromium"
     [oracle]="python3-torch"
     [fuzz]="clang libclang-rt-14-dev libomp-dev"
-    [check]="valgrind clang libomp-dev clang-format shellcheck"
+    [check]="valgrind clang libomp-dev clang-format shellcheck groff-base"
 )
 
 missing=()
