@@ -133,7 +133,7 @@ curves() {
 floors() {
     local run floor
     for run in "${runs[@]}"; do
-        [[ ! -r $run/run.json ]] || sed -n 's/.*"entropy_floor": \([0-9.e-]*\).*/\1/p' "$run/run.json"
+        [[ ! -r $run/run.json ]] || sed -n 's/.*"entropy_floor": \([0-9][0-9.e-]*\).*/\1/p' "$run/run.json"
     done | sort -u | while read -r floor; do echo "$floor with lines linewidth 2 linecolor 'black' dashtype 2 title 'entropy floor'"; done
 }
 

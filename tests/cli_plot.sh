@@ -74,6 +74,15 @@ any_column_is_drawn() {
     has "logarithms" "$said" "set logscale xy"
 }
 
+a_floor_is_not_always_known() {
+    run text <<<$'step,train_loss,val_loss\n1,6,5'
+    echo '{"entropy_floor": null}' >"$tmp/text/run.json"
+    drawn text
+    [[ $said != *floor* ]] || fail "a floor: $said"
+    rm "$tmp/text/run.json"
+    points "1 6 1 5" text
+}
+
 runs_share_a_picture() {
     points "1 6 2 4 | 4 2 | 1 5" one two --y train_loss
     has "first" "$said" "title 'one train_loss'"
@@ -141,6 +150,7 @@ gnuplot_draws() {
 
 test_case "plot: losses by default" losses_are_the_default
 test_case "plot: any column against any" any_column_is_drawn
+test_case "plot: without a floor" a_floor_is_not_always_known
 test_case "plot: several runs" runs_share_a_picture
 test_case "plot: --smooth" smoothing_is_a_running_mean
 test_case "plot: layers.csv" layers_are_drawn_over_depth
