@@ -156,7 +156,7 @@ settings() {
 set title '$title' noenhanced
 set xlabel '$x' noenhanced
 set ylabel '$label' noenhanced
-set key below noenhanced
+set key below width 2 noenhanced
 set grid
 SETTINGS
 }

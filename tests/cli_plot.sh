@@ -80,7 +80,7 @@ a_floor_is_not_always_known() {
     drawn text
     [[ $said != *floor* ]] || fail "a floor: $said"
     rm "$tmp/text/run.json"
-    points "1 6 1 5" text
+    points "1 6 | 1 5" text
 }
 
 runs_share_a_picture() {
