@@ -93,6 +93,20 @@ nothing_left_to_do() {
     found '\b(TO[D]O|FIX[M]E|XX[X])\b' nothing "${all[@]}" Makefile scripts/*.* scripts/*/* tests/*.sh configs/*
 }
 
+# Every page of docs/ stands in its index, and every link between pages leads to a file.
+pages() {
+    local page place target
+    for page in docs/*.md; do
+        [[ $page == docs/README.md ]] || grep -qF "](${page#docs/})" docs/README.md ||
+            echo "$page:1: not in docs/README.md"
+    done
+    grep -HnoE '\]\([^):#]+[)#]' README.md docs/*.md | while IFS= read -r place; do
+        target=${place##*](}
+        target=${target%?}
+        [[ -e $(dirname "${place%%:*}")/$target ]] || echo "${place%:*}: links to $target"
+    done
+}
+
 no_fast_math() {
     found '^[^#]*(-ffast-math|-Ofast|-funsafe-math)' nothing Makefile
 }
@@ -106,4 +120,5 @@ rule "files of at most 500 lines" file_length
 rule "functions of at most 60 lines" function_length
 rule "nothing left to do" nothing_left_to_do
 rule "no fast-math" no_fast_math
+rule "pages are listed and linked" pages
 test_done

@@ -50,7 +50,7 @@ BASH
 broken() {
     local copy=$tmp/copy line
     mkdir -p "$copy"
-    cp -r train.c Makefile ops norm data model run tests scripts configs "$copy"
+    cp -r train.c Makefile README.md LICENSE ops norm data model run tests scripts configs docs "$copy"
     printf '%b\n' "$3" >>"$copy/$2"
     line=$(grep -c '' "$copy/$2")
     said=$(scripts/structure.sh "$copy") && fail "structure.sh accepts $3 in $2"
@@ -80,6 +80,8 @@ structure_notices() {
     broken "files of at most 500 lines" model/mlp.c "$(printf '\\n%.0s' {1..500})"
     broken "functions of at most 60 lines" model/mlp.c "int f(void) {$(printf '\\n%.0s' {1..60})}"
     broken "nothing left to do" ops/base.c '/* TO''DO: all of it */'
+    broken "pages are listed and linked" README.md '[gone](docs/gone.md)'
+    broken "pages are listed and linked" docs/data.md 'see [keys](config.md), [gone](gone.md#here)'
     broken "no fast-math" Makefile 'CFLAGS += -ffast-math'
 }
 
