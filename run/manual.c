@@ -195,8 +195,8 @@ static const struct {
 } ACTIONS[] = {
     {"FILE", "_peri_train_configs \"$1\" \"$word\""},
     {"KEY=VALUE", "_peri_train_set \"$word\""},
-    {"DIR", "compgen -d -- \"$word\""},
-    {"RUN", "compgen -d -- \"$word\""},
+    {"DIR", "compgen -d -S / -- \"$word\""},
+    {"RUN", "compgen -d -S / -- \"$word\""},
     {"WHAT", "compgen -W \"$lists\" -- \"$word\""},
 };
 enum { ACTION_COUNT = sizeof ACTIONS / sizeof *ACTIONS };

@@ -101,9 +101,8 @@ pages() {
             echo "$page:1: not in docs/README.md"
     done
     grep -HnoE '\]\([^):#]+[)#]' README.md docs/*.md | while IFS= read -r place; do
-        target=${place##*](}
-        target=${target%?}
-        [[ -e $(dirname "${place%%:*}")/$target ]] || echo "${place%:*}: links to $target"
+        page=./${place%%:*} target=${place##*](}
+        [[ -e ${page%/*}/${target%?} ]] || echo "${place%:*}: links to ${target%?}"
     done
 }
 

@@ -119,8 +119,8 @@ bash_completes_files() {
     cd "$tmp/away"
     echo '{}' >peri_mine.json
     completes "peri_ln.json peri_mine.json peri_rms.json perish/" ../root/usr/bin/peri-train --config peri
-    completes "perish" peri-train --sample pe
-    completes "other perish" peri-train --run-dir ""
+    completes "perish/" peri-train --sample pe
+    completes "other/ perish/" peri-train --run-dir ""
 }
 
 test_case "install: and uninstall" install_and_uninstall
