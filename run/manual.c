@@ -193,10 +193,8 @@ void manual_print_page(FILE *out) {
 static const struct {
     const char *argument, *action;
 } ACTIONS[] = {
-    {"FILE", "_peri_train_configs \"$1\" \"$word\""},
-    {"KEY=VALUE", "_peri_train_set \"$word\""},
-    {"DIR", "compgen -d -S / -- \"$word\""},
-    {"RUN", "compgen -d -S / -- \"$word\""},
+    {"FILE", "_peri_train_configs \"$1\" \"$word\""}, {"KEY=VALUE", "_peri_train_set \"$word\""},
+    {"DIR", "compgen -d -S / -- \"$word\""},          {"RUN", "compgen -d -S / -- \"$word\""},
     {"WHAT", "compgen -W \"$lists\" -- \"$word\""},
 };
 enum { ACTION_COUNT = sizeof ACTIONS / sizeof *ACTIONS };

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # usage.sh - what every script answers to --help and to wrong arguments; sourced, not run.
 #
-# Sourcing it answers a first argument --help with the comment at the head of the script, exit 0.
+# Sourcing it answers --help with the comment at the head of the script, exit 0.
 
 # wrong SENTENCE: the arguments are; ends the script.
 wrong() {
@@ -14,7 +14,7 @@ no_arguments() {
     (($# == 0)) || wrong "takes no arguments, not \"$1\""
 }
 
-if [[ ${1:-} == --help ]]; then
+if [[ " $* " == *" --help "* ]]; then
     sed -n '1d; /^#/!q; s/^# \{0,1\}//; p' "$0"
     exit 0
 fi
