@@ -193,9 +193,11 @@ void manual_print_page(FILE *out) {
 static const struct {
     const char *argument, *action;
 } ACTIONS[] = {
-    {"FILE", "_peri_train_configs \"$1\" \"$word\""}, {"KEY=VALUE", "_peri_train_set \"$word\""},
-    {"DIR", "compgen -d -S / -- \"$word\""},          {"RUN", "compgen -d -S / -- \"$word\""},
-    {"WHAT", "compgen -W \"$lists\" -- \"$word\""},
+    {"FILE", "_peri_train_configs \"$1\" \"$word\""}, /* a config */
+    {"KEY=VALUE", "_peri_train_set \"$word\""},       /* a key, then its choices */
+    {"DIR", "compgen -d -S / -- \"$word\""},          /* a folder */
+    {"RUN", "compgen -d -S / -- \"$word\""},          /* the folder of a run */
+    {"WHAT", "compgen -W \"$lists\" -- \"$word\""},   /* what --list knows */
 };
 enum { ACTION_COUNT = sizeof ACTIONS / sizeof *ACTIONS };
 
