@@ -66,7 +66,7 @@ enum { FLAG_COUNT = sizeof FLAGS / sizeof *FLAGS };
 const char *const CLI_LISTS[] = {"topologies", "norms", "keys", NULL};
 
 bool cli_flag(size_t i, CliFlag *flag) {
-    if (i >= FLAG_COUNT || !FLAGS[i].help) return false; /* those without help stand last */
+    if (i >= FLAG_COUNT) return false;
     *flag = (CliFlag){FLAGS[i].name, FLAGS[i].argument, FLAGS[i].help};
     return true;
 }

@@ -82,6 +82,8 @@ static const Item ENVIRONMENT[] = {
      "how long idle threads spin; 3000 where neither it nor OMP_WAIT_POLICY is set"},
     {"OPENBLAS_CORETYPE",
      "kernels of OpenBLAS; where unset, the program chooses if OpenBLAS does not know the CPU"},
+    {"COLUMNS, NO_COLOR, TERM",
+     "width and colours of a terminal; nothing moves where TERM is unset or dumb"},
     {NULL, NULL},
 };
 

@@ -46,9 +46,9 @@ wide_lines_say_more() {
     on_terminal narrow COLUMNS=40
     has "40" "$(moving)" "left"
     if moving | grep "loss.*floor"; then fail "40 columns have room for a floor"; fi
-    on_terminal usual COLUMNS=80
+    on_terminal usual COLUMNS=90
     moving | grep -qE '^step [0-9]+  loss [0-9.]+  [▁▂▃▄▅▆▇█]{8,}  floor 0.+ spikes [0-9]+ +[0-9]+ tok/s  0:0[0-9] left$' ||
-        fail "80 columns: $(moving | tail -2)"
+        fail "90 columns: $(moving | tail -2)"
     on_terminal wide COLUMNS=200
     moving | grep -qE '[▁▂▃▄▅▆▇█]{40}  floor 0[0-9.]+  lr [0-9.e-]+  spikes' || fail "200 columns: $(moving | tail -2)"
     on_terminal ascii COLUMNS=100 LC_ALL=C
