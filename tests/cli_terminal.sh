@@ -6,8 +6,8 @@ source "$(dirname "$0")/cli.sh"
 
 escape=$'\033'
 # A validation after an unlikely step, a spike that is sure to come, checkpoints.
-settings=(--config "$tmp/toy.json" --steps 300 --set train.eval_every=150 --set train.checkpoint_every=100
-    --set spike.threshold=0.1 --set spike.min_history=8 --set log.every=100)
+settings=(--config "$tmp/toy.json" --steps 2000 --set train.eval_every=1000 --set train.checkpoint_every=700
+    --set spike.threshold=0.1 --set spike.min_history=8 --set log.every=100 --set train.keep=1)
 
 # on_terminal NAME SETTING...: trains into $tmp/NAME on a terminal, in an environment with SETTINGs;
 # $said is what came, a line each time the cursor goes back to the first column.
@@ -38,7 +38,7 @@ lines_fit() {
         wide=$(grep -aE '^ +(step|[0-9]+ +[0-9.])' <<<"${said//$escape\[K/}" | widest)
         ((wide > 30 && wide <= columns)) || fail "$columns columns: the table is $wide wide"
         has "$columns: step and loss" "$(moving)" "  loss "
-        same "$columns: end" "$(grep -c '^done: 300 steps' <<<"$said")" 1
+        same "$columns: end" "$(grep -c '^done: 2000 steps' <<<"$said")" 1
     done
 }
 
@@ -46,9 +46,9 @@ wide_lines_say_more() {
     on_terminal narrow COLUMNS=40
     has "40" "$(moving)" "left"
     if moving | grep "loss.*floor"; then fail "40 columns have room for a floor"; fi
-    on_terminal usual COLUMNS=90
+    on_terminal usual COLUMNS=100
     moving | grep -qE '^step [0-9]+  loss [0-9.]+  [▁▂▃▄▅▆▇█]{8,}  floor 0.+ spikes [0-9]+ +[0-9]+ tok/s  0:0[0-9] left$' ||
-        fail "90 columns: $(moving | tail -2)"
+        fail "100 columns: $(moving | tail -2)"
     on_terminal wide COLUMNS=200
     moving | grep -qE '[▁▂▃▄▅▆▇█]{40}  floor 0[0-9.]+  lr [0-9.e-]+  spikes' || fail "200 columns: $(moving | tail -2)"
     on_terminal ascii COLUMNS=100 LC_ALL=C
@@ -69,7 +69,7 @@ what_happened_stays() {
     local plain
     on_terminal stays COLUMNS=120
     plain=${said//"${escape}[K"/}
-    has "validation" "$plain" "$(printf '\n     150 ')"
+    has "validation" "$plain" "$(printf '\n    1000 ')"
     same "checkpoints" "$(grep -c '^ *[0-9]* checkpoint$' <<<"$plain")" 3
     grep -q "spike: .*; log" <<<"$plain" || fail "no spike in: $plain"
     has "color" "$said" "${escape}[33m"
@@ -88,7 +88,7 @@ plain_lines_elsewhere() {
     for name in TERM=dumb TERM=; do
         on_terminal "plain$name" "$name" COLUMNS=80
         [[ $said != *"$escape"* ]] || fail "$name: control characters"
-        has "$name" "$said" "done: 300 steps"
+        has "$name" "$said" "done: 2000 steps"
     done
 }
 
