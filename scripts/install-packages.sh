@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # install-packages.sh GROUP... - installs the Debian packages of the groups that are still missing.
 #
-# build: what make needs; plot: gnuplot; report: for scripts/report.sh; browser: what looks at its pages;
-# check: what check.sh --full needs besides those; fuzz: for scripts/fuzz.sh; oracle: PyTorch, for make oracle
-# and scripts/bench_torch.py. Says and does nothing where all are there; otherwise works as root or through sudo.
+# build: what make needs; plot: gnuplot; sweep: jq, for the files of scripts/sweep.sh; report: for scripts/report.sh;
+# browser: what looks at its pages; check: what check.sh --full needs besides those; fuzz: for scripts/fuzz.sh;
+# oracle: PyTorch, for make oracle and scripts/bench_torch.py. Says and does nothing where all are there; otherwise
+# works as root or through sudo.
 set -euo pipefail
 source "$(dirname "$0")/usage.sh"
 
@@ -12,6 +13,7 @@ declare -A groups=(
     [plot]="gnuplot-nox"
     [report]="python3"
     [browser]="chromium"
+    [sweep]="jq"
     [oracle]="python3-torch"
     [fuzz]="clang libclang-rt-14-dev libomp-dev"
     [check]="valgrind clang libomp-dev clang-format shellcheck groff-base"

@@ -1,0 +1,145 @@
+#!/usr/bin/env bash
+# sweep.sh FILE [OPTION...] - trains every combination of some keys' values, several runs at a time.
+#
+#     scripts/sweep.sh sweeps/placement.json --jobs 2
+#     scripts/sweep.sh --grid model.topology=pre,peri --grid optim.lr=1e-3,3e-3 --seeds 3 --out runs/lr base_xs.json
+#
+# FILE is a sweep (docs/sweeps.md), or a config and the options say what varies:
+#     --grid KEY=A,B,...   values of a key
+#     --seeds N            train.seed from 1 to N
+#     --set KEY=VALUE      the same value in every run, also of a key that varies in FILE
+#     --out DIR            where the runs go, a folder each
+#     --jobs N             runs at once (1); they share the cores out
+#     --dry-run            print names, number, time and disk, and start nothing
+#
+# A sweep that was stopped or killed goes on where it was: say the same again. Relative paths begin
+# at the root of the sources. TRAIN names another program. Exit codes: 0 every run is done or has
+# diverged, 1 some failed, 2 usage or config, 3 data, 4 I/O, 130 and 143 stopped.
+set -euo pipefail
+[[ " $* " != *" --help "* ]] || { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" && exit 0; }
+cd "$(dirname "$0")/.."
+export LC_ALL=C
+TRAIN=${TRAIN:-./train}
+
+# refuse SENTENCE [CODE]
+refuse() {
+    echo "sweep.sh: $1" >&2
+    exit "${2:-2}"
+}
+
+todo=0 estimate=0    # runs to train, and the seconds that takes
+declare -A before=() # NAME: its state at the start
+
+source scripts/sweep_plan.sh
+source scripts/sweep_pool.sh
+
+# asked ARGUMENT...: sets $file, $dry_run, and $options to the others, a name and a value each.
+asked() {
+    file='' dry_run='' options=()
+    while (($#)); do
+        case $1 in
+        --dry-run) dry_run=yes ;;
+        --grid | --seeds | --set | --out | --jobs)
+            (($# > 1)) || refuse "$1 needs a value"
+            options+=("${1#--}" "$2")
+            shift
+            ;;
+        -*) refuse "unknown option $1; scripts/sweep.sh --help shows all" ;;
+        *)
+            [[ -z $file ]] || refuse "one sweep or config at a time, not $file and $1"
+            file=$1
+            ;;
+        esac
+        shift
+    done
+    [[ -n $file ]] || refuse "a sweep or a config is missing; scripts/sweep.sh --help shows how"
+}
+
+# Every run once, so that a mistake shows before anything is trained.
+check_all() {
+    local name args said code=0
+    for name in "${names[@]}"; do
+        args_of "$name"
+        said=$("$TRAIN" "${args[@]}" --describe 2>&1 </dev/null) || code=$?
+        ((code == 0)) || refuse "the run $name cannot be trained:"$'\n'"$said" "$code"
+    done
+}
+
+# forecast NAME: sets $seconds and $bytes of a run to what ./train --dry-run says.
+forecast() {
+    local args said code=0
+    args_of "$1"
+    said=$("$TRAIN" "${args[@]}" --run-dir "$out/$1" --dry-run 2>&1 </dev/null) || code=$?
+    ((code == 0)) || refuse "the run $1 cannot be trained:"$'\n'"$said" "$code"
+    read -r seconds bytes < <(awk '
+        /^run / { seconds = $2 * ($3 == "s" ? 1 : $3 == "min" ? 60 : 3600) }
+        /^checkpoint / { kept = $4 }
+        /checkpoint_bytes=/ { sub(/.*checkpoint_bytes=/, ""); bytes = $0 }
+        END { printf "%.0f %.0f\n", seconds, kept * bytes }' <<<"$said")
+}
+
+# announce: says what there is and what is to come; sets $before to the states, $todo to the number of
+# runs to train and $estimate to its seconds. Where runs differ in size, the mean of the first and the
+# last stands for all.
+announce() {
+    local name open=() seconds bytes first_seconds first_bytes at_once=$jobs
+    local -A count=([new]=0 [unfinished]=0 ["done"]=0 [diverged]=0)
+    for name in "${names[@]}"; do
+        before[$name]=$(state_of "$name")
+        count[${before[$name]}]=$((count[${before[$name]}] + 1))
+        [[ ${before[$name]} =~ done|diverged ]] || open+=("$name")
+    done
+    todo=${#open[@]}
+    echo "$out: ${#names[@]} runs, ${count[done]} done, ${count[diverged]} diverged, ${count[unfinished]} unfinished," \
+        "${count[new]} new"
+    ((todo)) || return 0
+    forecast "${open[0]}"
+    first_seconds=$seconds first_bytes=$bytes
+    forecast "${open[-1]}"
+    ((todo >= jobs)) || at_once=$todo
+    estimate=$((todo * (first_seconds + seconds) / 2 / at_once))
+    awk -v time="$(time_text "$estimate")" -v jobs="$jobs" -v threads="$threads" \
+        -v bytes=$((todo * (first_bytes + bytes) / 2)) 'BEGIN {
+        printf "to do: about %s with %d at once on %d thread%s each, %.3g MB of checkpoints\n",
+            time, jobs, threads, threads == 1 ? "" : "s", bytes / 1e6 }'
+} >&2
+
+# time_text SECONDS
+time_text() {
+    awk -v s="$1" 'BEGIN { if (s < 100) printf "%d s", s
+        else if (s < 6000) printf "%.0f min", s / 60; else printf "%.1f h", s / 3600 }'
+}
+
+# Best runs first, then those that diverged, then what has no loss.
+table() {
+    local name steps loss rank diverged width=3 line
+    for name in "${names[@]}"; do ((${#name} <= width)) || width=${#name}; done
+    line="%-${width}s  %8s  %9s  %s\n"
+    # shellcheck disable=SC2059 # a format of our own
+    printf "\n$line" run steps "val loss" diverged
+    for name in "${names[@]}"; do
+        read -r steps loss < <(end_of "$name")
+        rank=0 diverged=no
+        [[ $loss != - ]] || rank=2
+        [[ $(state_of "$name") != diverged ]] || rank=1 diverged=yes
+        # shellcheck disable=SC2059
+        printf "%s %s $line" "$rank" "$loss" "$name" "$steps" "$loss" "$diverged"
+    done | sort -s -k1,1n -k2,2g | cut -d' ' -f3-
+    printf '\nnext: scripts/report.sh %s\n' "$out"
+}
+
+asked "$@"
+plan
+[[ -x $TRAIN ]] || refuse "there is no program $TRAIN; make builds it"
+check_all
+if [[ -n $dry_run ]]; then
+    announce
+    printf '%s\n' "${names[@]}"
+    exit
+fi
+mkdir -p "$out" || refuse "cannot make the folder $out" 4
+hold_sweep
+announce
+train_all
+table
+report_failures

@@ -1,0 +1,219 @@
+# shellcheck shell=bash
+# sweep_plan.sh - what a sweep consists of: from a file and options to named runs; sourced, not run.
+#
+# plan() reads $file and $options and fills what stands below. Values are JSON, or words that are
+# none, as ./train --set takes them. The seed is a key like others, except that all runs of its first
+# value come before those of its second.
+# shellcheck disable=SC2154 # sweep.sh assigns file and options
+shopt -s extglob
+
+config='' out='' jobs=1 threads=1
+sets=()               # KEY=VALUE of every run
+keys=()               # that vary
+names=()              # of the runs
+declare -A choices=() # KEY: its values, a line each
+declare -A fixed=()   # KEY: set by an option
+declare -A pieces=()  # KEY=VALUE: its part of a name
+declare -A words=()   # NAME: KEY=VALUE of that run, a line each
+
+plan() {
+    local i
+    if is_sweep; then read_sweep; else config=$file; fi
+    for ((i = 0; i < ${#options[@]}; i += 2)); do
+        [[ ${options[i]} != set ]] || fix "${options[i + 1]%%=*}"
+    done
+    for ((i = 0; i < ${#options[@]}; i += 2)); do take_option "${options[i]}" "${options[i + 1]}"; done
+    [[ -n $out ]] || refuse "where shall the runs go? --out DIR"
+    ((${#keys[@]})) || refuse "nothing varies in $file: --grid KEY=A,B or --seeds N"
+    threads=$(($(nproc) / jobs))
+    ((threads)) || threads=1
+    name_values
+    expand_all
+}
+
+# take_option NAME VALUE
+take_option() {
+    local name=$1 value=$2 list
+    case $name in
+    grid | set) [[ $value == ?*=* ]] || refuse "--$name takes KEY=VALUE, not \"$value\"" ;;
+    seeds | jobs)
+        [[ $value =~ ^[1-9][0-9]{0,3}$ ]] || refuse "--$name takes a whole number from 1 to 9999, not \"$value\""
+        ;;
+    esac
+    case $name in
+    grid)
+        IFS=, read -ra list <<<"${value#*=},"
+        vary "${value%%=*}" "${list[@]}"
+        ;;
+    seeds)
+        mapfile -t list < <(seq "$value")
+        vary train.seed "${list[@]}"
+        ;;
+    set) sets+=("$value") ;;
+    out) out=${value%/} ;;
+    jobs) jobs=$value ;;
+    esac
+}
+
+# vary KEY VALUE...: in place of the values that it had.
+vary() {
+    [[ -z ${fixed[$1]+there} ]] || refuse "$1 cannot both vary and have the one value of --set"
+    [[ -n ${choices[$1]+there} ]] || keys+=("$1")
+    choices[$1]=$(printf '%s\n' "${@:2}")
+}
+
+# fix KEY: an option sets it, so it varies no longer.
+fix() {
+    local key rest=()
+    for key in "${keys[@]}"; do [[ $key == "$1" ]] || rest+=("$key"); done
+    keys=("${rest[@]}")
+    unset "choices[$1]"
+    fixed[$1]=yes
+}
+
+# --- the file ------------------------------------------------------------------------------------
+
+# $file as plain JSON, its lines where they were.
+without_comments() {
+    sed -E 's#^(([^"/]|"([^"\\]|\\.)*"|/[^/])*)//.*#\1#' "$file"
+}
+
+# A config of the trainer has none of these keys.
+is_sweep() {
+    [[ -f $file && -r $file ]] && grep -qE '"(config|set|grid|seeds)" *:' <<<"$(without_comments)"
+}
+
+# A program for jq: checks a sweep and prints a line for each of its parts: what it is, its key, its values, with tabs
+# between them.
+# shellcheck disable=SC2016 # its variables
+sweep_lines='
+def need(good; $what): if good then . else error($what) end;
+["about", "config", "grid", "out", "seeds", "set"] as $known
+| need(type == "object"; "a sweep is an object in braces")
+| (keys - $known) as $unknown
+| need($unknown == []; "unknown key \"\($unknown[0])\"; a sweep has \($known | join(", "))")
+| need((.about // "" | type) == "string"; "about is a text")
+| need((.config | type) == "string"; "config is the name of a file")
+| need((.out // "" | type) == "string"; "out is the name of a folder")
+| need((.set // {} | type) == "object"; "set is an object, {\"KEY\": VALUE}")
+| need((.grid // {} | type) == "object"; "grid is an object, {\"KEY\": [VALUE, ...]}")
+| need(all(.grid // {} | .[]; type == "array" and length > 0); "every key of grid has a list of values")
+| (if has("seeds") then .seeds else [] end) as $seeds
+| need($seeds | type == "number" and . >= 1 and . == floor or type == "array" and all(.[]; type == "number");
+    "seeds is a whole number from 1 on, or a list of seeds")
+| ["config", .config], ["out", .out // ""],
+  (.set // {} | to_entries[] | ["set", .key, (.value | tojson)]),
+  (.grid // {} | to_entries[] | ["grid", .key, (.value[] | tojson)]),
+  ["grid", "train.seed", ($seeds | if type == "number" then range(1; . + 1) else .[] end | tostring)]
+| select(length > 2 or .[0] != "grid")
+| join("\t")'
+
+read_sweep() {
+    local lines part
+    command -v jq >/dev/null || refuse "reading $file takes jq: scripts/install-packages.sh sweep" 1
+    lines=$(without_comments | jq -r "$sweep_lines" 2>&1) || refuse "$file: $(sed -E 's/^jq: error \(at [^)]*\): |^parse error: //' <<<"$lines")"
+    while IFS=$'\t' read -ra part; do
+        case ${part[0]} in
+        config) config=$(beside "${part[1]}") ;;
+        out) out=${part[1]:-} ;;
+        set) sets+=("${part[1]}=${part[2]}") ;;
+        grid) vary "${part[@]:1}" ;;
+        esac
+    done <<<"$lines"
+}
+
+# beside CONFIG: as given, or in the folder of $file; the trainer itself looks into configs/.
+beside() {
+    local near
+    near=$(dirname "$file")/$1
+    if [[ ! -e $1 && -e $near ]]; then echo "$near"; else echo "$1"; fi
+}
+
+# --- names ---------------------------------------------------------------------------------------
+
+# name_values: fills pieces; two values of a key that look alike would be one run.
+name_values() {
+    local key value piece label
+    local -A taken=()
+    for key in "${keys[@]}"; do
+        label=$(label_of "$key")
+        while IFS= read -r value; do
+            piece=$(piece_of "$label" "$value")
+            [[ -z ${taken[$key=$piece]+there} ]] ||
+                refuse "two values of $key give runs of the same name: ${taken[$key=$piece]} and $value"
+            taken[$key=$piece]=$value
+            pieces[$key=$value]=$piece
+        done <<<"${choices[$key]}"
+    done
+}
+
+# label_of KEY: what stands before its values: the last word, or all of it where two end alike.
+label_of() {
+    local key
+    case $1 in
+    model.topology | model.norm) return ;;
+    train.seed) echo s && return ;;
+    esac
+    for key in "${keys[@]}"; do
+        [[ $key == "$1" || ${key##*.} != "${1##*.}" ]] || { echo "$1" && return; }
+    done
+    echo "${1##*.}"
+}
+
+# piece_of LABEL VALUE: numbers in a short form of their own, so that 3e-4 and 0.0003 are one; of
+# texts what is safe in the name of a file.
+piece_of() {
+    local value=$2 power
+    if [[ $value =~ ^-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$ ]]; then
+        printf -v value '%.9e' "$value"
+        power=$((10#${value#*e[-+]}))
+        if [[ $value == *e-* ]] && ((power > 2)); then
+            value=$(sed -E 's/\.?0*e.*//' <<<"$value")e-$power
+        else
+            printf -v value '%.10g' "$2"
+        fi
+        echo "$1${value/e+/e}"
+    else
+        value=${value//+([^[:alnum:].+-])/_}
+        value=${value#_} value=${value%_}
+        echo "$1${1:+${value:+_}}$value"
+    fi
+}
+
+# --- runs ----------------------------------------------------------------------------------------
+
+expand_all() {
+    local key seed others=()
+    for key in "${keys[@]}"; do [[ $key == train.seed ]] || others+=("$key"); done
+    if [[ -z ${choices[train.seed]+there} ]]; then
+        expand "" "" "" "${others[@]}"
+        return
+    fi
+    while IFS= read -r seed; do
+        expand "" "-${pieces[train.seed=$seed]}" "train.seed=$seed" "${others[@]}"
+    done <<<"${choices[train.seed]}"
+}
+
+# expand NAME ENDING WORDS KEY...: a run for every choice of values of the KEYs.
+expand() {
+    local name=$1 ending=$2 chosen=$3 key=${4:-} value
+    if [[ -z $key ]]; then
+        name=$name$ending
+        name=${name#-}
+        [[ -z ${words[$name]+there} ]] || refuse "two runs would be called $name"
+        names+=("$name")
+        words[$name]=$chosen
+        return
+    fi
+    while IFS= read -r value; do
+        expand "$name-${pieces[$key=$value]}" "$ending" "$chosen"$'\n'"$key=$value" "${@:5}"
+    done <<<"${choices[$key]}"
+}
+
+# args_of NAME: sets $args to the arguments of its trainer, but for the folder.
+args_of() {
+    local word
+    args=(--config "$config" --set "train.threads=$threads" --set "name=$1")
+    for word in "${sets[@]}"; do args+=(--set "$word"); done
+    while IFS= read -r word; do [[ -z $word ]] || args+=(--set "$word"); done <<<"${words[$1]}"
+}

@@ -1,0 +1,150 @@
+# shellcheck shell=bash
+# sweep_pool.sh - trains the runs of a plan, $jobs at a time; sourced by sweep.sh, not run.
+#
+# What became of a run stands in its folder and nowhere else, so a sweep may be killed at any moment.
+# A run that diverged is a result: it is kept and not tried again.
+# shellcheck disable=SC2154 # sweep.sh and sweep_plan.sh assign out, names, jobs, before, todo, estimate
+
+stopping=''           # the signal that ended the sweep
+declare -A running=() # process: name of its run
+failures=()           # NAME CODE, of runs that neither were done nor diverged
+ended=0 diverged=0    # runs of any outcome, and those that diverged
+trained=0             # of the $todo runs that had to be
+begun=0               # $SECONDS when training began
+
+# hold_sweep: one sweep at a time in $out. Processes of its own do not inherit the lock.
+hold_sweep() {
+    { exec 9>>"$out/.sweep.lock"; } 2>/dev/null || refuse "cannot write $out/.sweep.lock" 4
+    # What a killed sweep started last may hold its lock for another moment.
+    flock -w 1 9 || refuse "another sweep is at work in $out: wait for it, or stop it"
+}
+
+train_all() {
+    local name
+    trap 'stop INT' INT
+    trap 'stop TERM' TERM
+    trap 'stop HUP' HUP
+    begun=$SECONDS
+    for name in "${names[@]}"; do
+        while ((${#running[@]} >= jobs)); do await; done
+        [[ -z $stopping ]] || break
+        train_one "$name" 9>&- &
+        running[$!]=$name
+        status_line
+    done
+    while ((${#running[@]})); do await; done
+    [[ ! -t 1 ]] || printf '\r\033[K'
+    trap - INT TERM HUP
+    if [[ -n $stopping ]]; then
+        echo "sweep.sh: stopped by SIG$stopping; the same command goes on" >&2
+        kill "-$stopping" $$
+    fi
+}
+
+# train_one NAME, in a process of its own, which becomes the trainer. From before it looks at the
+# folder to the end of training it holds a lock on the log. So a trainer that a killed sweep left
+# behind is waited for, and what it came to counts.
+train_one() {
+    local args dir=$out/$1
+    args_of "$1"
+    exec >>"$dir.log" </dev/null
+    if ! flock -n 1; then
+        say "sweep.sh: $1 is still being trained, begun by an earlier sweep; waiting for it"
+        until flock -n 1; do
+            kill -0 $$ || exit # the sweep is gone
+            sleep 0.2
+        done
+    fi
+    if [[ $(state_of "$1") == diverged ]] && same_config "$dir"; then exit 5; fi
+    exec "$TRAIN" "${args[@]}" --run-dir "$dir" --resume 2>&1
+}
+
+# same_config DIR: without --resume the trainer refuses a run that stands there, and says why.
+same_config() {
+    local said
+    said=$("$TRAIN" "${args[@]}" --run-dir "$1" 2>&1 </dev/null) || true
+    [[ $said != *"with another config"* ]]
+}
+
+# stop SIGNAL: the trainers write a checkpoint and end; they do not see a Ctrl-C themselves.
+stop() {
+    [[ -n $stopping ]] || say "sweep.sh: stopping; every run writes a checkpoint"
+    stopping=$1
+    stop_running
+}
+
+stop_running() {
+    ((!${#running[@]})) || kill -TERM "${!running[@]}" 2>/dev/null || true
+}
+
+# await: the end of a run, or a signal. One that was started while the signal came is told here.
+await() {
+    local pid='' code=0
+    [[ -z $stopping ]] || stop_running
+    wait -n -p pid "${!running[@]}" || code=$?
+    [[ -n ${pid:-} ]] || return 0
+    note_end "${running[$pid]}" "$code"
+    unset "running[$pid]"
+    status_line
+}
+
+# note_end NAME CODE
+note_end() {
+    local loss word='done'
+    if (($2 == 5)); then
+        word=diverged
+        diverged=$((diverged + 1))
+    elif (($2)); then
+        [[ -z $stopping ]] || return 0
+        word=failed
+        failures+=("$1 $2")
+    fi
+    ended=$((ended + 1))
+    [[ ${before[$1]} =~ done|diverged ]] || trained=$((trained + 1))
+    read -r _ loss < <(end_of "$1")
+    [[ -t 1 ]] || echo "$1 $word $loss"
+}
+
+# state_of NAME: new, unfinished, done or diverged.
+state_of() {
+    local code=''
+    [[ ! -e $out/$1/run.json ]] || code=$(sed -n 's/^ *"exit_code": \([0-9]*\).*/\1/p' "$out/$1/run.json")
+    case $code in
+    0) echo "done" ;;
+    5) echo diverged ;;
+    *) if [[ -e $out/$1/config.json ]]; then echo unfinished; else echo new; fi ;;
+    esac
+}
+
+# end_of NAME: its last step and its last validation loss, "-" where there is none.
+end_of() {
+    local log=$out/$1/log.csv
+    [[ -e $log ]] || log=/dev/null
+    awk -F, 'NR > 1 { step = $1 } NR > 1 && $4 != "" { loss = sprintf("%.4f", $4) }
+        END { print step == "" ? "-" : step, loss == "" ? "-" : loss }' "$log"
+}
+
+# say SENTENCE: on stderr, over the status line.
+say() {
+    [[ ! -t 2 ]] || printf '\r\033[K' >&2
+    echo "$1" >&2
+}
+
+# status_line: where a terminal shows it.
+status_line() {
+    [[ -t 1 ]] || return 0
+    local left=$estimate width line
+    ((trained == 0)) || left=$(((SECONDS - begun) * (todo - trained) / trained))
+    width=$(tput cols 2>/dev/null) || width=80
+    line="$ended/${#names[@]}, $diverged diverged, ${#failures[@]} failed, $(time_text "$left") left: ${running[*]}"
+    printf '\r\033[K%s' "${line:0:width-1}"
+}
+
+# report_failures: exit code 1 where there are some.
+report_failures() {
+    local failure
+    for failure in "${failures[@]}"; do
+        echo "sweep.sh: ${failure% *} failed with exit code ${failure##* }: $(tail -n 1 "$out/${failure% *}.log" 2>/dev/null)" >&2
+    done
+    ((!${#failures[@]}))
+}
