@@ -55,11 +55,13 @@ asked() {
     [[ -n $file ]] || refuse "a sweep or a config is missing; scripts/sweep.sh --help shows how"
 }
 
-# Every run once, so that a mistake shows before anything is trained.
+# Every config once, each with all seeds, so that a mistake shows before anything is trained.
 check_all() {
-    local name args said code=0
-    for name in "${names[@]}"; do
+    local name args seed seeds said code=0
+    mapfile -t seeds <<<"${choices[train.seed]:-}"
+    for name in "${names[@]:0:${#names[@]}/${#seeds[@]}}"; do # those of the first seed
         args_of "$name"
+        for seed in "${seeds[@]}"; do [[ -z $seed ]] || args+=(--set "train.seed=$seed"); done
         said=$("$TRAIN" "${args[@]}" --describe 2>&1 </dev/null) || code=$?
         ((code == 0)) || refuse "the run $name cannot be trained:"$'\n'"$said" "$code"
     done
