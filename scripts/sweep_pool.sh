@@ -77,15 +77,20 @@ stop_running() {
     ((!${#running[@]})) || kill -TERM "${!running[@]}" 2>/dev/null || true
 }
 
-# await: the end of a run, or a signal. One that was started while the signal came is told here.
+# await: the end of a run, or a moment. Signals are told again to a run that was started meanwhile.
+# Processes are asked one by one: wait -n may lose one of two that end while a trap is at work.
 await() {
-    local pid='' code=0
+    local pid code=0
     [[ -z $stopping ]] || stop_running
-    wait -n -p pid "${!running[@]}" || code=$?
-    [[ -n ${pid:-} ]] || return 0
-    note_end "${running[$pid]}" "$code"
-    unset "running[$pid]"
-    status_line
+    for pid in "${!running[@]}"; do
+        kill -0 "$pid" 2>/dev/null && continue
+        wait "$pid" || code=$?
+        note_end "${running[$pid]}" "$code"
+        unset "running[$pid]"
+        status_line
+        return
+    done
+    sleep 0.05 9>&-
 }
 
 # note_end NAME CODE

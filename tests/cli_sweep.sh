@@ -7,7 +7,7 @@ source "$(dirname "$0")/cli.sh"
 # sweep CODE ARGUMENT...: what it prints is left in $out, what it says in $said.
 sweep() {
     local got=0
-    out=$(TRAIN=${program:-$TRAIN} scripts/sweep.sh "${@:2}" 2>"$tmp/said" </dev/null) || got=$?
+    out=$(TRAIN=${program:-$TRAIN} timeout 60 scripts/sweep.sh "${@:2}" 2>"$tmp/said" </dev/null) || got=$?
     said=$(<"$tmp/said")
     ((got == $1)) || fail "sweep.sh ${*:2}: exit code $got, want $1; it said: $said"
 }
@@ -110,6 +110,8 @@ wire-lr2-s1
 wire-lr1-s2
 wire-lr2-s2"
     has "folder of the file" "$said" "$tmp/file: 4 runs"
+    sweep 0 --dry-run "$tmp/file.json" --set train.seed=7 --set model.wire={}
+    same "names" "$out" $'post\npre'
 }
 
 # The second time nothing is trained: the diverged run is a result, and the folders stay as they are.
@@ -180,9 +182,10 @@ signals_stop_all() {
 # Only the sweep is killed: its trainers go on, and are held here until the next sweep waits for them.
 # That one refuses a third, and ends with what an undisturbed sweep has.
 kills_lose_nothing() {
-    local pid left middle=(--seeds 2 --set train.steps=1000 --set log.layers_every=0)
+    local pid left=() middle=(--seeds 2 --set train.steps=1000 --set log.layers_every=0)
     start "$tmp/killed" "${middle[@]}"
     mapfile -t left < <(trainers "$tmp/killed")
+    trap 'kill -CONT "${left[@]}" 2>/dev/null || true' EXIT # also where the test fails
     kill -9 "$pid"
     kill -STOP "${left[@]}" || fail "the trainers were over too early"
     wait "$pid" || true
