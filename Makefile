@@ -120,7 +120,7 @@ ROOT       = $(DESTDIR)$(PREFIX)
 PROGRAM    = $(ROOT)/bin/peri-train
 PAGE       = $(ROOT)/share/man/man1/peri-train.1
 COMPLETION = $(ROOT)/share/bash-completion/completions/peri-train
-SHARED    := $(wildcard configs/*.json $(addprefix scripts/,plot.sh sweep.sh report.sh usage.sh report/*))
+SHARED    := $(wildcard configs/*.json sweeps/*.json $(addprefix scripts/,plot.sh sweep.sh report.sh usage.sh sweep/* report/*.*))
 SHARE      = $(ROOT)/share/peri
 
 install: train

@@ -60,12 +60,12 @@ quick() {
 }
 
 full() {
-    scripts/install-packages.sh build check fuzz report browser
+    scripts/install-packages.sh build plot sweep report check fuzz browser
     quick -B
     build "clang, float" -B CC=clang
     build "clang, double" -B CC=clang REAL=double
     test_case "style: clang-format" clang-format --dry-run -Werror ./*.c ./*/*.[ch] ./*/*/*.[ch]
-    test_case "style: shellcheck" shellcheck scripts/*.sh tests/*.sh tests/*/*.sh .ci/run
+    test_case "style: shellcheck" shellcheck scripts/*.sh scripts/*/*.sh tests/*.sh tests/*/*.sh .ci/run
     sanitized
     long
     mutants

@@ -6,10 +6,6 @@
 # LABEL is a group as the report names it; the others are compared with it, seed by seed.
 # docs/report.md says what every number is. Exit codes: 2 arguments, 3 runs, 4 writing.
 set -euo pipefail
-
-if [[ " $* " == *" --help "* ]]; then
-    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
-    exit 0
-fi
+source "$(dirname "$0")/usage.sh"
 command -v python3 >/dev/null || { echo "report.sh: needs python3; scripts/install-packages.sh report" >&2 && exit 1; }
 exec python3 -B "$(dirname "$0")/report" "$@"

@@ -12,14 +12,16 @@
 #     --jobs N             runs at once (1); they share the cores out
 #     --dry-run            print names, number, time and disk, and start nothing
 #
-# A sweep that was stopped or killed goes on where it was: say the same again. Relative paths begin
-# at the root of the sources. TRAIN names another program. Exit codes: 0 every run is done or has
+# A sweep that was stopped or killed goes on where it was: say the same again. TRAIN names another
+# program than ./train, that beside scripts/ or peri-train. Exit codes: 0 every run is done or has
 # diverged, 1 some failed, 2 usage or config, 3 data, 4 I/O, 130 and 143 stopped.
 set -euo pipefail
-[[ " $* " != *" --help "* ]] || { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" && exit 0; }
-cd "$(dirname "$0")/.."
+source "$(dirname "$0")/usage.sh"
+here=$(dirname "$0")
 export LC_ALL=C
-TRAIN=${TRAIN:-./train}
+for program in ./train "$here/../train" "$(command -v peri-train || true)"; do
+    [[ -n ${TRAIN:-} || ! -x $program ]] || TRAIN=$program
+done
 
 # refuse SENTENCE [CODE]
 refuse() {
@@ -30,8 +32,8 @@ refuse() {
 todo=0 estimate=0    # runs to train, and the seconds that takes
 declare -A before=() # NAME: its state at the start
 
-source scripts/sweep_plan.sh
-source scripts/sweep_pool.sh
+source "$here/sweep/plan.sh"
+source "$here/sweep/pool.sh"
 
 # asked ARGUMENT...: sets $file, $dry_run, and $options to the others, a name and a value each.
 asked() {
@@ -53,6 +55,7 @@ asked() {
         shift
     done
     [[ -n $file ]] || refuse "a sweep or a config is missing; scripts/sweep.sh --help shows how"
+    [[ -e $file || ! -e $here/../$file ]] || file=$here/../$file # sweeps/ of an installed one
 }
 
 # Every config once, each with all seeds, so that a mistake shows before anything is trained.
@@ -102,7 +105,7 @@ announce() {
     estimate=$((todo * (first_seconds + seconds) / 2 / at_once))
     awk -v time="$(time_text "$estimate")" -v jobs="$jobs" -v threads="$threads" \
         -v bytes=$((todo * (first_bytes + bytes) / 2)) 'BEGIN {
-        printf "to do: about %s with %d at once on %d thread%s each, %.3g MB of checkpoints\n",
+        printf "to do: about %s with %d at once on %d thread%s each, %.0f MB of checkpoints\n",
             time, jobs, threads, threads == 1 ? "" : "s", bytes / 1e6 }'
 } >&2
 
@@ -127,12 +130,12 @@ table() {
         # shellcheck disable=SC2059
         printf "%s %s $line" "$rank" "$loss" "$name" "$steps" "$loss" "$diverged"
     done | sort -s -k1,1n -k2,2g | cut -d' ' -f3-
-    printf '\nnext: scripts/report.sh %s\n' "$out"
+    printf '\nnext: %s/report.sh %s\n' "$here" "$out"
 }
 
 asked "$@"
 plan
-[[ -x $TRAIN ]] || refuse "there is no program $TRAIN; make builds it"
+[[ -x ${TRAIN:-} ]] || refuse "there is no program ${TRAIN:-./train}; make builds it"
 check_all
 if [[ -n $dry_run ]]; then
     announce

@@ -20,13 +20,15 @@ install_and_uninstall() {
         echo "755 bin/peri-train"
         echo "644 share/bash-completion/completions/peri-train"
         echo "644 share/man/man1/peri-train.1"
-        for file in configs/*.json scripts/usage.sh; do echo "644 share/peri/$file"; done
+        for file in configs/*.json sweeps/*.json scripts/usage.sh scripts/sweep/*.sh; do echo "644 share/peri/$file"; done
         for file in scripts/{plot,sweep,report}.sh; do [[ ! -e $file ]] || echo "755 share/peri/$file"; done
     } | sort -k 2)
     same "files" "$(installed | grep -v ' share/peri/scripts/report/')" "$want"
     mkdir "$tmp/elsewhere"
     said=$(cd "$tmp/elsewhere" && ../root/usr/bin/peri-train --config peri_rms --describe)
     has "a config found from elsewhere" "$said" "equations    44362270c8c7d55f"
+    has "an installed sweep" "$(cd "$tmp" && PATH=$tmp/root/usr/bin:$PATH TRAIN='' \
+        "$tmp/root/usr/share/peri/scripts/sweep.sh" sweeps/norms.json --dry-run 2>&1)" "runs/norms: "
     has "an installed script" "$("$tmp/root/usr/share/peri/scripts/plot.sh" --help)" "plot.sh RUN..."
     made uninstall
     same "files after make uninstall" "$(installed)" ""

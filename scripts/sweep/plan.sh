@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# sweep_plan.sh - what a sweep consists of: from a file and options to named runs; sourced, not run.
+# sweep/plan.sh - what a sweep consists of: from a file and options to named runs; sourced, not run.
 #
 # plan() reads $file and $options and fills what stands below. Values are JSON, or words that are
 # none, as ./train --set takes them. The seed is a key like others, except that all runs of its first
@@ -122,11 +122,14 @@ read_sweep() {
     done <<<"$lines"
 }
 
-# beside CONFIG: as given, or in the folder of $file; the trainer itself looks into configs/.
+# beside CONFIG: as given, in the folder of $file or in configs/ beside that.
 beside() {
-    local near
-    near=$(dirname "$file")/$1
-    if [[ ! -e $1 && -e $near ]]; then echo "$near"; else echo "$1"; fi
+    local folder found
+    folder=$(dirname "$file")
+    for found in "$1" "$folder/$1" "$folder/../configs/$1"; do
+        [[ ! -e $found ]] || { echo "$found" && return; }
+    done
+    echo "$1"
 }
 
 # --- names ---------------------------------------------------------------------------------------

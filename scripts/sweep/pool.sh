@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# sweep_pool.sh - trains the runs of a plan, $jobs at a time; sourced by sweep.sh, not run.
+# sweep/pool.sh - trains the runs of a plan, $jobs at a time; sourced by sweep.sh, not run.
 #
 # What became of a run stands in its folder and nowhere else, so a sweep may be killed at any moment.
 # A run that diverged is a result: it is kept and not tried again.
-# shellcheck disable=SC2154 # sweep.sh and sweep_plan.sh assign out, names, jobs, before, todo, estimate
+# shellcheck disable=SC2154 # sweep.sh and sweep/plan.sh assign out, names, jobs, before, todo, estimate
 
 stopping=''           # the signal that ended the sweep
 declare -A running=() # process: name of its run
