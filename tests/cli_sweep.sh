@@ -147,9 +147,9 @@ failures_are_told() {
 
 long=(--set train.steps=100000000 --set train.eval_every=0 --set log.layers_every=0)
 
-# start DIR ARGUMENT...: a sweep in the background, its trainers at work; sets $pid.
+# start DIR ARGUMENT...: a sweep in the background and a group of its own, its trainers at work; sets $pid.
 start() {
-    env --default-signal=INT TRAIN="$TRAIN" scripts/sweep.sh --jobs 2 --out "$@" "$tmp/toy.json" \
+    TRAIN=$TRAIN setsid env --default-signal=INT scripts/sweep.sh --jobs 2 --out "$@" "$tmp/toy.json" \
         >/dev/null 2>"$1.said" </dev/null &
     pid=$!
     for _ in {1..500}; do
@@ -169,7 +169,8 @@ signals_stop_all() {
     for signal in TERM:143 INT:130; do
         code=0
         start "$tmp/$signal" --seeds 4 "${long[@]}"
-        kill "-${signal%:*}" "$pid"
+        # A terminal sends its signal to all processes in front.
+        if [[ $signal == INT:* ]]; then kill -INT -- "-$pid"; else kill -TERM "$pid"; fi
         wait "$pid" || code=$?
         same "status after ${signal%:*}" "$code" "${signal#*:}"
         same "trainers left" "$(trainers "$tmp/$signal")" ""

@@ -90,7 +90,7 @@ await() {
         status_line
         return
     done
-    sleep 0.05 9>&-
+    sleep 0.05 9>&- || true # Ctrl-C ends it too
 }
 
 # note_end NAME CODE
@@ -106,7 +106,7 @@ note_end() {
     fi
     ended=$((ended + 1))
     [[ ${before[$1]} =~ done|diverged ]] || trained=$((trained + 1))
-    read -r _ loss < <(end_of "$1")
+    read -r _ loss < <(end_of "$1") || loss=-
     [[ -t 1 ]] || echo "$1 $word $loss"
 }
 
@@ -137,11 +137,11 @@ say() {
 
 # status_line: where a terminal shows it.
 status_line() {
-    [[ -t 1 ]] || return 0
+    [[ -t 1 && -z $stopping ]] || return 0
     local left=$estimate width line
     ((trained == 0)) || left=$(((SECONDS - begun) * (todo - trained) / trained))
     width=$(tput cols 2>/dev/null) || width=80
-    line="$ended/${#names[@]}, $diverged diverged, ${#failures[@]} failed, $(time_text "$left") left: ${running[*]}"
+    line="$ended/${#names[@]}, $diverged diverged, ${#failures[@]} failed, $(time_text "$left") left: ${running[*]}" || true
     printf '\r\033[K%s' "${line:0:width-1}"
 }
 
