@@ -183,10 +183,10 @@ signals_stop_all() {
 # Only the sweep is killed: its trainers go on, and are held here until the next sweep waits for them.
 # That one refuses a third, and ends with what an undisturbed sweep has.
 kills_lose_nothing() {
-    local pid left=() middle=(--seeds 2 --set train.steps=1000 --set log.layers_every=0)
+    local pid middle=(--seeds 2 --set train.steps=1000 --set log.layers_every=0)
     start "$tmp/killed" "${middle[@]}"
     mapfile -t left < <(trainers "$tmp/killed")
-    trap 'kill -CONT "${left[@]}" 2>/dev/null || true' EXIT # also where the test fails
+    trap 'kill -CONT "${left[@]}" 2>/dev/null || true' EXIT # also where the test fails; so left is no local
     kill -9 "$pid"
     kill -STOP "${left[@]}" || fail "the trainers were over too early"
     wait "$pid" || true
