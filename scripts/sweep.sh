@@ -56,6 +56,7 @@ asked() {
     done
     [[ -n $file ]] || refuse "a sweep or a config is missing; scripts/sweep.sh --help shows how"
     [[ -e $file || ! -e $here/../$file ]] || file=$here/../$file # sweeps/ of an installed one
+    [[ -e $file || $file != */* ]] || refuse "there is no file $file"
 }
 
 # Every config once, each with all seeds, so that a mistake shows before anything is trained.

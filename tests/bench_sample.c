@@ -1,5 +1,5 @@
 /* bench_sample.c - what a sampled token costs with the keys and values of the others kept, and with
- * the whole row run again for each. One line per config; see scripts/bench.sh.
+ * the whole row run again for each; one line per config.
  *
  *   bench_sample CONFIG... */
 #include "model/generate.h"

@@ -224,6 +224,7 @@ mistakes_are_refused() {
     wrong "unknown option --grids" --grids a=b
     wrong "--grid needs a value" --grid
     wrong "not a.json and b.json" a.json b.json
+    wrong "there is no file sweeps/placment.json" sweeps/placment.json
     wrong 'takes KEY=VALUE, not "lr"' "${to[@]}" --grid lr "$tmp/toy.json"
     wrong 'from 1 to 9999, not "0"' "${to[@]}" --seeds 0 "$tmp/toy.json"
     wrong 'from 1 to 9999, not "x"' "${to[@]}" --seeds 1 --jobs x "$tmp/toy.json"

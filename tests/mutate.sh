@@ -36,6 +36,8 @@ test_ops_update 20 float
 test_params 20 float
 test_norm_gradients 20 double
 test_ops_attention 20 float
+test_generate 30 float
+test_generate 30 double
 test_config 20 float
 test_config_errors 20 float
 test_ops_head 30 float
@@ -55,7 +57,9 @@ grad_model 60 double layernorm
 grad_options 60 double mixes
 cli_train 90 shell
 cli_dry_run 90 shell
-cli_health 90 shell'
+cli_health 90 shell
+cli_eval 60 shell
+cli_terminal 60 shell'
 last_steps='
 grad_model 240 double
 grad_options 600 double'
