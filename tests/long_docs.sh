@@ -6,7 +6,7 @@
 # block may hold
 #     <!-- test: s/steps 2500/steps 20/ -->   what sed makes of it first
 #     <!-- test: skip, REASON -->             that it does not run
-# In other blocks no line may begin like a command of ours.
+# Anywhere else no line of code may begin like a command of ours.
 set -euo pipefail
 source "$(dirname "$0")/cli.sh"
 
@@ -29,7 +29,10 @@ blocks() {
         inside && /^```$/ { inside = 0; close(file); next }
         inside { print >file; next }
         /^```/ { other = !other }
-        other && /^(\$ )?(\.\/|scripts\/|make )/ { print FILENAME ":" FNR ": nobody runs: " $0; bad = 1 }
+        other && /^(\$ )?(\.\/|scripts\/|tests\/|make )/ || !other && /^    (\.\/|scripts\/|tests\/|make )/ {
+            print FILENAME ":" FNR ": nobody runs: " $0
+            bad = 1
+        }
         END { exit bad }' "$1"
 }
 
