@@ -161,6 +161,11 @@ static void plan_head(Model *model, Plan *plan, size_t at) {
     model->head_scratch = plan_reals(plan, head_scratch(s.B * s.T, s.V));
 }
 
+/* The embedding's, the head's, and of each block three in either sublayer and those of q, k, v. */
+static size_t sites_most(size_t L) {
+    return 2 + size_mul(9, L);
+}
+
 static void plan_model(Model *model, GroupSize size[GROUPS]) {
     Plan plan = {.options = &model->options,
                  .wiring = &model->wiring,
@@ -171,7 +176,8 @@ static void plan_model(Model *model, GroupSize size[GROUPS]) {
                  .params = &model->params,
                  .arena = &model->arena,
                  .group = GROUP_SHARED,
-                 .size = size};
+                 .size = size,
+                 .site = model->site};
     const Shape s = model->shape;
     size_t widest = s.NH * s.HS > s.C ? s.NH * s.HS : s.C;
     size_t stream = 0;
@@ -182,6 +188,7 @@ static void plan_model(Model *model, GroupSize size[GROUPS]) {
     plan_blocks(model, &plan, &stream);
     plan_head(model, &plan, stream);
     plan_group(&plan, GROUP_SHARED);
+    model->n_sites = plan.n_sites;
 }
 
 /* A model whose plan has been measured and nothing else; NULL after a sentence in `error`. No
@@ -206,6 +213,7 @@ static Model *model_plan(const ModelOptions *options, const GammaWarmup *warmup,
     *size = (ModelSize){.shape = *s, .training = use != MODEL_FORWARD};
     if (options->position == POSITION_LEARNED) size->positions = s->T * s->C;
     model->block = mem_alloc(size_mul(s->L, sizeof(Block)));
+    model->site = mem_alloc(size_mul(sites_most(s->L), sizeof(NormSite)));
     plan_model(model, size->group);
     return model;
 }
@@ -237,6 +245,8 @@ void model_free(Model *model) {
     arena_free(&model->arena);
     wiring_free(&model->wiring);
     mem_free(model->block);
+    for (size_t i = 0; i < model->n_sites; i++) norm_site_thaw(&model->site[i]);
+    mem_free(model->site);
     mem_free(model);
 }
 
@@ -273,6 +283,9 @@ static void block_forward(Block *block, const Pass *pass) {
 void model_forward(Model *model, const Pass *pass) {
     const size_t R = pass->B * pass->T, n = R * model->shape.C;
     Dropout dropout = embedding_dropout(model, pass);
+    for (size_t i = 0; i < model->n_sites; i++) { /* constants go by the position of a token */
+        model->site[i].frozen.first = pass->past * model->site[i].per_token;
+    }
     const real *pos = model->pos_emb.value;
     if (pos) pos += pass->past * model->shape.C;
     embedding_forward(model->e, pass->tokens, model->tok_emb.value, pos, pass->B, pass->T,

@@ -34,6 +34,8 @@ typedef struct {
     Arena arena;
     ParamRef tok_emb, pos_emb, head; /* (V,C), (T,C) or NULL, (V,C): tok_emb where tied */
     Norm embed_norm, final_norm;
+    NormSite *site; /* (n_sites) every norm that has a statistic, in the order of its parameters */
+    size_t n_sites;
     SublayerShared shared;
     Block *block; /* (L) */
     real *head_scratch;

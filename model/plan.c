@@ -41,6 +41,15 @@ static ParamRef vector(Plan *plan, const char *prefix, const char *name, ParamKi
     return params_vector(plan->params, full, kind, n, start);
 }
 
+static const NormFrozen *add_site(Plan *plan, const char *name, const Norm *norm, size_t rows) {
+    NormSite *site = &plan->site[plan->n_sites++];
+    *site = (NormSite){.stats = norm->stats,
+                       .n_stats = norm->kind->n_stats,
+                       .per_token = rows / (plan->shape.B * plan->shape.T)};
+    snprintf(site->name, sizeof site->name, "%s", name);
+    return &site->frozen;
+}
+
 Norm plan_norm(Plan *plan, const char *prefix, const NormKind *kind, size_t rows, size_t C,
                ParamKind gamma_kind, bool out_slot, double gain) {
     Group outer = plan_group(plan, GROUP_NORMS);
@@ -64,6 +73,7 @@ Norm plan_norm(Plan *plan, const char *prefix, const NormKind *kind, size_t rows
         norm.dalpha = alpha.grad;
     }
     norm.stats = arena_reals(plan->arena, size_mul(rows, kind->n_stats));
+    if (kind->n_stats) norm.frozen = add_site(plan, prefix, &norm, rows);
     plan_group(plan, outer);
     return norm;
 }

@@ -9,7 +9,7 @@
 #include "model/params.h"
 #include "model/probe.h"
 #include "model/wiring.h"
-#include "norm/norm.h"
+#include "norm/frozen.h"
 #include "ops/ops.h"
 
 /* Sizes with every 0 = auto resolved. T is the longest row (context), B the largest batch. */
@@ -45,10 +45,12 @@ typedef struct {
     bool turns; /* blocks keep their activations in one place, one after the other */
     Params *params;
     Arena *arena;
-    Group group;                /* whose parameters and buffers are being asked for */
-    GroupSize *size;            /* (GROUPS) */
-    GroupSize mark;             /* of all groups, when `group` began */
-    unsigned warm_slots;        /* bit 1 << Slot: where gamma-warmup acts; 0 = off */
+    Group group;         /* whose parameters and buffers are being asked for */
+    GroupSize *size;     /* (GROUPS) */
+    GroupSize mark;      /* of all groups, when `group` began */
+    unsigned warm_slots; /* bit 1 << Slot: where gamma-warmup acts; 0 = off */
+    NormSite *site;      /* room for every norm; `n_sites` are there */
+    size_t n_sites;
     real *norm_partials[SLOTS]; /* scratch of the norms' backward passes, one for each that may run
                                    beside the others */
 } Plan;

@@ -5,6 +5,7 @@
  *   dm/dx_i = 1/C and dr/dx_i = -r^2 xhat_i / C, so
  *   dx_i = r (u_i - mean(u)) + sum_j u_j (x_j - m) dr/dx_i
  *        = r (u_i - mean(u) - xhat_i mean(u xhat))
+ * where a frozen r takes the last term and a frozen m the one before with it.
  * Statistics per row: m, r. The variance is a second pass over deviations: no cancellation. */
 #include "norm/norm.h"
 
@@ -35,8 +36,10 @@ static void layernorm_forward(const Norm *norm, real *y, const real *x, real w, 
     for (size_t row = first; row < end; row++) {
         const real *in = x + row * C;
         real *out = y + row * C;
-        real mean = row_sum(in, 0, 1, C) / (real)C, squares = row_sum(in, mean, 2, C);
-        real r = 1 / (real)sqrt(squares / (real)C + norm->eps);
+        bool frozen = norm_is_frozen(norm), centers = !frozen || norm->frozen->centers;
+        real mean = centers ? row_sum(in, 0, 1, C) / (real)C : 0;
+        real r = frozen ? norm_frozen_r(norm, row)
+                        : 1 / (real)sqrt(row_sum(in, mean, 2, C) / (real)C + norm->eps);
         norm->stats[2 * row] = mean;
         norm->stats[2 * row + 1] = r;
         if (beta) {
@@ -64,7 +67,8 @@ static void layernorm_backward(const Norm *norm, NormSums sums, real *dx, const 
             sums.dgamma[c] += up[c] * xhat;
             sums.dbeta[c] += up[c];
         }
-        real u_mean = u_sum / (real)C, slope = u_xhat / (real)C;
+        bool frozen = norm_is_frozen(norm), centers = !frozen || norm->frozen->centers;
+        real u_mean = centers ? u_sum / (real)C : 0, slope = frozen ? 0 : u_xhat / (real)C;
         for (size_t c = 0; c < C; c++)
             out[c] += r * (w * gamma[c] * up[c] - u_mean - (in[c] - mean) * r * slope);
     }

@@ -14,6 +14,15 @@
 
 typedef struct NormKind NormKind;
 
+/* Constants in place of the statistic that a row would have: 1/deviation of row i of a pass stands
+ * at (first + i) % rows. Where `centers` is not set, LayerNorm keeps the mean, too. Nothing flows
+ * back through a constant. */
+typedef struct {
+    const real *r; /* (rows); NULL = nothing is frozen */
+    size_t rows, first;
+    bool centers;
+} NormFrozen;
+
 typedef struct {
     const NormKind *kind;
     size_t C;                      /* features of a row */
@@ -22,6 +31,7 @@ typedef struct {
     const real *alpha;             /* (1), dyt only */
     real *dgamma, *dbeta, *dalpha; /* their gradients */
     real *stats;                   /* (rows, kind->n_stats), written forward, read backward */
+    const NormFrozen *frozen;      /* NULL where the kind has no statistic to freeze */
     /* norm_partials(C) elements of scratch for sums over rows, between a piece and norm_sum */
     real *partials;
 } Norm;
@@ -44,7 +54,7 @@ struct NormKind {
     double gamma_zero;       /* where the gain is 0 */
     double alpha_start;
     double eps, eps_out; /* what model.norm_eps 0 means: everywhere, and in `out` slots */
-    size_t n_stats;
+    size_t n_stats;      /* of a row; 1/deviation is the last of them */
     void (*forward)(const Norm *norm, real *y, const real *x, real w, size_t first, size_t end);
     void (*backward)(const Norm *norm, NormSums sums, real *dx, const real *dy, const real *x,
                      real w, size_t first, size_t end, GradWrite write);
@@ -53,6 +63,14 @@ struct NormKind {
 extern const NormKind norm_layernorm, norm_rmsnorm, norm_rmsnorm_plus1, norm_dyt, norm_none;
 /* A gain alone, y = w*gamma*x: the S slots of layerscale. Not a choice of model.norm. */
 extern const NormKind norm_scale;
+
+/* Whether the rows of a pass are divided by constants; and the constant of one. */
+static inline bool norm_is_frozen(const Norm *norm) {
+    return norm->frozen && norm->frozen->r;
+}
+static inline real norm_frozen_r(const Norm *norm, size_t row) {
+    return norm->frozen->r[(norm->frozen->first + row) % norm->frozen->rows];
+}
 
 /* The kinds that model.norm can name, by index; NULL past the last. */
 const NormKind *norm_kind(int i);

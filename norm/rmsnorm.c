@@ -4,6 +4,7 @@
  * Backward, with u = w gamma dy. xhat depends on x directly and through r:
  *   dr/dx_i = -r^2 xhat_i / C, so
  *   dx_i = r u_i + sum_j u_j x_j dr/dx_i = r (u_i - xhat_i mean(u xhat))
+ * and r u_i where r is frozen.
  * Statistics per row: r. */
 #include "norm/rmsnorm.h"
 
@@ -18,7 +19,8 @@ void rms_forward(const Norm *norm, real *y, const real *x, real w, real offset, 
         real *out = y + row * C, squares = 0;
 #pragma omp simd reduction(+ : squares)
         for (size_t c = 0; c < C; c++) squares += in[c] * in[c];
-        real r = 1 / (real)sqrt(squares / (real)C + norm->eps);
+        real r = norm_is_frozen(norm) ? norm_frozen_r(norm, row)
+                                      : 1 / (real)sqrt(squares / (real)C + norm->eps);
         norm->stats[row] = r;
         for (size_t c = 0; c < C; c++) out[c] = w * (offset + gamma[c]) * (in[c] * r);
     }
@@ -38,7 +40,7 @@ void rms_backward(const Norm *norm, NormSums sums, real *dx, const real *dy, con
             u_xhat += w * (offset + gamma[c]) * up[c] * xhat;
             sums.dgamma[c] += up[c] * xhat;
         }
-        real slope = u_xhat / (real)C;
+        real slope = norm_is_frozen(norm) ? 0 : u_xhat / (real)C;
         for (size_t c = 0; c < C; c++)
             out[c] += r * (w * (offset + gamma[c]) * up[c] - in[c] * r * slope);
     }

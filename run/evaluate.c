@@ -1,9 +1,9 @@
 /* evaluate.c - see evaluate.h. */
 #include "run/evaluate.h"
 
+#include "run/calibrate.h"
 #include "run/files.h"
 #include "run/schedule.h"
-#include "run/stored_model.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -83,10 +83,12 @@ static double quantile(const double *sorted, size_t n, double q) {
 }
 
 void evaluate(const Cli *cli) {
+    NormsMode norms = norms_mode(cli->norms);
     Config config = config_of(cli);
     StoredModel stored;
     ops_start(config.train.threads);
     stored_model_read(&stored, cli->run, config.train.batch);
+    calibrate(&stored, &config, norms);
     const Model *model = stored.model;
     Dataset *data = dataset_open_val(&config.data, model->shape.T, config.train.eval_rows,
                                      &stored.vocab, model->shape.V);

@@ -2,8 +2,8 @@
 #include "run/sample.h"
 
 #include "ops/stb_ds.h"
+#include "run/calibrate.h"
 #include "run/schedule.h"
-#include "run/stored_model.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -67,8 +67,10 @@ static char *read_prompt(size_t *length) {
 void sample_of_checkpoint(const Cli *cli) {
     StoredModel stored;
     char start[64];
+    NormsMode norms = norms_mode(cli->norms);
     stored_model_read(&stored, cli->run, 1);
     const Config *config = &stored.config;
+    calibrate(&stored, config, norms);
     if (!stored.vocab.size)
         die(EXIT_DATA, "%s was trained on tokens without text; it cannot be sampled", cli->run);
     dataset_default_prompt(&config->data, (uint32_t)cli->seed, start, sizeof start);

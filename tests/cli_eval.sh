@@ -72,6 +72,26 @@ eval_refuses() {
     has "nothing to validate" "$said" "no validation data"
 }
 
+norms_are_frozen() {
+    local mode real
+    toy normed --topology peri --norm layernorm --steps 200 --set optim.lr=1e-2
+    exits 0 --eval "$tmp/normed" --norms real
+    real=$(value val_loss)
+    same "real" "$real" "$(cell normed 200 val_loss)"
+    for mode in frozen frozen_first identity; do
+        exits 0 --eval "$tmp/normed" --norms "$mode"
+        awk -v real="$real" -v loss="$(value val_loss)" 'BEGIN { exit !(loss > real + 1e-4 && loss < 100) }' ||
+            fail "$mode: $(value val_loss) beside $real"
+    done
+    [[ $("$TRAIN" --sample "$tmp/normed" --temperature 0 --norms identity | cksum) != \
+        $("$TRAIN" --sample "$tmp/normed" --temperature 0 | cksum) ]] || fail "samples take no notice"
+    toy dyt --norm dyt
+    exits 0 --eval "$tmp/dyt" --norms identity
+    same "no statistic" "$(value val_loss)" "$(cell dyt 20 val_loss)"
+    exits 2 --eval "$tmp/normed" --norms frozn
+    has "no mode" "$said" 'not "frozn"'
+}
+
 warnings_are_said_once() {
     toy warned --norm none
     has "training" "$said" "model.norm is none"
@@ -107,6 +127,7 @@ samples_while_training() {
 test_case "eval: repeats the log" eval_repeats_the_log
 test_case "eval: other data" eval_reads_other_data
 test_case "eval: refuses" eval_refuses
+test_case "eval: norms are frozen" norms_are_frozen
 test_case "eval: warnings are said once" warnings_are_said_once
 test_case "samples: from standard input" samples_from_standard_input
 test_case "samples: while training" samples_while_training

@@ -1,0 +1,41 @@
+/* frozen.c - see frozen.h. */
+#include "norm/frozen.h"
+
+void norm_site_observe(const NormSite *site, Deviations *seen, size_t B, size_t T) {
+    const size_t row = T * site->per_token;
+    for (size_t i = 0; i < B * row; i++) {
+        TokenGroup group = i % row < site->per_token ? TOKEN_FIRST : TOKEN_REST;
+        seen->sum[group] += 1 / (double)site->stats[i * site->n_stats + site->n_stats - 1];
+        seen->rows[group]++;
+    }
+}
+
+/* A table for T tokens whose first has r `first` and whose others have `rest`. */
+static void set_table(NormSite *site, size_t T, double first, double rest, bool centers) {
+    const size_t rows = size_mul(T, site->per_token);
+    norm_site_thaw(site);
+    site->r = mem_alloc(size_mul(rows, sizeof(real)));
+    for (size_t i = 0; i < rows; i++) site->r[i] = (real)(i < site->per_token ? first : rest);
+    site->frozen = (NormFrozen){.r = site->r, .rows = rows, .centers = centers};
+}
+
+void norm_site_freeze(NormSite *site, const Deviations *seen, size_t T, bool first_apart) {
+    double sum = seen->sum[TOKEN_FIRST] + seen->sum[TOKEN_REST];
+    double rows = seen->rows[TOKEN_FIRST] + seen->rows[TOKEN_REST];
+    double first = rows / sum, rest = first;
+    if (first_apart && seen->rows[TOKEN_REST] > 0) {
+        first = seen->rows[TOKEN_FIRST] / seen->sum[TOKEN_FIRST];
+        rest = seen->rows[TOKEN_REST] / seen->sum[TOKEN_REST];
+    }
+    set_table(site, T, first, rest, true);
+}
+
+void norm_site_identity(NormSite *site, size_t T) {
+    set_table(site, T, 1, 1, false);
+}
+
+void norm_site_thaw(NormSite *site) {
+    mem_free(site->r);
+    site->r = NULL;
+    site->frozen = (NormFrozen){.r = NULL};
+}

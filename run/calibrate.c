@@ -1,0 +1,64 @@
+/* calibrate.c - see calibrate.h. */
+#include "run/calibrate.h"
+
+#include "run/schedule.h"
+
+#include <string.h>
+
+const char *norms_mode_name(int i) {
+    static const char *const names[] = {
+        [NORMS_REAL] = "real",
+        [NORMS_FROZEN] = "frozen",
+        [NORMS_FROZEN_FIRST] = "frozen_first",
+        [NORMS_IDENTITY] = "identity",
+    };
+    return i >= 0 && i <= NORMS_IDENTITY ? names[i] : NULL;
+}
+
+NormsMode norms_mode(const char *name) {
+    for (int i = 0; name && norms_mode_name(i); i++) {
+        if (strcmp(norms_mode_name(i), name) == 0) return (NormsMode)i;
+    }
+    if (name) {
+        die(EXIT_USAGE, "--norms takes real, frozen, frozen_first or identity, not \"%s\"", name);
+    }
+    return NORMS_REAL;
+}
+
+/* Deviations (n_sites) of every site over training rows; the caller frees them. */
+static Deviations *observe(StoredModel *stored, const Config *config) {
+    Model *model = stored->model;
+    const size_t T = model->shape.T, B = model->shape.B;
+    Deviations *seen = mem_alloc(size_mul(model->n_sites + 1, sizeof *seen));
+    int *tokens = mem_alloc(size_mul(B * T, sizeof(int)));
+    int *targets = mem_alloc(size_mul(B * T, sizeof(int)));
+    Dataset *data = dataset_open(&config->data, T, B, 1, 0, (uint32_t)config->train.seed);
+    for (size_t row = 0; row < CALIBRATION_ROWS; row += B) {
+        dataset_train_batch(data, tokens, targets, 1 + row / B, 0);
+        Pass pass = {.tokens = tokens,
+                     .B = B,
+                     .T = T,
+                     .gamma = (real)schedule_gamma(&stored->config.gamma_warmup, stored->step)};
+        model_forward(model, &pass);
+        for (size_t i = 0; i < model->n_sites; i++) {
+            norm_site_observe(&model->site[i], &seen[i], B, T);
+        }
+    }
+    dataset_close(data);
+    mem_free(tokens);
+    mem_free(targets);
+    return seen;
+}
+
+void calibrate(StoredModel *stored, const Config *config, NormsMode mode) {
+    Model *model = stored->model;
+    if (mode == NORMS_REAL) return;
+    Deviations *seen = mode == NORMS_IDENTITY ? NULL : observe(stored, config);
+    for (size_t i = 0; i < model->n_sites; i++) {
+        if (mode == NORMS_IDENTITY)
+            norm_site_identity(&model->site[i], model->shape.T);
+        else
+            norm_site_freeze(&model->site[i], &seen[i], model->shape.T, mode == NORMS_FROZEN_FIRST);
+    }
+    mem_free(seen);
+}
