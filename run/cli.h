@@ -29,8 +29,9 @@ typedef struct {
     size_t n_sets;
     char **owned; /* those of them that were made here (stb_ds array) */
     bool overwrite, resume;
-    const char *norms;  /* of an evaluation or a sample; NULL = real */
-    const char *prompt; /* NULL = the data's own, "-" = standard input */
+    const char *norms;    /* of an evaluation or a sample; NULL = real */
+    const char *topology; /* the same; NULL = that of the run */
+    const char *prompt;   /* NULL = the data's own, "-" = standard input */
     size_t tokens, seed, bench;
     Sampling sampling;
 } Cli;

@@ -34,7 +34,7 @@ static Config config_of(const Cli *cli) {
         if (may_override(cli->sets[i])) continue;
         die(EXIT_USAGE,
             "--eval takes a model as it is: only data.*, train.eval_rows, train.batch and "
-            "train.threads can be set, not \"%s\"",
+            "train.threads can be set, not \"%s\" (--force-topology wires it otherwise)",
             cli->sets[i]);
     }
     char *path = path_format("%s/config.json", cli->run);
@@ -88,6 +88,7 @@ void evaluate(const Cli *cli) {
     StoredModel stored;
     ops_start(config.train.threads);
     stored_model_read(&stored, cli->run, config.train.batch);
+    if (cli->topology) stored_model_rewire(&stored, cli->topology);
     calibrate(&stored, &config, norms);
     const Model *model = stored.model;
     Dataset *data = dataset_open_val(&config.data, model->shape.T, config.train.eval_rows,

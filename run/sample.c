@@ -70,6 +70,7 @@ void sample_of_checkpoint(const Cli *cli) {
     NormsMode norms = norms_mode(cli->norms);
     stored_model_read(&stored, cli->run, 1);
     const Config *config = &stored.config;
+    if (cli->topology) stored_model_rewire(&stored, cli->topology);
     calibrate(&stored, config, norms);
     if (!stored.vocab.size)
         die(EXIT_DATA, "%s was trained on tokens without text; it cannot be sampled", cli->run);

@@ -132,6 +132,41 @@ void stored_model_read(StoredModel *stored, const char *dir, size_t batch) {
     if (wrong) die(EXIT_DATA, "%s holds no sound checkpoint", dir);
 }
 
+static int topology_named(const char *name) {
+    for (int i = 0; topology_name(i); i++) {
+        if (strcmp(topology_name(i), name) == 0) return i;
+    }
+    die(EXIT_USAGE, "--force-topology takes a topology, not \"%s\"; --list topologies has them",
+        name);
+}
+
+void stored_model_rewire(StoredModel *stored, const char *topology) {
+    Model *old = stored->model;
+    ModelOptions *options = &stored->config.model;
+    char error[512];
+    options->topology = topology_named(topology);
+    options->layers = "";
+    if (!model_check(options, error, sizeof error)) die(EXIT_USAGE, "%s", error);
+    Model *model = model_create(options, &stored->config.gamma_warmup, old->shape.V, old->shape.B,
+                                MODEL_FORWARD);
+    model_init(model, 0);
+    size_t taken = 0;
+    for (size_t i = 0; i < params_count(&model->params); i++) {
+        const Param *to = &model->params.list[i];
+        size_t at = params_find(&old->params, to->name);
+        if (at == params_count(&old->params)) continue;
+        const Param *from = &old->params.list[at];
+        copy(model->params.values + to->offset, old->params.values + from->offset, to->count);
+        taken++;
+    }
+    fprintf(stderr,
+            "train: warning: wired as %s instead: %zu of its %zu tensors are those of the run, the "
+            "others start anew, and %zu of the run are dropped\n",
+            topology, taken, params_count(&model->params), params_count(&old->params) - taken);
+    model_free(old);
+    stored->model = model;
+}
+
 void stored_model_free(StoredModel *stored) {
     model_free(stored->model);
     config_free(&stored->config);

@@ -23,6 +23,11 @@ typedef struct {
  * a model for up to `batch` rows at a time.
  * Without one, and where the file belongs to another version, the program ends (EXIT_DATA). */
 void stored_model_read(StoredModel *stored, const char *dir, size_t batch);
+/* The same weights wired as the topology of that name, to measure what that does: tensors go by
+ * their names, those it lacks keep their first values (gains of 1), those it has no use for are
+ * dropped, and a line on stderr counts them. A topology that does not fit ends the program
+ * (EXIT_USAGE). */
+void stored_model_rewire(StoredModel *stored, const char *topology);
 void stored_model_free(StoredModel *stored);
 
 /* The weights as arrays of model.safetensors. */

@@ -92,6 +92,22 @@ norms_are_frozen() {
     has "no mode" "$said" 'not "frozn"'
 }
 
+other_wirings_are_forced() {
+    toy wired --topology peri --norm rmsnorm --steps 200 --set optim.lr=1e-2
+    exits 0 --eval "$tmp/wired" --force-topology peri
+    has "itself" "$said" "wired as peri instead: 28 of its 28 tensors are those of the run"
+    same "itself" "$(sed '/warning/d' <<<"$said" | tr ' ' '\n' | sed -n 's/^val_loss=//p')" "$(cell wired 200 val_loss)"
+    exits 0 --eval "$tmp/wired" --force-topology post
+    has "another" "$said" "the others start anew, and 10 of the run are dropped"
+    awk -v other="$(grep -v warning <<<"$said" | tr ' ' '\n' | sed -n 's/^val_loss=//p')" \
+        -v own="$(cell wired 200 val_loss)" 'BEGIN { exit !(other > own + 0.05) }' || fail "$said"
+    exits 0 --sample "$tmp/wired" --force-topology pre --tokens 3
+    exits 2 --eval "$tmp/wired" --force-topology pery
+    has "no topology" "$said" 'not "pery"'
+    exits 2 --eval "$tmp/wired" --topology post
+    has "by the way" "$said" "--force-topology wires it otherwise"
+}
+
 warnings_are_said_once() {
     toy warned --norm none
     has "training" "$said" "model.norm is none"
@@ -128,6 +144,7 @@ test_case "eval: repeats the log" eval_repeats_the_log
 test_case "eval: other data" eval_reads_other_data
 test_case "eval: refuses" eval_refuses
 test_case "eval: norms are frozen" norms_are_frozen
+test_case "eval: other wirings are forced" other_wirings_are_forced
 test_case "eval: warnings are said once" warnings_are_said_once
 test_case "samples: from standard input" samples_from_standard_input
 test_case "samples: while training" samples_while_training
