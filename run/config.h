@@ -17,7 +17,8 @@
 
 typedef struct {
     size_t steps, batch, accum;
-    size_t seed; /* 0 .. 2^32-1 */
+    size_t seed;           /* 0 .. 2^32-1 */
+    const char *init_from; /* a run directory whose weights a run begins with; "" = a draw */
     size_t eval_every, eval_rows;
     size_t sample_every;           /* 0 = only at the end */
     size_t checkpoint_every, keep; /* 0 = at the end only; checkpoints that stay */

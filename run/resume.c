@@ -177,6 +177,8 @@ size_t run_restore(Run *run) {
         die(EXIT_DATA, "%s holds no sound checkpoint to go on from; --overwrite starts anew",
             run->dir);
     }
+    const char *from = run->config->train.init_from;
+    if (*from) stored_model_begin(run->model, dataset_vocab(run->data), from);
     run->log = runlog_create(run->dir);
     return 0;
 }

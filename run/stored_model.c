@@ -132,6 +132,38 @@ void stored_model_read(StoredModel *stored, const char *dir, size_t batch) {
     if (wrong) die(EXIT_DATA, "%s holds no sound checkpoint", dir);
 }
 
+static void check_same(const StoredModel *from, const Model *to, const Vocab *vocab,
+                       const char *dir) {
+    const Params *there = &from->model->params, *here = &to->params;
+    bool same_text = from->vocab.size == vocab->size &&
+                     memcmp(from->vocab.byte_of, vocab->byte_of, vocab->size) == 0;
+    if (!same_text) die(EXIT_USAGE, "train.init_from: %s reads another vocabulary", dir);
+    for (size_t i = 0; i < params_count(here); i++) {
+        const Param *own = &here->list[i];
+        size_t at = params_find(there, own->name);
+        bool known = at < params_count(there);
+        const size_t *shape = known ? there->list[at].shape : NULL;
+        if (known && shape[0] == own->shape[0] && shape[1] == own->shape[1]) continue;
+        die(EXIT_USAGE, "train.init_from: %s has %s %s", dir, known ? "another shape of" : "no",
+            own->name);
+    }
+    if (params_count(there) != params_count(here))
+        die(EXIT_USAGE, "train.init_from: %s has tensors that this net has not", dir);
+}
+
+void stored_model_begin(Model *model, const Vocab *vocab, const char *dir) {
+    StoredModel from;
+    stored_model_read(&from, dir, 1);
+    check_same(&from, model, vocab, dir);
+    const Params *there = &from.model->params, *here = &model->params;
+    for (size_t i = 0; i < params_count(here); i++) {
+        const Param *own = &here->list[i];
+        size_t offset = there->list[params_find(there, own->name)].offset;
+        copy(here->values + own->offset, there->values + offset, own->count);
+    }
+    stored_model_free(&from);
+}
+
 static int topology_named(const char *name) {
     for (int i = 0; topology_name(i); i++) {
         if (strcmp(topology_name(i), name) == 0) return i;

@@ -23,6 +23,9 @@ typedef struct {
  * a model for up to `batch` rows at a time.
  * Without one, and where the file belongs to another version, the program ends (EXIT_DATA). */
 void stored_model_read(StoredModel *stored, const char *dir, size_t batch);
+/* The weights of the run directory `dir` become those of `model`, which must have the same tensors
+ * and read the same vocabulary; else the program ends (EXIT_USAGE), naming what differs. */
+void stored_model_begin(Model *model, const Vocab *vocab, const char *dir);
 /* The same weights wired as the topology of that name, to measure what that does: tensors go by
  * their names, those it lacks keep their first values (gains of 1), those it has no use for are
  * dropped, and a line on stderr counts them. A topology that does not fit ends the program

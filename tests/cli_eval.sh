@@ -108,6 +108,25 @@ other_wirings_are_forced() {
     has "by the way" "$said" "--force-topology wires it otherwise"
 }
 
+runs_begin_with_weights() {
+    local part
+    toy first
+    toy second --set train.init_from="$tmp/first" --set train.eval_rows=4
+    same "row 0" "$(cell second 0 val_loss)" "$(cell first 20 val_loss)"
+    [[ $(cell second 1 train_loss) != "$(cell first 1 train_loss)" ]] || fail "the weights are not those of the other run"
+    toy whole --set train.init_from="$tmp/first" --steps 10
+    toy whole --set train.init_from="$tmp/first" --steps 20 --resume # the checkpoint counts, not the other run
+    mv "$tmp/first" "$tmp/moved"
+    toy whole --set train.init_from="$tmp/first" --steps 30 --resume
+    mv "$tmp/moved" "$tmp/first"
+    for part in "--norm layernorm:no |has tensors" "--topology pre:has tensors" "--set model.d_ff=48:another shape of"; do
+        # shellcheck disable=SC2086 # a flag and its value
+        fails 2 "train.init_from: $tmp/first" --set train.init_from="$tmp/first" ${part%%:*} --overwrite
+        grep -qE "${part#*:}" <<<"$said" || fail "$part: $said"
+    done
+    fails 3 "is it a run directory" --set train.init_from="$tmp/nowhere" --overwrite
+}
+
 warnings_are_said_once() {
     toy warned --norm none
     has "training" "$said" "model.norm is none"
@@ -145,6 +164,7 @@ test_case "eval: other data" eval_reads_other_data
 test_case "eval: refuses" eval_refuses
 test_case "eval: norms are frozen" norms_are_frozen
 test_case "eval: other wirings are forced" other_wirings_are_forced
+test_case "eval: runs begin with weights" runs_begin_with_weights
 test_case "eval: warnings are said once" warnings_are_said_once
 test_case "samples: from standard input" samples_from_standard_input
 test_case "samples: while training" samples_while_training

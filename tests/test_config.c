@@ -106,6 +106,7 @@ static const struct {
     {"train.batch", "1", "1"},
     {"train.accum", "8", "8"},
     {"train.seed", "4294967295", "4294967295"},
+    {"train.init_from", "\"runs/other\"", "\"runs/other\""},
     {"train.eval_every", "0", "0"},
     {"train.eval_rows", "7", "7"},
     {"train.sample_every", "50", "50"},
