@@ -15,7 +15,7 @@ static void set_table(NormSite *site, size_t T, double first, double rest, bool 
     const size_t rows = size_mul(T, site->per_token);
     norm_site_thaw(site);
     site->r = mem_alloc(size_mul(rows, sizeof(real)));
-    for (size_t i = 0; i < rows; i++) site->r[i] = (real)(i < site->per_token ? first : rest);
+    for (size_t i = rows; i-- > 0;) site->r[i] = (real)(i < site->per_token ? first : rest);
     site->frozen = (NormFrozen){.r = site->r, .rows = rows, .centers = centers};
 }
 
