@@ -19,26 +19,71 @@ _Noreturn void die(ExitCode code, const char *format, ...) {
     exit((int)code);
 }
 
-enum { ALIGNMENT = 64, HUGE = 2 << 20 };
+enum { ALIGNMENT = 64, HUGE = 2 << 20, MAPPED = 32 << 20 };
+
+static size_t round_up(size_t n, size_t unit) {
+    return (n + unit - 1) / unit * unit;
+}
+
+static _Noreturn void out_of_memory(size_t bytes) {
+    die(EXIT_IO, "out of memory: %zu bytes asked for; a smaller train.batch or model.context helps",
+        bytes);
+}
+
+/* Pages of 2 MiB, where the system has them, make a step of workload S 1 to 2 % faster. Whole ones
+ * only: the end must not take more than was asked for. */
+static void want_huge_pages(void *pointer, size_t bytes) {
+    if (bytes >= HUGE) (void)madvise(pointer, bytes / HUGE * HUGE, MADV_HUGEPAGE);
+}
+
+/* Large pieces come from the system itself, whose pages are zero when they are first touched: by
+ * the threads that use them, and not before the first step. There are few, in a list. */
+typedef struct Mapping {
+    void *pointer, *base;
+    size_t size;
+    struct Mapping *next;
+} Mapping;
+static Mapping *mappings;
+
+static void *map(size_t bytes) {
+    Mapping *mapping = malloc(sizeof *mapping);
+    if (!mapping || bytes > SIZE_MAX - 2 * (size_t)HUGE) out_of_memory(bytes);
+    const size_t size = round_up(bytes, HUGE) + HUGE;
+    void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (base == MAP_FAILED) out_of_memory(bytes);
+    void *pointer = (void *)round_up((uintptr_t)base, HUGE);
+    want_huge_pages(pointer, bytes);
+    *mapping = (Mapping){pointer, base, size, mappings};
+    mappings = mapping;
+    return pointer;
+}
+
+/* Whether `pointer` was mapped, and is no longer. */
+static bool unmap(const void *pointer) {
+    if ((uintptr_t)pointer % HUGE != 0) return false;
+    for (Mapping **at = &mappings; *at; at = &(*at)->next) {
+        Mapping *mapping = *at;
+        if (mapping->pointer != pointer) continue;
+        *at = mapping->next;
+        munmap(mapping->base, mapping->size);
+        free(mapping);
+        return true;
+    }
+    return false;
+}
 
 void *mem_alloc(size_t bytes) {
-    const size_t alignment = bytes < HUGE ? ALIGNMENT : HUGE;
-    size_t rounded = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    void *pointer = NULL;
-    bool wraps = rounded < bytes; /* a size need not be a multiple of its alignment here */
-    if (wraps || posix_memalign(&pointer, alignment, rounded ? rounded : ALIGNMENT) != 0) {
-        die(EXIT_IO,
-            "out of memory: %zu bytes asked for; a smaller train.batch or model.context helps",
-            bytes);
-    }
-    /* Pages of 2 MiB, where the system has them, make a step of workload S 1 to 2 % faster. Whole
-     * ones only: the end must not take more than was asked for. */
-    if (rounded >= HUGE) (void)madvise(pointer, rounded / HUGE * HUGE, MADV_HUGEPAGE);
+    if (bytes >= MAPPED) return map(bytes);
+    const size_t rounded = bytes ? round_up(bytes, ALIGNMENT) : ALIGNMENT;
+    void *pointer; /* a size need not be a multiple of its alignment here */
+    if (posix_memalign(&pointer, bytes < HUGE ? ALIGNMENT : HUGE, rounded) != 0)
+        out_of_memory(bytes);
+    want_huge_pages(pointer, rounded);
     return memset(pointer, 0, rounded);
 }
 
 void mem_free(void *pointer) {
-    free(pointer);
+    if (pointer && !unmap(pointer)) free(pointer);
 }
 
 void *mem_realloc(void *pointer, size_t bytes) {

@@ -59,6 +59,27 @@ static void mem_alloc_gives_aligned_zeros(void) {
     }
 }
 
+/* Pieces that the system maps, given back in another order than they were taken. */
+static void mem_alloc_maps_large_pieces(void) {
+    static const size_t SIZES[] = {(32 << 20) - 1, 32 << 20, (40 << 20) + 5, 33 << 20};
+    enum { COUNT_OF_SIZES = sizeof SIZES / sizeof *SIZES };
+    for (size_t again = 0; again < 3; again++) {
+        unsigned char *piece[COUNT_OF_SIZES];
+        for (size_t i = 0; i < COUNT_OF_SIZES; i++) {
+            piece[i] = mem_alloc(SIZES[i]);
+            CHECK((uintptr_t)piece[i] % (2 << 20) == 0, "%zu bytes at %p", SIZES[i],
+                  (void *)piece[i]);
+            CHECK(all_zero(piece[i], SIZES[i]), "%zu bytes", SIZES[i]);
+            memset(piece[i], (int)i + 1, SIZES[i]);
+        }
+        for (size_t i = 0; i < COUNT_OF_SIZES; i++) {
+            size_t at = (i + again) % COUNT_OF_SIZES;
+            CHECK(piece[at][0] == at + 1 && piece[at][SIZES[at] - 1] == at + 1, "piece %zu", at);
+            mem_free(piece[at]);
+        }
+    }
+}
+
 static void mem_realloc_keeps_what_is_there(void) {
     char *text = mem_realloc(NULL, 8);
     memcpy(text, "abcdefg", 8);
@@ -306,6 +327,7 @@ static const Test TESTS[] = {
     {"philox gives the published known answers", philox_known_answers},
     {"philox_u64 takes the low word first", philox_low_word_first},
     {"mem_alloc gives aligned zeros", mem_alloc_gives_aligned_zeros},
+    {"mem_alloc maps large pieces", mem_alloc_maps_large_pieces},
     {"mem_realloc keeps what is there", mem_realloc_keeps_what_is_there},
     {"an arena measures, then binds", arena_measures_then_binds},
     {"an arena counts whole cache lines", arena_counts_whole_lines},
