@@ -50,7 +50,7 @@ programs() {
 }
 
 quick() {
-    scripts/install-packages.sh build
+    scripts/install-packages.sh build plot sweep report
     build "gcc, float" "$@"
     build "gcc, double" "$@" REAL=double
     ((test_failures == 0)) || return 0
@@ -60,7 +60,7 @@ quick() {
 }
 
 full() {
-    scripts/install-packages.sh build plot sweep report check fuzz browser
+    scripts/install-packages.sh check fuzz browser
     quick -B
     build "clang, float" -B CC=clang
     build "clang, double" -B CC=clang REAL=double
