@@ -3,7 +3,7 @@
 
 void norm_site_observe(const NormSite *site, Deviations *seen, size_t B, size_t T) {
     const size_t row = T * site->per_token;
-    for (size_t i = 0; i < B * row; i++) {
+    for (size_t i = B * row; i-- > 0;) {
         TokenGroup group = i % row < site->per_token ? TOKEN_FIRST : TOKEN_REST;
         seen->sum[group] += 1 / (double)site->stats[i * site->n_stats + site->n_stats - 1];
         seen->rows[group]++;
@@ -23,7 +23,7 @@ void norm_site_freeze(NormSite *site, const Deviations *seen, size_t T, bool fir
     double sum = seen->sum[TOKEN_FIRST] + seen->sum[TOKEN_REST];
     double rows = seen->rows[TOKEN_FIRST] + seen->rows[TOKEN_REST];
     double first = rows / sum, rest = first;
-    if (first_apart && seen->rows[TOKEN_REST] > 0) {
+    if (first_apart) { /* rows of one token have no others, and no place for their constant */
         first = seen->rows[TOKEN_FIRST] / seen->sum[TOKEN_FIRST];
         rest = seen->rows[TOKEN_REST] / seen->sum[TOKEN_REST];
     }

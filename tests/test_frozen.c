@@ -6,6 +6,8 @@
 #include "ops/ops.h"
 #include "tests/nets.h"
 
+#include <malloc.h>
+
 enum { V = 32, T = 8, LINES = 40, WIDTH = 23 };
 
 static const char *const KINDS[] = {"layernorm", "rmsnorm", "rmsnorm_plus1"};
@@ -187,6 +189,9 @@ static void test_constants(void) {
         norm_site_identity(site, T);
         CHECK(site->frozen.r[each] == 1 && !site->frozen.centers, "identity divides");
     }
+    size_t held = mallinfo2().uordblks;
+    for (size_t i = 0; i < 10 * model->n_sites; i++) norm_site_identity(&model->site[i / 10], T);
+    CHECK(mallinfo2().uordblks == held, "tables are left behind");
     CHECK(model->n_sites == 2 + 4 * 6, "%zu sites", model->n_sites); /* in, out twice; q and k */
     CHECK(strcmp(model->site[0].name, "emb_norm") == 0, "%s", model->site[0].name);
     model_free(model);
