@@ -177,10 +177,9 @@ static void head_next(real *out, const real *qkv, HeadAt at, real *s, size_t t,
 void attention_next(real *out, const real *qkv, real *scratch, size_t t, AttentionShape shape) {
     PHASE(PHASE_ATTENTION);
     const size_t HS = shape.HS;
-    shape.T = t + 1;
-#pragma omp parallel for schedule(static) if (shape.NH * shape.T * HS > PARALLEL_MIN)
+#pragma omp parallel for schedule(static) if (shape.NH * t * HS > PARALLEL_MIN)
     for (size_t h = 0; h < shape.NH; h++) {
-        Scratch mine = thread_scratch(scratch, shape.T, HS);
+        Scratch mine = thread_scratch(scratch, t, HS); /* t+1 scores take a part of it */
         head_next(out + h * HS, qkv, head_at(0, h, shape), mine.s, t, shape);
     }
 }

@@ -354,9 +354,30 @@ static void rope_is_a_rotation(void) {
     }
 }
 
+/* The last token alone is the last row of all, for scores of any size. */
+static void the_next_token_is_the_last(void) {
+    static const double STDS[] = {1, 1000};
+    for (size_t i = 0; i < 2 * COUNT(SHAPES); i++) {
+        AttentionShape shape = SHAPES[i / 2];
+        if (shape.T == 1) continue;
+        shape.B = 1;
+        Attention a = attention_draw(shape, &OFF, STDS[i % 2]);
+        const size_t own = shape.NH * shape.HS, t = shape.T - 1;
+        real *next = new_drawn(own, 1);
+        double *want = new_doubles(own);
+        columns(a.qkv, a.q, a.k, a.v, shape, true);
+        attention_forward(a.out, a.lse, a.qkv, a.scratch, &OFF, shape);
+        for (size_t c = 0; c < own; c++) want[c] = (double)a.out[t * own + c];
+        attention_next(next, a.qkv, a.scratch, t, shape);
+        CHECK_NMSE(next, want, own, NMSE_FORWARD, "shape %zu, std %g", i / 2, STDS[i % 2]);
+        free_all();
+    }
+}
+
 static const Test TESTS[] = {
     {"attention and its gradients match the formula", attention_matches_formula},
     {"attention matches finite differences", attention_matches_differences},
+    {"the next token is the last of a row", the_next_token_is_the_last},
     {"scratch is bounded", scratch_is_bounded},
     {"dropout in attention depends on every key", dropout_depends_on_every_key},
     {"the future is invisible", the_future_is_invisible},
