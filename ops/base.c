@@ -186,6 +186,13 @@ const char *name_nearest(const char *word, const char *const *names) {
     return nearest;
 }
 
+int name_index(const char *(*name)(int), const char *word) {
+    for (int i = 0; name(i); i++) {
+        if (strcmp(name(i), word) == 0) return i;
+    }
+    return -1;
+}
+
 uint64_t hash_bytes(uint64_t hash, const void *data, size_t size) {
     const unsigned char *bytes = data;
     for (size_t i = 0; i < size; i++) hash = (hash ^ bytes[i]) * 0x100000001b3ULL;

@@ -82,6 +82,8 @@ typedef enum { GRAD_ADD, GRAD_SET } GradWrite;
 /* Seconds of a clock that never goes backwards. */
 double clock_seconds(void);
 
+/* The index of `word` among name(0), name(1) ... up to NULL; -1 where it is none of them. */
+int name_index(const char *(*name)(int), const char *word);
 /* The entry of `names` (ended by NULL) nearest to `word` by edit distance, prefixes counting as
  * near; NULL when nothing is close enough to be worth suggesting. */
 const char *name_nearest(const char *word, const char *const *names);

@@ -16,13 +16,10 @@ const char *norms_mode_name(int i) {
 }
 
 NormsMode norms_mode(const char *name) {
-    for (int i = 0; name && norms_mode_name(i); i++) {
-        if (strcmp(norms_mode_name(i), name) == 0) return (NormsMode)i;
-    }
-    if (name) {
+    int mode = name ? name_index(norms_mode_name, name) : NORMS_REAL;
+    if (mode < 0)
         die(EXIT_USAGE, "--norms takes real, frozen, frozen_first or identity, not \"%s\"", name);
-    }
-    return NORMS_REAL;
+    return (NormsMode)mode;
 }
 
 /* Deviations (n_sites) of every site over training rows; the caller frees them. */

@@ -16,20 +16,29 @@ typedef enum { TAKES_NOTHING, TAKES_TEXT, TAKES_WHOLE, TAKES_NUMBER, REPEATED } 
 typedef struct {
     const char *name, *argument, *help;
     Takes takes;
-    size_t offset; /* of the field in Cli that the argument fills */
-    int mode;      /* Mode, or -1 where the flag only refines one */
+    size_t offset;    /* of the field in Cli that the argument fills */
+    int mode;         /* Mode, or -1 where the flag only refines one */
+    unsigned refines; /* bits 1 << Mode */
 } Flag;
+
+/* A command that trains stays whole where it is only looked at. */
+enum {
+    TRAINING = 1 << MODE_TRAIN | 1 << MODE_DESCRIBE | 1 << MODE_DRY_RUN | 1 << MODE_BENCH,
+    SAMPLING = 1 << MODE_SAMPLE,
+    STORED = 1 << MODE_SAMPLE | 1 << MODE_EVAL,
+};
 
 static const Flag FLAGS[] = {
     {"config", "FILE", "train what FILE describes (also looked for in configs/)", TAKES_TEXT,
-     offsetof(Cli, config), -1},
-    {"set", "KEY=VALUE", "override a key; may be repeated", REPEATED, offsetof(Cli, sets), -1},
+     offsetof(Cli, config), -1, TRAINING},
+    {"set", "KEY=VALUE", "override a key; may be repeated", REPEATED, offsetof(Cli, sets), -1,
+     TRAINING | 1 << MODE_EVAL},
     {"run-dir", "DIR", "write the run there instead of log.dir/name", TAKES_TEXT,
-     offsetof(Cli, run_dir), -1},
+     offsetof(Cli, run_dir), -1, TRAINING},
     {"resume", NULL, "go on from the last checkpoint, or begin where there is none", TAKES_NOTHING,
-     offsetof(Cli, resume), -1},
+     offsetof(Cli, resume), -1, TRAINING},
     {"overwrite", NULL, "remove a run that is in the way", TAKES_NOTHING, offsetof(Cli, overwrite),
-     -1},
+     -1, TRAINING},
     {"describe", NULL, "print the equations that --config builds, and their hash", TAKES_NOTHING, 0,
      MODE_DESCRIBE},
     {"dry-run", NULL, "print what --config will need and take, and write nothing", TAKES_NOTHING, 0,
@@ -40,24 +49,25 @@ static const Flag FLAGS[] = {
     {"sample", "RUN", "write text with the model of a run directory", TAKES_TEXT,
      offsetof(Cli, run), MODE_SAMPLE},
     {"prompt", "TEXT", "what the sample begins with; - reads it from standard input", TAKES_TEXT,
-     offsetof(Cli, prompt), -1},
-    {"tokens", "N", "how many tokens to sample (256)", TAKES_WHOLE, offsetof(Cli, tokens), -1},
+     offsetof(Cli, prompt), -1, SAMPLING},
+    {"tokens", "N", "how many tokens to sample (256)", TAKES_WHOLE, offsetof(Cli, tokens), -1,
+     SAMPLING},
     {"temperature", "X", "0 = always the likeliest (0.8)", TAKES_NUMBER,
-     offsetof(Cli, sampling.temperature), -1},
+     offsetof(Cli, sampling.temperature), -1, SAMPLING},
     {"top-k", "K", "draw from the K likeliest only (0 = all)", TAKES_WHOLE,
-     offsetof(Cli, sampling.top_k), -1},
+     offsetof(Cli, sampling.top_k), -1, SAMPLING},
     {"top-p", "P", "then from the fewest that have this probability together (1)", TAKES_NUMBER,
-     offsetof(Cli, sampling.top_p), -1},
-    {"seed", "S", "of the sample, 0 to 2^32-1 (1)", TAKES_WHOLE, offsetof(Cli, seed), -1},
+     offsetof(Cli, sampling.top_p), -1, SAMPLING},
+    {"seed", "S", "of the sample, 0 to 2^32-1 (1)", TAKES_WHOLE, offsetof(Cli, seed), -1, SAMPLING},
     {"eval", "RUN",
      "loss of the latest checkpoint of a run on its validation data, or on --set data.val=FILE",
      TAKES_TEXT, offsetof(Cli, run), MODE_EVAL},
     {"norms", "MODE",
      "of --eval and --sample: real, frozen (divided by constants), frozen_first, identity",
-     TAKES_TEXT, offsetof(Cli, norms), -1},
+     TAKES_TEXT, offsetof(Cli, norms), -1, STORED},
     {"force-topology", "NAME",
      "of --eval and --sample: wire the weights of the run as another topology, to see it break",
-     TAKES_TEXT, offsetof(Cli, topology), -1},
+     TAKES_TEXT, offsetof(Cli, topology), -1, STORED},
     {"list", "WHAT", "topologies, norms or keys", TAKES_TEXT, offsetof(Cli, list), MODE_LIST},
     {"print-schema", NULL, "print what a config may hold, for editors", TAKES_NOTHING, 0,
      MODE_SCHEMA},
@@ -177,9 +187,23 @@ static const char *sugar(const char *argument, const char *value) {
     return key ? path_format("%s=%s", key, value ? value : "") : NULL;
 }
 
+/* No flag is read and then ignored, but what stands beside --help. */
+static void check_company(const Cli *cli, const bool used[FLAG_COUNT]) {
+    const char *mode = NULL;
+    for (int i = 0; i < FLAG_COUNT; i++) {
+        if (FLAGS[i].mode == (int)cli->mode) mode = FLAGS[i].name;
+    }
+    for (int i = 0; i < FLAG_COUNT && cli->mode != MODE_HELP; i++) {
+        bool idle = used[i] && FLAGS[i].mode < 0 && !(FLAGS[i].refines >> cli->mode & 1);
+        if (idle)
+            die(EXIT_USAGE, "--%s does not go with %s%s", FLAGS[i].name, mode ? "--" : "training",
+                mode ? mode : "");
+    }
+}
+
 Cli cli_parse(int argc, char **argv) {
     Cli cli = {.mode = MODE_TRAIN, .tokens = 256, .sampling = {0.8, 0, 1}, .seed = 1};
-    bool sampling = false;
+    bool sampling = false, used[FLAG_COUNT] = {false};
     for (int i = 1; i < argc; i++) sampling |= strcmp(argv[i], "--sample") == 0;
     for (int i = 1; i < argc; i++) {
         const Flag *flag = strncmp(argv[i], "--", 2) == 0 ? find_flag(argv[i] + 2) : NULL;
@@ -191,15 +215,18 @@ Cli cli_parse(int argc, char **argv) {
             if (!value) die(EXIT_USAGE, "%s needs a value", argv[i]);
             arrput(cli.owned, (char *)set);
             arrput(cli.sets, set);
+            used[find_flag("set") - FLAGS] = true;
             i++;
             continue;
         }
+        used[flag - FLAGS] = true;
         bool needs = flag->takes != TAKES_NOTHING;
         if (needs && !value) die(EXIT_USAGE, "--%s needs %s", flag->name, flag->argument);
         take(&cli, flag, value);
         i += needs;
     }
     cli.n_sets = (size_t)arrlen(cli.sets);
+    check_company(&cli, used);
     if (cli.resume && cli.overwrite)
         die(EXIT_USAGE, "--resume goes on with a run, --overwrite removes it: take one of them");
     if (cli.mode == MODE_BENCH && (cli.bench < 1 || cli.bench > 1000000))

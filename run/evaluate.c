@@ -4,6 +4,7 @@
 #include "run/calibrate.h"
 #include "run/files.h"
 #include "run/schedule.h"
+#include "run/validate.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -51,29 +52,16 @@ static int compare(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* The losses (rows*T) of all validation tokens; returns their mean, added up in the order of the
- * rows. */
+/* The losses (rows*T) of all validation tokens; returns their mean. */
 static double losses_of(double *losses, const StoredModel *stored, const Dataset *data) {
-    Model *model = stored->model;
-    const size_t T = model->shape.T, rows = dataset_val_rows(data), batch = model->shape.B;
-    int *tokens = mem_alloc(size_mul(batch * T, sizeof(int)));
-    int *targets = mem_alloc(size_mul(batch * T, sizeof(int)));
-    double total = 0;
-    for (size_t first = 0; first < rows; first += batch) {
-        size_t count = rows - first < batch ? rows - first : batch;
-        dataset_val_batch(data, tokens, targets, first, count);
-        Pass pass = {.tokens = tokens,
-                     .targets = targets,
-                     .B = count,
-                     .T = T,
-                     .gamma = (real)schedule_gamma(&stored->config.gamma_warmup, stored->step)};
-        model_forward(model, &pass);
-        total += model_loss(model, &pass);
-        memcpy(losses + first * T, model->losses, count * T * sizeof *losses);
-    }
+    const Shape *s = &stored->model->shape;
+    int *tokens = mem_alloc(size_mul(s->B * s->T, sizeof(int)));
+    int *targets = mem_alloc(size_mul(s->B * s->T, sizeof(int)));
+    real gamma = (real)schedule_gamma(&stored->config.gamma_warmup, stored->step);
+    double mean = validate(stored->model, data, gamma, tokens, targets, losses);
     mem_free(tokens);
     mem_free(targets);
-    return total / (double)(rows * T);
+    return mean;
 }
 
 /* The median is the 0.5-quantile: of n sorted losses the one at floor(q n), at most the last. */

@@ -38,10 +38,7 @@ static void list_tensors(Run *run, size_t *action, Snapshot *snapshot) {
 }
 
 static size_t action_index(const char *name) {
-    for (int i = 0; name && spike_action_name(i); i++) {
-        if (strcmp(spike_action_name(i), name) == 0) return (size_t)i + 1;
-    }
-    return 0;
+    return name ? (size_t)(name_index(spike_action_name, name) + 1) : 0;
 }
 
 /* --- saving

@@ -164,19 +164,14 @@ void stored_model_begin(Model *model, const Vocab *vocab, const char *dir) {
     stored_model_free(&from);
 }
 
-static int topology_named(const char *name) {
-    for (int i = 0; topology_name(i); i++) {
-        if (strcmp(topology_name(i), name) == 0) return i;
-    }
-    die(EXIT_USAGE, "--force-topology takes a topology, not \"%s\"; --list topologies has them",
-        name);
-}
-
 void stored_model_rewire(StoredModel *stored, const char *topology) {
     Model *old = stored->model;
     ModelOptions *options = &stored->config.model;
     char error[512];
-    options->topology = topology_named(topology);
+    options->topology = name_index(topology_name, topology);
+    if (options->topology < 0)
+        die(EXIT_USAGE, "--force-topology takes a topology, not \"%s\"; --list topologies has them",
+            topology);
     options->layers = "";
     if (!model_check(options, error, sizeof error)) die(EXIT_USAGE, "%s", error);
     Model *model = model_create(options, &stored->config.gamma_warmup, old->shape.V, old->shape.B,

@@ -6,6 +6,7 @@
 #include "run/memory.h"
 #include "run/schedule.h"
 #include "run/stop.h"
+#include "run/validate.h"
 
 #include <math.h>
 #include <time.h>
@@ -163,23 +164,9 @@ bool run_update(Run *run, size_t step, LogRow *row) {
     return true;
 }
 
-/* Every token of the validation rows counts the same, whatever the batches. */
 double run_validate(Run *run, size_t step) {
-    const Shape *s = &run->model->shape;
-    size_t rows = dataset_val_rows(run->data), batch = run->config->train.batch;
-    double total = 0;
-    for (size_t first = 0; first < rows && !stop_requested(); first += batch) {
-        size_t count = rows - first < batch ? rows - first : batch;
-        dataset_val_batch(run->data, run->tokens, run->targets, first, count);
-        Pass pass = {.tokens = run->tokens,
-                     .targets = run->targets,
-                     .B = count,
-                     .T = s->T,
-                     .gamma = (real)schedule_gamma(&run->config->gamma_warmup, step)};
-        model_forward(run->model, &pass);
-        total += model_loss(run->model, &pass);
-    }
-    return total / (double)(rows * s->T);
+    real gamma = (real)schedule_gamma(&run->config->gamma_warmup, step);
+    return validate(run->model, run->data, gamma, run->tokens, run->targets, NULL);
 }
 
 bool run_wants_validation(const Run *run, size_t step) {

@@ -54,6 +54,17 @@ warnings_do_not_stop_a_run() {
 }
 
 flags_are_checked() {
+    local words
+    for words in "--norms frozen" "--force-topology pre" "--tokens 5" "--prompt x" "--top-p 0.5"; do
+        # shellcheck disable=SC2086 # a flag and its value
+        refused "does not go with training" $words
+    done
+    exits 2 --sample "$tmp/nothing" --set train.steps=3
+    has "a key beside --sample" "$said" "--set does not go with --sample"
+    exits 2 --eval "$tmp/nothing" --temperature 1
+    has "a draw beside --eval" "$said" "--temperature does not go with --eval"
+    exits 2 --resume --version
+    exits 0 --norms x --help
     exits 2
     has "no arguments" "$said" "./train --config"
     refused "did you mean --overwrite" --overwite

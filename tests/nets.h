@@ -9,9 +9,8 @@
 #include "tests/test.h"
 
 static inline int index_named(const char *(*name)(int), const char *wanted) {
-    int i = 0;
-    while (name(i) && strcmp(name(i), wanted) != 0) i++;
-    if (!name(i)) abort();
+    int i = name_index(name, wanted);
+    if (i < 0) abort();
     return i;
 }
 
