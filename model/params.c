@@ -6,12 +6,16 @@
 #include <math.h>
 #include <string.h>
 
+bool param_is_trained(const Param *param) {
+    return param->kind != PARAM_STATISTIC;
+}
+
 static ParamRef add(Params *params, Param param) {
     if (!params->binding) {
         const size_t aligned = 64 / sizeof(float);
         param.name = strcpy(mem_alloc(strlen(param.name) + 1), param.name);
         param.offset = params->size;
-        params->total += param.count;
+        if (param_is_trained(&param)) params->total += param.count;
         params->size += (param.count + aligned - 1) / aligned * aligned;
         arrput(params->list, param);
         return (ParamRef){NULL, NULL};

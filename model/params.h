@@ -18,6 +18,7 @@ typedef enum {
     PARAM_GAMMA,     /* embedding, final and q/k/v norms */
     PARAM_BETA,
     PARAM_ALPHA,
+    PARAM_STATISTIC, /* what a norm remembers of its inputs: stored like the others, not trained */
 } ParamKind;
 
 typedef struct {
@@ -42,7 +43,7 @@ typedef struct {
     Param *list;  /* stb_ds array */
     size_t bound; /* how many were added in the binding pass */
     bool binding;
-    size_t total; /* elements of all tensors */
+    size_t total; /* elements of all tensors that are trained */
     size_t size;  /* elements of one allocation, each tensor aligned to 64 bytes */
     bool zeroed;  /* gradients of products count as zero, whatever stands there */
     real *values, *grads, *m, *v;
@@ -72,7 +73,8 @@ void params_free(Params *params);
 bool params_finite(const Params *params);
 
 size_t params_count(const Params *params); /* tensors */
-size_t params_total(const Params *params); /* elements */
+size_t params_total(const Params *params); /* elements, statistics left out */
+bool param_is_trained(const Param *param);
 /* Index of the parameter of that name, or the number of tensors where there is none. */
 size_t params_find(const Params *params, const char *name);
 

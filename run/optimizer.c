@@ -30,6 +30,7 @@ bool optimizer_decays(const OptimOptions *options, ParamKind kind) {
     case PARAM_BETA:
     case PARAM_ALPHA:
     case PARAM_BIAS:
+    case PARAM_STATISTIC:
         break;
     }
     return false;
@@ -67,6 +68,7 @@ void optimizer_update(Optimizer *optimizer, double lr, double grad_scale) {
     for (size_t i = 0; i < params_count(params); i++) {
         const Param *param = &params->list[i];
         size_t at = param->offset;
+        if (!param_is_trained(param)) continue;
         adamw.weight_decay = optimizer_decays(options, param->kind) ? options->weight_decay : 0;
         adamw_update(params->values + at, params->m + at, params->v + at, params->grads + at,
                      &adamw, param->count);

@@ -17,6 +17,7 @@ enum { FAILURES_MAX = 3 };
 static void moments(const Params *params, real *values, const char *prefix, Tensor **list) {
     for (size_t i = 0; i < params_count(params); i++) {
         const Param *param = &params->list[i];
+        if (!param_is_trained(param)) continue;
         tensor_add(list, prefix, param->name, TENSOR_REAL, param->shape[0], param->shape[1],
                    values + param->offset);
     }

@@ -22,7 +22,7 @@ static void test_decays(void) {
         {PARAM_MATRIX, {1, 1, 1, 1}},   {PARAM_BIAS, {0, 0, 0, 0}},
         {PARAM_GAMMA_IN, {0, 1, 0, 1}}, {PARAM_GAMMA_OUT, {0, 0, 1, 1}},
         {PARAM_GAMMA, {0, 0, 0, 0}},    {PARAM_BETA, {0, 0, 0, 0}},
-        {PARAM_ALPHA, {0, 0, 0, 0}},
+        {PARAM_ALPHA, {0, 0, 0, 0}},    {PARAM_STATISTIC, {0, 0, 0, 0}},
     };
     for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
         for (size_t k = 0; k < 4; k++) {
@@ -83,7 +83,7 @@ static void test_grad_norm(void) {
     }
 }
 
-enum { TENSORS = 7, UPDATES = 50, MOST = 35 };
+enum { TENSORS = 8, UPDATES = 50, MOST = 35 };
 
 /* A parameter of every kind, with sizes that leave gaps between tensors. */
 static void add_tensors(Params *params) {
@@ -94,6 +94,7 @@ static void add_tensors(Params *params) {
     params_vector(params, "gamma", PARAM_GAMMA, 7, 1);
     params_vector(params, "beta", PARAM_BETA, 7, 0);
     params_vector(params, "alpha", PARAM_ALPHA, 1, 0.5);
+    params_vector(params, "statistic", PARAM_STATISTIC, 3, 2);
 }
 
 /* The formula of AdamW, one element at a time and in double. */
@@ -133,7 +134,7 @@ static void test_adamw(void) {
                 for (size_t i = 0; i < params.list[p].count; i++) {
                     real *g = &params.grads[params.list[p].offset + i];
                     *g = (real)net_normal((uint32_t)s, 100 * p + i);
-                    if (applied)
+                    if (applied && params.list[p].kind != PARAM_STATISTIC)
                         scalar_update(&want[p][i], scale * (double)*g, lr,
                                       decays[switches][p] ? 0.1 : 0, optimizer.applied + 1);
                 }
