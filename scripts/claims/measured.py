@@ -1,0 +1,93 @@
+"""measured: the CSVs of the parts, arms in them, and what a paired comparison of two arms says.
+
+An arm is a part and the values of some keys, {"model.topology": "peri"}. Runs of two arms are paired by seed.
+"""
+
+import csv
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import stats
+
+SEEDS = 5  # of every arm
+POWER = 0.8
+
+
+class NotMeasured(Exception):
+    """A claim asks for a run that no CSV has; the text says which."""
+
+
+class Measured:
+    """All CSVs of a folder."""
+
+    def __init__(self, folder):
+        self.parts = {}
+        for path in sorted(Path(folder).glob("*.csv")):
+            with open(path, newline="") as file:
+                self.parts[path.stem] = list(csv.DictReader(file))
+
+    def values(self, arm, metric):
+        """seed -> value of the arm's runs."""
+        part, keys = arm
+        rows = [row for row in self.parts.get(part, []) if all(same(row.get(key), keys[key]) for key in keys)]
+        found = {}
+        for row in rows:
+            if row["seed"] in found:
+                raise NotMeasured(f"{part} has two runs of {keys} with seed {row['seed']}")
+            if row.get(metric):
+                found[row["seed"]] = float(row[metric])
+        return found
+
+    def pairs(self, a, b, metric):
+        """[(value of a, value of b)] of the seeds that both have."""
+        of_a, of_b = self.values(a, metric), self.values(b, metric)
+        return [(of_a[seed], of_b[seed]) for seed in sorted(of_a) if seed in of_b]
+
+
+def same(text, value):
+    """Whether a cell holds a value: numbers as numbers, the rest as Python and JSON print it."""
+    if text is None:
+        return False
+    try:
+        return float(text) == float(value)
+    except (TypeError, ValueError):
+        return text == str(value)
+
+
+@dataclass
+class Interval:
+    """A mean and the ends of its 95 % interval over n seeds; the interval is NaN below two."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+def interval(values):
+    half = stats.half_width(values)
+    return Interval(stats.mean(values), stats.mean(values) - half, stats.mean(values) + half, len(values))
+
+
+def difference(pairs):
+    return interval([a - b for a, b in pairs])
+
+
+def percent(pairs):
+    """100 (mean a / mean b - 1), with the interval of the ratio linearised about it."""
+    below = stats.mean(b for _, b in pairs)
+    if not pairs or below == 0:
+        return Interval(math.nan, math.nan, math.nan, len(pairs))
+    ratio = stats.mean(a for a, _ in pairs) / below
+    half = stats.half_width([(a - ratio * b) / below for a, b in pairs])
+    return Interval(100 * (ratio - 1), 100 * (ratio - 1 - half), 100 * (ratio - 1 + half), len(pairs))
+
+
+def detectable(values, n=SEEDS):
+    """The difference that n paired seeds show four times out of five, from the differences of a pilot."""
+    if len(values) < 2:
+        return math.nan
+    center = stats.mean(values)
+    deviation = math.sqrt(math.fsum((value - center) ** 2 for value in values) / (len(values) - 1))
+    return (stats.t_quantile(0.975, n - 1) + stats.t_quantile(POWER, n - 1)) * deviation / math.sqrt(n)
