@@ -1,0 +1,320 @@
+"""claims: the table of claims. One entry says what the article says, what the literature says, which arms of which parts
+answer it, and what the answer holds for. Numbers that were claimed stand here; numbers that were measured never do."""
+
+from dataclasses import dataclass, field
+
+SMALL = "4 blocks of width 64 (0.2 M parameters), 614,400 tokens of builtin:stories, AdamW, cosine"
+DEEP = "blocks of width 32, 76,800 tokens of builtin:stories in 300 steps"
+CHAR = "nanoGPT's character model: 4 blocks of width 128 (0.8 M parameters), 2,000 steps on tinyshakespeare, learning rate 1e-3"
+
+RATES = [1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2]
+HIGH_RATES = [4e-3, 8e-3, 1.6e-2]
+
+BEST = "best"  # in place of a learning rate: that with the lowest mean final loss of the arm
+
+
+@dataclass
+class Arm:
+    """Runs: a part, the values of its keys, and where `tuned` the learning rate with the lowest mean final loss."""
+
+    part: str
+    keys: dict = field(default_factory=dict)
+    tuned: bool = False
+
+
+@dataclass
+class Test:
+    """One comparison. `sign` -1 or 1: the claim has a below or above b. `within`: the claim has them that close. `least`:
+    the claim has a itself at that much or more. `size`: the claimed number, beside which the interval is shown.
+    `pilot`: the pair of arms whose spread over seeds says what can be detected."""
+
+    label: str
+    metric: str
+    a: Arm
+    b: Arm = None
+    sign: int = 0
+    within: float = None
+    least: float = None
+    size: float = None
+    as_percent: bool = False
+    pilot: tuple = None
+
+
+@dataclass
+class Claim:
+    """`every`: all tests must hold (else one is enough). `tests` None: cannot be tested here, and `comment` says why."""
+
+    name: str
+    article: str
+    literature: str
+    holds: str
+    tests: list = None
+    every: bool = True
+    comment: str = ""
+
+
+def topology(part, name, rate=None, tuned=False, **keys):
+    arm_keys = {"model.topology": name, **{key.replace("__", "."): value for key, value in keys.items()}}
+    if rate is not None:
+        arm_keys["optim.lr"] = rate
+    return Arm(part, arm_keys, tuned)
+
+
+def placed(name, rate):
+    """Arms of part placement; rate BEST = tuned."""
+    return topology("placement", name, tuned=True) if rate == BEST else topology("placement", name, rate)
+
+
+def pilot(a, b, norm_a="rmsnorm", norm_b="rmsnorm"):
+    return (Arm("pilot", {"model.topology": a, "model.norm": norm_a}), Arm("pilot", {"model.topology": b, "model.norm": norm_b}))
+
+
+def pilot_deep(a, b, blocks=48):
+    return (topology("pilot_deep", a, model__n_layer=blocks), topology("pilot_deep", b, model__n_layer=blocks))
+
+
+def rate_text(rate):
+    return "at each one's best learning rate" if rate == BEST else f"at learning rate {rate:g}"
+
+
+def placements(a, b, metric, sign, rates, as_percent=False, size=None):
+    """a against b at every rate."""
+    return [
+        Test(f"{a} against {b} {rate_text(rate)}", metric, placed(a, rate), placed(b, rate), sign=sign, as_percent=as_percent,
+             size=size, pilot=pilot(a, b))
+        for rate in rates
+    ]
+
+
+def depth(name, blocks, part="depth"):
+    return topology(part, name, model__n_layer=blocks)
+
+
+def warmed(name, blocks, rate, warmup):
+    return topology("lr_warmup", name, rate, model__n_layer=blocks, optim__warmup_steps=warmup)
+
+
+def skip(name, blocks, factor):
+    keys = {"model.topology": name, "model.n_layer": blocks}
+    if factor != 1:
+        keys |= {"model.wire.attn.skip": factor, "model.wire.mlp.skip": factor}
+    else:
+        keys |= {"model.wire.attn.skip": "", "model.wire.mlp.skip": ""}
+    return Arm("residual", keys)
+
+
+GAMMA = {"in": "['in']", "out": "['out']", "all": "['in', 'out', 'post']"}
+
+
+def gamma(name, slots):
+    return topology("gamma_warmup", name, gamma_warmup__slots=GAMMA[slots])
+
+
+def early(name, slots, none_slots):
+    """Gamma-warmup on some slots of a placement against the same net without."""
+    without = placed(name, 8e-3) if none_slots is None else gamma(name, none_slots)
+    where = "all norms of the blocks" if slots == "all" else f"its {slots} norms"
+    return Test(f"{name} with gamma-warmup of {where} against without", "jitter_early", gamma(name, slots), without, sign=-1,
+                as_percent=True, size=-37, pilot=pilot(name, name, "rmsnorm", "layernorm"))
+
+
+CLAIMS = [
+    Claim(
+        "variance",
+        "In Post-LN the variance of the activations grows exponentially with depth, by 470 % at layer 60.",
+        "The reverse: Post-LN norms the stream itself, whose variance is therefore constant; exponential growth is reported of Pre-LN "
+        "(Kim et al. 2025, arXiv 2502.02732). The number has no known source.",
+        "64 " + DEEP + ", learning rate 1e-3; at initialisation and after training",
+        [
+            Test("post, variance of the stream behind block 60 over that behind block 1, untrained", "growth_60",
+                 topology("variance_init", "post"), least=5.7, size=5.7),
+            Test("the same after training", "growth_60", depth("post", 64), least=5.7, size=5.7),
+        ],
+        comment="What Pre-LN and Peri-LN do is in the table of depth below.",
+    ),
+    Claim(
+        "post_depth",
+        "Post-LN fails beyond 24 to 32 blocks.",
+        "True in kind: LLaMA at learning rate 1e-3 trains with 12 Post-LN blocks, to perplexity 26.95, and diverges with 24 (the "
+        "authors' README of LayerNorm-Scaling; Li et al. 2024, arXiv 2412.13795).",
+        "48 " + DEEP + "; failed = validation loss of at least 3.0, where 3.11 is what the frequencies of single bytes give",
+        [
+            Test(f"post, 48 blocks, learning rate {rate:g}, warm-up of {warmup} steps: loss", "val_loss",
+                 warmed("post", 48, rate, warmup), least=3.0, pilot=pilot_deep("post", "pre"))
+            for rate in (3e-4, 1e-3, 3e-3) for warmup in (0, 100)
+        ],
+        every=False,
+        comment="Supported where one of the settings fails at which Pre-LN and Peri-LN train; theirs are in the table of warm-up below.",
+    ),
+    Claim(
+        "pre_stable",
+        "Pre-LN is 23.6 % more stable than Post-LN.",
+        "Gopher used Pre-LN, with RMSNorm (arXiv 2112.11446); the percentage has no known source.",
+        SMALL + "; stability = jitter of the gradient norm, where less is more stable",
+        placements("pre", "post", "jitter", -1, RATES[:4], as_percent=True, size=-23.6),
+    ),
+    Claim(
+        "pre_worse",
+        "Pre-LN ends slightly worse than a good Post-LN.",
+        "Often said; of four layers on TinyStories, a public run has 1.3902 for Pre-LN and 1.3897 for Post-LN.",
+        SMALL,
+        placements("pre", "post", "val_loss", 1, [BEST]),
+    ),
+    Claim(
+        "speed",
+        "Post-LN converges slowest, Pre-LN faster, Peri-LN fastest.",
+        "Peri-LN ends 0.09 to 0.11 nats below Pre-LN in the paper, Post-LN far above both (arXiv 2502.02732).",
+        SMALL + "; validation loss after a third of the run",
+        placements("pre", "post", "val_third", -1, [BEST]) + placements("peri", "pre", "val_third", -1, [BEST, 1e-3, 4e-3]),
+    ),
+    Claim(
+        "peri_spikes",
+        "Peri-LN has 52 % fewer gradient spikes than Pre-LN.",
+        "The paper shows curves of gradient norms, many spikes for Pre-LN and few for Peri-LN, and gives no percentage (arXiv 2502.02732).",
+        SMALL + "; spikes = steps that the detector flags",
+        placements("peri", "pre", "flagged", -1, HIGH_RATES, as_percent=True, size=-52)
+        + placements("peri", "pre", "jitter", -1, HIGH_RATES, as_percent=True),
+    ),
+    Claim(
+        "peri_variance",
+        "Peri-LN's variance is 38 % more stable than Post-LN's.",
+        "Contradicts the definitions: Post-LN holds the variance constant, Peri-LN lets it grow (arXiv 2502.02732).",
+        "64 " + DEEP + ", learning rate 1e-3; stability = spread over blocks of ln(variance), where less is more stable",
+        [
+            Test("peri against post, after training", "spread", depth("peri", 64), depth("post", 64), sign=-1, as_percent=True, size=-38,
+                 pilot=pilot_deep("peri", "post")),
+            Test("peri against post, untrained", "spread", topology("variance_init", "peri"), topology("variance_init", "post"), sign=-1,
+                 as_percent=True, size=-38, pilot=pilot_deep("peri", "post")),
+            Test("for comparison, peri against pre, after training", "spread", depth("peri", 64), depth("pre", 64), as_percent=True,
+                 pilot=pilot_deep("peri", "pre")),
+        ],
+    ),
+    Claim(
+        "peri_lower",
+        "Peri-LN trains better than Pre-LN.",
+        "0.09 to 0.11 nats lower at 400 M to 3.2 B parameters (arXiv 2502.02732).",
+        SMALL,
+        placements("peri", "pre", "val_loss", -1, [BEST, 1e-3, 2e-3, 4e-3, 8e-3]),
+    ),
+    Claim(
+        "embed_norm",
+        "(not in the article) What Peri-LN gains comes from the norms of its blocks, not from its norm of the embedding.",
+        "Ablated in the paper with the order unchanged; no number that we know.",
+        SMALL,
+        [
+            Test(f"peri without embedding norm against pre {rate_text(rate)}", "val_loss", Arm("peri_bare", {"optim.lr": rate}),
+                 placed("pre", rate), sign=-1, pilot=pilot("peri", "pre"))
+            for rate in (2e-3, 4e-3, 8e-3)
+        ]
+        + [
+            Test(f"for comparison, pre with embedding norm against pre {rate_text(rate)}", "val_loss",
+                 Arm("pre_embed", {"optim.lr": rate}), placed("pre", rate), pilot=pilot("peri", "pre"))
+            for rate in (2e-3, 4e-3, 8e-3)
+        ],
+    ),
+    Claim(
+        "literal",
+        "Peri-LN norms before and after the residual connection.",
+        "It norms the input and the output of each module, both before the residual is added (arXiv 2502.02732). The article's words "
+        "describe another net, `pre_post` here.",
+        SMALL,
+        [
+            Test(f"pre_post against peri {rate_text(rate)}", "val_loss", Arm("literal", {"optim.lr": rate}), placed("peri", rate),
+                 within=0.05, pilot=pilot("peri", "post"))
+            for rate in (1e-3, 2e-3, 4e-3, 8e-3)
+        ],
+        comment="The tests ask whether the two nets end within 0.05 nats of each other, as they would if the words described Peri-LN.",
+    ),
+    Claim(
+        "rms_loss",
+        "RMSNorm ends within 0.03 nats of LayerNorm.",
+        "T5 at 223 M: 1.821 with RMSNorm, 1.838 with LayerNorm at the same settings (Narang et al. 2021, arXiv 2102.11972).",
+        SMALL + "; the same learning rate for both",
+        [
+            Test(f"RMSNorm against LayerNorm, {name} {rate_text(rate)}", "val_loss", placed(name, rate),
+                 topology("layernorm", name, rate), within=0.03, pilot=pilot(name, name, "rmsnorm", "layernorm"))
+            for name in ("pre", "peri") for rate in RATES
+        ],
+    ),
+    Claim(
+        "rms_rate",
+        "RMSNorm needs a learning rate 5 to 10 % lower.",
+        "No source known, and evidence against: RMSNorm ends lower at equal settings in T5 (arXiv 2102.11972), and makes no difference in OLMo 2.",
+        SMALL + ", Pre-LN",
+        [
+            Test(f"RMSNorm with {100 * (1 - factor):.0f} % less than {rate:g} against {rate:g}", "val_loss",
+                 Arm("rmsnorm_lr", {"optim.rmsnorm_lr_scale": factor, "optim.lr": rate}), placed("pre", rate), sign=-1,
+                 pilot=pilot("pre", "pre", "rmsnorm", "layernorm"))
+            for factor in (0.95, 0.9) for rate in (1e-3, 4e-3, 1.6e-2)
+        ],
+        every=False,
+    ),
+    Claim(
+        "gamma_warmup",
+        "Warming gamma up from 0.1 to 1 reduces early instability by 37 %.",
+        "No source known. By the definitions it damps the branches of Pre-LN (in) and Peri-LN (out), and does next to nothing in Post-LN "
+        "and on the in norms of Peri-LN, since the next norm divides it out (docs/schedules.md).",
+        SMALL + ", learning rate 8e-3, gamma-warmup over 300 steps; instability = jitter of the gradient norm in the first quarter",
+        [
+            early("pre", "all", "out"),
+            early("post", "all", "in"),
+            early("peri", "in", None),
+            early("peri", "out", None),
+            early("peri", "all", None),
+        ],
+        every=False,
+    ),
+    Claim(
+        "residual",
+        "Without residual connections no deep transformer trains.",
+        "He et al. 2015 (arXiv 1512.03385) for depth in general.",
+        "4 and 12 " + DEEP + ", learning rate 1e-3; the stream times 0.5 or 0 at every addition",
+        [
+            Test(f"{name}, {blocks} blocks, skip {factor:g} against 1", "val_loss", skip(name, blocks, factor), skip(name, blocks, 1), sign=1,
+                 pilot=pilot_deep("post", "pre", 12))
+            for name in ("post", "pre", "peri") for blocks in (4, 12) for factor in (0.5, 0)
+        ],
+    ),
+    Claim(
+        "dyt",
+        "(not in the article) DyT trains without statistics, better where tokens are few and worse where they are many.",
+        "27.3 % lower loss at 1 M tokens and 18.8 % higher at 118 M, of a 64 M GPT-2 (arXiv 2604.23434).",
+        SMALL + "; few tokens = 51,200 in 100 steps",
+        [
+            Test(f"many tokens, DyT against RMSNorm at {rate:g}", "val_loss", Arm("unnormed", {"model.norm": "dyt", "optim.lr": rate}),
+                 placed("pre", rate), sign=1, as_percent=True, pilot=pilot("pre", "pre", "rmsnorm", "layernorm"))
+            for rate in (1e-3, 4e-3)
+        ]
+        + [
+            Test(f"few tokens, DyT against RMSNorm at {rate:g}", "val_loss", Arm("few_tokens", {"model.norm": "dyt", "optim.lr": rate}),
+                 Arm("few_tokens", {"model.norm": "rmsnorm", "optim.lr": rate}), sign=-1, as_percent=True,
+                 pilot=pilot("pre", "pre", "rmsnorm", "layernorm"))
+            for rate in (1e-3, 4e-3)
+        ],
+    ),
+    Claim(
+        "no_norm",
+        "(not in the article) A net of four blocks trains without any norm at a low learning rate, a little worse, and breaks at a high one.",
+        "0.0083 nats worse at 3e-4 with four layers, diverging above (a public run on TinyStories).",
+        SMALL + ", Pre-LN with norm `none`",
+        [
+            Test(f"no norms against RMSNorm at {rate:g}", "val_loss", Arm("unnormed", {"model.norm": "none", "optim.lr": rate}),
+                 placed("pre", rate), sign=1, pilot=pilot("pre", "pre", "rmsnorm", "layernorm"))
+            for rate in (1e-3, 4e-3, 1.6e-2)
+        ],
+    ),
+    Claim(
+        "failures",
+        "One engineer reported 15 % fewer failures of distributed training with Peri-LN.",
+        "No source known.",
+        "",
+        comment="A report about one cluster's crashes; this program runs on one machine.",
+    ),
+    Claim(
+        "bugs",
+        "Mismatched placement is behind 12.3 % of normalization bugs.",
+        "No source known.",
+        "",
+        comment="A statement about bug reports, not about nets. What a mismatch does to a trained net is measured above.",
+    ),
+]
