@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# nanogpt_char.sh TEXT - nanoGPT's character model under ten placements of norms, three seeds each.
+# nanogpt_char.sh TEXT - nanoGPT's character model under ten placements of norms, five seeds each.
 #
-# TEXT is tinyshakespeare.txt. Results go, one line a run, to docs/nanogpt_char.csv, and what stands
-# there is never measured again: stop it at any time and start it again. Prints the table at the end.
+# TEXT is tinyshakespeare.txt. Results go, one line a run, to docs/claims/nanogpt_char.csv, and what
+# stands there is never measured again: stop it at any time and start it again. Prints the table at
+# the end.
 set -euo pipefail
 source "$(dirname "$0")/usage.sh"
 (($# == 1)) || wrong "takes one TEXT"
@@ -10,7 +11,7 @@ source "$(dirname "$0")/usage.sh"
 [[ -r $1 ]] || { echo "nanogpt_char.sh: cannot read $1" >&2 && exit 3; }
 text=$(realpath "$1")
 cd "$(dirname "$0")/.."
-results=docs/nanogpt_char.csv
+results=docs/claims/nanogpt_char.csv
 [[ -e $results ]] || echo "arm,norm,seed,val_loss" >"$results"
 
 # Name of the arm, then what it changes in configs/nanogpt_char.json. The embedding norm comes with
@@ -23,18 +24,27 @@ arms=(
     "peri-embed_norm --topology peri --set model.embed_norm=off"
 )
 
-for seed in 1337 1338 1339; do
+# measure SEED ARM OPTION...: both norms side by side, a line each once both are there.
+measure() {
+    local seed=$1 arm=$2 norm loss runs
+    grep -q "^$arm,rmsnorm,$seed," "$results" && return
+    runs=$(mktemp -d)
+    for norm in layernorm rmsnorm; do
+        ./train --config configs/nanogpt_char.json --set "data.train=$text" --norm "$norm" --seed "$seed" "${@:3}" --threads 1 \
+            --set train.eval_every=2000 --set train.eval_rows=1742 --run-dir "$runs/$norm" >"$runs/$norm.txt" 2>&1 &
+    done
+    wait
+    for norm in layernorm rmsnorm; do
+        loss=$(awk -F, '$4 != "" { loss = $4 } END { print loss }' "$runs/$norm/log.csv")
+        echo "$arm,$norm,$seed,$loss"
+    done >>"$results"
+    rm -r "$runs"
+}
+
+for seed in 1337 1338 1339 1340 1341; do
     for arm in "${arms[@]}"; do
-        for norm in layernorm rmsnorm; do
-            read -ra words <<<"$arm"
-            grep -q "^${words[0]},$norm,$seed," "$results" && continue
-            run=$(mktemp -d)
-            ./train --config configs/nanogpt_char.json --set "data.train=$text" --norm "$norm" --seed "$seed" \
-                "${words[@]:1}" --set train.eval_every=2000 --set train.eval_rows=1742 --run-dir "$run" >&2
-            loss=$(awk -F, '$4 != "" { loss = $4 } END { print loss }' "$run/log.csv")
-            echo "${words[0]},$norm,$seed,$loss" >>"$results"
-            rm -r "$run"
-        done
+        read -ra words <<<"$arm"
+        measure "$seed" "${words[@]}"
     done
 done
 
