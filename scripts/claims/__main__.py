@@ -19,7 +19,7 @@ EXIT_USAGE, EXIT_DATA = 2, 3
 def print_page(folder):
     data = measured.Measured(folder)
     judgements = [judge.judge(data, claim) for claim in CLAIMS]
-    sys.stdout.write(page.page(judgements, text.INTRODUCTION, text.tables(data), text.ending(judgements)))
+    sys.stdout.write(page.page(judgements, text.INTRODUCTION, text.tally(judgements), text.tables(data), text.ending(data, judgements)))
 
 
 def main(words):

@@ -71,6 +71,8 @@ def verdict_of(test, found):
     if test.least is not None:
         return SUPPORTED if low >= test.least else CONTRADICTED if high < test.least else OPEN
     if test.within is not None:
+        if test.b is None:
+            low, high = low - test.size, high - test.size
         inside, outside = -test.within <= low and high <= test.within, low > test.within or high < -test.within
         return SUPPORTED if inside else CONTRADICTED if outside else OPEN
     if test.sign == 0:

@@ -3,7 +3,6 @@
 import math
 
 from collect import METRICS
-from judge import MISSING, OPEN
 
 MINUS = "\u2212"
 
@@ -26,6 +25,8 @@ def interval_text(finding):
 
 
 def claimed_text(test):
+    if test.within is not None and test.b is None:
+        return f"{test.size:g} ± {test.within:g}"
     if test.size is not None:
         return number(test.size, test.b is not None, test.as_percent) + ("" if test.least is None else " or more")
     if test.least is not None:
@@ -85,8 +86,8 @@ def section(judgement, extra):
     return lines
 
 
-def page(judgements, introduction, extra, ending):
-    lines = [introduction, "## Verdicts", ""]
+def page(judgements, introduction, tally, extra, ending):
+    lines = [introduction, "## Verdicts", "", tally, ""]
     rows = [[f"[{judgement.claim.article}](#{anchor(judgement.claim)})", judgement.verdict] for judgement in judgements]
     lines += table(["the claim", "verdict"], rows, 2) + [""]
     lines += ["## Measures", ""] + table(["measure", "what it is"], [[f"`{m.name}`", m.meaning] for m in METRICS], 2) + [""]
@@ -95,10 +96,3 @@ def page(judgements, introduction, extra, ending):
         lines += section(judgement, extra)
     return "\n".join(lines + ending) + "\n"
 
-
-def counts(judgements):
-    """verdict -> how many claims have it."""
-    found = {}
-    for judgement in judgements:
-        found[judgement.verdict] = found.get(judgement.verdict, 0) + 1
-    return {verdict: found[verdict] for verdict in sorted(found, key=lambda v: (v in (OPEN, MISSING), v))}

@@ -1,16 +1,172 @@
-"""text: what docs/claims.md says around its tests: the introduction, tables of means, the choice at the end."""
+"""text: what docs/claims.md says around its tests: the introduction, tables of means, and which to choose."""
 
 import math
 
 import stats
+from claims import HIGH_RATES, RATES
+from judge import CONTRADICTED, MISSING, OPEN, SUPPORTED, UNTESTABLE
 
-INTRODUCTION = """intro
+INTRODUCTION = """# What is true about norms
+
+An article about the placement of norms ([the claims](#claim-by-claim) give its words in short) makes some twenty numeric claims, most of
+them without a source. This page puts a measurement beside each. It is generated: `scripts/claims.sh` trains, reduces every run to a line of
+a CSV in [claims/](claims/) and writes this page from those lines; a test writes it again and compares.
+
+- A part is one sweep in [sweeps/claims/](../sweeps/claims/). Any of them runs again alone: remove its CSV, then
+  `scripts/claims.sh --part NAME`. All of them: `scripts/claims.sh --full`, three to four hours on two cores.
+- Arms are compared seed by seed: same initial values where tensors agree, same batches. An interval is that of Student's t over the paired
+  differences of five seeds; of a percentage, over the linearised ratio of means.
+- "Detectable" is the difference that five seeds show four times out of five. It follows from the spread of a pilot with other seeds, which was
+  recorded, like the arms, measures and rules of the verdicts, before the parts ran; without a pilot's runs of that measure there is none.
+- A verdict is where the whole interval lies: on the claimed side of zero (or inside the claimed bounds), **supported**; on the other,
+  **contradicted**; across, **not distinguishable at this scale**. A claimed size is not part of the verdict: compare it with the interval.
+- Best learning rates are chosen and judged on the same seeds, which flatters every arm by about the same.
+- These nets are small, and so is their text. A claim about 48 blocks of width 4,096 may hold there and not here; what each answer holds for
+  stands beside it. The learning-rate factor for RMSNorm is 1 everywhere, gamma-warmup off, unless a part is about them.
 """
 
 
+def mean_cell(values, digits=3):
+    """A mean over seeds; how many of them ended at 3 nats or more, where a loss did."""
+    if not values:
+        return "–"
+    broken = sum(value >= 3 for value in values) if digits == 3 else 0
+    return f"{stats.mean(values):.{digits}f}" + (f" ({broken} of {len(values)} failed)" if broken else "")
+
+
+def grid(data, title, rows, columns, metric="val_loss", digits=3, corner="net"):
+    """A table of means. rows: (label, part, keys); columns: (label, keys)."""
+    lines = []
+    for label, part, keys in rows:
+        cells = [mean_cell(list(data.values((part, keys | more), metric).values()), digits) for _, more in columns]
+        lines.append([label, *cells])
+    return title, [corner, *(label for label, _ in columns)], lines
+
+
+def rates(values):
+    return [(f"{rate:g}", {"optim.lr": rate}) for rate in values]
+
+
+def of(name, **keys):
+    return {"model.topology": name, **{key.replace("__", "."): value for key, value in keys.items()}}
+
+
+PLACEMENTS = [(name, "placement", of(name)) for name in ("post", "pre", "peri")]
+DEPTH_ROWS = ("post", "pre", "peri", "pre_post", "deepnorm", "lns", "keel", "mixln", "hybrid")
+
+
+def curves(data):
+    rows = PLACEMENTS + [("pre_post", "literal", {})]
+    return grid(data, "Final validation loss over the learning rate, means of five seeds; failed = 3 nats or more:", rows, rates(RATES))
+
+
+def norm_curves(data):
+    rows = [(f"{name}, RMSNorm", "placement", of(name)) for name in ("pre", "peri")]
+    rows += [(f"{name}, LayerNorm", "layernorm", of(name)) for name in ("pre", "peri")]
+    rows += [(f"pre, RMSNorm, factor {factor}", "rmsnorm_lr", {"optim.rmsnorm_lr_scale": factor}) for factor in (0.95, 0.9)]
+    return grid(data, "Final validation loss over the learning rate, means of five seeds:", rows, rates(RATES))
+
+
+def unnormed_curves(data):
+    rows = [("RMSNorm", "placement", of("pre"))] + [(name, "unnormed", {"model.norm": name}) for name in ("dyt", "none")]
+    return grid(data, "Final validation loss over the learning rate, means of five seeds:", rows, rates([5e-4, 1e-3, 4e-3, 1.6e-2]))
+
+
+def warmups(data):
+    rows = [(f"{name}, {blocks} blocks, warm-up {warmup}", "lr_warmup", of(name, model__n_layer=blocks, optim__warmup_steps=warmup))
+            for blocks in (12, 48) for name in ("post", "pre", "peri") for warmup in (0, 100)]
+    return grid(data, "Final validation loss, means of five seeds:", rows, rates([3e-4, 1e-3, 3e-3]))
+
+
+def spikes(data):
+    columns = [(f"{what} at {rate:g}", metric, rate) for rate in HIGH_RATES
+               for what, metric in (("flagged", "flagged"), ("score", "score_grad"))]
+    lines = []
+    for label, part, keys in PLACEMENTS:
+        cells = [mean_cell(list(data.values((part, keys | {"optim.lr": rate}), metric).values()), 2) for _, metric, rate in columns]
+        lines.append([label, *cells])
+    return "Flagged steps of 1,200, and OLMo 2's spike score of the gradient norm in percent, means of five seeds:", \
+        ["net", *(label for label, _, _ in columns)], lines
+
+
+def depths(data):
+    columns = [("loss, 12 blocks", "depth", 12, "val_loss"), ("loss, 64", "depth", 64, "val_loss"), ("loss, 96", "depth_96", None, "val_loss"),
+               ("growth, 64", "depth", 64, "growth"), ("R² linear", "depth", 64, "r2_linear"), ("R² log", "depth", 64, "r2_log"),
+               ("growth untrained, 64", "variance_init", None, "growth")]
+    lines = []
+    for name in DEPTH_ROWS:
+        cells = []
+        for _, part, blocks, metric in columns:
+            keys = of(name) if blocks is None else of(name, model__n_layer=blocks)
+            cells.append(mean_cell(list(data.values((part, keys), metric).values()), 3 if metric == "val_loss" else 2))
+        lines.append([name, *cells])
+    return "Depth, means of five seeds; growth and fits are of the stream's variance over the blocks after training:", \
+        ["net", *(label for label, *_ in columns)], lines
+
+
+def evaluations(data):
+    lines = []
+    for norm, names in (("rmsnorm", ("post", "pre", "peri")), ("layernorm", ("pre", "peri"))):
+        for name in names:
+            for norms in ("real", "frozen", "frozen_first", "identity"):
+                arm = "inference", {"model.norm": norm, "model.topology": name, "wired_as": name, "norms": norms}
+                cells = [mean_cell(list(data.values(arm, metric).values()), 2) for metric in ("val_loss", "median", "p999")]
+                lines.append([f"{name} {norm}", norms, *cells])
+    return "Cross-entropy over 16,384 tokens, means of five seeds:", ["net", "norms", "mean", "median", "99.9th percentile"], lines
+
+
 def tables(data):
-    return {}
+    """claim -> its tables: (title, head, rows)."""
+    return {
+        "peri_lower": [curves(data)],
+        "post_depth": [warmups(data)],
+        "variance": [depths(data)],
+        "peri_spikes": [spikes(data)],
+        "rms_loss": [norm_curves(data)],
+        "no_norm": [unnormed_curves(data)],
+        "inference": [evaluations(data)],
+    }
 
 
-def ending(judgements):
-    return []
+# What the article advises, and the claims that each piece of advice rests on.
+ADVICE = [
+    ("Below 1 B parameters, stay with LayerNorm in Pre-LN.", ["peri_lower", "rms_loss"]),
+    ("Beyond, take RMSNorm for 7 to 9 % of speed, and watch the learning rate.", ["rms_speed", "rms_rate"]),
+    ("Beyond 50 blocks, or where gradients explode, try Peri-LN.", ["peri_spikes", "post_depth"]),
+    ("Avoid Post-LN.", ["pre_worse", "post_depth", "variance"]),
+    ("Warm gamma up.", ["gamma_warmup"]),
+    ("Norms may be dropped for inference.", ["inference"]),
+    ("Keep the placement of training for inference.", ["mismatch"]),
+]
+
+
+def best_of(data, name):
+    """(loss, rate) of a placement at its best learning rate; infinite where it was not measured."""
+    means = []
+    for rate in RATES:
+        losses = data.values(("placement", of(name) | {"optim.lr": rate}), "val_loss").values()
+        means.append((stats.mean(losses) if losses else math.inf, rate))
+    return min(means)
+
+
+def ending(data, judgements):
+    verdicts = {judgement.claim.name: judgement for judgement in judgements}
+    lines = ["## Which to choose", "", "The article's advice, and what became of the claims behind it:", ""]
+    lines += ["| advice | rests on |", "| --- | --- |"]
+    for advice, names in ADVICE:
+        rests = [f"[{name.replace('_', ' ')}](#{name.replace('_', '-')}): {verdicts[name].verdict}" for name in names]
+        lines.append(f"| {advice} | {'; '.join(rests)} |")
+    order = sorted((best_of(data, name), name) for name in ("post", "pre", "peri"))
+    told = [f"`{name}` ({loss:.3f} at {rate:g})" for (loss, rate), name in order if math.isfinite(loss)]
+    if told:
+        lines += ["", f"At the best learning rate of each, from the lowest loss to the highest: {', '.join(told)}. For another text, size or "
+                  "budget, ask again: `scripts/sweep.sh sweeps/placement.json --jobs 2` takes a quarter of an hour."]
+    return lines
+
+
+COUNTED = [SUPPORTED, CONTRADICTED, OPEN, UNTESTABLE, MISSING]
+
+
+def tally(judgements):
+    found = [(verdict, sum(judgement.verdict == verdict for judgement in judgements)) for verdict in COUNTED]
+    return "Of " + f"{len(judgements)} claims: " + ", ".join(f"{count} {verdict}" for verdict, count in found if count) + "."
