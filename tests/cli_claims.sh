@@ -70,7 +70,7 @@ verdicts_follow_from_intervals() {
     same "across" "$(judged "sign=-1")" "not distinguishable at this scale -0.1200 -0.3240 0.0840"
     placements "$tmp/csv/placement.csv"
     same "nothing" "$(judged "sign=-1")" "not measured yet nan nan nan"
-    placements "$tmp/csv/placement.csv" 0.8 1.0 0.8
+    placements "$tmp/csv/placement.csv" 0.8 1.0
     echo "peri-1,1,peri,0.001,0.7" >>"$tmp/csv/placement.csv"
     if said=$(judged "sign=-1" 2>&1); then fail "a seed twice is accepted: $said"; fi
     has "a seed twice" "$said" "two runs"
