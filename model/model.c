@@ -161,9 +161,9 @@ static void plan_head(Model *model, Plan *plan, size_t at) {
     model->head_scratch = plan_reals(plan, head_scratch(s.B * s.T, s.V));
 }
 
-/* The embedding's, the head's, and of each block three in either sublayer and those of q, k, v. */
+/* The blocks', the embedding's and the head's. */
 static size_t sites_most(size_t L) {
-    return 2 + size_mul(9, L);
+    return 2 + size_mul(BLOCK_SITES, L);
 }
 
 static void plan_model(Model *model, GroupSize size[GROUPS]) {

@@ -18,6 +18,9 @@
  * more before its backward pass (Chen et al. 2016, arXiv 1604.06174), to the same bits. */
 typedef enum { MODEL_FORWARD, MODEL_TRAIN, MODEL_RECOMPUTE } ModelUse;
 
+/* Norms of a block at most: three in either sublayer and those of q, k, v. */
+enum { BLOCK_SITES = 9 };
+
 typedef struct {
     Sublayer attn, mlp;
     real *y;    /* (B,T,C) its output */

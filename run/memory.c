@@ -2,12 +2,14 @@
 #include "run/memory.h"
 
 #include "ops/machine.h"
+#include "run/safetensors.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* A parameter's entry in the registry, its name, and the room that the list keeps for more. */
-enum { ENTRY_BYTES = 2 * sizeof(Param) + 64 };
+/* A parameter's entry in the registry and its name, and while a checkpoint is written its own and
+ * those of its two moments; a list keeps room for as many again. */
+enum { ENTRY_BYTES = 2 * sizeof(Param) + 64 + 3 * 2 * sizeof(Tensor) };
 
 ModelUse memory_use(const Config *config) {
     return config->train.recompute ? MODEL_RECOMPUTE : MODEL_TRAIN;
@@ -27,7 +29,8 @@ bool memory_plan(MemoryPlan *plan, const Config *config, size_t V) {
     plan->detector = spike_bytes(&config->spike, size_total(&plan->model).tensors);
     if (config->log.layers_every) plan->probe = (double)probe_bytes(config->model.n_layer);
     plan->lists = tensors * (ENTRY_BYTES + sizeof(double)) +
-                  (double)config->model.n_layer * (sizeof(Block) + sizeof(BlockWiring));
+                  (double)config->model.n_layer *
+                      (sizeof(Block) + sizeof(BlockWiring) + BLOCK_SITES * sizeof(NormSite));
     return true;
 }
 
