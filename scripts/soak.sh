@@ -15,6 +15,7 @@ declare -A parts=(
     [power]="STATES=1000 tests/fault_power.sh"
     [signals]="SIGNALS=1000 tests/fault_signals.sh"
     [bits]="tests/long_bits.sh 20"
+    [deep]="tests/long_deep.sh 500"
     [errors]="STRIDE=1 ERRORS='ENOSPC EIO EDQUOT EFBIG EMFILE EROFS ENOMEM' tests/fault_errors.sh"
 )
 for source in tests/fuzz/fuzz_*.c; do
