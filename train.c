@@ -104,7 +104,8 @@ static int train(const Config *config, const Cli *cli, int argc, char **argv) {
 }
 
 static int describe(const Config *config) {
-    char hash[17], *text = equations_text(&config->model, &config->gamma_warmup);
+    char hash[17],
+        *text = equations_text(&config->model, &config->gamma_warmup, &config->branch_warmup);
     equations_hash(hash, text);
     printf("%sequations    %s\n", text, hash);
     mem_free(text);

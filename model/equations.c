@@ -33,15 +33,21 @@ static void print_term(FILE *out, bool *first, double factor, const char *term) 
     *first = false;
 }
 
+/* What the two warm-ups act on. */
+typedef struct {
+    unsigned slots;
+    bool branch;
+} Warm;
+
 typedef struct {
     const Wiring *wiring;
-    unsigned warm_slots;
+    Warm warm;
     size_t block;
     bool mlp;
 } Place;
 
 static bool warm(const Place *place, Slot slot) {
-    return wiring_is_warm(place->wiring, place->warm_slots, place->block, place->mlp, slot);
+    return wiring_is_warm(place->wiring, place->warm.slots, place->block, place->mlp, slot);
 }
 
 static char *string_of_slot(const Place *place, SlotKind slot, Slot which, const char *inner) {
@@ -68,16 +74,20 @@ static void print_sublayer(FILE *out, const SublayerWiring *w, const Place *plac
         fputs("; ", out);
     }
     TextOut text;
+    fputs(place->warm.branch ? "a " : "", text_begin(&text));
+    fputs(o, text.out);
+    char *branch = text_end(&text);
     FILE *terms = text_begin(&text);
     bool first = true;
     print_term(terms, &first, w->skip, "x");
-    print_term(terms, &first, w->branch, o);
+    print_term(terms, &first, w->branch, branch);
     print_term(terms, &first, w->block_skip, "x_block");
     if (first) fputs("0", terms);
     char *sum = text_end(&text);
     fputs("x = ", out);
     print_slot(out, w->slot[SLOT_POST], warm(place, SLOT_POST), sum);
     mem_free(o);
+    mem_free(branch);
     mem_free(sum);
 }
 
@@ -87,7 +97,7 @@ static bool has_scale(const SublayerWiring *w) {
     return found;
 }
 
-static char *block_text(const Wiring *wiring, unsigned warm_slots, size_t l) {
+static char *block_text(const Wiring *wiring, Warm warm_ups, size_t l) {
     static const char *const QKV[] = {[QKV_PLAIN] = "",
                                       [QK_WHOLE] = "q = N(q), k = N(k) over all heads",
                                       [QK_HEAD] = "q = N(q), k = N(k) per head",
@@ -95,7 +105,7 @@ static char *block_text(const Wiring *wiring, unsigned warm_slots, size_t l) {
     const BlockWiring *block = &wiring->block[l];
     TextOut text;
     FILE *out = text_begin(&text);
-    Place attn = {wiring, warm_slots, l, false}, mlp = {wiring, warm_slots, l, true};
+    Place attn = {wiring, warm_ups, l, false}, mlp = {wiring, warm_ups, l, true};
     bool names_block = block->mlp.read == READ_BLOCK || block->mlp.block_skip != 0 ||
                        block->attn.read == READ_BLOCK || block->attn.block_skip != 0;
     if (names_block) fputs("x_block = x; ", out);
@@ -113,12 +123,12 @@ static char *block_text(const Wiring *wiring, unsigned warm_slots, size_t l) {
 }
 
 /* Runs of equal blocks print once. */
-static void print_blocks(FILE *out, const Wiring *wiring, unsigned warm_slots) {
+static void print_blocks(FILE *out, const Wiring *wiring, Warm warm_ups) {
     for (size_t l = 0; l < wiring->L;) {
-        char *text = block_text(wiring, warm_slots, l), label[64];
+        char *text = block_text(wiring, warm_ups, l), label[64];
         size_t end = l + 1;
         for (; end < wiring->L; end++) {
-            char *next = block_text(wiring, warm_slots, end);
+            char *next = block_text(wiring, warm_ups, end);
             bool same = strcmp(text, next) == 0;
             mem_free(next);
             if (!same) break;
@@ -173,10 +183,19 @@ static void print_init(FILE *out, const ModelOptions *options, const Wiring *wir
             RULES[wiring->init], options->n_layer);
 }
 
-char *equations_text(const ModelOptions *options, const GammaWarmup *warmup) {
+static void print_warm_ups(FILE *out, Warm warm_ups, int order) {
+    if (warm_ups.slots)
+        fputs("gamma-warmup Nw, Sw: gamma times w, from gamma_warmup.from to .to\n", out);
+    if (warm_ups.branch)
+        fprintf(out, "branch-warmup a: from branch_warmup.from to 1 over .steps updates, in %s\n",
+                order == BRANCH_EQUAL ? "every block the same" : "block l over l times as many");
+}
+
+char *equations_text(const ModelOptions *options, const GammaWarmup *warmup,
+                     const BranchWarmup *branch) {
     static const char *const POSITIONS[] = {
         [POSITION_LEARNED] = " + pos_emb[t]", [POSITION_ROPE] = "", [POSITION_NONE] = ""};
-    unsigned warm_slots = warmup->steps ? warmup->slots : 0;
+    const Warm warm_ups = {warmup->steps ? warmup->slots : 0, branch->steps != 0};
     char error[256];
     TextOut text;
     Wiring wiring;
@@ -188,12 +207,11 @@ char *equations_text(const ModelOptions *options, const GammaWarmup *warmup) {
     fprintf(out, "%-12s x = ", "embedding");
     print_slot(out, wiring.embed_norm ? SLOT_NORM : SLOT_ABSENT, false, sum);
     fputs(wiring.final == FINAL_DUAL ? "; d = x\n" : "\n", out);
-    print_blocks(out, &wiring, warm_slots);
+    print_blocks(out, &wiring, warm_ups);
     print_branches(out, options);
     print_head(out, options, &wiring);
     print_init(out, options, &wiring);
-    if (warm_slots)
-        fputs("gamma-warmup Nw, Sw: gamma times w, from gamma_warmup.from to .to\n", out);
+    print_warm_ups(out, warm_ups, branch->order);
     wiring_free(&wiring);
     return text_end(&text);
 }

@@ -10,7 +10,8 @@
 
 /* The equations of a net, a few lines of text ended by a line break; free with mem_free. Options
  * must pass model_check. */
-char *equations_text(const ModelOptions *options, const GammaWarmup *warmup);
+char *equations_text(const ModelOptions *options, const GammaWarmup *warmup,
+                     const BranchWarmup *branch);
 /* 16 hexadecimal digits and a NUL: the hash of that text. */
 void equations_hash(char hash[17], const char *equations);
 

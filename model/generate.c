@@ -27,7 +27,8 @@ void generate(Model *model, const int *prompt, size_t n, const GenerateOptions *
                      .B = 1,
                      .T = used - done,
                      .past = done,
-                     .gamma = options->gamma};
+                     .gamma = options->gamma,
+                     .branch = options->branch};
         model_forward(model, &pass);
         real *logits = model_logits(model, pass.T - 1);
         done = keeps ? used : 0;

@@ -14,7 +14,8 @@ typedef struct {
     size_t tokens; /* how many to draw */
     Sampling sampling;
     uint32_t seed;
-    real gamma; /* w of gamma-warmup */
+    real gamma;        /* w of gamma-warmup */
+    BranchRamp branch; /* a of branch-warmup */
 } GenerateOptions;
 
 /* Continues prompt (n >= 1 tokens) by options->tokens tokens and hands each, as it is drawn, to

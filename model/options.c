@@ -21,6 +21,11 @@ const char *switch_name(int i) {
     return WORD_OF(WORDS, i);
 }
 
+const char *branch_order_name(int i) {
+    static const char *const WORDS[] = {[BRANCH_DEEPER] = "deeper", [BRANCH_EQUAL] = "equal"};
+    return WORD_OF(WORDS, i);
+}
+
 const char *init_name(int i) {
     static const char *const WORDS[] = {[INIT_AUTO] = "auto",
                                         [INIT_PLAIN] = "plain",

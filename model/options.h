@@ -13,12 +13,14 @@ typedef enum { SLOT_IN, SLOT_OUT, SLOT_POST, SLOTS } Slot;
 typedef enum { POSITION_LEARNED, POSITION_ROPE, POSITION_NONE } Position;
 typedef enum { SWITCH_AUTO, SWITCH_ON, SWITCH_OFF } Switch;
 typedef enum { INIT_AUTO, INIT_PLAIN, INIT_SCALED, INIT_DEEPNORM } InitRule;
+typedef enum { BRANCH_DEEPER, BRANCH_EQUAL } BranchOrder;
 
 /* The i-th word of each list, NULL past its end. */
-const char *slot_name(int i);     /* in out post */
-const char *position_name(int i); /* learned rope none */
-const char *switch_name(int i);   /* auto on off */
-const char *init_name(int i);     /* auto plain scaled deepnorm */
+const char *slot_name(int i);         /* in out post */
+const char *position_name(int i);     /* learned rope none */
+const char *switch_name(int i);       /* auto on off */
+const char *init_name(int i);         /* auto plain scaled deepnorm */
+const char *branch_order_name(int i); /* deeper equal */
 
 /* One entry of model.wire, e.g. {"mlp.out", "none", 0} or {"attn.branch", NULL, 0.5}. */
 typedef struct {
@@ -54,5 +56,12 @@ typedef struct {
     double from, to;
     unsigned slots; /* bit 1 << Slot */
 } GammaWarmup;
+
+/* What a block adds to the stream is multiplied by a factor that grows to 1; steps 0 = off. */
+typedef struct {
+    size_t steps; /* of block 1 */
+    double from;
+    int order; /* BranchOrder: block l takes l times as long, or as long as the first */
+} BranchWarmup;
 
 #endif

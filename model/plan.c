@@ -111,6 +111,12 @@ void layer_backward(const Linear *linear, real *dx, const real *dy, const real *
     linear_backward_input(dx, dy, linear->weight.value, R, linear->out, linear->in, dx_write);
 }
 
+double branch_factor(const BranchRamp *ramp, size_t block) {
+    double k = ramp->order == BRANCH_EQUAL ? 1 : (double)block + 1;
+    if (!ramp->on || ramp->progress >= k) return 1;
+    return ramp->from + (1 - ramp->from) * (ramp->progress / k);
+}
+
 real *plan_reals(Plan *plan, size_t count) {
     return arena_reals(plan->arena, count);
 }

@@ -55,18 +55,31 @@ typedef struct {
                                    beside the others */
 } Plan;
 
+/* Where branch-warmup stands, the same for every block; all zero = off. */
+typedef struct {
+    bool on;
+    double from;
+    double progress; /* updates taken, as a multiple of branch_warmup.steps */
+    int order;       /* BranchOrder */
+} BranchRamp;
+
 /* Where one pass over the model stands. */
 typedef struct {
     const int *tokens, *targets; /* (B,T) */
     size_t B, T;                 /* at most those of the Shape */
     size_t past;                 /* tokens of the row that went before, see model_forward */
     real gamma;                  /* w of gamma-warmup, 1 without */
+    BranchRamp branch;           /* a of branch-warmup, see branch_factor */
     real grad_scale;             /* of each token's loss in the gradient: 1/(B*T*accum) */
     bool training;               /* dropout acts and the head leaves gradients */
     uint32_t seed, step, micro;  /* counters of dropout */
     Probe *probe;                /* where it notes what it sees, NULL = nowhere */
     GradWrite grads;             /* what products do with their gradients; set by the model */
 } Pass;
+
+/* a of the blocks' branches, `block` counts from 0: from + (1-from) * min(1, progress / k), where k
+ * is block + 1 or, in equal order, 1. Exactly 1 from progress = k on, and when off. */
+double branch_factor(const BranchRamp *ramp, size_t block);
 
 /* Charges what was asked for since the last call to the group of that time, which is returned, and
  * goes on with `group`. */

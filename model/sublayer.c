@@ -43,15 +43,12 @@ bool sublayer_passes_through(const Plan *plan, const SublayerWiring *wiring) {
 }
 
 /* A gradient that equals another one is the same buffer: none of them is written again before the
- * branch has read db. Only dropout changes db in place, which then must not be the stream's. */
+ * branch has read db. */
 static void plan_grads(Sublayer *sublayer, bool own_u) {
     const SublayerWiring *w = sublayer->wiring;
     const SublayerShared *shared = sublayer->shared;
     bool stream = w->skip == 1 && sublayer->dx_write == GRAD_SET; /* dx is ds */
-    bool drops = sublayer->dropout.p > 0 && absent(sublayer, SLOT_OUT);
     sublayer->ds = absent(sublayer, SLOT_POST) ? sublayer->dy : stream ? sublayer->dx : shared->ds;
-    sublayer->dout = w->branch == 1 && !sublayer->d && !drops ? sublayer->ds : shared->dout;
-    sublayer->db = absent(sublayer, SLOT_OUT) ? sublayer->dout : shared->db;
     sublayer->du = !own_u ? sublayer->dr : sublayer->is_mlp ? shared->du_mlp : shared->du_attn;
     if (!own_u) sublayer->du_write = GRAD_ADD;
 }
@@ -63,6 +60,7 @@ void sublayer_plan(Sublayer *sublayer, Plan *plan, const SublayerShared *shared,
     const uint32_t site = (uint32_t)(4 * block + (is_mlp ? 3 : 1)); /* site 0 is the embedding */
     sublayer->wiring = is_mlp ? &wiring->mlp : &wiring->attn;
     sublayer->is_mlp = is_mlp;
+    sublayer->block = block;
     sublayer->shared = shared;
     sublayer->C = plan->shape.C;
     sublayer->place = place_sublayer(block, is_mlp);
@@ -85,6 +83,21 @@ void sublayer_plan(Sublayer *sublayer, Plan *plan, const SublayerShared *shared,
     sublayer->o = absent(sublayer, SLOT_OUT) ? sublayer->b : shared->o;
     sublayer->s = absent(sublayer, SLOT_POST) ? sublayer->y : plan_reals(plan, n);
     plan_grads(sublayer, own_u);
+}
+
+/* The coefficient of o in s, branch-warmup included. */
+static real branch_coefficient(const Sublayer *sublayer, const Pass *pass) {
+    return (real)(sublayer->wiring->branch * branch_factor(&pass->branch, sublayer->block));
+}
+
+/* The same for the gradients inside the branch. Where its coefficient is 1 that of o is that of s.
+ * Only dropout changes db in place, which then must not be the stream's. */
+static void place_branch_grads(Sublayer *sublayer, real coefficient) {
+    const SublayerShared *shared = sublayer->shared;
+    bool drops = sublayer->dropout.p > 0 && absent(sublayer, SLOT_OUT);
+    bool same = coefficient == 1 && !sublayer->d && !drops;
+    sublayer->dout = same ? sublayer->ds : shared->dout;
+    sublayer->db = absent(sublayer, SLOT_OUT) ? sublayer->dout : shared->db;
 }
 
 static real warm(const Sublayer *sublayer, Slot slot, const Pass *pass) {
@@ -114,6 +127,7 @@ static void see_gradient(const Sublayer *sublayer, Site site, const real *dx, co
 typedef struct {
     const Sublayer *sublayer;
     const Pass *pass;
+    real branch; /* coefficient of o */
 } SublayerWork;
 
 static void branch_forward(Sublayer *sublayer, const Pass *pass) {
@@ -133,7 +147,7 @@ static void leave_branch(void *context, size_t chunk, size_t first, size_t end) 
     norm_forward_piece(&sub->norm[SLOT_OUT], sub->o, sub->b, warm(sub, SLOT_OUT, work->pass), first,
                        end);
     residual_piece(sub->s + at, sub->x + at, sub->o + at, sub->x_block + at, (real)w->skip,
-                   (real)w->branch, (real)w->block_skip, n);
+                   work->branch, (real)w->block_skip, n);
     norm_forward_piece(&sub->norm[SLOT_POST], sub->y, sub->s, warm(sub, SLOT_POST, work->pass),
                        first, end);
     if (sub->d) scaled_piece(sub->d + at, sub->o + at, (real)w->dual, n, GRAD_ADD);
@@ -149,7 +163,8 @@ void sublayer_forward(Sublayer *sublayer, const Pass *pass) {
     see(sublayer, SITE_NORM_IN, sublayer->u, pass);
     branch_forward(sublayer, pass);
     dropout_apply(sublayer->b, &dropout, n);
-    rows_share(leave_branch, &(SublayerWork){sublayer, pass}, R, sublayer->C);
+    SublayerWork work = {sublayer, pass, branch_coefficient(sublayer, pass)};
+    rows_share(leave_branch, &work, R, sublayer->C);
     see(sublayer, SITE_BRANCH, sublayer->b, pass);
     see(sublayer, SITE_NORM_OUT, sublayer->o, pass);
     see(sublayer, SITE_NORM_POST, sublayer->y, pass);
@@ -168,8 +183,7 @@ static void enter_branch(void *context, size_t chunk, size_t first, size_t end) 
     if (sub->dx != sub->ds)
         scaled_piece(sub->dx + at, sub->ds + at, (real)w->skip, n, sub->dx_write);
     scaled_piece(sub->dx_block + at, sub->ds + at, (real)w->block_skip, n, GRAD_ADD);
-    if (sub->dout != sub->ds)
-        scaled_piece(sub->dout + at, sub->ds + at, (real)w->branch, n, GRAD_SET);
+    if (sub->dout != sub->ds) scaled_piece(sub->dout + at, sub->ds + at, work->branch, n, GRAD_SET);
     if (sub->d) scaled_piece(sub->dout + at, sub->dd + at, (real)w->dual, n, GRAD_ADD);
     norm_backward_piece(&sub->norm[SLOT_OUT], chunk, sub->db, sub->dout, sub->b,
                         warm(sub, SLOT_OUT, work->pass), first, end, GRAD_SET);
@@ -187,8 +201,10 @@ static void branch_backward(Sublayer *sublayer, const Pass *pass) {
 void sublayer_backward(Sublayer *sublayer, const Pass *pass) {
     const size_t R = pass->B * pass->T, n = R * sublayer->C;
     Dropout dropout = branch_dropout(sublayer, pass);
+    SublayerWork work = {sublayer, pass, branch_coefficient(sublayer, pass)};
     see_gradient(sublayer, SITE_NORM_POST, sublayer->dy, pass);
-    rows_share(enter_branch, &(SublayerWork){sublayer, pass}, R, sublayer->C);
+    place_branch_grads(sublayer, work.branch);
+    rows_share(enter_branch, &work, R, sublayer->C);
     norm_sum(&sublayer->norm[SLOT_POST], warm(sublayer, SLOT_POST, pass));
     norm_sum(&sublayer->norm[SLOT_OUT], warm(sublayer, SLOT_OUT, pass));
     see_gradient(sublayer, SITE_NORM_OUT, sublayer->dout, pass);

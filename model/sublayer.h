@@ -24,18 +24,20 @@ typedef struct {
     Norm norm[SLOTS];
     bool warm[SLOTS]; /* whether gamma-warmup's factor acts on the slot */
     bool is_mlp;
+    size_t block;        /* counts from 0 */
     size_t place;        /* of its sites, see probe.h */
     bool site[SITES];    /* which it has: the stream, the branch, and its norms */
     Attention attention; /* f, the one that is_mlp says */
     Mlp mlp;
     Dropout dropout; /* of the branch output */
     size_t C;
-    const real *x, *x_block, *r; /* (B,T,C) inputs; r is what the branch reads, see wiring.h */
-    real *u, *b, *o, *s, *y;     /* (B,T,C), names of the equations */
-    real *d;                     /* (B,T,C) second stream, NULL without one */
-    real *dx, *dx_block, *dr;    /* gradients of the inputs: added to */
-    real *du, *dy;               /* du is dr where u is r */
-    real *ds, *dout, *db; /* of s, o and b; whatever is equal is one buffer, see plan_grads */
+    const real *x, *x_block, *r;  /* (B,T,C) inputs; r is what the branch reads, see wiring.h */
+    real *u, *b, *o, *s, *y;      /* (B,T,C), names of the equations */
+    real *d;                      /* (B,T,C) second stream, NULL without one */
+    real *dx, *dx_block, *dr;     /* gradients of the inputs: added to */
+    real *du, *dy;                /* du is dr where u is r */
+    real *ds;                     /* of s */
+    real *dout, *db;              /* of o and b in this pass, see place_branch_grads */
     GradWrite dx_write, du_write; /* whether this sublayer is the first to write them */
     real *dd;                     /* gradient of the second stream, the same for every sublayer */
     const SublayerShared *shared;

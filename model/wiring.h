@@ -9,7 +9,8 @@
  *     y = N_post(s)               y is the next x
  *     d = d + dual * o            only where a second stream exists
  *
- * and nothing outside wiring.c knows a topology's name. A Wiring owns its array of blocks.
+ * Branch-warmup, where it is on, multiplies `branch` and not `dual`.
+ * Nothing outside wiring.c knows a topology's name. A Wiring owns its array of blocks.
  * Floor 2. Read next: the table in wiring.c, then equations.c. */
 #ifndef MODEL_WIRING_H
 #define MODEL_WIRING_H

@@ -35,7 +35,8 @@ static Deviations *observe(StoredModel *stored, const Config *config) {
         Pass pass = {.tokens = tokens,
                      .B = B,
                      .T = T,
-                     .gamma = (real)schedule_gamma(&stored->config.gamma_warmup, stored->step)};
+                     .gamma = (real)schedule_gamma(&stored->config.gamma_warmup, stored->step),
+                     .branch = schedule_branch(&stored->config.branch_warmup, stored->step)};
         model_forward(model, &pass);
         for (size_t i = 0; i < model->n_sites; i++) {
             norm_site_observe(&model->site[i], &seen[i], B, T);

@@ -36,6 +36,7 @@ typedef struct {
     const char *name;
     ModelOptions model;
     GammaWarmup gamma_warmup;
+    BranchWarmup branch_warmup;
     OptimOptions optim; /* run/schedule.h */
     DataOptions data;
     TrainOptions train;
@@ -82,8 +83,8 @@ void config_list_keys(FILE *out);
 void config_print_schema(FILE *out);
 
 /* The full path of the only key whose last word is `word` ("topology" -> "model.topology"), or of
- * the one in train where there are more ("steps"); else NULL. The --topology sugar of the command
- * line. */
+ * the one in train or data where there are more ("steps", "order"); else NULL. The --topology sugar
+ * of the command line. */
 const char *config_key_of_word(const char *word);
 
 #endif

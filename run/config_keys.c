@@ -86,6 +86,14 @@ static const Key keys[] = {
          "the norm slots of a block that are scaled"),
      .choices = slot_name},
 
+    {KEY(branch_warmup.steps, "0",
+         "updates over which what block 1 adds to the stream is scaled up to 1; 0 = off"),
+     .max = STEPS_MAX},
+    {KEY(branch_warmup.from, "0.0", "factor on what a block adds at the first update"), .max = 1},
+    {KEY(branch_warmup.order, "\"deeper\"",
+         "deeper: block l takes l times branch_warmup.steps; equal: every block takes as many"),
+     .choices = branch_order_name},
+
     {KEY(optim.lr, "1e-3", "peak learning rate"), .max = INFINITY},
     {KEY(optim.min_lr_ratio, "0.1", "learning rate at the end, as a share of optim.lr"), .max = 1},
     {KEY(optim.schedule, "\"cosine\"", "shape of the learning rate after its warm-up"),
@@ -166,8 +174,8 @@ static const Key keys[] = {
 };
 enum { KEYS = sizeof(keys) / sizeof(keys[0]) };
 
-static const char *const sections[] = {"model", "gamma_warmup", "optim", "data",
-                                       "train", "spike",        "log"};
+static const char *const sections[] = {"model", "gamma_warmup", "branch_warmup", "optim",
+                                       "data",  "train",        "spike",         "log"};
 enum { SECTIONS = sizeof(sections) / sizeof(sections[0]) };
 
 /* What other trainers call our keys, and "steps", which two sections have. */
@@ -300,7 +308,8 @@ const char *config_key_of_word(const char *word) {
     const char *paths[KEYS + 1];
     size_t count = paths_of_word(word, paths);
     for (size_t i = 0; count > 1 && i < count; i++) {
-        if (strncmp(paths[i], "train.", 6) == 0) return paths[i];
+        if (strncmp(paths[i], "train.", 6) == 0 || strncmp(paths[i], "data.", 5) == 0)
+            return paths[i];
     }
     return count == 1 ? paths[0] : NULL;
 }

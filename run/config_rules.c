@@ -85,6 +85,17 @@ static bool rule_warmup_acts(const Config *config, char *sentence, size_t size) 
     return warm;
 }
 
+static bool rule_branch_warmup_ends(const Config *config, char *sentence, size_t size) {
+    const BranchWarmup *warmup = &config->branch_warmup;
+    size_t steps = config->train.steps;
+    size_t ends = warmup->steps * (warmup->order == BRANCH_EQUAL ? 1 : config->model.n_layer);
+    snprintf(sentence, size,
+             "branch_warmup.steps = %zu takes %zu updates in the last block, longer than the run, "
+             "train.steps = %zu: what that block adds will not reach its full size",
+             warmup->steps, ends, steps);
+    return ends <= steps || steps == 0;
+}
+
 static bool rule_lr_warmup_ends(const Config *config, char *sentence, size_t size) {
     size_t warmup = config->optim.warmup_steps, steps = config->train.steps;
     snprintf(sentence, size,
@@ -168,6 +179,7 @@ static const Rule rules[] = {
     {rule_warmup_ends, by_definition},
     {rule_warmup_listed, by_definition},
     {rule_warmup_acts, by_definition},
+    {rule_branch_warmup_ends, by_definition},
     {rule_lr_warmup_ends, by_definition},
     {rule_norms_exist, by_definition},
     {rule_post_warmup, "published: Xiong et al. 2020, arXiv 2002.04745"},

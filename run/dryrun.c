@@ -90,7 +90,8 @@ static double seconds_total(const Forecast *forecast) {
  * ----------------------------------------------------------------------- */
 
 static void print_equations(const Config *config) {
-    char hash[17], *text = equations_text(&config->model, &config->gamma_warmup);
+    char hash[17],
+        *text = equations_text(&config->model, &config->gamma_warmup, &config->branch_warmup);
     equations_hash(hash, text);
     printf("equations    %s (--describe prints them)\n\n", hash);
     mem_free(text);

@@ -58,7 +58,8 @@ static double losses_of(double *losses, const StoredModel *stored, const Dataset
     int *tokens = mem_alloc(size_mul(s->B * s->T, sizeof(int)));
     int *targets = mem_alloc(size_mul(s->B * s->T, sizeof(int)));
     real gamma = (real)schedule_gamma(&stored->config.gamma_warmup, stored->step);
-    double mean = validate(stored->model, data, gamma, tokens, targets, losses);
+    BranchRamp branch = schedule_branch(&stored->config.branch_warmup, stored->step);
+    double mean = validate(stored->model, data, gamma, branch, tokens, targets, losses);
     mem_free(tokens);
     mem_free(targets);
     return mean;

@@ -156,7 +156,8 @@ static void print_resolved(Json *json, const Manifest *manifest) {
 }
 
 static void print_equations(Json *json, const Config *config) {
-    char hash[17], *text = equations_text(&config->model, &config->gamma_warmup);
+    char hash[17],
+        *text = equations_text(&config->model, &config->gamma_warmup, &config->branch_warmup);
     equations_hash(hash, text);
     string(json, "equations_hash", hash);
     key(json, "equations");

@@ -13,7 +13,8 @@
 static const double QUIET_SECONDS = 5; /* at most this long without a line */
 
 static void print_equations(const Config *config) {
-    char hash[17], *text = equations_text(&config->model, &config->gamma_warmup);
+    char hash[17],
+        *text = equations_text(&config->model, &config->gamma_warmup, &config->branch_warmup);
     equations_hash(hash, text);
     fprintf(stderr, "\n%sequations    %s\n\n", text, hash);
     mem_free(text);
@@ -24,6 +25,11 @@ static void print_schedule(const Manifest *manifest) {
     const char *norm = norm_name(manifest->config->model.norm);
     fprintf(stderr, "RMSNorm LR factor %.9g (norm %s, optim.rmsnorm_lr_scale %.9g)\n",
             manifest->lr_scale, norm, manifest->config->optim.rmsnorm_lr_scale);
+    const BranchWarmup *branch = &manifest->config->branch_warmup;
+    if (branch->steps) {
+        fprintf(stderr, "branch-warmup     %.9g to 1 over %zu steps%s\n", branch->from,
+                branch->steps, branch->order == BRANCH_EQUAL ? "" : " times the block's number");
+    }
     if (!warmup->steps) return;
     fprintf(stderr, "gamma-warmup      %.9g to %.9g over %zu steps on", warmup->from, warmup->to,
             warmup->steps);

@@ -41,7 +41,8 @@ void sample_of_run(Run *run, size_t step) {
         .tokens = run->model->shape.T > strlen(prompt) ? run->model->shape.T - strlen(prompt) : 1,
         .sampling = {.temperature = 0.5}, /* the tail of a briefly trained model is still noise */
         .seed = (uint32_t)run->config->train.seed,
-        .gamma = (real)schedule_gamma(&run->config->gamma_warmup, step)};
+        .gamma = (real)schedule_gamma(&run->config->gamma_warmup, step),
+        .branch = schedule_branch(&run->config->branch_warmup, step)};
     printf("--- sample after step %zu ---\n", step);
     sample_print(run->model, vocab, prompt, strlen(prompt), &options);
 }
@@ -78,7 +79,8 @@ void sample_of_checkpoint(const Cli *cli) {
     GenerateOptions options = {.tokens = cli->tokens,
                                .sampling = cli->sampling,
                                .seed = (uint32_t)cli->seed,
-                               .gamma = (real)schedule_gamma(&config->gamma_warmup, stored.step)};
+                               .gamma = (real)schedule_gamma(&config->gamma_warmup, stored.step),
+                               .branch = schedule_branch(&config->branch_warmup, stored.step)};
     const char *prompt = cli->prompt ? cli->prompt : start;
     size_t length = strlen(prompt);
     char *typed = strcmp(prompt, "-") == 0 ? read_prompt(&length) : NULL;

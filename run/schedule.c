@@ -50,3 +50,11 @@ double schedule_gamma(const GammaWarmup *warmup, size_t t) {
     if (t >= warmup->steps) return warmup->to;
     return warmup->from + (warmup->to - warmup->from) * ((double)t / (double)warmup->steps);
 }
+
+BranchRamp schedule_branch(const BranchWarmup *warmup, size_t t) {
+    if (warmup->steps == 0) return (BranchRamp){0};
+    return (BranchRamp){.on = true,
+                        .from = warmup->from,
+                        .progress = (double)t / (double)warmup->steps,
+                        .order = warmup->order};
+}

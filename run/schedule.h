@@ -1,4 +1,4 @@
-/* schedule.h - learning rate and gamma-warmup as pure functions of the step.
+/* schedule.h - learning rate, gamma-warmup and branch-warmup as pure functions of the step.
  *
  * One idea: nothing here has state, so a resumed run, a skipped step and a plot all see the same
  * curve. Formulas: docs/schedules.md.
@@ -6,7 +6,7 @@
 #ifndef RUN_SCHEDULE_H
 #define RUN_SCHEDULE_H
 
-#include "model/options.h"
+#include "model/plan.h"
 
 typedef enum { SCHEDULE_COSINE, SCHEDULE_WSD, SCHEDULE_LINEAR, SCHEDULE_CONSTANT } Schedule;
 const char *schedule_name(int i); /* cosine wsd linear constant; NULL past the end */
@@ -28,5 +28,7 @@ double schedule_lr(const OptimOptions *options, size_t step, size_t steps);
 /* w after `t` updates: from + (to-from)*min(1, t/steps), exactly `to` from t = steps on; 1 when
  * off. Update s runs with t = s - 1. */
 double schedule_gamma(const GammaWarmup *warmup, size_t t);
+/* Where branch-warmup stands after `t` updates; branch_factor has the factor of a block. */
+BranchRamp schedule_branch(const BranchWarmup *warmup, size_t t);
 
 #endif

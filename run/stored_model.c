@@ -18,7 +18,8 @@ void stored_model_tensors(const Params *params, Tensor **list) {
 }
 
 static char *own_equations(const Config *config) {
-    char *hash = mem_alloc(17), *text = equations_text(&config->model, &config->gamma_warmup);
+    char *hash = mem_alloc(17),
+         *text = equations_text(&config->model, &config->gamma_warmup, &config->branch_warmup);
     equations_hash(hash, text);
     mem_free(text);
     return hash;

@@ -85,6 +85,7 @@ static bool accumulate(Run *run, size_t step, double gamma, double *loss) {
                      .B = train->batch,
                      .T = s->T,
                      .gamma = (real)gamma,
+                     .branch = schedule_branch(&run->config->branch_warmup, step - 1),
                      .grad_scale = (real)(1 / tokens),
                      .training = true,
                      .seed = (uint32_t)train->seed,
@@ -166,7 +167,8 @@ bool run_update(Run *run, size_t step, LogRow *row) {
 
 double run_validate(Run *run, size_t step) {
     real gamma = (real)schedule_gamma(&run->config->gamma_warmup, step);
-    return validate(run->model, run->data, gamma, run->tokens, run->targets, NULL);
+    BranchRamp branch = schedule_branch(&run->config->branch_warmup, step);
+    return validate(run->model, run->data, gamma, branch, run->tokens, run->targets, NULL);
 }
 
 bool run_wants_validation(const Run *run, size_t step) {

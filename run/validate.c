@@ -5,14 +5,19 @@
 
 #include <string.h>
 
-double validate(Model *model, const Dataset *data, real gamma, int *tokens, int *targets,
-                double *losses) {
+double validate(Model *model, const Dataset *data, real gamma, BranchRamp branch, int *tokens,
+                int *targets, double *losses) {
     const size_t T = model->shape.T, batch = model->shape.B, rows = dataset_val_rows(data);
     double total = 0;
     for (size_t first = 0; first < rows && !stop_requested(); first += batch) {
         size_t count = rows - first < batch ? rows - first : batch;
         dataset_val_batch(data, tokens, targets, first, count);
-        Pass pass = {.tokens = tokens, .targets = targets, .B = count, .T = T, .gamma = gamma};
+        Pass pass = {.tokens = tokens,
+                     .targets = targets,
+                     .B = count,
+                     .T = T,
+                     .gamma = gamma,
+                     .branch = branch};
         model_forward(model, &pass);
         total += model_loss(model, &pass);
         if (losses) memcpy(losses + first * T, model->losses, count * T * sizeof *losses);

@@ -11,7 +11,7 @@
 
 /* In nats per token, in batches of the model's size, through tokens and targets (B,T). `losses`
  * (rows*T) gets each token's, NULL = none. Means nothing where a stop was requested meanwhile. */
-double validate(Model *model, const Dataset *data, real gamma, int *tokens, int *targets,
-                double *losses);
+double validate(Model *model, const Dataset *data, real gamma, BranchRamp branch, int *tokens,
+                int *targets, double *losses);
 
 #endif

@@ -44,8 +44,8 @@ ONLY = {
     "model.n_kv_head": 0, "model.mlp": "gelu", "model.position": "learned", "model.qk_norm": "auto",
     "model.embed_norm": "auto", "model.final_norm": "auto", "model.bias": True,
     "model.tie_embeddings": True, "model.dropout": 0, "model.init": "auto", "model.layers": "",
-    "model.wire": {}, "model.norm_eps": 0, "gamma_warmup.steps": 0, "data.train": "builtin:random",
-    "train.accum": 1,
+    "model.wire": {}, "model.norm_eps": 0, "gamma_warmup.steps": 0, "branch_warmup.steps": 0,
+    "data.train": "builtin:random", "train.accum": 1,
 }
 # Settings of a process that PyTorch is tried with. glibc gives a large freed array back to the system
 # and pays for its pages again in the next step; told so, it keeps them. ./train lets its threads spin

@@ -34,6 +34,33 @@ eval_repeats_the_log() {
     same "more rows" "$(value rows)" 9
 }
 
+# Half-way through its branch-warmup a run is the net whose branches count half: for --eval, for what
+# norms are frozen to, for samples while it trains and of its checkpoint.
+warm_branches_count_as_far_as_they_are() {
+    local half=(--set model.wire.attn.branch=0.5 --set model.wire.mlp.branch=0.5) of mode
+    local draw=(--temperature 0.5 --seed 1337 --tokens 100)
+    toy warm --set branch_warmup.steps=80 --set branch_warmup.order=equal --steps 40 --set optim.lr=1e-2 \
+        --set train.checkpoint_every=0
+    sed '1,/^--- sample after step 40/d' <<<"$said" >"$tmp/warm.said"
+    toy half "${half[@]}" --steps 0 --set train.init_from="$tmp/warm"
+    toy full --steps 0 --set train.init_from="$tmp/warm"
+    for mode in real frozen; do
+        for of in warm half full; do
+            exits 0 --eval "$tmp/$of" --norms "$mode"
+            value val_loss >"$tmp/$of.$mode"
+        done
+        cmp "$tmp/warm.$mode" "$tmp/half.$mode" || fail "norms $mode: $(cat "$tmp"/*."$mode")"
+        ! cmp -s "$tmp/warm.$mode" "$tmp/full.$mode" || fail "norms $mode: the branches count in full"
+    done
+    same "val_loss" "$(<"$tmp/warm.real")" "$(cell warm 40 val_loss)"
+    for of in warm half full; do
+        "$TRAIN" --sample "$tmp/$of" "${draw[@]}" | tr -d '\0' >"$tmp/$of.text"
+    done
+    cmp "$tmp/warm.text" "$tmp/half.text" || fail "samples of the checkpoint"
+    ! cmp -s "$tmp/warm.text" "$tmp/full.text" || fail "samples: the branches count in full"
+    [[ $(<"$tmp/half.text") == "$(<"$tmp/warm.said")"* ]] || fail "the sample while training"
+}
+
 eval_reads_other_data() {
     local own
     toy chars --set data.train="$tmp/toy.txt" --set data.vocab=chars --set data.val_fraction=0.2
@@ -160,6 +187,7 @@ samples_while_training() {
 }
 
 test_case "eval: repeats the log" eval_repeats_the_log
+test_case "eval: branch-warmup" warm_branches_count_as_far_as_they_are
 test_case "eval: other data" eval_reads_other_data
 test_case "eval: refuses" eval_refuses
 test_case "eval: norms are frozen" norms_are_frozen

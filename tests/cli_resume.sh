@@ -29,7 +29,7 @@ split_at() {
 
 # Warm-ups that end within the run, a nervous detector that skips, two micro-batches, dropout.
 full=(--set train.checkpoint_every=1 --set train.keep=1000 --set train.accum=2 --set train.steps=30
-    --set optim.warmup_steps=10 --set gamma_warmup.steps=14 --set spike.min_history=3
+    --set optim.warmup_steps=10 --set gamma_warmup.steps=14 --set branch_warmup.steps=11 --set spike.min_history=3
     --set spike.window=8 --set spike.threshold=0.5 --set spike.action=skip --set model.dropout=0.1
     --set train.eval_every=7 --set log.layers_every=3)
 

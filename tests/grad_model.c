@@ -25,7 +25,7 @@ static void every_topology(void) {
             if (!model_check(&options, error, sizeof error)) continue; /* keel needs a norm */
             snprintf(label, sizeof label, "%s/%s/%s/%s", topology_name(topology), norm_name(norm),
                      MLPS[i / 2], position_name(options.position));
-            double relative = gradcheck(&options, 0, 1, 1, label);
+            double relative = gradcheck(&options, 0, 1, (BranchRamp){0}, 1, label);
             if (relative > worst) worst = relative;
             configs++;
         }

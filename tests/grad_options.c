@@ -11,6 +11,7 @@ typedef struct {
     bool no_bias, untied;
     double dropout, eps, gamma;
     unsigned warm; /* bit 1 << Slot */
+    BranchRamp branch;
     WireEntry wire[4];
 } Variant;
 
@@ -39,6 +40,12 @@ static const Variant VARIANTS[] = {
     {"gamma-warmup at 0.1", .warm = ALL_SLOTS, .gamma = 0.1},
     {"gamma-warmup at 0.5", .warm = ALL_SLOTS, .gamma = 0.5},
     {"gamma-warmup at 0.5 on out slots", .warm = 1 << SLOT_OUT, .gamma = 0.5},
+    {"branch-warmup, deeper later", .branch = {true, .from = 0.1, .progress = 0.8}},
+    {"branch-warmup past the end of block 1, dropout", .branch = {true, .progress = 1.2}, .dropout = 0.3},
+    {"branch-warmup, all equal, accumulation, gamma-warmup", .branch = {true, 0.2, 0.4, BRANCH_EQUAL},
+     .micros = 2, .warm = ALL_SLOTS, .gamma = 0.5},
+    {"branch-warmup of other coefficients", .branch = {true, .from = 0.1, .progress = 0.8},
+     .wire = {{"attn.branch", NULL, 0.5}, {"mlp.branch", NULL, -2}, {"mlp.skip", NULL, 0.7}}},
     {"slots overridden", .wire = {{"attn.out", "norm", 0}, {"mlp.post", "norm", 0}, {"mlp.in", "scale", 0},
                                   {"attn.in", "none", 0}}},
     {"scales everywhere, warm", .warm = ALL_SLOTS, .gamma = 0.5,
@@ -94,7 +101,8 @@ static void check_variant(const Variant *v, int topology, const char *norm) {
     bool known = model_check(&options, error, sizeof error);
     CHECK(known, "%s: %s", label, error);
     if (known)
-        gradcheck(&options, v->warm, v->gamma > 0 ? v->gamma : 1, v->micros ? v->micros : 1, label);
+        gradcheck(&options, v->warm, v->gamma > 0 ? v->gamma : 1, v->branch,
+                  v->micros ? v->micros : 1, label);
 }
 
 static void options_with(const char *norm) {

@@ -20,6 +20,7 @@ typedef struct {
     Model *model;
     size_t micros; /* micro-batches whose gradients add up */
     double gamma;
+    BranchRamp branch;
     double *omega; /* (B*T*C) */
     int tokens[GC_MICROS][GC_B * GC_T], targets[GC_MICROS][GC_B * GC_T];
 } GradCheck;
@@ -122,6 +123,7 @@ static double gc_loss(GradCheck *check, bool backward) {
                      .B = GC_B,
                      .T = GC_T,
                      .gamma = (real)check->gamma,
+                     .branch = check->branch,
                      .grad_scale = (real)0.7,
                      .training = true,
                      .seed = 3,
@@ -207,9 +209,9 @@ static double gc_tensor(GradCheck *check, const Param *param, const real *exact,
 
 /* Checks every parameter tensor of the model; returns the worst relative error. */
 static inline double gradcheck(const ModelOptions *options, unsigned warm_slots, double gamma,
-                               size_t micros, const char *label) {
+                               BranchRamp branch, size_t micros, const char *label) {
     GammaWarmup warmup = {.steps = warm_slots ? 10 : 0, .from = 0.1, .to = 1, .slots = warm_slots};
-    GradCheck check = {.micros = micros, .gamma = gamma};
+    GradCheck check = {.micros = micros, .gamma = gamma, .branch = branch};
     check.model = model_create(options, &warmup, GC_V, GC_B, true);
     check.omega = mem_alloc(GC_B * GC_T * check.model->shape.C * sizeof *check.omega);
     gc_counter = (uint32_t)hash_text(HASH_START, label);

@@ -38,6 +38,7 @@ test_norm_gradients 20 double
 test_ops_attention 20 float
 test_generate 30 float
 test_frozen 20 float
+test_branch_warmup 30 float
 test_generate 30 double
 test_config 20 float
 test_config_errors 20 float

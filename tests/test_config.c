@@ -27,6 +27,8 @@ static void test_defaults(void) {
     CHECK(m->layers[0] == '\0' && m->n_wire == 0, "layers and wire");
     const GammaWarmup *w = &c.gamma_warmup;
     CHECK(w->steps == 0 && w->from == 0.1 && w->to == 1 && w->slots == 7, "gamma_warmup");
+    const BranchWarmup *b = &c.branch_warmup;
+    CHECK(b->steps == 0 && b->from == 0 && b->order == BRANCH_DEEPER, "branch_warmup");
     const OptimOptions *o = &c.optim;
     CHECK(o->lr == 1e-3 && o->min_lr_ratio == 0.1 && o->schedule == SCHEDULE_COSINE, "optim");
     CHECK(o->warmup_steps == 100 && o->decay_fraction == 0.2, "optim");
@@ -82,6 +84,9 @@ static const struct {
     {"gamma_warmup.from", "0", "0"},
     {"gamma_warmup.to", "2", "2"},
     {"gamma_warmup.slots", "[\"post\", \"in\"]", "[\"in\", \"post\"]"},
+    {"branch_warmup.steps", "300", "300"},
+    {"branch_warmup.from", "0.5", "0.5"},
+    {"branch_warmup.order", "\"equal\"", "\"equal\""},
     {"optim.lr", "3e-4", "0.0003"},
     {"optim.min_lr_ratio", "0", "0"},
     {"optim.schedule", "\"wsd\"", "\"wsd\""},

@@ -39,6 +39,7 @@ static const struct {
     {"model.wire", "{\"a\": 1, \"a\": 2}", "key \"a\" stands twice in one object"},
     {"gamma_warmup", "3", "gamma_warmup must be true, false or an object, not the number 3"},
     {"gamma_warmup.from", "-0.1", "gamma_warmup.from is -0.1; it must be at least 0"},
+    {"branch_warmup.from", "1.5", "branch_warmup.from is 1.5; it must be 0 to 1"},
     {"gamma_warmup.slots", "\"out\"",
      "gamma_warmup.slots must be a list of strings, not the strin"},
     {"gamma_warmup.slots", "[\"outt\"]",
@@ -270,6 +271,8 @@ static void test_other_names(void) {
     CHECK(strcmp(config_key_of_word("topology"), "model.topology") == 0, "topology");
     CHECK(strcmp(config_key_of_word("name"), "name") == 0, "name");
     CHECK(strcmp(config_key_of_word("steps"), "train.steps") == 0, "the one in train");
+    CHECK(strcmp(config_key_of_word("order"), "data.order") == 0, "the one in data");
+    CHECK(!config_key_of_word("from"), "one of two");
     CHECK(!config_key_of_word("slot") && !config_key_of_word("zebra"), "not a key");
 }
 

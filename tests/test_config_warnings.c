@@ -23,6 +23,18 @@ static const struct {
      "{\"model\": {\"topology\": \"post\", \"n_layer\": 1}, "
      "\"gamma_warmup\": {\"steps\": 9, \"slots\": [\"post\"]}}",
      "gamma_warmup.slots lists no norm that a block of this net has: ", "by definition"},
+    {"{\"train\": {\"steps\": 200}, \"model\": {\"n_layer\": 2}, "
+     "\"branch_warmup\": {\"steps\": 101}}",
+     "{\"train\": {\"steps\": 200}, \"model\": {\"n_layer\": 2}, "
+     "\"branch_warmup\": {\"steps\": 100}}",
+     "branch_warmup.steps = 101 takes 202 updates in the last block, longer than the run, "
+     "train.steps = 200: ",
+     "by definition"},
+    {"{\"train\": {\"steps\": 200}, \"branch_warmup\": {\"steps\": 201, \"order\": \"equal\"}}",
+     "{\"train\": {\"steps\": 200}, \"branch_warmup\": {\"steps\": 200, \"order\": \"equal\"}}",
+     "branch_warmup.steps = 201 takes 201 updates in the last block, longer than the run, "
+     "train.steps = 200: ",
+     "by definition"},
     {"{\"train\": {\"steps\": 100}}", "{\"train\": {\"steps\": 101}}",
      "optim.warmup_steps = 100 is not shorter than the run, train.steps = 100: ", "by definition"},
     {"{\"model\": {\"norm\": \"none\"}}", "{\"model\": {\"norm\": \"dyt\"}}",
@@ -77,7 +89,10 @@ static void test_no_warnings(void) {
     Config config;
     CHECK(!load_text(&config, "{\"optim\": {\"clip\": 0}, \"zebra\": 1}", NO_SETS), "accepted");
     CHECK(!strstr(printed, "warning"), "%s", printed);
-    must_load(&config, "{\"train\": {\"steps\": 0}, \"gamma_warmup\": true}", NO_SETS);
+    must_load(&config,
+              "{\"train\": {\"steps\": 0}, \"gamma_warmup\": true, "
+              "\"branch_warmup\": {\"steps\": 1}}",
+              NO_SETS);
     config_free(&config);
     CHECK(!printed[0], "%s", printed);
 }

@@ -5,11 +5,13 @@
 
 enum { ALL_SLOTS = 7 };
 
-/* Slots 0: no warm-up, whatever else its keys say. */
+static BranchWarmup branch_warmup; /* of all texts */
+
+/* Slots 0: no gamma-warmup, whatever else its keys say. */
 static char *text_of(const ModelOptions *options, unsigned warm_slots) {
     GammaWarmup warmup = {.steps = warm_slots ? 10 : 0, .from = 0.1, .to = 1, .slots = warm_slots};
     if (!warm_slots) warmup.slots = ALL_SLOTS;
-    return equations_text(options, &warmup);
+    return equations_text(options, &warmup, &branch_warmup);
 }
 
 static bool same_text(const ModelOptions *a, const ModelOptions *b) {
@@ -225,10 +227,55 @@ static void test_marks(void) {
     }
 }
 
+/* The coefficient of every branch has an a, that of a second stream none; off, whatever its other
+ * keys say, it leaves no trace, and its two orders read differently. */
+static void test_branch_warmup(void) {
+    static const char DEEPER[] =
+        "branch-warmup a: from branch_warmup.from to 1 over .steps updates, in block l over l "
+        "times as many\n";
+    static const char EQUAL[] =
+        "branch-warmup a: from branch_warmup.from to 1 over .steps updates, "
+        "in every block the same\n";
+    for (size_t row = 0; row < ROW_COUNT; row++) {
+        ModelOptions options = net_options(ROWS[row].name, "layernorm");
+        char *off = text_of(&options, 0), *text[3];
+        for (int i = 0; i < 3; i++) {
+            branch_warmup = (BranchWarmup){.steps = i ? 9 : 0, .from = 0.3, .order = i / 2};
+            text[i] = text_of(&options, 0);
+        }
+        branch_warmup = (BranchWarmup){0};
+        CHECK(strcmp(text[0], off) == 0, "off, got\n%s    want\n%s", text[0], off);
+        CHECK(strcmp(text[1] + strlen(text[1]) - strlen(DEEPER), DEEPER) == 0, "%s", text[1]);
+        CHECK(strcmp(text[2] + strlen(text[2]) - strlen(EQUAL), EQUAL) == 0, "%s", text[2]);
+        const char *end = strstr(text[1], "\nattention"), *off_end = strstr(off, "\nattention");
+        size_t warm = count_words(text[1], end, " + a ");
+        size_t all = count_words(off, off_end, "u = ") + count_words(off, off_end, "u' = ");
+        CHECK(warm == all && all > 0, "%zu branches, %zu of them warm in\n%s", all, warm, text[1]);
+        mem_free(off);
+        for (int i = 0; i < 3; i++) mem_free(text[i]);
+    }
+}
+
+static void test_branch_warmup_texts(void) {
+    static const WireEntry WIRE[] = {{"attn.branch", NULL, -2}, {"attn.skip", NULL, 0}};
+    ModelOptions wired = net_options("resi_dual", "layernorm");
+    wired.wire = WIRE;
+    wired.n_wire = 2;
+    branch_warmup = (BranchWarmup){.steps = 9};
+    char *text = text_of(&wired, ALL_SLOTS);
+    branch_warmup = (BranchWarmup){0};
+    CHECK(strstr(text, "u = x; d = d + attention(u); x = Nw(-2 a attention(u))\n") &&
+              strstr(text, "u' = x; d = d + mlp(u'); x = Nw(x + a mlp(u'))\n"),
+          "%s", text);
+    mem_free(text);
+}
+
 static const Test TESTS[] = {
     {"equations: golden texts", test_texts},
     {"equations: every row and every override reads differently", test_texts_differ},
     {"equations: every option reads differently", test_texts_of_options},
     {"equations: w stands exactly where gamma-warmup acts", test_marks},
+    {"equations: branch-warmup at every branch", test_branch_warmup},
+    {"equations: branch-warmup among other coefficients", test_branch_warmup_texts},
 };
 TEST_MAIN(TESTS)

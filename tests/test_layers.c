@@ -25,6 +25,7 @@ typedef struct {
     size_t n_kv_head;
     double w; /* of gamma-warmup on all slots, 0 = off */
     double dropout;
+    double progress; /* of branch-warmup in deeper order, 0 = off */
     WireEntry wire[8];
 } Variant;
 
@@ -33,6 +34,8 @@ static const Variant VARIANTS[] = {
     {"gelu", "learned"},
     {"gelu", "learned", .dropout = 0.3},
     {"swiglu", "rope", .n_kv_head = 1, .w = 0.5},
+    {"gelu", "learned", .progress = 0.8},
+    {"gelu", "learned", .progress = 1.5, .dropout = 0.3, .wire = {{"attn.branch", NULL, -0.8}}},
     {"gelu", "learned", .wire = {{"attn.block_skip", NULL, 0.3}, {"attn.gain", NULL, 0.7}, {"attn.branch", NULL, -0.8},
      {"mlp.skip", NULL, 0.6}, {"mlp.read", "shared"}, {"mlp.gain", NULL, 1.2}, {"mlp.in", "norm"}, {"attn.in", "norm"}}},
     {"gelu", "learned", .wire = {{"mlp.read", "block"}, {"mlp.block_skip", NULL, -0.4}, {"mlp.out", "scale"},
@@ -68,6 +71,10 @@ static void case_open(Case *c, const char *topology, const char *norm, const Var
         row_wire(&c->net, entry->key, entry->text, entry->number);
         c->options.n_wire++;
     }
+    for (size_t l = 0; l < L && v->progress > 0; l++) {
+        c->net.block[l].attn.number[ROW_BRANCH] *= fmin(1, v->progress / ((double)l + 1));
+        c->net.block[l].mlp.number[ROW_BRANCH] *= fmin(1, v->progress / ((double)l + 1));
+    }
     c->model = model_create(&c->options, &warmup, V, B, true);
     net_draw(c->model, 7);
     c->ref = (Reference){.options = &c->options,
@@ -84,6 +91,7 @@ static void case_open(Case *c, const char *topology, const char *norm, const Var
     c->probe = probe_create(L);
     c->pass = net_pass(c->tokens, c->targets, B, T);
     c->pass.probe = c->probe;
+    if (v->progress > 0) c->pass.branch = (BranchRamp){.on = true, .progress = v->progress};
     if (v->w > 0) c->pass.gamma = (real)v->w;
     snprintf(c->label, sizeof c->label, "%s %s, variant %zu", topology, norm,
              (size_t)(v - VARIANTS));

@@ -118,6 +118,38 @@ static void test_gamma(void) {
     }
 }
 
+/* The formula of docs/schedules.md, written from there. */
+static void test_branch(void) {
+    const size_t lengths[] = {1, 3, 49, 1000};
+    const double starts[] = {0, 0.1, 1.0 / 3.0, 1};
+    for (size_t i = 0; i < 5 * 2 * 16; i++) {
+        size_t block = 3 * (i % 5), order = i / 5 % 2, steps = lengths[i / 10 % 4];
+        BranchWarmup warmup = {.steps = steps, .from = starts[i / 40], .order = (int)order};
+        size_t ends = order ? steps : steps * (block + 1);
+        double before = -1;
+        for (size_t t = 0; t < ends + 5; t++) {
+            BranchRamp ramp = schedule_branch(&warmup, t);
+            double a = branch_factor(&ramp, block), share = fmin(1, (double)t / (double)ends);
+            CHECK_NEAR(a, warmup.from + (1 - warmup.from) * share, 1e-15);
+            CHECK(t > 0 || a == warmup.from, "row 1 has `from`");
+            CHECK((a == 1) == (t >= ends || warmup.from == 1), "block %zu, t %zu: %.17g", block, t,
+                  a);
+            CHECK(a > before || a == 1, "block %zu falls at %zu", block, t);
+            before = a;
+        }
+        BranchRamp late = schedule_branch(&warmup, 1000000000);
+        CHECK(branch_factor(&late, block) == 1, "it stays exact");
+    }
+    BranchWarmup off = {.steps = 0, .from = 0.3, .order = BRANCH_EQUAL};
+    BranchRamp none = schedule_branch(&off, 0), prores = {0};
+    CHECK(branch_factor(&none, 0) == 1 && branch_factor(&none, 7) == 1, "off");
+    CHECK(branch_factor(&prores, 3) == 1, "a pass that says nothing");
+    prores = schedule_branch(&(BranchWarmup){.steps = 1000}, 600); /* clip(t/(T*l),0,1) */
+    CHECK_NEAR(branch_factor(&prores, 0), 0.6, 1e-15);
+    CHECK_NEAR(branch_factor(&prores, 1), 0.3, 1e-15);
+    CHECK_NEAR(branch_factor(&prores, 11), 0.05, 1e-15);
+}
+
 static void test_names(void) {
     const char *const names[] = {"cosine", "wsd", "linear", "constant"};
     for (int i = 0; i < 4; i++) CHECK(!strcmp(schedule_name(i), names[i]), "name %d", i);
@@ -130,6 +162,7 @@ static const Test tests[] = {
     {"schedule: warm-up longer than the run", test_warmup_longer_than_run},
     {"schedule: wsd with fractions 0, 0.2, 1", test_wsd_fractions},
     {"schedule: gamma-warmup", test_gamma},
+    {"schedule: branch-warmup", test_branch},
     {"schedule: names", test_names},
 };
 TEST_MAIN(tests)

@@ -10,7 +10,7 @@ SHARED = {"model.topology": "topology", "model.norm": "norm", "model.n_layer": "
 
 def equations(groups, keys):
     """(names, lines) of every different set of equations, named by the keys that they depend on."""
-    keys = [key for key in keys if key.startswith(("model.", "gamma_warmup."))]
+    keys = [key for key in keys if key.startswith(("model.", "gamma_warmup.", "branch_warmup."))]
     known = {key for group in groups for key in group.config}
     names = {}
     for group in groups:
