@@ -201,6 +201,7 @@ static double train_once(Model *model, const Config *config, const char *label, 
                  .B = config->train.batch,
                  .T = config->model.context,
                  .gamma = (real)schedule_gamma(&config->gamma_warmup, t),
+                 .branch = schedule_branch(&config->branch_warmup, t),
                  .grad_scale = (real)(1 / (double)n),
                  .training = true};
     return model_train(model, &pass) / (double)n;

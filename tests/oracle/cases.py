@@ -4,11 +4,12 @@ import itertools
 
 from net import ROWS
 
-CASES = []  # (name, model keys, gamma_warmup or None and t, wire or None and its equations)
+# (name, model keys, gamma_warmup and branch_warmup or None and t, wire or None and its equations)
+CASES = []
 
 
-def case(name, warmup=None, t=0, wire=None, block=None, **model):
-    CASES.append((name, model, warmup, t, wire, block))
+def case(name, warmup=None, t=0, wire=None, block=None, branch=None, **model):
+    CASES.append((name, model, warmup, branch, t, wire, block))
 
 
 def every_row():
@@ -73,6 +74,20 @@ def warmups():
     case("w 0.5, final on", warmup=only("post"), t=4, topology="post", final_norm="on")
     case("w 0.5, final off", warmup=half, t=4, topology="resi_dual", final_norm="off")
     case("w stays at its end", warmup=half, t=9, topology="peri", norm="dyt", qk_norm="on")
+
+
+def branches():
+    deeper = {"steps": 10, "from": 0.0, "order": "deeper"}
+    equal = {"steps": 8, "from": 0.25, "order": "equal"}
+    for row in ROWS:
+        case(row + " with a below 1", branch=deeper, t=7, topology=row, norm="layernorm",
+             n_layer=4 if row == "mixln" else 2)
+    for row in ("post", "pre", "peri", "deepnorm"):
+        case(row + " with a 0.25", branch=equal, topology=row)
+        case(row + " with a 1 in block 1", branch=deeper, t=19, topology=row, n_layer=3)
+        case(row + " with a 1", branch=equal, t=8, topology=row, n_layer=1)
+    case("a and w", branch=equal, t=4, topology="peri", norm="layernorm",
+         warmup={"steps": 10, "from": 0.5, "to": 1.0, "slots": ["in", "out"]})
 
 
 def mixes():
@@ -144,7 +159,7 @@ def wires():
     case("wire deepnorm", wire={"mlp.skip": 1.5}, block=wire_deepnorm, topology="deepnorm")
 
 
-for add in (every_row, other_norms, switches, warmups, mixes, wires):
+for add in (every_row, other_norms, switches, warmups, branches, mixes, wires):
     add()
 
 OPTIM = {
@@ -155,12 +170,12 @@ OPTIM = {
 
 SMALL = {"n_layer": 1, "position": "rope", "norm": "layernorm"}
 
-RUNS = []  # (name, model keys, optim keys, gamma_warmup or None, accum)
+RUNS = []  # (name, model keys, optim keys, gamma_warmup and branch_warmup or None, accum)
 
 
-def run(name, model=None, warmup=None, accum=1, **optim):
+def run(name, model=None, warmup=None, branch=None, accum=1, **optim):
     assert not set(optim) - set(OPTIM), optim
-    RUNS.append((name, {**SMALL, **(model or {})}, {**OPTIM, **optim}, warmup, accum))
+    RUNS.append((name, {**SMALL, **(model or {})}, {**OPTIM, **optim}, warmup, branch, accum))
 
 
 rms, plus1 = {"norm": "rmsnorm"}, {"norm": "rmsnorm_plus1", "n_layer": 2}
@@ -184,5 +199,6 @@ run("decay of S", {"topology": "layerscale"}, decay_gamma_out=True, weight_decay
 run("no decay", {"topology": "resi_dual", "tie_embeddings": False}, weight_decay=0.0)
 run("gammas warm up", rms, warmup={"steps": 9, "from": 0.1, "to": 1.0, "slots": ["in", "out"]},
     accum=2, beta1=0.8, beta2=0.95)
+run("branches warm up", plus1, branch={"steps": 6, "from": 0.0, "order": "deeper"})
 run("dyt, large eps", {"norm": "dyt", "mlp": "swiglu", "position": "learned"}, eps=1e-2,
     decay_gamma_in=True, decay_gamma_out=True)

@@ -49,8 +49,9 @@ def first_value(name, label, i):
 
 
 class Net:
-    """label: stream of the weights. w: gamma-warmup's factor, on the slots in `warm`. block: the
-    equations of every block, where they are those of no topology (a `wire` override)."""
+    """label: stream of the weights. w: gamma-warmup's factor, on the slots in `warm`. ramp: that of
+    branch-warmup in block l = 1..N. block: the equations of every block, where they are those of no
+    topology (a `wire` override)."""
 
     def __init__(self, label, config, vocab, block=None):
         unknown = set(config) - set(DEFAULTS)
@@ -58,6 +59,7 @@ class Net:
         self.c = {**DEFAULTS, **config}
         self.label, self.vocab, self.block = label, vocab, block
         self.w, self.warm = 1.0, set()
+        self.ramp = lambda l: 1.0
         self.params = {}
         c = self.c
         self.rows = layer_rows(c["layers"], c["topology"], c["n_layer"])
@@ -197,11 +199,13 @@ def layer_rows(layers, topology, n):
 
 
 class Block:
-    """What the equations below are written with. N is the depth of the net, l = 1..N."""
+    """What the equations below are written with. N is the depth of the net, l = 1..N; a is what
+    branch-warmup multiplies a branch by."""
 
     def __init__(self, net, i):
         self.net, self.prefix = net, "blocks.%d" % i
         self.N, self.l = net.c["n_layer"], i + 1
+        self.a = net.ramp(self.l)
 
     def A(self, u, qkv_norms=None):
         return self.net.attention(self.prefix + ".attn", u, qkv_norms)
@@ -222,36 +226,36 @@ NO_FINAL_NORM = {"post", "deepnorm", "keel", "pre_post", "b2t"}
 
 
 def post(b, x):
-    x = b.n("attn", "post", x + b.A(x))
-    return b.n("mlp", "post", x + b.M(x))
+    x = b.n("attn", "post", x + b.a * b.A(x))
+    return b.n("mlp", "post", x + b.a * b.M(x))
 
 
 def pre(b, x):
-    x = x + b.A(b.n("attn", "in", x))
-    return x + b.M(b.n("mlp", "in", x))
+    x = x + b.a * b.A(b.n("attn", "in", x))
+    return x + b.a * b.M(b.n("mlp", "in", x))
 
 
 def peri(b, x):
-    x = x + b.n("attn", "out", b.A(b.n("attn", "in", x)))
-    return x + b.n("mlp", "out", b.M(b.n("mlp", "in", x)))
+    x = x + b.a * b.n("attn", "out", b.A(b.n("attn", "in", x)))
+    return x + b.a * b.n("mlp", "out", b.M(b.n("mlp", "in", x)))
 
 
 def olmo2(b, x):
-    x = x + b.n("attn", "out", b.A(x, "qk whole"))
-    return x + b.n("mlp", "out", b.M(x))
+    x = x + b.a * b.n("attn", "out", b.A(x, "qk whole"))
+    return x + b.a * b.n("mlp", "out", b.M(x))
 
 
 def deepnorm(b, x):
     alpha = (2 * b.N) ** 0.25
-    x = b.n("attn", "post", alpha * x + b.A(x))
-    return b.n("mlp", "post", alpha * x + b.M(x))
+    x = b.n("attn", "post", alpha * x + b.a * b.A(x))
+    return b.n("mlp", "post", alpha * x + b.a * b.M(x))
 
 
 def resi_dual(b, x):
     o = b.A(x)
-    x, b.net.d = b.n("attn", "post", x + o), b.net.d + o
+    x, b.net.d = b.n("attn", "post", x + b.a * o), b.net.d + o
     o = b.M(x)
-    x, b.net.d = b.n("mlp", "post", x + o), b.net.d + o
+    x, b.net.d = b.n("mlp", "post", x + b.a * o), b.net.d + o
     return x
 
 
@@ -260,59 +264,59 @@ def mixln(b, x):
 
 
 def lns(b, x):
-    x = x + b.A(b.n("attn", "in", x) / math.sqrt(b.l))
-    return x + b.M(b.n("mlp", "in", x) / math.sqrt(b.l))
+    x = x + b.a * b.A(b.n("attn", "in", x) / math.sqrt(b.l))
+    return x + b.a * b.M(b.n("mlp", "in", x) / math.sqrt(b.l))
 
 
 def hybrid(b, x):
-    n = b.n("attn", "post", x + b.A(x, "qkv per head"))
-    return n + b.M(n)
+    n = b.n("attn", "post", x + b.a * b.A(x, "qkv per head"))
+    return n + b.a * b.M(n)
 
 
 def hybrid_star(b, x):
     if b.l > 1:
         return hybrid(b, x)
-    x = x + b.A(b.n("attn", "in", x), "qkv per head")
-    return x + b.M(b.n("mlp", "in", x))
+    x = x + b.a * b.A(b.n("attn", "in", x), "qkv per head")
+    return x + b.a * b.M(b.n("mlp", "in", x))
 
 
 def keel(b, x):
-    x = b.n("attn", "post", 2 * b.N * x + b.A(b.n("attn", "in", x)))
-    return b.n("mlp", "post", 2 * b.N * x + b.M(b.n("mlp", "in", x)))
+    x = b.n("attn", "post", 2 * b.N * x + b.a * b.A(b.n("attn", "in", x)))
+    return b.n("mlp", "post", 2 * b.N * x + b.a * b.M(b.n("mlp", "in", x)))
 
 
 def pre_post(b, x):
-    x = b.n("attn", "post", x + b.A(b.n("attn", "in", x)))
-    return b.n("mlp", "post", x + b.M(b.n("mlp", "in", x)))
+    x = b.n("attn", "post", x + b.a * b.A(b.n("attn", "in", x)))
+    return b.n("mlp", "post", x + b.a * b.M(b.n("mlp", "in", x)))
 
 
 def b2t(b, x):
-    x1 = b.n("attn", "post", x + b.A(x))
-    return b.n("mlp", "post", x + x1 + b.M(x1))
+    x1 = b.n("attn", "post", x + b.a * b.A(x))
+    return b.n("mlp", "post", x + x1 + b.a * b.M(x1))
 
 
 def parallel(b, x):
     u = b.n("attn", "in", x)
-    return x + b.A(u) + b.M(u)
+    return x + b.a * b.A(u) + b.a * b.M(u)
 
 
 def parallel2(b, x):
-    return x + b.A(b.n("attn", "in", x)) + b.M(b.n("mlp", "in", x))
+    return x + b.a * b.A(b.n("attn", "in", x)) + b.a * b.M(b.n("mlp", "in", x))
 
 
 def layerscale(b, x):
-    x = x + b.S("attn", b.A(b.n("attn", "in", x)))
-    return x + b.S("mlp", b.M(b.n("mlp", "in", x)))
+    x = x + b.a * b.S("attn", b.A(b.n("attn", "in", x)))
+    return x + b.a * b.S("mlp", b.M(b.n("mlp", "in", x)))
 
 
 def respost(b, x):
-    x = x + b.n("attn", "out", b.A(x))
-    return x + b.n("mlp", "out", b.M(x))
+    x = x + b.a * b.n("attn", "out", b.A(x))
+    return x + b.a * b.n("mlp", "out", b.M(x))
 
 
 def none(b, x):
-    x = x + b.A(x)
-    return x + b.M(x)
+    x = x + b.a * b.A(x)
+    return x + b.a * b.M(x)
 
 
 ROWS = {

@@ -10,7 +10,7 @@ its bytes:
     peri-oracle 1 HASH      FNV-1a of net.py, cases.py and oracle.py, one after the other
     gradients NAME          or: run NAME
     config JSON             a config of the trainer
-    t N                     updates already taken (gamma-warmup), for gradients
+    t N                     updates already taken (of both warm-ups), for gradients
     array NAME COUNT        then COUNT little-endian doubles and a newline
     end
 
@@ -53,8 +53,16 @@ def gamma_scale(warmup, t):
     return end if t >= warmup["steps"] else start + (end - start) * t / warmup["steps"]
 
 
-def warm(net, warmup, t):
+def branch_factor(branch, t, l):
+    if not branch:
+        return 1.0
+    share = min(1.0, t / (branch["steps"] * (l if branch["order"] == "deeper" else 1)))
+    return branch["from"] + (1 - branch["from"]) * share
+
+
+def warm(net, warmup, branch, t):
     net.w, net.warm = gamma_scale(warmup, t), set(warmup["slots"] if warmup else [])
+    net.ramp = lambda l: branch_factor(branch, t, l)
 
 
 def write_array(out, name, values):
@@ -62,24 +70,26 @@ def write_array(out, name, values):
     out.write(struct.pack("<%dd" % len(values), *values) + b"\n")
 
 
-def write_head(out, kind, name, net, warmup, wire=None, rest=None):
+def write_head(out, kind, name, net, warmup, branch, wire=None, rest=None):
     config = {"model": dict(net.c), **(rest or {})}
     if wire:
         config["model"]["wire"] = wire
     if warmup:
         config["gamma_warmup"] = warmup
+    if branch:
+        config["branch_warmup"] = branch
     out.write(("%s %s\nconfig %s\n" % (kind, name, json.dumps(config))).encode())
 
 
-def write_gradients(out, name, model, warmup, t, wire, block):
+def write_gradients(out, name, model, warmup, branch, t, wire, block):
     net = Net(name, model, VOCAB, block)
-    warm(net, warmup, t)
+    warm(net, warmup, branch, t)
     shape = (BATCH, net.c["context"])
     tokens = torch.tensor(tokens_of(name + "/tokens", shape[0] * shape[1])).view(shape)
     targets = torch.tensor(tokens_of(name + "/targets", shape[0] * shape[1])).view(shape)
     loss = net.loss(tokens, targets)
     loss.backward()
-    write_head(out, "gradients", name, net, warmup, wire, {"train": {"batch": BATCH}})
+    write_head(out, "gradients", name, net, warmup, branch, wire, {"train": {"batch": BATCH}})
     out.write(b"t %d\n" % t)
     write_array(out, "loss", [loss.item()])
     for key, value in net.params.items():
@@ -133,11 +143,11 @@ def micro_batch(stream, k, T):
     return tokens, torch.tensor(stream[start + 1 : start + cells + 1]).view(BATCH, T)
 
 
-def write_run(out, name, model, o, warmup, accum):
+def write_run(out, name, model, o, warmup, branch, accum):
     net = Net(name, model, VOCAB)
     stream, moments, rows = tokens_of("runs/tokens", STREAM), {}, []
     for s in range(1, STEPS + 1):
-        warm(net, warmup, s - 1)
+        warm(net, warmup, branch, s - 1)
         total = 0.0
         for j in range(accum):
             loss = net.loss(*micro_batch(stream, (s - 1) * accum + j, net.c["context"])) / accum
@@ -151,7 +161,7 @@ def write_run(out, name, model, o, warmup, accum):
             new = adamw(o, moments, key, p.detach(), clip * p.grad, lr, s)
             net.params[key] = new.requires_grad_()
     rest = {"optim": o, "train": {"steps": STEPS, "batch": BATCH, "accum": accum}}
-    write_head(out, "run", name, net, warmup, rest=rest)
+    write_head(out, "run", name, net, warmup, branch, rest=rest)
     for column, values in zip(COLUMNS, zip(*rows)):
         write_array(out, column, values)
     for key, value in net.params.items():
