@@ -38,12 +38,13 @@ eval_repeats_the_log() {
 # norms are frozen to, for samples while it trains and of its checkpoint.
 warm_branches_count_as_far_as_they_are() {
     local half=(--set model.wire.attn.branch=0.5 --set model.wire.mlp.branch=0.5) of mode
+    local long=(--set model.context=64) # of what is drawn while it trains
     local draw=(--temperature 0.5 --seed 1337 --tokens 100)
-    toy warm --set branch_warmup.steps=80 --set branch_warmup.order=equal --steps 40 --set optim.lr=1e-2 \
+    toy warm "${long[@]}" --set branch_warmup.steps=80 --set branch_warmup.order=equal --steps 40 --set optim.lr=1e-2 \
         --set train.checkpoint_every=0
     sed '1,/^--- sample after step 40/d' <<<"$said" >"$tmp/warm.said"
-    toy half "${half[@]}" --steps 0 --set train.init_from="$tmp/warm"
-    toy full --steps 0 --set train.init_from="$tmp/warm"
+    toy half "${long[@]}" "${half[@]}" --steps 0 --set train.init_from="$tmp/warm"
+    toy full "${long[@]}" --steps 0 --set train.init_from="$tmp/warm"
     for mode in real frozen; do
         for of in warm half full; do
             exits 0 --eval "$tmp/$of" --norms "$mode"
@@ -59,6 +60,7 @@ warm_branches_count_as_far_as_they_are() {
     cmp "$tmp/warm.text" "$tmp/half.text" || fail "samples of the checkpoint"
     ! cmp -s "$tmp/warm.text" "$tmp/full.text" || fail "samples: the branches count in full"
     [[ $(<"$tmp/half.text") == "$(<"$tmp/warm.said")"* ]] || fail "the sample while training"
+    [[ $(<"$tmp/full.text") != "$(<"$tmp/warm.said")"* ]] || fail "the sample is too short to tell"
 }
 
 eval_reads_other_data() {
