@@ -294,6 +294,22 @@ CLAIMS = [
         every=False,
     ),
     Claim(
+        "branch_warmup",
+        "(not in the article) Branch warm-up, deeper blocks slower, lowers the final loss.",
+        "ProRes (arXiv 2603.05369) reports it of every placement at 71 M to 7 B parameters.",
+        SMALL + ", learning rate 8e-3, branches from 0 to 1 over 100 steps times the block's number",
+        [
+            Test(f"{name} with branch warm-up against without", "val_loss", topology("branch_warmup", name, branch_warmup__order="deeper"), none,
+                 sign=-1, pilot=pilot(name, name, "rmsnorm", "layernorm"))
+            for name, none in (("post", gamma("post", "in")), ("pre", gamma("pre", "out")), ("peri", placed("peri", 8e-3)))
+        ]
+        + [
+            Test(f"for comparison, {name}, all blocks alike, against without", "val_loss", topology("branch_warmup", name, branch_warmup__order="equal"),
+                 none, pilot=pilot(name, name, "rmsnorm", "layernorm"))
+            for name, none in (("post", gamma("post", "in")), ("pre", gamma("pre", "out")), ("peri", placed("peri", 8e-3)))
+        ],
+    ),
+    Claim(
         "residual",
         "Without residual connections no deep transformer trains.",
         "He et al. 2015 (arXiv 1512.03385) for depth in general.",
