@@ -13,6 +13,7 @@
 #include "run/evaluate.h"
 #include "run/files.h"
 #include "run/manual.h"
+#include "run/replay.h"
 #include "run/resume.h"
 #include "run/rundir.h"
 #include "run/sample.h"
@@ -95,7 +96,8 @@ static int train(const Config *config, const Cli *cli, int argc, char **argv) {
     } else {
         Run run;
         run_open(&run, config, argc, argv);
-        stop_install(); /* from here on there is a run that can be resumed */
+        /* From here on there is a run that can be resumed. */
+        stop_install("\nstopping after this step, with a checkpoint; Ctrl-C again: at once\n");
         code = rundir_make(dir, config, mode) ? train_in(&run, dir) : already_finished(dir);
         run_close(&run);
     }
@@ -171,6 +173,9 @@ int main(int argc, char **argv) {
     case MODE_EVAL:
         evaluate(&cli);
         break;
+    case MODE_REPLAY:
+        code = (int)replay(&cli, argc, argv);
+        break;
     case MODE_LIST:
         code = list(cli.list);
         break;
@@ -192,6 +197,6 @@ int main(int argc, char **argv) {
         break;
     }
     cli_free(&cli);
-    if (cli.mode == MODE_TRAIN && stop_requested()) stop_die();
+    if (stop_requested()) stop_die();
     return code;
 }

@@ -179,15 +179,7 @@ bool checkpoint_latest(const char *dir, size_t *step) {
 
 void checkpoint_clean(const char *dir) {
     char *path = path_format("%s/%s", dir, FOLDERS);
-    /* What has its name must be sure of it before what had it goes. */
-    DIR *folder = folder_sync(path) ? NULL : opendir(path);
-    for (const struct dirent *entry; folder && (entry = readdir(folder));) {
-        if (strncmp(entry->d_name, ".tmp-", 5) != 0) continue;
-        char *rest = path_format("%s/%s", path, entry->d_name);
-        folder_remove(rest, NULL);
-        mem_free(rest);
-    }
-    if (folder) closedir(folder);
+    folder_clean(path);
     mem_free(path);
 }
 

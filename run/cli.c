@@ -32,7 +32,7 @@ static const Flag FLAGS[] = {
     {"config", "FILE", "train what FILE describes (also looked for in configs/)", TAKES_TEXT,
      offsetof(Cli, config), -1, TRAINING},
     {"set", "KEY=VALUE", "override a key; may be repeated", REPEATED, offsetof(Cli, sets), -1,
-     TRAINING | 1 << MODE_EVAL},
+     TRAINING | 1 << MODE_EVAL | 1 << MODE_REPLAY},
     {"run-dir", "DIR", "write the run there instead of log.dir/name", TAKES_TEXT,
      offsetof(Cli, run_dir), -1, TRAINING},
     {"resume", NULL, "go on from the last checkpoint, or begin where there is none", TAKES_NOTHING,
@@ -68,6 +68,15 @@ static const Flag FLAGS[] = {
     {"force-topology", "NAME",
      "of --eval and --sample: wire the weights of the run as another topology, to see it break",
      TAKES_TEXT, offsetof(Cli, topology), -1, STORED},
+    {"replay", "RUN",
+     "repeat the updates around a spike of a run to the bit, and look at activations, gradients "
+     "and "
+     "rows; writes RUN/replay/",
+     TAKES_TEXT, offsetof(Cli, run), MODE_REPLAY},
+    {"step", "N", "of --replay: the update to look at (that of the worst spike)", TAKES_WHOLE,
+     offsetof(Cli, step), -1, 1 << MODE_REPLAY},
+    {"around", "K", "of --replay: how many updates before and after it to write down (2)",
+     TAKES_WHOLE, offsetof(Cli, around), -1, 1 << MODE_REPLAY},
     {"list", "WHAT", "topologies, norms or keys", TAKES_TEXT, offsetof(Cli, list), MODE_LIST},
     {"print-schema", NULL, "print what a config may hold, for editors", TAKES_NOTHING, 0,
      MODE_SCHEMA},
@@ -202,7 +211,12 @@ static void check_company(const Cli *cli, const bool used[FLAG_COUNT]) {
 }
 
 Cli cli_parse(int argc, char **argv) {
-    Cli cli = {.mode = MODE_TRAIN, .tokens = 256, .sampling = {0.8, 0, 1}, .seed = 1};
+    Cli cli = {.mode = MODE_TRAIN,
+               .tokens = 256,
+               .sampling = {0.8, 0, 1},
+               .seed = 1,
+               .step = SIZE_MAX,
+               .around = 2};
     bool sampling = false, used[FLAG_COUNT] = {false};
     for (int i = 1; i < argc; i++) sampling |= strcmp(argv[i], "--sample") == 0;
     for (int i = 1; i < argc; i++) {

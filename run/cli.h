@@ -14,6 +14,7 @@ typedef enum {
     MODE_BENCH,
     MODE_SAMPLE,
     MODE_EVAL,
+    MODE_REPLAY,
     MODE_LIST,
     MODE_SCHEMA,
     MODE_MAN,
@@ -33,6 +34,7 @@ typedef struct {
     const char *topology; /* the same; NULL = that of the run */
     const char *prompt;   /* NULL = the data's own, "-" = standard input */
     size_t tokens, seed, bench;
+    size_t step, around; /* of a replay; step SIZE_MAX = the worst spike */
     Sampling sampling;
 } Cli;
 

@@ -75,10 +75,14 @@ void csv_whole(Csv *csv, size_t value) {
     cell(csv, text);
 }
 
+const char *csv_number_text(char text[CSV_NUMBER], double value) {
+    snprintf(text, CSV_NUMBER, "%.9g", value);
+    return isnan(value) ? "nan" : text;
+}
+
 void csv_number(Csv *csv, double value) {
-    char text[32];
-    snprintf(text, sizeof text, "%.9g", value);
-    cell(csv, isnan(value) ? "nan" : text);
+    char text[CSV_NUMBER];
+    cell(csv, csv_number_text(text, value));
 }
 
 void csv_empty(Csv *csv) {

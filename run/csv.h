@@ -25,6 +25,10 @@ Csv csv_continue(const char *dir, const char *name, uint64_t bytes);
 /* Whether DIR/NAME has `bytes` bytes and a row ends there. */
 bool csv_reaches(const char *dir, const char *name, uint64_t bytes);
 
+/* A number as csv_number writes it. */
+enum { CSV_NUMBER = 32 };
+const char *csv_number_text(char text[CSV_NUMBER], double value);
+
 /* Cells of a row, from left to right, then its end. */
 void csv_text(Csv *csv, const char *text);
 void csv_whole(Csv *csv, size_t value);

@@ -2,48 +2,29 @@
 #include "run/evaluate.h"
 
 #include "run/calibrate.h"
-#include "run/files.h"
+#include "run/rundir.h"
 #include "run/schedule.h"
 #include "run/validate.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-/* What can be another one without the model being another one; a "." at the end admits a section.
- */
-static const char *const OVERRIDES[] = {"data.", "train.eval_rows", "train.batch", "train.threads"};
-enum { OVERRIDE_COUNT = sizeof OVERRIDES / sizeof *OVERRIDES };
-
-static bool may_override(const char *set) {
-    const char *equals = strchr(set, '=');
-    size_t length = equals ? (size_t)(equals - set) : strlen(set);
-    for (size_t i = 0; i < OVERRIDE_COUNT; i++) {
-        size_t own = strlen(OVERRIDES[i]);
-        bool section = OVERRIDES[i][own - 1] == '.';
-        if (strncmp(set, OVERRIDES[i], own) == 0 && (section || own == length)) return true;
-    }
-    return false;
-}
+/* What can be another one without the model being another one. */
+static const char *const OVERRIDES[] = {"data.", "train.eval_rows", "train.batch", "train.threads",
+                                        NULL};
 
 /* The config of the run, with the overrides of the command line. */
 static Config config_of(const Cli *cli) {
     Config config;
     for (size_t i = 0; i < cli->n_sets; i++) {
-        if (may_override(cli->sets[i])) continue;
+        if (rundir_may_set(cli->sets[i], OVERRIDES)) continue;
         die(EXIT_USAGE,
             "--eval takes a model as it is: only data.*, train.eval_rows, train.batch and "
             "train.threads can be set, not \"%s\" (--force-topology wires it otherwise)",
             cli->sets[i]);
     }
-    char *path = path_format("%s/config.json", cli->run);
-    if (access(path, F_OK) != 0) {
-        die(EXIT_DATA, "%s holds no config.json: is it a run directory?", cli->run);
-    }
-    if (!config_load(&config, path, cli->sets, cli->n_sets)) exit(EXIT_USAGE);
-    mem_free(path);
+    rundir_config(&config, cli->run, cli->sets, cli->n_sets);
     return config;
 }
 

@@ -117,6 +117,18 @@ int folder_remove(const char *path, const char *first) {
     return rmdir(path) ? errno : 0;
 }
 
+void folder_clean(const char *path) {
+    /* What has its name must be sure of it before what had it goes. */
+    DIR *folder = folder_sync(path) ? NULL : opendir(path);
+    for (const struct dirent *entry; folder && (entry = readdir(folder));) {
+        if (strncmp(entry->d_name, ".tmp-", 5) != 0) continue;
+        char *rest = path_format("%s/%s", path, entry->d_name);
+        folder_remove(rest, NULL);
+        mem_free(rest);
+    }
+    if (folder) closedir(folder);
+}
+
 /* Where the file system cannot swap, `b` has no name for a moment. */
 int folder_swap(const char *a, const char *b) {
     if (renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE) == 0) return 0;

@@ -28,6 +28,9 @@ int folder_sync(const char *path);
 int folder_swap(const char *a, const char *b);
 /* Removes a folder of files, temporary ones and all, first the file `first` (NULL = any). */
 int folder_remove(const char *path, const char *first);
+/* Removes the folders in `path` that a killed process left half written: their names begin with
+ * ".tmp-". */
+void folder_clean(const char *path);
 
 /* open with mode 0666, ftruncate and fsync, tried again where a signal interrupts them; -1 with
  * errno, or the errno. Any other failure of a sync is final: pages that could not be written may be

@@ -6,6 +6,10 @@ const char LAYERS_HEADER[] =
 
 static const char *const POSITIONS[TOKEN_GROUPS] = {[TOKEN_FIRST] = "first", [TOKEN_REST] = "rest"};
 
+const char *layers_position(size_t group) {
+    return POSITIONS[group];
+}
+
 /* The numbers of a row, empty where there was no token to measure. */
 static void write_numbers(Csv *csv, const Moments *m, double grad_rms) {
     const double numbers[] = {m->mean, m->variance, m->rms, m->absmax, m->kurtosis, grad_rms};
@@ -23,7 +27,7 @@ static void write_site(Csv *csv, size_t step, ProbePlace place, int site, const 
         csv_whole(csv, place.layer);
         csv_text(csv, place.sublayer);
         csv_text(csv, site_name(site));
-        csv_text(csv, POSITIONS[group]);
+        csv_text(csv, layers_position(group));
         write_numbers(csv, &stats->moments[group], stats->grad_rms[group]);
         csv_end_row(csv);
     }

@@ -13,6 +13,8 @@
 /* The first line of the file. */
 extern const char LAYERS_HEADER[];
 
+/* The word of column `position` for a group of tokens: first, rest. */
+const char *layers_position(size_t group);
 /* The rows of update `step`: two for every site that the probe has measured. */
 void layers_write(Csv *csv, size_t step, const Probe *probe);
 

@@ -300,6 +300,40 @@ bool manifest_ended(const char *dir) {
     return ended;
 }
 
+/* All that the bits of a number can depend on. */
+static const struct {
+    const char *object, *name;
+} ORIGINS[] = {{"build", "version"},  {"build", "real"},  {"build", "compiler"}, {"build", "flags"},
+               {"build", "numerics"}, {"machine", "cpu"}, {"machine", "blas"}};
+
+static const char *origin(const cJSON *json, size_t i) {
+    const cJSON *object = cJSON_GetObjectItemCaseSensitive(json, ORIGINS[i].object);
+    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, ORIGINS[i].name));
+}
+
+char *manifest_elsewhere(const char *dir) {
+    TextOut here, words;
+    Json json = {.out = text_begin(&here)};
+    open_object(&json, NULL);
+    print_build_object(&json);
+    print_machine(&json);
+    close_object(&json);
+    char *text = text_end(&here);
+    cJSON *own = cJSON_Parse(text), *old = read_old(dir);
+    FILE *out = text_begin(&words);
+    const char *comma = "";
+    for (size_t i = 0; i < sizeof ORIGINS / sizeof *ORIGINS; i++) {
+        const char *now = origin(own, i), *then = origin(old, i);
+        if (!now || !then || strcmp(now, then) == 0) continue;
+        fprintf(out, "%s%s was \"%s\" and is \"%s\"", comma, ORIGINS[i].name, then, now);
+        comma = ", ";
+    }
+    cJSON_Delete(old);
+    cJSON_Delete(own);
+    mem_free(text);
+    return text_end(&words);
+}
+
 void manifest_free(Manifest *manifest) {
     mem_free(manifest->resumes);
     manifest->resumes = NULL;

@@ -36,6 +36,9 @@ typedef struct {
 void manifest_resume(const char *dir, Manifest *manifest, size_t step);
 /* Whether DIR/run.json has the summary of a run that succeeded: the last thing that it writes. */
 bool manifest_ended(const char *dir);
+/* In which words the build and the machine of DIR/run.json differ from those of this process, for
+ * mem_free; "" where they do not, or where it tells nothing. */
+char *manifest_elsewhere(const char *dir);
 void manifest_free(Manifest *manifest);
 
 /* Writes DIR/run.json; `summary` is NULL while the run goes on. */

@@ -111,10 +111,10 @@ static const char *compare_config(const Run *run, const Snapshot *snapshot, cons
     return key ? "it was written with another config than config.json has" : NULL;
 }
 
-static const char *restore(Run *run, size_t step, CheckpointMeta *meta) {
+static const char *restore(Run *run, size_t step, bool with_logs, CheckpointMeta *meta) {
     const char *wrong = checkpoint_verify(run->dir, step, meta);
     if (wrong) return wrong;
-    if (!runlog_reaches(run->dir, meta->log_bytes))
+    if (with_logs && !runlog_reaches(run->dir, meta->log_bytes))
         return "log.csv or another log is shorter than it was then";
     size_t vocab, action = 0;
     Snapshot snapshot = {0};
@@ -140,14 +140,34 @@ static void name_latest(const Run *run, size_t step) {
     if (failed) die(EXIT_IO, "%s", failed);
 }
 
+void run_check_data(const Run *run, const CheckpointMeta *meta) {
+    if (meta->data_hash == run->data_hash) return;
+    die(EXIT_DATA,
+        "%s: data.train is not what it was when the checkpoint of step %zu was written; "
+        "restore it, or --overwrite the run",
+        run->dir, meta->step);
+}
+
+bool run_load(Run *run, const size_t *steps, size_t count, bool with_logs, CheckpointMeta *meta) {
+    for (size_t i = 0; i < count; i++) {
+        const char *wrong = restore(run, steps[i], with_logs, meta);
+        if (!wrong) {
+            run_check_data(run, meta);
+            return true;
+        }
+        fprintf(stderr, "train: warning: the checkpoint of step %zu in %s is of no use: %s\n",
+                steps[i], run->dir, wrong);
+    }
+    return false;
+}
+
+void run_begin(Run *run) {
+    const char *from = run->config->train.init_from;
+    if (*from) stored_model_begin(run->model, dataset_vocab(run->data), from);
+}
+
 /* Where an update is complete but for its validation, its row is what comes next. */
 static size_t go_on(Run *run, const CheckpointMeta *meta) {
-    if (meta->data_hash != run->data_hash) {
-        die(EXIT_DATA,
-            "%s: data.train is not what it was when the checkpoint of step %zu was written; "
-            "restore it, or --overwrite the run",
-            run->dir, meta->step);
-    }
     run->train_seconds = meta->train_seconds;
     name_latest(run, meta->step);
     prune(run, meta->step);
@@ -161,22 +181,14 @@ size_t run_restore(Run *run) {
     int error = checkpoint_steps(run->dir, &steps);
     if (error) die(EXIT_IO, "cannot list %s/checkpoints: %s", run->dir, strerror(error));
     size_t count = arrlenu(steps);
-    for (size_t i = 0; i < count; i++) {
-        const char *wrong = restore(run, steps[i], &meta);
-        if (!wrong) {
-            arrfree(steps);
-            return go_on(run, &meta);
-        }
-        fprintf(stderr, "train: warning: the checkpoint of step %zu in %s is of no use: %s\n",
-                steps[i], run->dir, wrong);
-    }
+    bool loaded = run_load(run, steps, count, true, &meta);
     arrfree(steps);
+    if (loaded) return go_on(run, &meta);
     if (count) {
         die(EXIT_DATA, "%s holds no sound checkpoint to go on from; --overwrite starts anew",
             run->dir);
     }
-    const char *from = run->config->train.init_from;
-    if (*from) stored_model_begin(run->model, dataset_vocab(run->data), from);
+    run_begin(run);
     run->log = runlog_create(run->dir);
     return 0;
 }

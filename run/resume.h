@@ -7,6 +7,7 @@
 #ifndef RUN_RESUME_H
 #define RUN_RESUME_H
 
+#include "run/checkpoint.h"
 #include "run/trainer.h"
 
 /* Writes the checkpoint after update `step` and removes old ones. EXIT_DONE; where it fails the run
@@ -18,6 +19,16 @@ ExitCode run_save(Run *run, size_t step);
  * there is none yet, and the run begins, the logs are new. Returns the step that is next. A folder
  * whose checkpoints are all damaged, or belong to other data, ends the program (EXIT_DATA). */
 size_t run_restore(Run *run);
+
+/* Restores the first sound one of the checkpoints of `steps` (count), saying aloud what is wrong
+ * with those before it; only reads. `with_logs`: one that tells of longer logs than there are is
+ * not sound. False where none is: the run may then hold half of one. Other data end the program
+ * (EXIT_DATA). */
+bool run_load(Run *run, const size_t *steps, size_t count, bool with_logs, CheckpointMeta *meta);
+/* The weights that a run begins with: those of train.init_from, or else what run_open drew. */
+void run_begin(Run *run);
+/* Ends the program (EXIT_DATA) where the training data are not those of the checkpoint. */
+void run_check_data(const Run *run, const CheckpointMeta *meta);
 
 /* Ends the program (EXIT_IO) where the disk has no room for the first checkpoint. */
 void run_check_room(const Run *run);

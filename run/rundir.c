@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -15,6 +16,25 @@
 char *rundir_path(const Config *config, const char *override) {
     return override ? path_format("%s", override)
                     : path_format("%s/%s", config->log.dir, config->name);
+}
+
+void rundir_config(Config *config, const char *dir, const char *const *sets, size_t n_sets) {
+    char *path = path_format("%s/config.json", dir);
+    if (access(path, F_OK) != 0)
+        die(EXIT_DATA, "%s holds no config.json: is it a run directory?", dir);
+    if (!config_load(config, path, sets, n_sets)) exit(EXIT_USAGE);
+    mem_free(path);
+}
+
+bool rundir_may_set(const char *set, const char *const *keys) {
+    const char *equals = strchr(set, '=');
+    size_t length = equals ? (size_t)(equals - set) : strlen(set);
+    for (; *keys; keys++) {
+        size_t own = strlen(*keys);
+        bool section = (*keys)[own - 1] == '.';
+        if (strncmp(set, *keys, own) == 0 && (section || own == length)) return true;
+    }
+    return false;
 }
 
 /* --- looking
@@ -63,8 +83,7 @@ bool rundir_check(const char *dir, const Config *config, RundirMode mode) {
 /* --- writing
  * ------------------------------------------------------------------------------------------ */
 
-/* Holds RUN/LOCK until the process ends, and says in it who does. */
-static void lock(const char *dir) {
+void rundir_lock(const char *dir, const char *advice) {
     char *path = path_format("%s/LOCK", dir), owner[32] = "";
     int fd = fd_open(path, O_RDWR | O_CREAT), held;
     if (fd < 0) die(EXIT_IO, "cannot open %s: %s", path, strerror(errno));
@@ -74,9 +93,7 @@ static void lock(const char *dir) {
         ssize_t length = read(fd, owner, sizeof owner - 1);
         owner[length > 0 ? (size_t)length : 0] = '\0';
         owner[strcspn(owner, "\n")] = '\0';
-        die(EXIT_USAGE,
-            "%s is being written by process %s; wait for it or choose another --run-dir", dir,
-            owner);
+        die(EXIT_USAGE, "%s is being written by process %s; %s", dir, owner, advice);
     }
     int length = snprintf(owner, sizeof owner, "%ld\n", (long)getpid());
     int error = fd_cut(fd, 0);
@@ -87,8 +104,9 @@ static void lock(const char *dir) {
 
 /* Files that a run writes besides its logs and checkpoints; nothing else in the folder is touched.
  */
-static const char *const FILES[] = {"run.json", "config.json", "*.tmp", "checkpoints/latest*",
-                                    "checkpoints"};
+static const char *const FILES[] = {
+    "run.json",       "config.json",   "*.tmp",         "checkpoints/latest*", "checkpoints",
+    "replay/*/*.csv", "replay/step_*", "replay/.tmp-*", "replay/LOCK",         "replay"};
 
 static void remove_matching(const char *dir, const char *name) {
     char *pattern = path_format("%s/%s", dir, name);
@@ -121,7 +139,7 @@ static void write_config(const char *dir, const Config *config) {
 
 bool rundir_make(const char *dir, const Config *config, RundirMode mode) {
     folder_make(dir);
-    lock(dir);
+    rundir_lock(dir, "wait for it or choose another --run-dir");
     if (!rundir_check(dir, config, mode)) return false;
     if (mode == RUNDIR_OVERWRITE)
         remove_run(dir);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
 #include <unistd.h>
 
 static const struct {
@@ -26,6 +27,7 @@ static const double SAME_SIGNAL_SECONDS = 0.1;
 
 static volatile sig_atomic_t requested; /* the signal, 0 = none yet */
 static double requested_at;             /* clock_seconds, which a handler may call */
+static const char *promised;            /* what the first one prints */
 
 static void die_of(int number) {
     sigset_t only;
@@ -37,12 +39,10 @@ static void die_of(int number) {
 }
 
 static void note(int number) {
-    static const char text[] =
-        "\nstopping after this step, with a checkpoint; Ctrl-C again: at once\n";
     int error = errno; /* of whatever is interrupted here */
     bool again = requested && clock_seconds() - requested_at > SAME_SIGNAL_SECONDS;
     if (again && number == SIGINT) die_of(number);
-    if (!requested && write(STDERR_FILENO, text, sizeof text - 1) < 0) {
+    if (!requested && write(STDERR_FILENO, promised, strlen(promised)) < 0) {
         /* nobody is left to read it */
     }
     if (!requested) requested_at = clock_seconds();
@@ -50,8 +50,9 @@ static void note(int number) {
     errno = error;
 }
 
-void stop_install(void) {
+void stop_install(const char *promise) {
     struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART}, before;
+    promised = promise;
     sigemptyset(&action.sa_mask);
     for (int i = 0; i < SIGNAL_COUNT; i++) {
         sigaction(SIGNALS[i].number, NULL, &before);

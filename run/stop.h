@@ -16,8 +16,9 @@
 
 #include <stdbool.h>
 
-/* From now on the signals ask for a stop instead of killing. */
-void stop_install(void);
+/* From now on the signals ask for a stop instead of killing. The first one prints `promise`, a
+ * constant: what will be done about it. */
+void stop_install(const char *promise);
 /* Whether one has. */
 bool stop_requested(void);
 /* Its name, "SIGINT" ..., for messages. */

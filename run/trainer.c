@@ -9,6 +9,7 @@
 #include "run/validate.h"
 
 #include <math.h>
+#include <string.h>
 #include <time.h>
 
 static uint64_t hash_of_data(const Dataset *data) {
@@ -93,6 +94,9 @@ static bool accumulate(Run *run, size_t step, double gamma, double *loss) {
                      .micro = (uint32_t)micro,
                      .probe = micro == 0 && wants_layers(run, step) ? run->probe : NULL};
         total += model_train(run->model, &pass);
+        size_t cells = train->batch * s->T;
+        if (run->losses)
+            memcpy(run->losses + micro * cells, run->model->losses, cells * sizeof(double));
     }
     *loss = total / tokens;
     return true;
@@ -139,6 +143,7 @@ bool run_update(Run *run, size_t step, LogRow *row) {
     if (!accumulate(run, step, gamma, &loss)) return false;
     double grad_norm = optimizer_grad_norm(&run->optimizer);
     SpikeReport report = spike_observe(run->detector, loss, grad_norm, run->optimizer.tensor_norms);
+    run->report = report;
     double scale = gradient_scale(run, &report, grad_norm);
     bool applied = may_apply(run, &report);
     if (applied) optimizer_update(&run->optimizer, lr, scale);

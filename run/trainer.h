@@ -31,6 +31,8 @@ typedef struct {
     int *tokens, *targets; /* (B,T) */
     uint64_t data_hash;    /* of all training files */
     LogRow row;            /* of the update that is going on */
+    SpikeReport report;    /* of the last update */
+    double *losses;        /* (accum,B,T) of its tokens, the caller's; NULL = not kept */
     double train_seconds;  /* spent in updates, evaluation and logging left out */
     size_t failed_saves;   /* checkpoints in a row that could not be written */
 } Run;
