@@ -240,6 +240,7 @@ void progress_checkpoint(Progress *progress, size_t step) {
 
 void progress_spike(Progress *progress, size_t step, const SpikeReport *report, const char *tensor,
                     const char *action) {
+    if (!progress->manifest) return; /* nobody watches: a replay, a bench */
     progress->spikes++;
     progress_pause(progress);
     bool yellow = progress->live.on && progress->live.colors;

@@ -267,8 +267,8 @@ static void compare(Replay *replay, size_t step) {
 
 static bool repeat(Replay *replay, size_t step) {
     Run *run = &replay->run;
-    if (step == replay->written) {
-        runlog_close(&run->log);
+    if (step >= replay->written && !run->log.file[FILE_LOG].path) {
+        runlog_close(&run->log); /* rows that went nowhere */
         run->log = runlog_create(replay->temporary);
     }
     run->probe = step >= first_measured(replay) ? replay->probes[step % 2] : NULL;
@@ -337,8 +337,11 @@ static void put_in_place(Replay *replay) {
 static void say_beginning(const Replay *replay) {
     char from[64] = "the first values of the run";
     if (replay->start) snprintf(from, sizeof from, "the checkpoint of step %zu", replay->start);
-    printf("update %zu of %s, from %s: %zu updates to repeat\n%8s %14s %14s\n", replay->step,
-           replay->dir, from, replay->last - replay->start, "step", "train_loss", "grad_norm");
+    printf("update %zu of %s, from %s: %zu updates to repeat\n", replay->step, replay->dir, from,
+           replay->last - replay->start);
+    if (replay->start >= first_measured(replay))
+        puts("no older checkpoint is there: what came before it is not repeated");
+    printf("%8s %14s %14s\n", "step", "train_loss", "grad_norm");
     fflush(stdout);
 }
 
@@ -411,7 +414,6 @@ int replay(const Cli *cli, int argc, char **argv) {
     restore(&replay, argc, argv);
     collect_lengths(&replay);
     read_log(&replay);
-    if (replay.written <= replay.start) replay.written = replay.start + 1;
     for (int i = 0; i < 2; i++) {
         size_t tensors = params_count(&replay.run.model->params);
         replay.norms[i] = mem_alloc(size_mul(tensors, sizeof(double)));
