@@ -26,6 +26,7 @@ static const char KEYS[] =
 static const char *const SYNOPSIS[] = {
     "peri-train --config FILE [--set KEY=VALUE]... [OPTION]...",
     "peri-train --sample RUN [OPTION]...",
+    "peri-train --replay RUN [--step N] [OPTION]...",
     "peri-train --list WHAT",
     NULL,
 };
@@ -53,6 +54,7 @@ static const Item FILES[] = {
     {"runs/NAME/log.csv", "a row for each update"},
     {"runs/NAME/spikes.csv", "a row for each spike"},
     {"runs/NAME/layers.csv", "rows for each measured activation"},
+    {"runs/NAME/replay/", "what --replay found out about single updates"},
     {"runs/NAME/checkpoints/", "what --resume goes on from and --sample reads"},
     {NULL, NULL},
 };

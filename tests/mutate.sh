@@ -61,6 +61,7 @@ cli_train 90 shell
 cli_dry_run 90 shell
 cli_health 90 shell
 cli_eval 60 shell
+cli_replay 90 shell
 cli_terminal 60 shell'
 last_steps='
 grad_model 240 double
