@@ -93,7 +93,7 @@ void report_activations(size_t step, const Probe *before, const Probe *now) {
  * ------------------------------------------------------------------------------------------ */
 
 void report_rows(size_t step, const RowLoss *rows, size_t count, const Run *run) {
-    printf("\nworst rows of update %zu, of %zu:\n", step, count);
+    printf("\nworst of the %zu rows of update %zu:\n", count, step);
     rows_print(rows, count < SHOWN ? count : SHOWN, run);
     putchar('\n');
 }

@@ -17,6 +17,11 @@ files() {
     done)
 }
 
+# inside FOLDER: the names there.
+inside() {
+    find "$1" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | tr '\n' ' '
+}
+
 # folder RUN STEP: of the replay.
 folder() {
     printf '%s/%s/replay/step_%08d' "$tmp" "$1" "$2"
@@ -37,7 +42,7 @@ repeats() {
         <(awk -F, -v a="$3" -v b="$4" 'NR > 1 && $1 >= a && $1 <= b' "$tmp/$1/log.csv" | cut -d, -f1-3,5-12)
     diff "$place/layers.csv" <(awk -F, -v a="$3" -v b="$4" 'NR == 1 || ($1 >= a && $1 <= b)' "$tmp/$1/layers.csv")
     diff "$place/spikes.csv" <(awk -F, -v a="$3" -v b="$4" 'NR == 1 || ($1 >= a && $1 <= b)' "$tmp/$1/spikes.csv")
-    same "files" "$(ls -A "$place" | tr '\n' ' ')" "layers.csv log.csv rows.csv spikes.csv "
+    same "files" "$(inside "$place")" "layers.csv log.csv rows.csv spikes.csv "
 }
 
 spikes_repeat_to_the_bit() {
@@ -48,14 +53,14 @@ spikes_repeat_to_the_bit() {
         step=$(worst nervous)
         ((step > 4 && $(wc -l <"$tmp/nervous/spikes.csv") < 16)) || fail "the spikes are of no use: $step"
         for threads in 1 2; do
-            exits 0 --replay "$tmp/nervous" --around 1 --set train.threads=$threads
+            exits 0 --replay "$tmp/nervous" --around 1 --set train.threads="$threads"
             has "verdict" "$said" "repeated to the bit"
             has "flagged" "$said" "update $step was flagged"
             has "tensor" "$said" "$(awk -F, -v s="$step" '$1 == s { print $7; exit }' "$tmp/nervous/spikes.csv") "
             repeats nervous "$step" $((step - 1)) $((step < 20 ? step + 1 : 20))
         done
         same "files of the run" "$(files nervous)" "$before"
-        [[ ! -d $tmp/nervous/replay/.tmp-* ]] || fail "a temporary folder stays"
+        same "replays" "$(inside "$tmp/nervous/replay")" "LOCK $(basename "$(folder nervous "$step")") "
     done
     toy nervous "${full[@]}" --overwrite
     [[ ! -e $tmp/nervous/replay ]] || fail "--overwrite leaves the old replay"
@@ -76,6 +81,8 @@ every_update_repeats() {
     repeats every 11 5 20
     exits 0 --replay "$tmp/every" --step 10 --around 0
     has "one before" "$said" "activations that changed most from update 9 to 10"
+    same "activations" "$(grep -c '^  layer [0-9].* tokens: rms .* to .*, absmax ' <<<"$said")" 3
+    same "tensors" "$(grep -c 'times that of the update before' <<<"$said")" 3
     repeats every 10 10 10
 }
 
@@ -159,7 +166,7 @@ rows_tell_the_loss() {
     printf 'a "b", c\n\\ %b{' '\xff\xc2\x9b\xc3\xa9\t' >"$tmp/odd.txt"
     for _ in {1..200}; do printf 'plain words, again. a "b", c\n\\ \xff\xc2\x9b\xc3\xa9\t{'; done >>"$tmp/odd.txt"
     for kind in bytes chars; do
-        toy "odd_$kind" "${full[@]}" --set data.train="$tmp/odd.txt" --set data.vocab=$kind --set train.accum=3
+        toy "odd_$kind" "${full[@]}" --set data.train="$tmp/odd.txt" --set data.vocab="$kind" --set train.accum=3
         exits 0 --replay "$tmp/odd_$kind" --step 9
         place=$(folder "odd_$kind" 9)
         same "header" "$(head -1 "$place/rows.csv")" \
@@ -169,13 +176,27 @@ rows_tell_the_loss() {
             { sum += $3; if (NR > 1 && $3 > last) bad = 1; last = $3; if ($4 < $3 || $5 > 15) bad = 1 }
             END { difference = sum / NR / loss - 1; exit bad || difference * difference > 1e-14 }' ||
             fail "$(cat "$place/rows.csv")"
-        has "three rows" "$said" "worst rows of update 9, of 6"
+        has "three rows" "$said" "worst of the 6 rows of update 9"
         same "shown" "$(grep -c '^  micro' <<<"$said")" 3
     done
     # bytes: the text is the tokens; one that is nothing by itself, one that a terminal obeys, quotes.
     grep -q '\\\\ \\xff\\xc2\\x9bé\\t{' "$tmp"/odd_bytes/replay/*/rows.csv || fail "$(cat "$place/rows.csv")"
     grep -q '""b"", c\\n' "$tmp"/odd_bytes/replay/*/rows.csv || fail "$(cat "$place/rows.csv")"
     same "lines" "$(LC_ALL=C tr -d '\n' <"$place/rows.csv" | LC_ALL=C tr -d ' -~\303\251' | wc -c)" 0
+}
+
+# The same six rows, shared out otherwise: of each the same loss, position and text.
+rows_are_their_own() {
+    local shares
+    for shares in 1:6 2:3 3:2 6:1; do
+        toy "rows_$shares" --set train.accum="${shares%:*}" --set train.batch="${shares#*:}" --steps 2
+        exits 0 --replay "$tmp/rows_$shares" --step 1
+        tail -n +2 "$(folder "rows_$shares" 1)/rows.csv" |
+            awk -F, '{ $3 = sprintf("%.4f", $3); $4 = sprintf("%.4f", $4); $1 = $1 * '"${shares#*:}"' + $2; $2 = "" } 1' |
+            sort >"$tmp/rows_$shares.txt"
+        same "rows" "$(wc -l <"$tmp/rows_$shares.txt")" 6
+        diff "$tmp/rows_1:6.txt" "$tmp/rows_$shares.txt"
+    done
 }
 
 # By hand: the position, its token and target of a row of numbers.
@@ -261,12 +282,12 @@ interrupted_replays_leave_nothing() {
         fi
         wait "$pid" || code=$?
         same "status" "$code" $((round == 1 ? 130 : 137))
-        same "what is left" "$(ls -A "$tmp/slow/replay" | tr '\n' ' ')" \
+        same "what is left" "$(inside "$tmp/slow/replay")" \
             "$( ((round == 1)) && echo "LOCK " || echo ".tmp-step_00001400 LOCK ")"
     done
     has "said" "$(<"$tmp/said")" "update 1400 of"
     exits 0 --replay "$tmp/slow" --step 3 # takes away what the killed one left
-    same "what is left" "$(ls -A "$tmp/slow/replay" | tr '\n' ' ')" "LOCK step_00000003 "
+    same "what is left" "$(inside "$tmp/slow/replay")" "LOCK step_00000003 "
 }
 
 test_case "replay: spikes repeat to the bit" spikes_repeat_to_the_bit
@@ -276,6 +297,7 @@ test_case "replay: longer runs repeat on both schedules" longer_runs_repeat_on_b
 test_case "replay: begun runs repeat" begun_runs_repeat
 test_case "replay: differences are found" differences_are_found
 test_case "replay: rows tell the loss" rows_tell_the_loss
+test_case "replay: rows are their own" rows_are_their_own
 test_case "replay: rows of numbers" rows_of_numbers
 test_case "replay: wrong requests are refused" wrong_requests_are_refused
 test_case "replay: other data are refused" other_data_are_refused
