@@ -199,6 +199,16 @@ rows_are_their_own() {
     done
 }
 
+# Of letters that are all the same but one in 17, that one is the worst of a row wherever it stands.
+the_odd_one_is_the_worst() {
+    printf 'aaaaaaaaaaaaaaaaZ%.0s' {1..60} >"$tmp/odd_one.txt"
+    toy odd_one --set data.train="$tmp/odd_one.txt" --set data.vocab=chars --set train.batch=30 --set optim.lr=0.01
+    exits 0 --replay "$tmp/odd_one" --step 20
+    tail -n +2 "$(folder odd_one 20)/rows.csv" | tr -d '"' | awk -F, '
+        index($10, "Z") > 1 { if ($8 != "a" || $9 != "Z" || index($10, "Z") != $5 + 2) { print; bad = 1 }; count++ }
+        END { exit bad || count < 20 }'
+}
+
 # By hand: the position, its token and target of a row of numbers.
 rows_of_numbers() {
     toy numbers "${full[@]}" --set data.train=builtin:random --set data.vocab_size=300
@@ -298,6 +308,7 @@ test_case "replay: begun runs repeat" begun_runs_repeat
 test_case "replay: differences are found" differences_are_found
 test_case "replay: rows tell the loss" rows_tell_the_loss
 test_case "replay: rows are their own" rows_are_their_own
+test_case "replay: the odd one is the worst" the_odd_one_is_the_worst
 test_case "replay: rows of numbers" rows_of_numbers
 test_case "replay: wrong requests are refused" wrong_requests_are_refused
 test_case "replay: other data are refused" other_data_are_refused
