@@ -244,6 +244,9 @@ wrong_requests_are_refused() {
     exits 2 --replay "$tmp/short" --step 11
     has "not run" "$said" "got no further than update 10"
     exits 0 --replay "$tmp/short" --step 10
+    printf '%s,loss,1,%s,nan,nan,,,,,,,0,log\n' 4 3.5 7 nan 9 1e9 >>"$tmp/short/spikes.csv"
+    exits 0 --replay "$tmp/short"
+    has "not finite" "$said" "update 7 of"
     [[ ! -e $tmp/calm/replay ]] || fail "a refused request wrote"
 }
 
@@ -282,7 +285,7 @@ interrupted_replays_leave_nothing() {
         code=0
         env --default-signal=INT "$TRAIN" --replay "$tmp/slow" --step 1400 >"$tmp/said" 2>&1 </dev/null &
         pid=$!
-        for _ in {1..500}; do [[ ! -d $tmp/slow/replay/.tmp-step_00001400 ]] || break; sleep 0.01; done
+        for _ in {1..2000}; do [[ ! -d $tmp/slow/replay/.tmp-step_00001400 ]] || break; sleep 0.01; done
         exits 2 --replay "$tmp/slow" --step 1300
         has "two at once" "$said" "is being written by process $pid; wait for it"
         if ((round == 1)); then
