@@ -26,6 +26,9 @@ typedef struct {
     char loss[CSV_NUMBER], norm[CSV_NUMBER], lr[CSV_NUMBER];
 } Logged;
 
+/* Which update it is: the one before the one that is looked at, that one, any other. */
+typedef enum { BEFORE, NOW, OTHER, WHEN } When;
+
 typedef struct {
     const char *dir;
     Config config; /* the run's, but for what is measured */
@@ -35,8 +38,8 @@ typedef struct {
     size_t start;         /* updates that need no repeating */
     size_t *lengths;      /* what train.steps may have been, the likeliest first (stb_ds array) */
     Logged *logged;       /* of updates after `start`, and one behind `last` (stb_ds array) */
-    Probe *probes[2];     /* of odd and even updates */
-    double *norms[2];     /* (tensors) the same */
+    Probe *probes[WHEN];  /* what was seen at each */
+    double *norms[WHEN];  /* (tensors) of its gradient */
     SpikeReport report;   /* of update `step` */
     char *folder, *temporary;
     size_t differs; /* the first update that is not that of the log; 0 = none */
@@ -265,17 +268,22 @@ static void compare(Replay *replay, size_t step) {
     say_difference("grad_norm", norm, row->norm);
 }
 
+static When when(const Replay *replay, size_t step) {
+    return step == replay->step ? NOW : step + 1 == replay->step ? BEFORE : OTHER;
+}
+
 static bool repeat(Replay *replay, size_t step) {
     Run *run = &replay->run;
+    When now = when(replay, step);
     if (step >= replay->written && !run->log.file[FILE_LOG].path) {
         runlog_close(&run->log); /* rows that went nowhere */
         run->log = runlog_create(replay->temporary);
     }
-    run->probe = step >= first_measured(replay) ? replay->probes[step % 2] : NULL;
+    run->probe = step >= first_measured(replay) ? replay->probes[now] : NULL;
     choose_length(replay, step);
     if (!run_update(run, step, &run->row)) return false;
     size_t tensors = params_count(&run->model->params);
-    memcpy(replay->norms[step % 2], run->optimizer.tensor_norms, tensors * sizeof(double));
+    memcpy(replay->norms[now], run->optimizer.tensor_norms, tensors * sizeof(double));
     if (step >= replay->written) runlog_write(&run->log, &run->row);
     compare(replay, step);
     run->row = (LogRow){0};
@@ -376,15 +384,15 @@ static void say_verdict(const Replay *replay) {
 
 static int finish(Replay *replay) {
     Run *run = &replay->run;
-    size_t now = replay->step % 2, count = run->config->train.accum * run->config->train.batch;
+    size_t count = run->config->train.accum * run->config->train.batch;
     bool has_before = replay->step > replay->start + 1;
     RowLoss *rows = rows_of_update(run, replay->step);
     rows_write(replay->temporary, rows, count, run);
     put_in_place(replay);
     say_verdict(replay);
     report_tensors_grown(replay->step, &replay->report, &run->model->params,
-                         has_before ? replay->norms[!now] : NULL, replay->norms[now]);
-    if (has_before) report_activations(replay->step, replay->probes[!now], replay->probes[now]);
+                         has_before ? replay->norms[BEFORE] : NULL, replay->norms[NOW]);
+    if (has_before) report_activations(replay->step, replay->probes[BEFORE], replay->probes[NOW]);
     report_rows(replay->step, rows, count, run);
     printf("written to %s\n", replay->folder);
     rows_free(rows, count);
@@ -393,11 +401,11 @@ static int finish(Replay *replay) {
 }
 
 static void close_replay(Replay *replay) {
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < WHEN; i++) {
         mem_free(replay->norms[i]);
         probe_free(replay->probes[i]);
     }
-    replay->run.probe = NULL; /* one of the two */
+    replay->run.probe = NULL; /* one of them */
     run_close(&replay->run);
     mem_free(replay->folder);
     mem_free(replay->temporary);
@@ -414,7 +422,7 @@ int replay(const Cli *cli, int argc, char **argv) {
     restore(&replay, argc, argv);
     collect_lengths(&replay);
     read_log(&replay);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < WHEN; i++) {
         size_t tensors = params_count(&replay.run.model->params);
         replay.norms[i] = mem_alloc(size_mul(tensors, sizeof(double)));
         replay.probes[i] = probe_create(replay.config.model.n_layer);

@@ -160,6 +160,42 @@ differences_are_found() {
     has "one logged" "$said" "1 updates are those of log.csv"
 }
 
+# The activations on the terminal are rows of layers.csv, the first one that with the largest ratio.
+activations_are_those_of_the_file() {
+    toy wild "${full[@]}" --set spike.threshold=1000 --set optim.lr=0.3
+    exits 0 --replay "$tmp/wild" --step 9
+    grep '^  layer' <<<"$said" | tr -d ':,' >"$tmp/shown"
+    awk -F, '
+        function larger(a, b) { return a > b ? a / b : b / a }
+        function change(a, b) { return a > b ? a : b }
+        $1 == 8 || $1 == 9 { rms[$1 $2 $3 $4 $5] = $8; max[$1 $2 $3 $4 $5] = $9; keys[$2 $3 $4 $5] }
+        END {
+            for (key in keys) {
+                ratio = change(larger(rms[8 key], rms[9 key]), larger(max[8 key], max[9 key]))
+                if (ratio > most) most = ratio
+            }
+            while ((getline line <shown) > 0) {
+                split(line, word, " ")
+                key = word[2] word[3] word[4] word[5]
+                want = sprintf("%.4g %.4g %.4g %.4g", rms[8 key], rms[9 key], max[8 key], max[9 key])
+                if (want != word[8] " " word[10] " " word[12] " " word[14]) { print line, want; exit 1 }
+                ratio = change(larger(rms[8 key], rms[9 key]), larger(max[8 key], max[9 key]))
+                if ((!rows++ && ratio != most) || (rows > 1 && ratio > last)) { print line, ratio, most; exit 1 }
+                last = ratio
+            }
+            exit rows != 3
+        }' shown="$tmp/shown" "$tmp/wild/layers.csv"
+}
+
+# No norm of all can grow more than that of the tensor that grew most.
+growth_is_that_of_a_tensor() {
+    local step ratio
+    read -r step ratio < <(awk -F, 'NR > 3 { print $1, $7 / last } { last = $7 }' "$tmp/wild/log.csv" | sort -k2,2gr)
+    exits 0 --replay "$tmp/wild" --step "$step"
+    awk -v ratio="$ratio" '/times that of the update before/ { if (!n++) first = $2; if (n > 1 && $2 > last) bad = 1; last = $2 }
+        END { exit bad || n != 3 || ratio < 1.2 || first < ratio * 0.999 }' <<<"$said" || fail "$ratio: $said"
+}
+
 # rows.csv: by mean loss, and the mean of all is the loss of the update.
 rows_tell_the_loss() {
     local place
@@ -240,6 +276,8 @@ wrong_requests_are_refused() {
     exits 3 --replay "$tmp/empty" --step 1
     cp -r "$tmp/calm" "$tmp/short"
     sed -i '13,$d' "$tmp/short/log.csv"
+    exits 0 --replay "$tmp/short" --step 19
+    has "a log that was cut" "$said" "from the checkpoint of step 15"
     rm -r "$tmp"/short/checkpoints/*{5,20}
     exits 2 --replay "$tmp/short" --step 11
     has "not run" "$said" "got no further than update 10"
@@ -309,6 +347,8 @@ test_case "replay: checkpoints may be gone" checkpoints_may_be_gone
 test_case "replay: longer runs repeat on both schedules" longer_runs_repeat_on_both_schedules
 test_case "replay: begun runs repeat" begun_runs_repeat
 test_case "replay: differences are found" differences_are_found
+test_case "replay: activations are those of the file" activations_are_those_of_the_file
+test_case "replay: growth is that of a tensor" growth_is_that_of_a_tensor
 test_case "replay: rows tell the loss" rows_tell_the_loss
 test_case "replay: rows are their own" rows_are_their_own
 test_case "replay: the odd one is the worst" the_odd_one_is_the_worst
