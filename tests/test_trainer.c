@@ -7,6 +7,7 @@
 #include "ops/ops.h"
 #include "run/files.h"
 #include "run/resume.h"
+#include "run/worst_rows.h"
 #include "tests/test.h"
 
 #include <unistd.h>
@@ -271,6 +272,34 @@ static void validation_does_not_depend_on_the_batch(void) {
     toy_close(&b);
 }
 
+/* 16 rows of 16 losses that are known: what is no number is worst, equal rows keep their order. */
+static void rows_stand_by_their_loss(void) {
+    const char *sets[] = {"train.accum=2"};
+    enum { ROWS = 16, T = 16, BAD = 5, PEAK = 7 };
+    double losses[ROWS * T];
+    Toy toy;
+    toy_open(&toy, sets, 1);
+    for (size_t i = 0; i < ROWS * T; i++) losses[i] = (double)(i / T / 2);
+    losses[BAD * T + 3] = 50;
+    losses[BAD * T + PEAK] = NAN;
+    losses[BAD * T + PEAK + 1] = 60;
+    losses[T + PEAK] = 0.5; /* row 1 is now worse than row 0 */
+    toy.run.losses = losses;
+    RowLoss *rows = rows_of_update(&toy.run, 1);
+    static const size_t order[ROWS] = {BAD, 14, 15, 12, 13, 10, 11, 8, 9, 6, 7, 4, 2, 3, 1, 0};
+    for (size_t i = 0; i < ROWS; i++) {
+        CHECK(rows[i].micro * 8 + rows[i].row == order[i], "place %zu: %zu %zu", i, rows[i].micro,
+              rows[i].row);
+        if (order[i] > BAD) CHECK_NEAR(rows[i].loss, (double)(order[i] / 2), 0);
+    }
+    CHECK(isnan(rows[0].loss) && isnan(rows[0].max) && rows[0].position == PEAK, "NaN at %zu",
+          rows[0].position);
+    CHECK(rows[14].max == 0.5 && rows[14].position == PEAK, "peak at %zu", rows[14].position);
+    CHECK(rows[1].max == 7 && rows[1].position == 0, "equal losses: the first one");
+    rows_free(rows, ROWS);
+    toy_close(&toy);
+}
+
 static const Test TESTS[] = {
     {"a spike after a hot update is flagged with its tensors", spikes_are_flagged},
     {"action clip scales to the usual norm", clip_scales_to_the_usual_norm},
@@ -279,6 +308,7 @@ static const Test TESTS[] = {
     {"a non-finite step ends the run", nonfinite_stops},
     {"log columns follow their formulas", columns_follow_the_formulas},
     {"validation does not depend on the batch", validation_does_not_depend_on_the_batch},
+    {"rows stand by their loss", rows_stand_by_their_loss},
 };
 
 int main(int argc, char **argv) {
