@@ -177,7 +177,8 @@ static void plan_model(Model *model, GroupSize size[GROUPS]) {
                  .arena = &model->arena,
                  .group = GROUP_SHARED,
                  .size = size,
-                 .site = model->site};
+                 .site = model->site,
+                 .norm_mode = &model->norm_mode};
     const Shape s = model->shape;
     size_t widest = s.NH * s.HS > s.C ? s.NH * s.HS : s.C;
     size_t stream = 0;
@@ -215,6 +216,7 @@ static Model *model_plan(const ModelOptions *options, const GammaWarmup *warmup,
     model->block = mem_alloc(size_mul(s->L, sizeof(Block)));
     model->site = mem_alloc(size_mul(sites_most(s->L), sizeof(NormSite)));
     plan_model(model, size->group);
+    size->statistics = model->params.statistics;
     return model;
 }
 
@@ -283,6 +285,7 @@ static void block_forward(Block *block, const Pass *pass) {
 void model_forward(Model *model, const Pass *pass) {
     const size_t R = pass->B * pass->T, n = R * model->shape.C;
     Dropout dropout = embedding_dropout(model, pass);
+    model->norm_mode = (NormMode){.training = pass->training, .observes = pass->training};
     for (size_t i = 0; i < model->n_sites; i++) { /* constants go by the position of a token */
         model->site[i].frozen.first = pass->past * model->site[i].per_token;
     }
@@ -347,6 +350,7 @@ void model_backward(Model *model, const Pass *given) {
     Dropout dropout = embedding_dropout(model, pass);
     real *dx0 = model->dstream[0];
     pass->grads = params_grad_write(&model->params);
+    model->norm_mode.observes = false; /* a block that runs again has been seen */
     head_backward(model, pass);
     for (size_t l = model->shape.L; l-- > 0;) {
         bool lost = model->use == MODEL_RECOMPUTE && l + 1 < model->shape.L;

@@ -39,6 +39,7 @@ typedef struct {
     Norm embed_norm, final_norm;
     NormSite *site; /* (n_sites) every norm that has a statistic, in the order of its parameters */
     size_t n_sites;
+    NormMode norm_mode; /* of the pass under way, read by norms with running statistics */
     SublayerShared shared;
     Block *block; /* (L) */
     real *head_scratch;

@@ -15,7 +15,7 @@ static ParamRef add(Params *params, Param param) {
         const size_t aligned = 64 / sizeof(float);
         param.name = strcpy(mem_alloc(strlen(param.name) + 1), param.name);
         param.offset = params->size;
-        if (param_is_trained(&param)) params->total += param.count;
+        *(param_is_trained(&param) ? &params->total : &params->statistics) += param.count;
         params->size += (param.count + aligned - 1) / aligned * aligned;
         arrput(params->list, param);
         return (ParamRef){NULL, NULL};

@@ -43,9 +43,10 @@ typedef struct {
     Param *list;  /* stb_ds array */
     size_t bound; /* how many were added in the binding pass */
     bool binding;
-    size_t total; /* elements of all tensors that are trained */
-    size_t size;  /* elements of one allocation, each tensor aligned to 64 bytes */
-    bool zeroed;  /* gradients of products count as zero, whatever stands there */
+    size_t total;      /* elements of all tensors that are trained */
+    size_t statistics; /* and of those that are not */
+    size_t size;       /* elements of one allocation, each tensor aligned to 64 bytes */
+    bool zeroed;       /* gradients of products count as zero, whatever stands there */
     real *values, *grads, *m, *v;
 } Params;
 

@@ -72,6 +72,12 @@ Norm plan_norm(Plan *plan, const char *prefix, const NormKind *kind, size_t rows
         norm.alpha = alpha.value;
         norm.dalpha = alpha.grad;
     }
+    if (kind->running) {
+        norm.running_mean = vector(plan, prefix, "running_mean", PARAM_STATISTIC, C, 0).value;
+        norm.running_var = vector(plan, prefix, "running_var", PARAM_STATISTIC, C, 1).value;
+        norm.mode = plan->norm_mode;
+    }
+    norm.columns = arena_reals(plan->arena, size_mul(kind->n_columns, C));
     norm.stats = arena_reals(plan->arena, size_mul(rows, kind->n_stats));
     if (kind->n_stats) norm.frozen = add_site(plan, prefix, &norm, rows);
     plan_group(plan, outer);

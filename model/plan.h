@@ -51,6 +51,7 @@ typedef struct {
     unsigned warm_slots; /* bit 1 << Slot: where gamma-warmup acts; 0 = off */
     NormSite *site;      /* room for every norm; `n_sites` are there */
     size_t n_sites;
+    const NormMode *norm_mode;  /* where model_forward says what norms with running statistics do */
     real *norm_partials[SLOTS]; /* scratch of the norms' backward passes, one for each that may run
                                    beside the others */
 } Plan;
@@ -71,7 +72,8 @@ typedef struct {
     real gamma;                  /* w of gamma-warmup, 1 without */
     BranchRamp branch;           /* a of branch-warmup, see branch_factor */
     real grad_scale;             /* of each token's loss in the gradient: 1/(B*T*accum) */
-    bool training;               /* dropout acts and the head leaves gradients */
+    bool training;               /* dropout acts, the head leaves gradients, and norms with running
+                                    statistics use those of the pass and remember them */
     uint32_t seed, step, micro;  /* counters of dropout */
     Probe *probe;                /* where it notes what it sees, NULL = nowhere */
     GradWrite grads;             /* what products do with their gradients; set by the model */

@@ -13,6 +13,7 @@ typedef struct {
     bool training;           /* gradients and moments exist */
     GroupSize group[GROUPS]; /* who needs what */
     size_t positions;        /* parameters of the position table, 0 where there is none */
+    size_t statistics;       /* numbers that norms remember: stored, not trained, no parameters */
 } ModelSize;
 
 /* The sum of all groups. */

@@ -137,20 +137,46 @@ static void branch_forward(Sublayer *sublayer, const Pass *pass) {
         attention_branch_forward(&sublayer->attention, sublayer->b, sublayer->u, pass);
 }
 
-/* Rows first .. end-1 from b to y. */
-static void leave_branch(void *context, size_t chunk, size_t first, size_t end) {
+/* Whether a norm behind the branch must see all rows before any of them goes on. */
+static bool gathers(const Sublayer *sublayer) {
+    return norm_gathers(&sublayer->norm[SLOT_OUT]) || norm_gathers(&sublayer->norm[SLOT_POST]);
+}
+
+/* Rows first .. end-1 from o to s. */
+static void join_stream(void *context, size_t chunk, size_t first, size_t end) {
     const SublayerWork *work = context;
     const Sublayer *sub = work->sublayer;
     const SublayerWiring *w = sub->wiring;
     const size_t at = first * sub->C, n = (end - first) * sub->C;
     (void)chunk;
-    norm_forward_piece(&sub->norm[SLOT_OUT], sub->o, sub->b, warm(sub, SLOT_OUT, work->pass), first,
-                       end);
     residual_piece(sub->s + at, sub->x + at, sub->o + at, sub->x_block + at, (real)w->skip,
                    work->branch, (real)w->block_skip, n);
+    if (sub->d) scaled_piece(sub->d + at, sub->o + at, (real)w->dual, n, GRAD_ADD);
+}
+
+/* Rows first .. end-1 from b to y. */
+static void leave_branch(void *context, size_t chunk, size_t first, size_t end) {
+    const SublayerWork *work = context;
+    const Sublayer *sub = work->sublayer;
+    norm_forward_piece(&sub->norm[SLOT_OUT], sub->o, sub->b, warm(sub, SLOT_OUT, work->pass), first,
+                       end);
+    join_stream(context, chunk, first, end);
     norm_forward_piece(&sub->norm[SLOT_POST], sub->y, sub->s, warm(sub, SLOT_POST, work->pass),
                        first, end);
-    if (sub->d) scaled_piece(sub->d + at, sub->o + at, (real)w->dual, n, GRAD_ADD);
+}
+
+/* All rows from b to y: piece by piece through everything or, where a norm gathers, one operation
+ * after the other. */
+static void leave_forward(const Sublayer *sub, const Pass *pass) {
+    const size_t R = pass->B * pass->T;
+    SublayerWork work = {sub, pass, branch_coefficient(sub, pass)};
+    if (!gathers(sub)) {
+        rows_share(leave_branch, &work, R, sub->C);
+        return;
+    }
+    norm_forward(&sub->norm[SLOT_OUT], sub->o, sub->b, warm(sub, SLOT_OUT, pass), R);
+    rows_share(join_stream, &work, R, sub->C);
+    norm_forward(&sub->norm[SLOT_POST], sub->y, sub->s, warm(sub, SLOT_POST, pass), R);
 }
 
 void sublayer_forward(Sublayer *sublayer, const Pass *pass) {
@@ -163,8 +189,7 @@ void sublayer_forward(Sublayer *sublayer, const Pass *pass) {
     see(sublayer, SITE_NORM_IN, sublayer->u, pass);
     branch_forward(sublayer, pass);
     dropout_apply(sublayer->b, &dropout, n);
-    SublayerWork work = {sublayer, pass, branch_coefficient(sublayer, pass)};
-    rows_share(leave_branch, &work, R, sublayer->C);
+    leave_forward(sublayer, pass);
     see(sublayer, SITE_BRANCH, sublayer->b, pass);
     see(sublayer, SITE_NORM_OUT, sublayer->o, pass);
     see(sublayer, SITE_NORM_POST, sublayer->y, pass);
@@ -172,21 +197,46 @@ void sublayer_forward(Sublayer *sublayer, const Pass *pass) {
 
 /* --- backward --------------------------------------------------------------------------------- */
 
-/* Rows first .. end-1 from dy to db, and what passes the branch by. */
-static void enter_branch(void *context, size_t chunk, size_t first, size_t end) {
+/* Rows first .. end-1 from ds to dout, and what passes the branch by. */
+static void part_stream(void *context, size_t chunk, size_t first, size_t end) {
     const SublayerWork *work = context;
     const Sublayer *sub = work->sublayer;
     const SublayerWiring *w = sub->wiring;
     const size_t at = first * sub->C, n = (end - first) * sub->C;
-    norm_backward_piece(&sub->norm[SLOT_POST], chunk, sub->ds, sub->dy, sub->s,
-                        warm(sub, SLOT_POST, work->pass), first, end, GRAD_SET);
+    (void)chunk;
     if (sub->dx != sub->ds)
         scaled_piece(sub->dx + at, sub->ds + at, (real)w->skip, n, sub->dx_write);
     scaled_piece(sub->dx_block + at, sub->ds + at, (real)w->block_skip, n, GRAD_ADD);
     if (sub->dout != sub->ds) scaled_piece(sub->dout + at, sub->ds + at, work->branch, n, GRAD_SET);
     if (sub->d) scaled_piece(sub->dout + at, sub->dd + at, (real)w->dual, n, GRAD_ADD);
+}
+
+/* Rows first .. end-1 from dy to db. */
+static void enter_branch(void *context, size_t chunk, size_t first, size_t end) {
+    const SublayerWork *work = context;
+    const Sublayer *sub = work->sublayer;
+    norm_backward_piece(&sub->norm[SLOT_POST], chunk, sub->ds, sub->dy, sub->s,
+                        warm(sub, SLOT_POST, work->pass), first, end, GRAD_SET);
+    part_stream(context, chunk, first, end);
     norm_backward_piece(&sub->norm[SLOT_OUT], chunk, sub->db, sub->dout, sub->b,
                         warm(sub, SLOT_OUT, work->pass), first, end, GRAD_SET);
+}
+
+/* All rows from dy to db, in the way that leave_forward took. */
+static void leave_backward(Sublayer *sub, const Pass *pass) {
+    const size_t R = pass->B * pass->T;
+    const real w_out = warm(sub, SLOT_OUT, pass), w_post = warm(sub, SLOT_POST, pass);
+    SublayerWork work = {sub, pass, branch_coefficient(sub, pass)};
+    place_branch_grads(sub, work.branch);
+    if (!gathers(sub)) {
+        rows_share(enter_branch, &work, R, sub->C);
+        norm_sum(&sub->norm[SLOT_POST], w_post);
+        norm_sum(&sub->norm[SLOT_OUT], w_out);
+        return;
+    }
+    norm_backward(&sub->norm[SLOT_POST], sub->ds, sub->dy, sub->s, w_post, R, GRAD_SET);
+    rows_share(part_stream, &work, R, sub->C);
+    norm_backward(&sub->norm[SLOT_OUT], sub->db, sub->dout, sub->b, w_out, R, GRAD_SET);
 }
 
 static void branch_backward(Sublayer *sublayer, const Pass *pass) {
@@ -201,12 +251,8 @@ static void branch_backward(Sublayer *sublayer, const Pass *pass) {
 void sublayer_backward(Sublayer *sublayer, const Pass *pass) {
     const size_t R = pass->B * pass->T, n = R * sublayer->C;
     Dropout dropout = branch_dropout(sublayer, pass);
-    SublayerWork work = {sublayer, pass, branch_coefficient(sublayer, pass)};
     see_gradient(sublayer, SITE_NORM_POST, sublayer->dy, pass);
-    place_branch_grads(sublayer, work.branch);
-    rows_share(enter_branch, &work, R, sublayer->C);
-    norm_sum(&sublayer->norm[SLOT_POST], warm(sublayer, SLOT_POST, pass));
-    norm_sum(&sublayer->norm[SLOT_OUT], warm(sublayer, SLOT_OUT, pass));
+    leave_backward(sublayer, pass);
     see_gradient(sublayer, SITE_NORM_OUT, sublayer->dout, pass);
     see_gradient(sublayer, SITE_BRANCH, sublayer->db, pass);
     dropout_apply(sublayer->db, &dropout, n);

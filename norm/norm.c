@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const NormKind *const KINDS[] = {
-    &norm_layernorm, &norm_rmsnorm, &norm_rmsnorm_plus1, &norm_dyt, &norm_none,
+    &norm_layernorm, &norm_rmsnorm, &norm_rmsnorm_plus1, &norm_dyt, &norm_none, &norm_batchnorm,
 };
 
 const NormKind *norm_kind(int i) {
@@ -86,6 +86,7 @@ static void work_backward(void *context, size_t chunk, size_t first, size_t end)
 void norm_forward(const Norm *norm, real *y, const real *x, real w, size_t rows) {
     PHASE(PHASE_NORM);
     if (norm->kind == &norm_none && y == x) return;
+    if (norm_gathers(norm)) norm->kind->gather(norm, x, rows);
     NormWork work = {.norm = norm, .out = y, .x = x, .w = w};
     rows_share(work_forward, &work, rows, norm->C);
 }
@@ -94,6 +95,7 @@ void norm_backward(const Norm *norm, real *dx, const real *dy, const real *x, re
                    GradWrite write) {
     PHASE(PHASE_NORM);
     if (norm->kind == &norm_none && dx == dy) return;
+    if (norm_gathers(norm)) norm->kind->gather_backward(norm, dy, x, rows);
     NormWork work = {.norm = norm, .out = dx, .x = x, .dy = dy, .w = w, .write = write};
     rows_share(work_backward, &work, rows, norm->C);
     norm_sum(norm, w);

@@ -3,7 +3,8 @@
  * One idea: a norm keeps its input and a few statistics per row, never its output; forward and
  * backward are two functions over a piece of the rows, on the calling thread, so a file of norm/
  * is formulas and nothing else. A kind that computes nothing (none) with its input as its output is
- * how an absent slot costs nothing. A Norm is plain data filled at planning; it owns nothing.
+ * how an absent slot costs nothing. A kind that looks across rows (batchnorm) gathers before the
+ * pieces. A Norm is plain data filled at planning; it owns nothing.
  * Floor 1. Read next: layernorm.c, rmsnorm.c, norm.c, then model/wiring.h. */
 #ifndef NORM_NORM_H
 #define NORM_NORM_H
@@ -23,6 +24,12 @@ typedef struct {
     bool centers;
 } NormFrozen;
 
+/* What a kind with running statistics is told of a pass, all norms of a model at once. */
+typedef struct {
+    bool training; /* by what the rows of the pass have; else by the running statistics */
+    bool observes; /* and the running ones take that in */
+} NormMode;
+
 typedef struct {
     const NormKind *kind;
     size_t C;                      /* features of a row */
@@ -32,6 +39,9 @@ typedef struct {
     real *dgamma, *dbeta, *dalpha; /* their gradients */
     real *stats;                   /* (rows, kind->n_stats), written forward, read backward */
     const NormFrozen *frozen;      /* NULL where the kind has no statistic to freeze */
+    real *columns;                 /* (kind->n_columns, C), written by gather, read by the pieces */
+    real *running_mean, *running_var; /* (C), NULL where the kind has none */
+    const NormMode *mode;             /* of the pass, kinds with running statistics only */
     /* norm_partials(C) elements of scratch for sums over rows, between a piece and norm_sum */
     real *partials;
 } Norm;
@@ -55,12 +65,18 @@ struct NormKind {
     double alpha_start;
     double eps, eps_out; /* what model.norm_eps 0 means: everywhere, and in `out` slots */
     size_t n_stats;      /* of a row; 1/deviation is the last of them */
+    size_t n_columns;    /* statistics of a feature over the rows of a pass */
+    bool running;        /* whether running_mean and running_var are stored with the parameters */
+    /* NULL, or where a kind looks across rows: all of them, before the first piece of a pass. */
+    void (*gather)(const Norm *norm, const real *x, size_t rows);
+    void (*gather_backward)(const Norm *norm, const real *dy, const real *x, size_t rows);
     void (*forward)(const Norm *norm, real *y, const real *x, real w, size_t first, size_t end);
     void (*backward)(const Norm *norm, NormSums sums, real *dx, const real *dy, const real *x,
                      real w, size_t first, size_t end, GradWrite write);
 };
 
-extern const NormKind norm_layernorm, norm_rmsnorm, norm_rmsnorm_plus1, norm_dyt, norm_none;
+extern const NormKind norm_layernorm, norm_rmsnorm, norm_rmsnorm_plus1, norm_dyt, norm_none,
+    norm_batchnorm;
 /* A gain alone, y = w*gamma*x: the S slots of layerscale. Not a choice of model.norm. */
 extern const NormKind norm_scale;
 
@@ -70,6 +86,11 @@ static inline bool norm_is_frozen(const Norm *norm) {
 }
 static inline real norm_frozen_r(const Norm *norm, size_t row) {
     return norm->frozen->r[(norm->frozen->first + row) % norm->frozen->rows];
+}
+
+/* Whether it must see all rows before the first piece, which norm_forward and norm_backward do. */
+static inline bool norm_gathers(const Norm *norm) {
+    return norm->kind->gather != NULL;
 }
 
 /* The kinds that model.norm can name, by index; NULL past the last. */
@@ -83,8 +104,9 @@ void norm_forward(const Norm *norm, real *y, const real *x, real w, size_t rows)
 void norm_backward(const Norm *norm, real *dx, const real *dy, const real *x, real w, size_t rows,
                    GradWrite write);
 
-/* The same in pieces, as rows_share hands them out; after the last piece of a backward pass,
- * norm_sum adds their sums to the gradients, in the order of the pieces. */
+/* The same in pieces, as rows_share hands them out, of kinds that gather nothing; after the last
+ * piece of a backward pass, norm_sum adds their sums to the gradients, in the order of the pieces.
+ */
 static inline void norm_forward_piece(const Norm *norm, real *y, const real *x, real w,
                                       size_t first, size_t end) {
     norm->kind->forward(norm, y, x, w, first, end);

@@ -38,6 +38,14 @@ static bool rule_model(const Config *config, char *sentence, size_t size) {
     return model_check(&config->model, sentence, size);
 }
 
+static bool rule_batch_norm(const Config *config, char *sentence, size_t size) {
+    snprintf(sentence, size,
+             "train.batch * model.context is 1: model.norm batchnorm has no other token to compare "
+             "a token with");
+    return !norm_kind(config->model.norm)->running || config->train.batch > 1 ||
+           config->model.context > 1;
+}
+
 /* --- warnings --- */
 
 static bool rule_warmup_ends(const Config *config, char *sentence, size_t size) {
@@ -111,6 +119,13 @@ static bool rule_norms_exist(const Config *config, char *sentence, size_t size) 
     return strcmp(norm_name(config->model.norm), "none") != 0;
 }
 
+static bool rule_norms_causal(const Config *config, char *sentence, size_t size) {
+    snprintf(sentence, size,
+             "model.norm is batchnorm: in training it mixes the samples of a batch and leaks later "
+             "tokens into earlier ones, so that the training loss is not a language model's");
+    return !norm_kind(config->model.norm)->running;
+}
+
 static bool sublayer_is_post(const SublayerWiring *sublayer) {
     return sublayer->slot[SLOT_IN] == SLOT_ABSENT && sublayer->slot[SLOT_OUT] == SLOT_ABSENT &&
            sublayer->slot[SLOT_POST] == SLOT_NORM && sublayer->skip == 1 && sublayer->branch == 1 &&
@@ -175,6 +190,7 @@ static const char advice[] = "unverified advice: we know no published measuremen
 static const Rule rules[] = {
     {rule_name, NULL},
     {rule_history, NULL},
+    {rule_batch_norm, NULL},
     {rule_model, NULL},
     {rule_warmup_ends, by_definition},
     {rule_warmup_listed, by_definition},
@@ -182,6 +198,7 @@ static const Rule rules[] = {
     {rule_branch_warmup_ends, by_definition},
     {rule_lr_warmup_ends, by_definition},
     {rule_norms_exist, by_definition},
+    {rule_norms_causal, by_definition},
     {rule_post_warmup, "published: Xiong et al. 2020, arXiv 2002.04745"},
     {rule_post_depth, "published: LayerNorm Scaling, github.com/lmsdss/LayerNorm-Scaling"},
     {rule_clip, advice},

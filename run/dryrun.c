@@ -175,15 +175,17 @@ static void print_data(const Forecast *forecast) {
     putchar('\n');
 }
 
-/* Bytes of a checkpoint: four for a weight and eight for its moments, the windows of the spike
+/* Bytes of a checkpoint: four for a weight and eight for its moments, four for a running statistic,
+ * the windows of the spike
  * detector (but for their sorted copies) and of the run's health, and two headers with the config
  * and a line per array. */
 static double checkpoint_bytes(const Forecast *forecast) {
     enum { LINE = 100, METADATA = 4096, HEALTH = 16384 };
     double tensors = (double)size_total(&forecast->memory.model).tensors;
     double sorted = 2 * sizeof(double) * (double)forecast->config->spike.window;
-    return 12 * (double)parameters(forecast) + forecast->memory.detector - sorted + HEALTH +
-           3 * LINE * tensors + 2 * METADATA;
+    double values =
+        12 * (double)parameters(forecast) + 4 * (double)forecast->memory.model.statistics;
+    return values + forecast->memory.detector - sorted + HEALTH + 3 * LINE * tensors + 2 * METADATA;
 }
 
 /* Checkpoints of the run, those that are kept. */

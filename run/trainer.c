@@ -71,6 +71,12 @@ static bool wants_layers(const Run *run, size_t step) {
     return run->probe && step % run->config->log.layers_every == 0;
 }
 
+/* Whether a step can be given up between its micro-batches: not where they have moved running
+ * statistics, which a resumed run would move a second time. */
+static bool may_give_up(const Run *run, size_t micro) {
+    return micro == 0 || !norm_kind(run->config->model.norm)->running;
+}
+
 /* Gradients of the `accum` micro-batches of a step, and their mean loss; false where a stop was
  * requested before the last of them. */
 static bool accumulate(Run *run, size_t step, double gamma, double *loss) {
@@ -79,7 +85,7 @@ static bool accumulate(Run *run, size_t step, double gamma, double *loss) {
     double total = 0, tokens = (double)(train->batch * s->T * train->accum);
     params_zero_grads(&run->model->params);
     for (size_t micro = 0; micro < train->accum; micro++) {
-        if (stop_requested()) return false;
+        if (may_give_up(run, micro) && stop_requested()) return false;
         dataset_train_batch(run->data, run->tokens, run->targets, step, micro);
         Pass pass = {.tokens = run->tokens,
                      .targets = run->targets,

@@ -91,7 +91,7 @@ deepnorm resi_dual mixln lns hybrid hybrid_star keel pre_post b2t parallel paral
 respost none "
     exits 0 --list norms
     same "norms" "$(cut -d' ' -f1 <<<"$said" | tr '\n' ' ')" \
-        "layernorm rmsnorm rmsnorm_plus1 dyt none "
+        "layernorm rmsnorm rmsnorm_plus1 dyt none batchnorm "
     exits 0 --list keys
     has "--list keys" "$said" "optim.rmsnorm_lr_scale"
     exits 0 --print-schema

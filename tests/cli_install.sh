@@ -73,7 +73,7 @@ page_renders() {
     has "a flag" "$said" "--config FILE"
     has "a default" "$said" 'model.topology = "peri"'
     has "a range" "$said" "whole number 1 to 1024"
-    has "a choice" "$said" "one of layernorm, rmsnorm, rmsnorm_plus1, dyt, none"
+    has "a choice" "$said" "one of layernorm, rmsnorm, rmsnorm_plus1, dyt, none, batchnorm"
     has "a sign" "$said" "0 to 2^32-1 (1)"
 }
 

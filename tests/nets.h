@@ -65,6 +65,7 @@ static inline void net_draw(Model *model, uint32_t stream) {
             value[i] = (real)(size * net_normal(own, i));
             if (net_is_gamma(param)) value[i] = (real)net_uniform(own, i, 0.5, 1.5);
             if (param->kind == PARAM_ALPHA) value[i] = (real)net_uniform(own, i, 0.3, 0.9);
+            if (param->kind == PARAM_STATISTIC) value[i] = (real)net_uniform(own, i, 0.5, 1.5);
         }
     }
     for (size_t i = 0; i < 3 * C; i++) {

@@ -81,6 +81,20 @@ static inline void ref_normalise(const char *norm, double *x, size_t n, double e
     }
 }
 
+/* batchnorm in evaluation, x (n) in place: each feature by its running statistics. */
+static inline void ref_running(const Reference *ref, const char *prefix, double *x, size_t n,
+                               double w) {
+    const double own = ref->options->norm_eps, eps = own == 0 ? 1e-5 : own;
+    const real *mean = ref_param(ref, "%s.running_mean", prefix);
+    const real *var = ref_param(ref, "%s.running_var", prefix);
+    const real *gamma = ref_param(ref, "%s.gamma", prefix);
+    const real *beta = ref_param(ref, "%s.beta", prefix);
+    for (size_t i = 0; i < n; i++) {
+        double xhat = (x[i] - (double)mean[i]) / sqrt((double)var[i] + eps);
+        x[i] = w * (double)gamma[i] * xhat + (beta ? (double)beta[i] : 0);
+    }
+}
+
 /* A norm of n features: kind n, S or '.'; `prefix` names its parameters. */
 static inline void ref_norm(const Reference *ref, char kind, const char *prefix, double *x,
                             size_t n, bool out, double w) {
@@ -89,7 +103,9 @@ static inline void ref_norm(const Reference *ref, char kind, const char *prefix,
     const real *gamma = ref_param(ref, "%s.gamma", prefix);
     double eps = ref->options->norm_eps;
     if (eps == 0) eps = strcmp(norm, "layernorm") == 0 && !out ? 1e-5 : 1e-6;
-    if (kind == 'n')
+    if (kind == 'n' && strcmp(norm, "batchnorm") == 0)
+        ref_running(ref, prefix, x, n, w);
+    else if (kind == 'n')
         ref_normalise(norm, x, n, eps, w, gamma, ref_param(ref, "%s.beta", prefix),
                       ref_param(ref, "%s.alpha", prefix));
     for (size_t i = 0; i < n && kind == 'S'; i++) x[i] *= w * (double)gamma[i];

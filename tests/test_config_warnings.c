@@ -39,6 +39,8 @@ static const struct {
      "optim.warmup_steps = 100 is not shorter than the run, train.steps = 100: ", "by definition"},
     {"{\"model\": {\"norm\": \"none\"}}", "{\"model\": {\"norm\": \"dyt\"}}",
      "model.norm is none: ", "by definition"},
+    {"{\"model\": {\"norm\": \"batchnorm\"}}", "{\"model\": {\"norm\": \"layernorm\"}}",
+     "model.norm is batchnorm: ", "by definition"},
     {"{\"model\": {\"topology\": \"post\"}, \"optim\": {\"warmup_steps\": 0}}",
      "{\"model\": {\"topology\": \"deepnorm\"}, \"optim\": {\"warmup_steps\": 0}}",
      "optim.warmup_steps is 0 in a Post-LN net, ",

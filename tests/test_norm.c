@@ -52,7 +52,8 @@ static void the_table_of_norms(void) {
 
 /* scale is the gain of layerscale, and no choice of model.norm. */
 static void names_of_norms(void) {
-    static const char *const NAMES[] = {"layernorm", "rmsnorm", "rmsnorm_plus1", "dyt", "none"};
+    static const char *const NAMES[] = {"layernorm", "rmsnorm", "rmsnorm_plus1",
+                                        "dyt",       "none",    "batchnorm"};
     for (int i = 0; i < (int)COUNT(NAMES); i++) {
         CHECK(strcmp(norm_name(i), NAMES[i]) == 0, "%d is %s", i, norm_name(i));
         CHECK(norm_kind(i) && norm_kind(i)->name == norm_name(i), "%d", i);

@@ -341,6 +341,7 @@ static void draw_by_name(const Params *params) {
         double gain = param->kind == PARAM_ALPHA ? 0.5 : net_is_gamma(param) ? 1 : 0;
         normal_fill(value, 7, param->name, 0.25, 0, param->count);
         for (size_t i = 0; i < param->count; i++) value[i] += (real)gain;
+        if (param->kind == PARAM_STATISTIC) constant_fill(value, 0.5, param->count);
     }
 }
 
@@ -362,7 +363,7 @@ static double loss_of(const char *row, const char *norm) {
 }
 
 static void test_itself(void) {
-    Itself net[ROW_COUNT * 5];
+    Itself net[ROW_COUNT * 6];
     size_t count = 0, pairs = 0, same = 0;
     double nearest = INFINITY, farthest = 0; /* of those that must differ, must agree */
     for (size_t row = 0; row < ROW_COUNT; row++) {
