@@ -37,6 +37,7 @@ runs=(
     "peri      rmsnorm   --set model.d_model=384 --set model.n_kv_head=2 --set model.position=rope"
     "peri      dyt       --set model.d_model=128 --set model.context=1024"
     "resi_dual layernorm --set model.d_model=192 --set train.batch=6"
+    "peri      batchnorm --set model.d_model=64 --set model.context=1024 --set model.n_layer=16"
     "resi_dual rmsnorm   --set model.d_model=320 --set model.tie_embeddings=false"
     "pre       rmsnorm   --set data.vocab_size=20000 --set model.tie_embeddings=false"
     "peri      rmsnorm   --set data.train=$tmp/text.txt --set data.vocab=chars --set data.vocab_size=0 --set model.context=64 --set train.batch=16"

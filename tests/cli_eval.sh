@@ -117,6 +117,9 @@ norms_are_frozen() {
     toy dyt --norm dyt
     exits 0 --eval "$tmp/dyt" --norms identity
     same "no statistic" "$(value val_loss)" "$(cell dyt 20 val_loss)"
+    toy batch --norm batchnorm # of a feature, not of a token: nothing to freeze
+    exits 0 --eval "$tmp/batch" --norms frozen
+    same "no statistic of a token" "$(value val_loss)" "$(cell batch 20 val_loss)"
     exits 2 --eval "$tmp/normed" --norms frozn
     has "no mode" "$said" 'not "frozn"'
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # cli_resume.sh [SPLITS] - a run that is stopped and goes on ends as if nothing had happened.
 #
-# SPLITS (default 2) points are drawn for each of six nets in the test of random splits.
+# SPLITS (default 2) points are drawn for each of nine nets in the test of random splits.
 set -euo pipefail
 source "$(dirname "$0")/cli.sh"
 splits=${1:-2}
@@ -37,7 +37,7 @@ random_splits_are_exact() {
     local topology norm step count=0
     RANDOM=7
     for topology in post pre peri; do
-        for norm in layernorm rmsnorm; do
+        for norm in layernorm rmsnorm batchnorm; do
             toy whole "${full[@]}" --topology "$topology" --norm "$norm" --overwrite
             (($(wc -l <"$tmp/whole/spikes.csv") > 1)) || fail "no spike in $topology $norm"
             for ((i = 0; i < splits; i++)); do
@@ -96,6 +96,17 @@ wrappers_may_signal_twice() {
     wait "$pid" || code=$?
     same "wait status" "$code" 130
     has "said" "$(<"$tmp/said")" "stopped by SIGINT after step"
+}
+
+# Gradients are dropped with the step; running statistics would have been moved already.
+stop_within_an_update_is_exact() {
+    local norm slow=(--set train.accum=1500 --set train.steps=3 --set train.eval_every=0)
+    for norm in rmsnorm batchnorm; do
+        same "status" "$(stopped TERM "part_$norm" "${slow[@]}" --norm "$norm")" 143
+        toy "whole_$norm" "${slow[@]}" --norm "$norm"
+        toy "part_$norm" "${slow[@]}" --norm "$norm" --resume
+        identical "whole_$norm" "part_$norm"
+    done
 }
 
 stop_within_a_validation_is_exact() {
@@ -189,6 +200,7 @@ data_may_not_change() {
 test_case "resume: random splits are exact to the bit" random_splits_are_exact
 test_case "resume: signals leave a checkpoint and the right status" signals_leave_a_checkpoint
 test_case "resume: a wrapper that signals twice" wrappers_may_signal_twice
+test_case "resume: a stop within an update" stop_within_an_update_is_exact
 test_case "resume: a stop within a validation" stop_within_a_validation_is_exact
 test_case "resume: one writer" two_writers_refuse_each_other
 test_case "resume: folders that exist" existing_folders_are_respected

@@ -103,6 +103,9 @@ recomputing_changes_no_bit() {
         same_run "kept_$topology" "again_$topology"
         cmp "$tmp"/{kept,again}"_$topology/layers.csv" || fail "$topology: another layers.csv"
     done
+    toy kept_batch --norm batchnorm "${deep[@]}"
+    toy again_batch --norm batchnorm "${deep[@]}" --set train.recompute=true
+    same_run kept_batch again_batch
     exits 0 --config "$tmp/toy.json" --set name=again_peri --topology peri "${deep[@]}" # finished: no other run
     has "said" "$said" "finished already"
 }

@@ -32,6 +32,8 @@ test_base 20 float
 test_equations 20 float
 test_norm 20 float
 test_norm_gradients 20 float
+test_batchnorm 20 float
+test_batchnorm_net 20 float
 test_ops_update 20 float
 test_params 20 float
 test_norm_gradients 20 double

@@ -44,8 +44,10 @@ static void set_weights(Params *params, const char *label) {
     for (size_t p = 0; p < params_count(params); p++) {
         const Param *param = &params->list[p];
         uint64_t stream = stream_of(label, param->name);
+        real *value = params->values + param->offset;
         for (size_t i = 0; i < param->count; i++)
-            params->values[param->offset + i] = (real)first_value(param->name, bits(stream, i));
+            value[i] = (real)first_value(param->name, bits(stream, i));
+        if (!param_is_trained(param)) constant_fill(value, param->start, param->count);
     }
 }
 
@@ -188,8 +190,9 @@ static Config parse_config(const char *json, const char *label) {
 
 /* --- nets */
 
-/* Tokens to gradients, the same way as an update. */
-static double train_once(Model *model, const Config *config, const char *label, size_t t) {
+/* Tokens to gradients, the same way as an update; or to the loss of an evaluation. */
+static double loss_of(Model *model, const Config *config, const char *label, size_t t,
+                      bool training) {
     int tokens[CELLS], targets[CELLS];
     size_t n = config->train.batch * config->model.context;
     if (n > CELLS) die(EXIT_DATA, "%s: batch too large", label);
@@ -203,13 +206,15 @@ static double train_once(Model *model, const Config *config, const char *label, 
                  .gamma = (real)schedule_gamma(&config->gamma_warmup, t),
                  .branch = schedule_branch(&config->branch_warmup, t),
                  .grad_scale = (real)(1 / (double)n),
-                 .training = true};
-    return model_train(model, &pass) / (double)n;
+                 .training = training};
+    if (training) return model_train(model, &pass) / (double)n;
+    model_forward(model, &pass);
+    return model_loss(model, &pass) / (double)n;
 }
 
 typedef struct {
-    size_t count;
-    Worst loss, gradient, element, zero;
+    size_t count, evaluated;
+    Worst loss, gradient, element, zero, statistic;
     bool seen[TOPOLOGIES_MAX][NORMS_MAX], mlp[NORMS_MAX]; /* nets of that topology and norm; MLPs */
 } NetErrors;
 
@@ -231,21 +236,44 @@ static void compare_gradient(const real *grad, const Array *want, const char *la
               want->name, off / norm);
 }
 
+static void compare_loss(double loss, const Array *want, const char *label, NetErrors *errors) {
+    double error = fabs(loss / array_at(want, 0) - 1);
+    worst_see(&errors->loss, error, label, want->name);
+    CHECK(error <= (IS_FLOAT ? 1e-5 : 1e-8), "%s: %s %.17g, want %.17g", label, want->name, loss,
+          array_at(want, 0));
+}
+
+/* What a norm remembers is a value and has no gradient. */
+static void compare_tensor(const Params *params, const Array *want, const char *label,
+                           NetErrors *errors) {
+    const Param *param = find_param(params, want, label);
+    if (!param) return;
+    if (param_is_trained(param)) {
+        compare_gradient(params->grads + param->offset, want, label, errors);
+        return;
+    }
+    double error = distance(params->values + param->offset, want) / (1 + array_norm(want));
+    worst_see(&errors->statistic, error, label, want->name);
+    CHECK(error <= (IS_FLOAT ? 1e-5 : 1e-10), "%s: %s is off by %.2g", label, want->name, error);
+}
+
 static void compare_net(Fixtures *f, const char *label, NetErrors *errors) {
     Config config = parse_config(need_line(f, "config "), label);
     size_t t = strtoul(need_line(f, "t "), NULL, 10), compared = 0;
     Model *model = model_create(&config.model, &config.gamma_warmup, V, config.train.batch, true);
     const Params *params = &model->params;
     set_weights(&model->params, label);
-    double loss = train_once(model, &config, label, t);
+    double loss = loss_of(model, &config, label, t, true);
     Array want = need_array(f, "loss", 1);
-    double error = fabs(loss / array_at(&want, 0) - 1);
-    worst_see(&errors->loss, error, label, "loss");
-    CHECK(error <= (IS_FLOAT ? 1e-5 : 1e-8), "%s: loss %.17g, want %.17g", label, loss,
-          array_at(&want, 0));
-    for (; take_array(f, &want); compared++) {
-        const Param *param = find_param(params, &want, label);
-        if (param) compare_gradient(params->grads + param->offset, &want, label, errors);
+    compare_loss(loss, &want, label, errors);
+    while (take_array(f, &want)) {
+        if (strcmp(want.name, "eval_loss") == 0) {
+            compare_loss(loss_of(model, &config, label, t, false), &want, label, errors);
+            errors->evaluated++;
+            continue;
+        }
+        compare_tensor(params, &want, label, errors);
+        compared++;
     }
     CHECK(compared == params_count(params), "%s: %zu tensors, want %zu", label,
           params_count(params), compared);
@@ -320,7 +348,8 @@ static void compare_run(Fixtures *f, const char *label, RunErrors *errors) {
     for (; take_array(f, &want); compared++) {
         const Param *param = find_param(params, &want, label);
         if (!param) continue;
-        double error = distance(params->values + param->offset, &want) / array_norm(&want);
+        double norm = array_norm(&want) + (param_is_trained(param) ? 0 : 1); /* means can be 0 */
+        double error = distance(params->values + param->offset, &want) / norm;
         worst_see(&errors->weights, error, label, want.name);
         CHECK(error <= (IS_FLOAT ? 1e-4 : 1e-7), "%s: %s is off by %.2g of its norm", label,
               want.name, error);
@@ -398,9 +427,11 @@ static void test_nets(void) {
     worst_print(&errors.loss, "the loss, relative,");
     worst_print(&errors.gradient, "a gradient, relative to its norm,");
     worst_print(&errors.zero, "a gradient that is zero, absolute,");
+    worst_print(&errors.statistic, "a running statistic, relative to 1 + its norm,");
     worst_print(&errors.element, "one element in units of 1e-6 + 1e-4 |g|,");
     check_coverage(&errors);
     CHECK(errors.count >= 48, "only %zu nets", errors.count);
+    CHECK(errors.evaluated >= 11, "only %zu evaluated nets", errors.evaluated);
 }
 
 static void test_runs(void) {

@@ -36,6 +36,17 @@ def other_norms():
     case("dyt without betas", norm="dyt", bias=False, qk_norm="on")
 
 
+def batch_norms():
+    half = {"steps": 8, "from": 0.25, "to": 0.75, "slots": ["in", "out", "post"]}
+    for row in ("post", "pre", "peri", "keel", "resi_dual", "layerscale"):
+        case(row + " batchnorm", topology=row, norm="batchnorm")
+    case("olmo2 batchnorm", topology="olmo2", norm="batchnorm", n_head=4, n_kv_head=2, mlp="geglu")
+    case("hybrid batchnorm", topology="hybrid", norm="batchnorm", n_kv_head=1, position="rope")
+    case("batchnorm without betas", norm="batchnorm", bias=False, qk_norm="on", mlp="swiglu")
+    case("batchnorm, large eps", topology="post", norm="batchnorm", norm_eps=0.3)
+    case("batchnorm at w 0.5", warmup=half, t=4, topology="pre_post", norm="batchnorm")
+
+
 def switches():
     case("qk per head", topology="pre", norm="layernorm", qk_norm="on", position="rope",
          n_kv_head=1)
@@ -159,7 +170,7 @@ def wires():
     case("wire deepnorm", wire={"mlp.skip": 1.5}, block=wire_deepnorm, topology="deepnorm")
 
 
-for add in (every_row, other_norms, switches, warmups, branches, mixes, wires):
+for add in (every_row, other_norms, batch_norms, switches, warmups, branches, mixes, wires):
     add()
 
 OPTIM = {
@@ -200,5 +211,8 @@ run("no decay", {"topology": "resi_dual", "tie_embeddings": False}, weight_decay
 run("gammas warm up", rms, warmup={"steps": 9, "from": 0.1, "to": 1.0, "slots": ["in", "out"]},
     accum=2, beta1=0.8, beta2=0.95)
 run("branches warm up", plus1, branch={"steps": 6, "from": 0.0, "order": "deeper"})
+run("batchnorm", {"norm": "batchnorm", "bias": False}, accum=2)
+run("no lr scale of batchnorm", {"norm": "batchnorm", "bias": False, "topology": "post"},
+    rmsnorm_lr_scale=0.5)
 run("dyt, large eps", {"norm": "dyt", "mlp": "swiglu", "position": "learned"}, eps=1e-2,
     decay_gamma_in=True, decay_gamma_out=True)

@@ -61,6 +61,7 @@ class Net:
         self.w, self.warm = 1.0, set()
         self.ramp = lambda l: 1.0
         self.params = {}
+        self.batch_norms, self.training = {}, True
         c = self.c
         self.rows = layer_rows(c["layers"], c["topology"], c["n_layer"])
         self.has_embed_norm = switch(c["embed_norm"], c["topology"] == "peri")
@@ -102,13 +103,15 @@ class Net:
             return x
         w = self.w if slot and slot in self.warm and not self.feeds_head(name) else 1.0
         gamma = self.param(name + ".gamma", n)
-        if kind in ("layernorm", "dyt") and self.c["bias"]:
+        if kind in ("layernorm", "dyt", "batchnorm") and self.c["bias"]:
             beta = self.param(name + ".beta", n)
         else:
             beta = 0.0
         if kind == "dyt":
             alpha = self.param(name + ".alpha", 1)
             return w * gamma * torch.tanh(alpha * x) + beta
+        if kind == "batchnorm":
+            return w * gamma * self.batch_norm(name, x) + beta
         eps = self.c["norm_eps"] or (1e-5 if kind == "layernorm" and slot != "out" else 1e-6)
         if kind == "layernorm":
             centred = x - x.mean(-1, keepdim=True)
@@ -116,6 +119,20 @@ class Net:
             return w * gamma * centred / torch.sqrt(variance + eps) + beta
         gain = 1 + gamma if kind == "rmsnorm_plus1" else gamma
         return w * gain * x / torch.sqrt((x * x).mean(-1, keepdim=True) + eps)
+
+    def batch_norm(self, name, x):
+        """PyTorch's own, without gains; in training it moves its running statistics."""
+        n = x.shape[-1]
+        if name not in self.batch_norms:
+            eps = self.c["norm_eps"] or 1e-5
+            self.batch_norms[name] = torch.nn.BatchNorm1d(n, eps=eps, affine=False)
+        module = self.batch_norms[name].train(self.training)
+        return module(x.reshape(-1, n)).reshape(x.shape)
+
+    def running_statistics(self):
+        for name, module in self.batch_norms.items():
+            yield name + ".running_mean", module.running_mean
+            yield name + ".running_var", module.running_var
 
     def feeds_head(self, name):
         """The last post norm is the head's norm where no other comes between, or beside N(d)."""

@@ -14,8 +14,9 @@ its bytes:
     array NAME COUNT        then COUNT little-endian doubles and a newline
     end
 
-Arrays of gradients: loss (1), then the gradient of every parameter. Arrays of a run: what log.csv
-says of each of the 20 updates (COLUMNS), then the last value of every parameter.
+Arrays of gradients: loss (1), then the gradient of every parameter; with batchnorm also its running
+statistics after the pass and eval_loss (1), the loss by them. Arrays of a run: what log.csv says of
+each of the 20 updates (COLUMNS), then the last value of every parameter and running statistic.
 """
 
 import json
@@ -81,6 +82,11 @@ def write_head(out, kind, name, net, warmup, branch, wire=None, rest=None):
     out.write(("%s %s\nconfig %s\n" % (kind, name, json.dumps(config))).encode())
 
 
+def write_statistics(out, net):
+    for key, value in net.running_statistics():
+        write_array(out, key, value.tolist())
+
+
 def write_gradients(out, name, model, warmup, branch, t, wire, block):
     net = Net(name, model, VOCAB, block)
     warm(net, warmup, branch, t)
@@ -94,6 +100,10 @@ def write_gradients(out, name, model, warmup, branch, t, wire, block):
     write_array(out, "loss", [loss.item()])
     for key, value in net.params.items():
         write_array(out, key, value.grad.flatten().tolist())
+    write_statistics(out, net)
+    if net.batch_norms:
+        net.training = False
+        write_array(out, "eval_loss", [net.loss(tokens, targets).item()])
     out.write(b"end\n")
 
 
@@ -166,6 +176,7 @@ def write_run(out, name, model, o, warmup, branch, accum):
         write_array(out, column, values)
     for key, value in net.params.items():
         write_array(out, key, value.flatten().tolist())
+    write_statistics(out, net)
     out.write(b"end\n")
 
 
