@@ -89,10 +89,11 @@ static void check_net(const ModelOptions *options, const char *row) {
 
 static void every_topology(void) {
     for (int i = 0; topology_name(i); i++) {
-        for (int variant = 0; variant < 4; variant++) {
-            ModelOptions options = net_options(topology_name(i), "layernorm");
+        for (int variant = 0; variant < 5; variant++) {
+            const char *norm = variant == 4 ? "batchnorm" : "layernorm"; /* stages of their own */
+            ModelOptions options = net_options(topology_name(i), norm);
             options.tie_embeddings = variant % 2;
-            options.qk_norm = variant == 3 ? SWITCH_ON : SWITCH_AUTO;
+            options.qk_norm = variant >= 3 ? SWITCH_ON : SWITCH_AUTO;
             options.dropout = variant >= 2 ? 0.2 : 0;
             check_net(&options, topology_name(i));
         }

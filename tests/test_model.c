@@ -128,7 +128,8 @@ static bool case_open(Case *c, const char *topology, const char *norm, const Var
     c->pass.step = 5;
     c->pass.micro = 2;
     if (v->warm) c->pass.gamma = (real)v->w;
-    if (strcmp(norm, "batchnorm") == 0) {
+    if (strcmp(norm, "batchnorm") == 0) { /* which knows its batches by then */
+        for (int i = 0; i < 30; i++) model_forward(c->model, &c->pass);
         c->pass.training = false;
         c->options.dropout = 0;
     }
