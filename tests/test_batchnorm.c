@@ -13,14 +13,16 @@ static const size_t ROW_COUNTS[] = {2, 3, 17, 700};
 
 static NormMode mode;
 
-/* x by columns, and the running statistics away from their first values. */
+/* x by columns, the running statistics away from their first values, and NaN where only the norm
+ * writes. */
 static Bench column_bench(size_t rows, size_t C, double w) {
     Bench b = bench_draw(&norm_batchnorm, rows, C, w);
     for (size_t i = 0; i < rows * C; i++) {
         size_t kind = i % C % COUNT(ROWS);
         b.x[i] = (real)(ROWS[kind].mean + ROWS[kind].std * draw_normal());
     }
-    b.norm.columns = new_drawn(norm_batchnorm.n_columns * C, 1);
+    b.norm.columns = new_reals(norm_batchnorm.n_columns * C);
+    constant_fill(b.norm.columns, NAN, norm_batchnorm.n_columns * C);
     b.norm.running_mean = new_drawn(C, 1);
     b.norm.running_var = new_reals(C);
     for (size_t c = 0; c < C; c++) b.norm.running_var[c] = (real)draw_uniform(0.5, 2);
@@ -94,7 +96,10 @@ static void passes_match_the_formula(void) {
             if (!beta) b.norm.beta = b.norm.dbeta = NULL;
             zero(b.dx, rows * C);
             zero(b.norm.dgamma, C);
+            constant_fill(b.norm.columns, -1, norm_batchnorm.n_columns * C);
             bench_forward(&b);
+            for (size_t k = 2 * C; k < norm_batchnorm.n_columns * C; k++)
+                CHECK(b.norm.columns[k] == -1, "forward writes means and deviations alone");
             bench_backward(&b);
             for (size_t c = 0; c < C; c++) check_column(&b, c);
         }
@@ -210,18 +215,18 @@ static void what_is_not_finite_is_not_remembered(void) {
     enum { WIDTH = 3 };
     const real huge = (real)(sizeof(real) == sizeof(float) ? 1e30 : 1e300);
     const real bad[] = {(real)NAN, (real)INFINITY, huge};
-    for (size_t i = 0; i <= COUNT(bad); i++) {
-        const size_t rows = i < COUNT(bad) ? 20 : 1;
+    for (size_t k = 0; k < WIDTH * (COUNT(bad) + 1); k++) {
+        const size_t i = k / WIDTH, c = k % WIDTH, rows = i < COUNT(bad) ? 20 : 1;
         Bench b = column_bench(rows, WIDTH, 1);
         real *mean = new_copy(b.norm.running_mean, WIDTH);
         real *var = new_copy(b.norm.running_var, WIDTH);
-        if (rows > 1) b.x[7 * WIDTH + 1] = bad[i];
+        if (rows > 1) b.x[7 * WIDTH + c] = bad[i];
         bench_forward(&b);
         CHECK(same_bits(mean, b.norm.running_mean, WIDTH), "case %zu", i);
         CHECK(same_bits(var, b.norm.running_var, WIDTH), "case %zu", i);
         if (i < 2) {
             for (size_t row = 0; row < rows; row++)
-                CHECK(isnan(b.y[row * WIDTH + 1]), "case %zu, row %zu", i, row);
+                CHECK(isnan(b.y[row * WIDTH + c]), "case %zu, row %zu", i, row);
         }
         free_all();
     }

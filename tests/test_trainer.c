@@ -300,11 +300,37 @@ static void rows_stand_by_their_loss(void) {
     toy_close(&toy);
 }
 
+/* As in PyTorch: running statistics have moved by the time a step is judged, and nothing else has.
+ */
+static void a_skipped_step_moves_running_statistics(void) {
+    const char *sets[] = {"spike.action=skip", "model.norm=batchnorm",
+                          "model.tie_embeddings=false"};
+    Toy toy;
+    toy_open(&toy, sets, 3);
+    toy_steps(&toy, 3);
+    const Params *params = &toy.run.model->params;
+    const Param *head = &params->list[params_find(params, "head.weight")];
+    params->values[head->offset] = NAN; /* every norm stands before it */
+    Saved before = save(&toy.run);
+    toy_step(&toy);
+    for (size_t p = 0; p < params_count(params); p++) {
+        const Param *param = &params->list[p];
+        const real *now = params->values + param->offset, *then = before.values + param->offset;
+        bool same = memcmp(now, then, param->count * sizeof *now) == 0;
+        CHECK(same == param_is_trained(param), "%s", param->name);
+        for (size_t i = 0; i < param->count && !param_is_trained(param); i++)
+            CHECK(isfinite(now[i]), "%s", param->name);
+    }
+    unchanged(&toy.run, &before);
+    toy_close(&toy);
+}
+
 static const Test TESTS[] = {
     {"a spike after a hot update is flagged with its tensors", spikes_are_flagged},
     {"action clip scales to the usual norm", clip_scales_to_the_usual_norm},
     {"a non-finite step is never applied", nonfinite_is_never_applied},
     {"spoiled moments are never saved", spoiled_moments_are_never_saved},
+    {"a skipped step moves running statistics", a_skipped_step_moves_running_statistics},
     {"a non-finite step ends the run", nonfinite_stops},
     {"log columns follow their formulas", columns_follow_the_formulas},
     {"validation does not depend on the batch", validation_does_not_depend_on_the_batch},
