@@ -88,6 +88,25 @@ flops_are_counted() {
     same "GFLOP of 4 micro-batches" "$(value model_gflop)" 15.7247078
 }
 
+# batchnorm_adds WIDTH: bytes that a checkpoint with batchnorm has beyond one with layernorm.
+batchnorm_adds() {
+    local parameters bytes net=(--config "$tmp/sized.json" --topology peri --set "model.d_model=$1")
+    foretold "${net[@]}" --norm layernorm
+    parameters=$(value parameters) bytes=$(value checkpoint_bytes)
+    foretold "${net[@]}" --norm batchnorm
+    same "parameters" "$(value parameters)" "$parameters"
+    added=$(($(value checkpoint_bytes) - bytes))
+}
+
+# 18 norms of peri with 4 blocks, two floats of each feature; the rest does not depend on the width.
+statistics_are_counted() {
+    local added narrow
+    batchnorm_adds 128
+    narrow=$added
+    batchnorm_adds 256
+    same "bytes of 128 features" "$((added - narrow))" "$((18 * 2 * 4 * 128))"
+}
+
 schedule_is_the_one_of_the_run() {
     local step lr gamma
     toy schedule --set gamma_warmup.steps=12 --set optim.schedule=wsd
@@ -158,6 +177,7 @@ for run in "${runs[@]}"; do
     test_case "dry run: $1 $2 ${*:3:4}" prediction_holds "$run"
 done
 test_case "dry run: FLOPs" flops_are_counted
+test_case "dry run: running statistics" statistics_are_counted
 test_case "dry run: schedule" schedule_is_the_one_of_the_run
 test_case "dry run: data, equations, validations" data_and_equations_are_named
 test_case "dry run: disk" disk_is_looked_at

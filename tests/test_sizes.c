@@ -31,6 +31,12 @@ static void same_as_built(const ModelOptions *options, bool training) {
     CHECK(total.tensors == params_count(&model->params), "%s: %zu tensors", name, total.tensors);
     CHECK(total.parameters == params_total(&model->params), "%s: %zu parameters", name,
           total.parameters);
+    size_t statistics = 0;
+    for (size_t p = 0; p < params_count(&model->params); p++) {
+        const Param *param = &model->params.list[p];
+        if (!param_is_trained(param)) statistics += param->count;
+    }
+    CHECK(size.statistics == statistics, "%s: %zu statistics", name, size.statistics);
     CHECK(total.weights == (double)(model->params.size * sizeof(real)), "%s: %.0f bytes of weights",
           name, total.weights);
     CHECK(total.buffers == (double)model->arena.size, "%s: %.0f bytes, the arena has %zu", name,
