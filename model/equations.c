@@ -1,6 +1,7 @@
 /* equations.c - see equations.h. */
 #include "model/equations.h"
 #include "model/mlp.h"
+#include "model/removal.h"
 #include "norm/norm.h"
 #include "ops/text_out.h"
 
@@ -191,6 +192,23 @@ static void print_warm_ups(FILE *out, Warm warm_ups, int order) {
                 order == BRANCH_EQUAL ? "every block the same" : "block l over l times as many");
 }
 
+static void print_removal(FILE *out, const ModelOptions *options, const Wiring *wiring) {
+    const NormRemoval *removal = &options->removal;
+    size_t groups = removal_groups(options, wiring);
+    if (!removal->start) return;
+    fprintf(out, "%-12s ", "norm-removal");
+    if (!groups) {
+        fputs("no norm is named\n", out);
+        return;
+    }
+    fprintf(out, "of %s: %zu groups, after updates ", removal->order, groups);
+    for (size_t g = 0; g < groups && g < 2; g++)
+        fprintf(out, "%s%zu", g ? ", " : "", removal_after(removal, g));
+    if (groups > 2) fprintf(out, " .. %zu", removal_after(removal, groups - 1));
+    fprintf(out, "; 1/deviation by constants, means of memory %.9g%s\n", removal->average,
+            removal->first_apart ? ", first tokens apart" : "");
+}
+
 char *equations_text(const ModelOptions *options, const GammaWarmup *warmup,
                      const BranchWarmup *branch) {
     static const char *const POSITIONS[] = {
@@ -212,6 +230,7 @@ char *equations_text(const ModelOptions *options, const GammaWarmup *warmup,
     print_head(out, options, &wiring);
     print_init(out, options, &wiring);
     print_warm_ups(out, warm_ups, branch->order);
+    print_removal(out, options, &wiring);
     wiring_free(&wiring);
     return text_end(&text);
 }

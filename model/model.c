@@ -1,5 +1,6 @@
 /* model.c - see model.h. */
 #include "model/model.h"
+#include "model/removal.h"
 
 #include <stdio.h>
 
@@ -43,7 +44,7 @@ bool model_check(const ModelOptions *options, char *error, size_t size) {
     if (!sizes_fit(options, error, size)) return false;
     if (!wiring_resolve(&wiring, options, error, size)) return false;
     wiring_free(&wiring);
-    return true;
+    return !options->removal.order || removal_check(&options->removal, error, size);
 }
 
 /* --- plan
@@ -127,6 +128,7 @@ static void plan_block(Model *model, Plan *plan, size_t l, size_t *at) {
                             .du_write = GRAD_SET};
     snprintf(prefix, sizeof prefix, "blocks.%zu.mlp", l);
     sublayer_plan(&block->mlp, plan, &model->shared, prefix, l, true);
+    block->sites_end = plan->n_sites;
     plan_group(plan, GROUP_SHARED);
     if (plan->turns) arena_turn(plan->arena, mark);
 }
@@ -238,6 +240,9 @@ Model *model_create(const ModelOptions *options, const GammaWarmup *warmup, size
     params_bind(&model->params, use != MODEL_FORWARD);
     arena_bind(&model->arena);
     plan_model(model, again);
+    if (!options->removal.start) return model;
+    for (size_t i = 0; i < model->n_sites; i++) norm_site_reserve(&model->site[i], model->shape.T);
+    model->seen = mem_alloc(size_mul(model->n_sites + 1, sizeof(Deviations)));
     return model;
 }
 
@@ -247,8 +252,9 @@ void model_free(Model *model) {
     arena_free(&model->arena);
     wiring_free(&model->wiring);
     mem_free(model->block);
-    for (size_t i = 0; i < model->n_sites; i++) norm_site_thaw(&model->site[i]);
+    for (size_t i = 0; i < model->n_sites; i++) norm_site_free(&model->site[i]);
     mem_free(model->site);
+    mem_free(model->seen);
     mem_free(model);
 }
 
@@ -277,6 +283,15 @@ static Dropout embedding_dropout(const Model *model, const Pass *pass) {
                      pass->micro, 0};
 }
 
+/* Notes the statistics of the norms from `*first` to `end`, and goes on behind them. Those of a
+ * block must be read before the next one runs, which may write them where these stand. */
+static void observe(const Model *model, size_t *first, size_t end, const Pass *pass) {
+    for (; *first < end; ++*first) {
+        if (pass->seen && !norm_site_is_frozen(&model->site[*first]))
+            norm_site_observe(&model->site[*first], &pass->seen[*first], pass->B, pass->T);
+    }
+}
+
 static void block_forward(Block *block, const Pass *pass) {
     sublayer_forward(&block->attn, pass);
     sublayer_forward(&block->mlp, pass);
@@ -286,6 +301,7 @@ void model_forward(Model *model, const Pass *pass) {
     const size_t R = pass->B * pass->T, n = R * model->shape.C;
     Dropout dropout = embedding_dropout(model, pass);
     model->norm_mode = (NormMode){.training = pass->training, .observes = pass->training};
+    size_t site = 0;
     for (size_t i = 0; i < model->n_sites; i++) { /* constants go by the position of a token */
         model->site[i].frozen.first = pass->past * model->site[i].per_token;
     }
@@ -297,9 +313,13 @@ void model_forward(Model *model, const Pass *pass) {
     dropout_apply(model->x0, &dropout, n);
     see(model, place_embedding(), SITE_STREAM, model->x0, pass);
     if (model->d) copy(model->d, model->x0, n);
-    for (size_t l = 0; l < model->shape.L; l++) block_forward(&model->block[l], pass);
+    for (size_t l = 0; l < model->shape.L; l++) {
+        block_forward(&model->block[l], pass);
+        observe(model, &site, model->block[l].sites_end, pass);
+    }
     see(model, place_final(model->shape.L), SITE_STREAM, model->x, pass);
     norm_forward(&model->final_norm, model->h, model->d ? model->d : model->x, 1, R);
+    observe(model, &site, model->n_sites, pass);
     if (model->d) add_scaled(model->h, model->x, 1, n);
     if (has_final_norm(model))
         see(model, place_final(model->shape.L), SITE_NORM_IN, model->h, pass);
@@ -371,6 +391,26 @@ double model_train(Model *model, const Pass *pass) {
     double total = model_loss(model, pass);
     model_backward(model, pass);
     return total;
+}
+
+void model_remove_norms(Model *model, size_t updates) {
+    const NormRemoval *removal = &model->options.removal;
+    for (size_t i = 0; i < model->n_sites; i++) {
+        NormSite *site = &model->site[i];
+        norm_site_thaw(site);
+        if (updates >= removal_after(removal, site->group))
+            norm_site_remove(site, model->shape.T, removal->first_apart);
+    }
+}
+
+void model_remember(Model *model, bool keep) {
+    const NormRemoval *removal = &model->options.removal;
+    for (size_t i = 0; model->seen && i < model->n_sites; i++) {
+        NormSite *site = &model->site[i];
+        if (keep && !norm_site_is_frozen(site))
+            norm_site_remember(site, &model->seen[i], removal->average);
+        model->seen[i] = (Deviations){.sum = {0}};
+    }
 }
 
 real *model_logits(Model *model, size_t t) {

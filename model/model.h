@@ -23,8 +23,9 @@ enum { BLOCK_SITES = 9 };
 
 typedef struct {
     Sublayer attn, mlp;
-    real *y;    /* (B,T,C) its output */
-    bool early; /* the MLP's backward pass adds to what attention's will add to */
+    real *y;          /* (B,T,C) its output */
+    size_t sites_end; /* of model->site, those of this block end here */
+    bool early;       /* the MLP's backward pass adds to what attention's will add to */
 } Block;
 
 typedef struct {
@@ -40,6 +41,7 @@ typedef struct {
     NormSite *site; /* (n_sites) every norm that has a statistic, in the order of its parameters */
     size_t n_sites;
     NormMode norm_mode; /* of the pass under way, read by norms with running statistics */
+    Deviations *seen; /* (n_sites) of the update that is going on; NULL without norm_removal */
     SublayerShared shared;
     Block *block; /* (L) */
     real *head_scratch;
@@ -81,6 +83,14 @@ double model_loss(Model *model, const Pass *pass);
 void model_backward(Model *model, const Pass *pass);
 /* forward, loss and backward of one micro-batch; returns the sum of losses. */
 double model_train(Model *model, const Pass *pass);
+
+/* Makes the norms what norm_removal says they are once `updates` are taken: divided by the
+ * constants that their averages are, or themselves. One whose average nothing has set yet stays
+ * itself. */
+void model_remove_norms(Model *model, size_t updates);
+/* Takes model->seen, which passes have added to, into the averages of the norms that are still
+ * themselves, where `keep` is set, and empties it. */
+void model_remember(Model *model, bool keep);
 
 /* The logits (V) of position t of row 0, after model_forward; the caller may change them. */
 real *model_logits(Model *model, size_t t);

@@ -29,6 +29,15 @@ typedef struct {
     double number;
 } WireEntry;
 
+/* Norms that are divided by constants once some updates are taken, see removal.h; section
+ * norm_removal of the config. */
+typedef struct {
+    size_t start, interval; /* start 0 = off */
+    const char *order;      /* places of norms, "mlp attn qkv emb final" */
+    double average;         /* memory of the running mean deviations */
+    bool first_apart;       /* a constant of its own for the first token of a row */
+} NormRemoval;
+
 typedef struct {
     int topology;    /* topology_name() in wiring.h */
     int norm;        /* norm_name() in norm/norm.h */
@@ -48,6 +57,7 @@ typedef struct {
     const char *layers; /* "" = model.topology in every block */
     const WireEntry *wire;
     size_t n_wire;
+    NormRemoval removal;
 } ModelOptions;
 
 /* gamma_eff = w * gamma in the block slots listed; steps 0 = off. */

@@ -1,5 +1,6 @@
 /* plan.c - see plan.h. */
 #include "model/plan.h"
+#include "model/removal.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -45,8 +46,11 @@ static const NormFrozen *add_site(Plan *plan, const char *name, const Norm *norm
     NormSite *site = &plan->site[plan->n_sites++];
     *site = (NormSite){.stats = norm->stats,
                        .n_stats = norm->kind->n_stats,
-                       .per_token = rows / (plan->shape.B * plan->shape.T)};
+                       .per_token = rows / (plan->shape.B * plan->shape.T),
+                       .group = removal_group(plan->options, plan->wiring, name)};
     snprintf(site->name, sizeof site->name, "%s", name);
+    if (plan->options->removal.start)
+        site->average = vector(plan, name, "deviation", PARAM_STATISTIC, TOKEN_GROUPS, 0).value;
     return &site->frozen;
 }
 

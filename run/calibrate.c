@@ -35,12 +35,10 @@ static Deviations *observe(StoredModel *stored, const Config *config) {
         Pass pass = {.tokens = tokens,
                      .B = B,
                      .T = T,
+                     .seen = seen,
                      .gamma = (real)schedule_gamma(&stored->config.gamma_warmup, stored->step),
                      .branch = schedule_branch(&stored->config.branch_warmup, stored->step)};
         model_forward(model, &pass);
-        for (size_t i = 0; i < model->n_sites; i++) {
-            norm_site_observe(&model->site[i], &seen[i], B, T);
-        }
     }
     dataset_close(data);
     mem_free(tokens);
@@ -53,10 +51,12 @@ void calibrate(StoredModel *stored, const Config *config, NormsMode mode) {
     if (mode == NORMS_REAL) return;
     Deviations *seen = mode == NORMS_IDENTITY ? NULL : observe(stored, config);
     for (size_t i = 0; i < model->n_sites; i++) {
+        NormSite *site = &model->site[i];
+        if (norm_site_is_frozen(site)) continue;
         if (mode == NORMS_IDENTITY)
-            norm_site_identity(&model->site[i], model->shape.T);
+            norm_site_identity(site, model->shape.T);
         else
-            norm_site_freeze(&model->site[i], &seen[i], model->shape.T, mode == NORMS_FROZEN_FIRST);
+            norm_site_freeze(site, &seen[i], model->shape.T, mode == NORMS_FROZEN_FIRST);
     }
     mem_free(seen);
 }

@@ -13,10 +13,10 @@ const char *norms_mode_name(int i); /* real frozen frozen_first identity; NULL p
 /* The mode of that name; another name ends the program (EXIT_USAGE). NULL = real. */
 NormsMode norms_mode(const char *name);
 
-/* Lets the norms of a stored model work by `mode` from now on: as trained; divided by the mean
- * deviation of each site over CALIBRATION_ROWS training rows of `config`; the same with a constant
- * of its own for the first token of a row; or with gains and shifts alone. Norms without a
- * statistic (dyt, none) stay as they are. */
+/* Lets the norms of a stored model that norm_removal has not taken out work by `mode` from now on:
+ * as trained; divided by the mean deviation of each site over CALIBRATION_ROWS training rows of
+ * `config`; the same with a constant of its own for the first token of a row; or with gains and
+ * shifts alone. Norms without a statistic (dyt, none) stay as they are. */
 enum { CALIBRATION_ROWS = 64 };
 void calibrate(StoredModel *stored, const Config *config, NormsMode mode);
 

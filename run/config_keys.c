@@ -15,8 +15,10 @@
 #include <string.h>
 
 /* A field's C type decides the key's type, so that a row cannot contradict its struct. */
-#define KEY(field, default_text, help_text)                                                        \
-    .path = #field, .standard = default_text, .help = help_text,                                   \
+#define KEY(field, default_text, help_text) KEY_AT(#field, field, default_text, help_text)
+/* A key whose field belongs to what the model is planned from, under a section of its own. */
+#define KEY_AT(key_path, field, default_text, help_text)                                           \
+    .path = key_path, .standard = default_text, .help = help_text,                                   \
     .offset = offsetof(Config, field),                                                             \
     .type = _Generic(((Config *)0)->field,                                                         \
         size_t: TYPE_SIZE,                                                                         \
@@ -93,6 +95,21 @@ static const Key keys[] = {
     {KEY(branch_warmup.order, "\"deeper\"",
          "deeper: block l takes l times branch_warmup.steps; equal: every block takes as many"),
      .choices = branch_order_name},
+
+    {KEY_AT("norm_removal.start", model.removal.start, "0",
+            "updates after which the first norms are divided by constants; 0 = off"),
+     .max = STEPS_MAX},
+    {KEY_AT("norm_removal.interval", model.removal.interval, "1",
+            "updates between one group of norms and the next; 0 = all at once"),
+     .max = STEPS_MAX},
+    {KEY_AT("norm_removal.order", model.removal.order, "\"mlp attn qkv emb final\"",
+            "places whose norms leave, block by block; those of a place not named stay"),
+     .max = 200},
+    {KEY_AT("norm_removal.average", model.removal.average, "0.9",
+            "memory of the running mean of a norm's deviation, which becomes its constant"),
+     .max = 1, .open_max = true},
+    {KEY_AT("norm_removal.first_apart", model.removal.first_apart, "true",
+            "a constant of its own for the first token of a row")},
 
     {KEY(optim.lr, "1e-3", "peak learning rate"), .max = INFINITY},
     {KEY(optim.min_lr_ratio, "0.1", "learning rate at the end, as a share of optim.lr"), .max = 1},
@@ -174,8 +191,9 @@ static const Key keys[] = {
 };
 enum { KEYS = sizeof(keys) / sizeof(keys[0]) };
 
-static const char *const sections[] = {"model", "gamma_warmup", "branch_warmup", "optim",
-                                       "data",  "train",        "spike",         "log"};
+static const char *const sections[] = {"model",        "gamma_warmup", "branch_warmup",
+                                       "norm_removal", "optim",        "data",
+                                       "train",        "spike",        "log"};
 enum { SECTIONS = sizeof(sections) / sizeof(sections[0]) };
 
 /* What other trainers call our keys, and "steps", which two sections have. */

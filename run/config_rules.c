@@ -5,6 +5,7 @@
 #include "run/config_rules.h"
 
 #include "model/model.h"
+#include "model/removal.h"
 #include "model/wiring.h"
 #include "norm/norm.h"
 #include "ops/stb_ds.h"
@@ -104,6 +105,34 @@ static bool rule_branch_warmup_ends(const Config *config, char *sentence, size_t
     return ends <= steps || steps == 0;
 }
 
+/* Groups of norms that norm_removal takes out; 0 where the net cannot be built. */
+static size_t removed_groups(const Config *config) {
+    char sentence[SENTENCE_SIZE];
+    Wiring wiring;
+    if (!wiring_resolve(&wiring, &config->model, sentence, sizeof sentence)) return 0;
+    size_t groups = removal_groups(&config->model, &wiring);
+    wiring_free(&wiring);
+    return groups;
+}
+
+static bool rule_removal_acts(const Config *config, char *sentence, size_t size) {
+    snprintf(sentence, size,
+             "norm_removal.order names no place where this net has norms with a statistic: "
+             "norm_removal.start changes nothing");
+    return !config->model.removal.start || removed_groups(config) > 0;
+}
+
+static bool rule_removal_ends(const Config *config, char *sentence, size_t size) {
+    const NormRemoval *removal = &config->model.removal;
+    size_t groups = removed_groups(config), steps = config->train.steps;
+    size_t last = groups ? removal_after(removal, groups - 1) : 0;
+    snprintf(sentence, size,
+             "norm_removal.start = %zu and norm_removal.interval = %zu take the last norms out "
+             "after update %zu, the run ends after train.steps = %zu",
+             removal->start, removal->interval, last, steps);
+    return last < steps || steps == 0;
+}
+
 static bool rule_lr_warmup_ends(const Config *config, char *sentence, size_t size) {
     size_t warmup = config->optim.warmup_steps, steps = config->train.steps;
     snprintf(sentence, size,
@@ -196,6 +225,8 @@ static const Rule rules[] = {
     {rule_warmup_listed, by_definition},
     {rule_warmup_acts, by_definition},
     {rule_branch_warmup_ends, by_definition},
+    {rule_removal_acts, by_definition},
+    {rule_removal_ends, by_definition},
     {rule_lr_warmup_ends, by_definition},
     {rule_norms_exist, by_definition},
     {rule_norms_causal, by_definition},

@@ -169,6 +169,7 @@ void run_begin(Run *run) {
 /* Where an update is complete but for its validation, its row is what comes next. */
 static size_t go_on(Run *run, const CheckpointMeta *meta) {
     run->train_seconds = meta->train_seconds;
+    model_remove_norms(run->model, meta->step);
     name_latest(run, meta->step);
     prune(run, meta->step);
     run->log = runlog_continue(run->dir, meta->log_bytes);

@@ -105,7 +105,10 @@ static const char *read_model(StoredModel *stored, Snapshot *snapshot, const cha
         model_create(&stored->config.model, &stored->config.gamma_warmup, V, batch, MODEL_FORWARD);
     stored_model_tensors(&stored->model->params, &snapshot->model);
     wrong = checkpoint_read(dir, step, snapshot);
-    if (wrong) stored_model_free(stored);
+    if (wrong)
+        stored_model_free(stored);
+    else
+        model_remove_norms(stored->model, step);
     return wrong;
 }
 
@@ -144,12 +147,20 @@ static void check_same(const StoredModel *from, const Model *to, const Vocab *vo
         size_t at = params_find(there, own->name);
         bool known = at < params_count(there);
         const size_t *shape = known ? there->list[at].shape : NULL;
+        if (!known && !param_is_trained(own)) continue; /* starts anew */
         if (known && shape[0] == own->shape[0] && shape[1] == own->shape[1]) continue;
         die(EXIT_USAGE, "train.init_from: %s has %s %s", dir, known ? "another shape of" : "no",
             own->name);
     }
-    if (params_count(there) != params_count(here))
-        die(EXIT_USAGE, "train.init_from: %s has tensors that this net has not", dir);
+    for (size_t i = 0; i < params_count(there); i++) {
+        const char *other = there->list[i].name;
+        if (params_find(here, other) < params_count(here)) continue;
+        bool removes = from->config.model.removal.start && !to->options.removal.start;
+        die(EXIT_USAGE, "train.init_from: %s has tensors that this net has not, %s first%s", dir,
+            other,
+            removes ? ": its norms are being removed, and this config has no norm_removal.start"
+                    : "");
+    }
 }
 
 void stored_model_begin(Model *model, const Vocab *vocab, const char *dir) {
@@ -159,8 +170,9 @@ void stored_model_begin(Model *model, const Vocab *vocab, const char *dir) {
     const Params *there = &from.model->params, *here = &model->params;
     for (size_t i = 0; i < params_count(here); i++) {
         const Param *own = &here->list[i];
-        size_t offset = there->list[params_find(there, own->name)].offset;
-        copy(here->values + own->offset, there->values + offset, own->count);
+        size_t at = params_find(there, own->name);
+        if (at == params_count(there)) continue;
+        copy(here->values + own->offset, there->values + there->list[at].offset, own->count);
     }
     stored_model_free(&from);
 }
@@ -191,6 +203,7 @@ void stored_model_rewire(StoredModel *stored, const char *topology) {
             "train: warning: wired as %s instead: %zu of its %zu tensors are those of the run, the "
             "others start anew, and %zu of the run are dropped\n",
             topology, taken, params_count(&model->params), params_count(&old->params) - taken);
+    model_remove_norms(model, stored->step);
     model_free(old);
     stored->model = model;
 }

@@ -84,6 +84,7 @@ static bool accumulate(Run *run, size_t step, double gamma, double *loss) {
     const Shape *s = &run->model->shape;
     double total = 0, tokens = (double)(train->batch * s->T * train->accum);
     params_zero_grads(&run->model->params);
+    model_remember(run->model, false); /* what a step that was stopped has left */
     for (size_t micro = 0; micro < train->accum; micro++) {
         if (may_give_up(run, micro) && stop_requested()) return false;
         dataset_train_batch(run->data, run->tokens, run->targets, step, micro);
@@ -98,7 +99,8 @@ static bool accumulate(Run *run, size_t step, double gamma, double *loss) {
                      .seed = (uint32_t)train->seed,
                      .step = (uint32_t)step,
                      .micro = (uint32_t)micro,
-                     .probe = micro == 0 && wants_layers(run, step) ? run->probe : NULL};
+                     .probe = micro == 0 && wants_layers(run, step) ? run->probe : NULL,
+                     .seen = run->model->seen};
         total += model_train(run->model, &pass);
         size_t cells = train->batch * s->T;
         if (run->losses)
@@ -153,6 +155,8 @@ bool run_update(Run *run, size_t step, LogRow *row) {
     double scale = gradient_scale(run, &report, grad_norm);
     bool applied = may_apply(run, &report);
     if (applied) optimizer_update(&run->optimizer, lr, scale);
+    model_remember(run->model, applied);
+    model_remove_norms(run->model, step);
     double seconds = clock_seconds() - start;
 
     size_t tokens = config->train.accum * config->train.batch * run->model->shape.T;

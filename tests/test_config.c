@@ -29,6 +29,9 @@ static void test_defaults(void) {
     CHECK(w->steps == 0 && w->from == 0.1 && w->to == 1 && w->slots == 7, "gamma_warmup");
     const BranchWarmup *b = &c.branch_warmup;
     CHECK(b->steps == 0 && b->from == 0 && b->order == BRANCH_DEEPER, "branch_warmup");
+    const NormRemoval *n = &m->removal;
+    CHECK(n->start == 0 && n->interval == 1 && n->average == 0.9 && n->first_apart, "norm_removal");
+    CHECK(strcmp(n->order, "mlp attn qkv emb final") == 0, "norm_removal");
     const OptimOptions *o = &c.optim;
     CHECK(o->lr == 1e-3 && o->min_lr_ratio == 0.1 && o->schedule == SCHEDULE_COSINE, "optim");
     CHECK(o->warmup_steps == 100 && o->decay_fraction == 0.2, "optim");
@@ -87,6 +90,11 @@ static const struct {
     {"branch_warmup.steps", "300", "300"},
     {"branch_warmup.from", "0.5", "0.5"},
     {"branch_warmup.order", "\"equal\"", "\"equal\""},
+    {"norm_removal.start", "40", "40"},
+    {"norm_removal.interval", "0", "0"},
+    {"norm_removal.order", "\"final mlp\"", "\"final mlp\""},
+    {"norm_removal.average", "0", "0"},
+    {"norm_removal.first_apart", "false", "false"},
     {"optim.lr", "3e-4", "0.0003"},
     {"optim.min_lr_ratio", "0", "0"},
     {"optim.schedule", "\"wsd\"", "\"wsd\""},

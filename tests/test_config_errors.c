@@ -46,6 +46,12 @@ static const struct {
      "unknown value \"outt\"; did you mean \"out\"? (allowed: i"},
     {"gamma_warmup.slots", "[\"in\", \"in\"]", "gamma_warmup.slots names \"in\" twice"},
     {"gamma_warmup.slots", "[1]", "gamma_warmup.slots must be a string, not the number 1"},
+    {"norm_removal.average", "1", "norm_removal.average is 1; it must be at least 0 and below 1"},
+    {"norm_removal.order", "\"mlp atn\"",
+     "norm_removal.order: \"atn\" is not a place of norms (mlp, attn, qkv, emb, final); did you "
+     "mean \"attn\"?"},
+    {"norm_removal.order", "\"mlp  final mlp\"",
+     "norm_removal.order: \"mlp\" stands there twice; its norms leave once"},
     {"optim", "[]", "optim must be an object, not a list"},
     {"optim.lr", "-1", "optim.lr is -1; it must be at least 0"},
     {"optim.lr", "1e999", "error: a number too large for a double"},
