@@ -25,6 +25,7 @@ typedef struct {
     int tokens[GC_MICROS][GC_B * GC_T], targets[GC_MICROS][GC_B * GC_T];
 } GradCheck;
 
+static size_t gc_updates;   /* that norm_removal counts; 0 = none is taken out */
 static uint32_t gc_counter; /* one stream of numbers for everything a check draws */
 
 static double gc_uniform(double from, double to) {
@@ -64,6 +65,9 @@ static void gc_draw_param(const Param *param, real *value) {
             break;
         case PARAM_ALPHA:
             value[i] = gc_uniform(0.3, 0.9);
+            break;
+        case PARAM_STATISTIC:
+            value[i] = gc_uniform(0.5, 2);
             break;
         case PARAM_BIAS:
         case PARAM_BETA:
@@ -225,6 +229,7 @@ static inline double gradcheck(const ModelOptions *options, unsigned warm_slots,
     Params *params = &check.model->params;
     model_init(check.model, 1);
     gc_draw(&check);
+    model_remove_norms(check.model, gc_updates);
     params_zero_grads(params);
     gc_loss(&check, true);
     real *exact = mem_alloc(params->size * sizeof *exact);

@@ -121,6 +121,34 @@ static void test_texts(void) {
     CHECK(strcmp(hash, "af63dc4c8601ec8c") == 0, "hash of \"a\" is %s", hash);
 }
 
+/* norm_removal is a line behind the others where it is on, and nothing where it is off. */
+static void test_removals(void) {
+    static const struct {
+        NormRemoval removal;
+        const char *line;
+    } CASES[] = {
+        {{0, 3, "mlp", 0.5, true}, ""},
+        {{7, 3, "mlp final", 0.9, true},
+         "norm-removal of mlp final: 5 groups, after updates 7, 10 .. 19; 1/deviation by "
+         "constants, "
+         "means of memory 0.9, first tokens apart\n"},
+        {{7, 0, "emb final", 0, false},
+         "norm-removal of emb final: 2 groups, after updates 7, 7; 1/deviation by constants, means "
+         "of memory 0\n"},
+        {{9, 1, "emb", 0, false},
+         "norm-removal of emb: 1 groups, after updates 9; 1/deviation by constants, means of "
+         "memory 0\n"},
+        {{9, 1, "qkv", 0, false}, "norm-removal no norm is named\n"},
+    };
+    ModelOptions options = net_options("peri", "rmsnorm");
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        char want[2048];
+        options.removal = CASES[i].removal;
+        snprintf(want, sizeof want, "%s%s", PERI, CASES[i].line);
+        check_text(&options, 0, want);
+    }
+}
+
 static void test_texts_differ(void) {
     static const WireEntry ENTRIES[] = {
         {"attn.in", "scale"},         {"attn.out", "scale"},       {"attn.post", "scale"},
@@ -272,6 +300,7 @@ static void test_branch_warmup_texts(void) {
 
 static const Test TESTS[] = {
     {"equations: golden texts", test_texts},
+    {"equations: norms that leave", test_removals},
     {"equations: every row and every override reads differently", test_texts_differ},
     {"equations: every option reads differently", test_texts_of_options},
     {"equations: w stands exactly where gamma-warmup acts", test_marks},

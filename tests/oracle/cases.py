@@ -4,12 +4,13 @@ import itertools
 
 from net import ROWS
 
-# (name, model keys, gamma_warmup and branch_warmup or None and t, wire or None and its equations)
+# (name, model keys, gamma_warmup and branch_warmup or None and t, wire or None and its equations,
+# norm_removal or None and the names of the norms that are out after t updates)
 CASES = []
 
 
-def case(name, warmup=None, t=0, wire=None, block=None, branch=None, **model):
-    CASES.append((name, model, warmup, branch, t, wire, block))
+def case(name, warmup=None, t=0, wire=None, block=None, branch=None, removal=None, out=(), **model):
+    CASES.append((name, model, warmup, branch, t, wire, block, removal, out))
 
 
 def every_row():
@@ -170,7 +171,37 @@ def wires():
     case("wire deepnorm", wire={"mlp.skip": 1.5}, block=wire_deepnorm, topology="deepnorm")
 
 
-for add in (every_row, other_norms, batch_norms, switches, warmups, branches, mixes, wires):
+def removals():
+    """Constants in place of some norms, named here one by one, or of all."""
+    first = ["blocks.0.mlp.norm_in", "blocks.1.mlp.norm_in", "blocks.0.attn.norm_in"]
+    posts = ["blocks.%d.%s.norm_post" % (i, f) for f in ("mlp", "attn") for i in range(2)]
+    peri = ["blocks.%d.%s.norm_%s" % (i, f, s) for f in ("mlp", "attn") for i in range(2)
+            for s in ("in", "out")]
+    heads = ["blocks.%d.attn.norm_%s" % (i, x) for i in range(2) for x in "qkv"]
+    usual = {"start": 5, "interval": 2, "order": "mlp attn qkv emb final"}
+    for norm in ("layernorm", "rmsnorm"):
+        case("pre %s leaves" % norm, topology="pre", norm=norm, removal=usual, t=9, out=first)
+        case("pre %s has left" % norm, topology="pre", norm=norm, removal=usual, t=13,
+             out=first + ["blocks.1.attn.norm_in", "final_norm"])
+        case("post %s leaves" % norm, topology="post", norm=norm, removal=usual, t=10,
+             out=posts[:3], position="rope")
+        case("post %s has left" % norm, topology="post", norm=norm, t=5, out=posts,
+             removal={"start": 5, "interval": 0, "first_apart": False})
+        case("peri %s leaves" % norm, topology="peri", norm=norm, t=9, mlp="swiglu",
+             removal={"start": 2, "interval": 3, "order": "final emb attn"},
+             out=["final_norm", "emb_norm", *peri[4:6]])
+        case("peri %s all but emb" % norm, topology="peri", norm=norm, removal=usual, t=12,
+             out=peri, bias=False)
+        case("heads %s leave" % norm, topology="hybrid", norm=norm, t=3, n_head=4, n_kv_head=2,
+             removal={"start": 1, "interval": 2, "order": "qkv"}, out=heads)
+    case("plus1 leaves", topology="olmo2", norm="rmsnorm_plus1", removal=usual, t=17,
+         warmup={"steps": 30, "from": 0.5, "to": 1.0, "slots": ["out"]},
+         out=["blocks.%d.%s" % (i, n) for i in range(2) for n in (
+             "mlp.norm_out", "attn.norm_out", "attn.norm_q", "attn.norm_k")] + ["final_norm"])
+    case("not yet", topology="pre", norm="layernorm", removal=usual, t=4)
+
+
+for add in (every_row, other_norms, batch_norms, switches, warmups, branches, mixes, wires, removals):
     add()
 
 OPTIM = {

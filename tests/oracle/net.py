@@ -42,6 +42,8 @@ def first_value(name, label, i):
         return 0.5 + k / 2**20  # 0.5 .. 1.5
     if name.endswith(".alpha"):
         return 0.25 + k / 2**21  # 0.25 .. 0.75
+    if name.endswith(".deviation"):
+        return 0.5 + k / 2**20
     if name.endswith(".beta"):
         return (0.25 + k / 2**21) * (-1 if k & 1 else 1)  # away from 0
     size = 2 if "_emb." in name else 1
@@ -60,6 +62,7 @@ class Net:
         self.label, self.vocab, self.block = label, vocab, block
         self.w, self.warm = 1.0, set()
         self.ramp = lambda l: 1.0
+        self.out, self.first_apart = set(), True  # norms that divide by constants
         self.params = {}
         self.batch_norms, self.training = {}, True
         c = self.c
@@ -113,6 +116,10 @@ class Net:
         if kind == "batchnorm":
             return w * gamma * self.batch_norm(name, x) + beta
         eps = self.c["norm_eps"] or (1e-5 if kind == "layernorm" and slot != "out" else 1e-6)
+        if name in self.out:
+            middle = x.mean(-1, keepdim=True) if kind == "layernorm" else 0.0
+            gain = 1 + gamma if kind == "rmsnorm_plus1" else gamma
+            return w * gain * (x - middle) / self.constants(name, x) + beta
         if kind == "layernorm":
             centred = x - x.mean(-1, keepdim=True)
             variance = (centred * centred).mean(-1, keepdim=True)
@@ -133,6 +140,14 @@ class Net:
         for name, module in self.batch_norms.items():
             yield name + ".running_mean", module.running_mean
             yield name + ".running_var", module.running_var
+
+    def constants(self, name, x):
+        """Deviations that do not depend on x (B,T,..): of first tokens and of the others."""
+        label, T = "%s/%s.deviation" % (self.label, name), x.shape[1]
+        first, rest = (first_value(".deviation", label, i) for i in range(2))
+        if not self.first_apart:
+            first = rest = (first + (T - 1) * rest) / T
+        return torch.tensor([first] + [rest] * (T - 1)).view(T, *[1] * (x.dim() - 2))
 
     def feeds_head(self, name):
         """The last post norm is the head's norm where no other comes between, or beside N(d)."""

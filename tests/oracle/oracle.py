@@ -10,7 +10,7 @@ its bytes:
     peri-oracle 1 HASH      FNV-1a of net.py, cases.py and oracle.py, one after the other
     gradients NAME          or: run NAME
     config JSON             a config of the trainer
-    t N                     updates already taken (of both warm-ups), for gradients
+    t N                     updates already taken (of both warm-ups and norm_removal), for gradients
     array NAME COUNT        then COUNT little-endian doubles and a newline
     end
 
@@ -87,15 +87,17 @@ def write_statistics(out, net):
         write_array(out, key, value.tolist())
 
 
-def write_gradients(out, name, model, warmup, branch, t, wire, block):
+def write_gradients(out, name, model, warmup, branch, t, wire, block, removal, removed):
     net = Net(name, model, VOCAB, block)
     warm(net, warmup, branch, t)
+    net.out, net.first_apart = set(removed), (removal or {}).get("first_apart", True)
     shape = (BATCH, net.c["context"])
     tokens = torch.tensor(tokens_of(name + "/tokens", shape[0] * shape[1])).view(shape)
     targets = torch.tensor(tokens_of(name + "/targets", shape[0] * shape[1])).view(shape)
     loss = net.loss(tokens, targets)
     loss.backward()
-    write_head(out, "gradients", name, net, warmup, branch, wire, {"train": {"batch": BATCH}})
+    rest = {"train": {"batch": BATCH}, **({"norm_removal": removal} if removal else {})}
+    write_head(out, "gradients", name, net, warmup, branch, wire, rest)
     out.write(b"t %d\n" % t)
     write_array(out, "loss", [loss.item()])
     for key, value in net.params.items():
