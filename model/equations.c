@@ -201,12 +201,11 @@ static void print_removal(FILE *out, const ModelOptions *options, const Wiring *
         fputs("no norm is named\n", out);
         return;
     }
-    fprintf(out, "of %s: %zu groups, after updates ", removal->order, groups);
-    for (size_t g = 0; g < groups && g < 2; g++)
-        fprintf(out, "%s%zu", g ? ", " : "", removal_after(removal, g));
-    if (groups > 2) fprintf(out, " .. %zu", removal_after(removal, groups - 1));
-    fprintf(out, "; 1/deviation by constants, means of memory %.9g%s\n", removal->average,
-            removal->first_apart ? ", first tokens apart" : "");
+    fprintf(out,
+            "of %s, groups: %zu, after updates %zu .. %zu; N divides by a running mean of its "
+            "deviations, memory %.9g%s\n",
+            removal->order, groups, removal->start, removal_after(removal, groups - 1),
+            removal->average, removal->first_apart ? ", first tokens apart" : "");
 }
 
 char *equations_text(const ModelOptions *options, const GammaWarmup *warmup,

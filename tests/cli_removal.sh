@@ -100,7 +100,7 @@ equations_tell_of_it() {
     exits 0 --config "$tmp/toy.json" --describe --set norm_removal.interval=7 --set norm_removal.order=mlp
     same "off" "$said" "$plain"
     exits 0 --config "$tmp/toy.json" --describe --set norm_removal.start=7 --set norm_removal.interval=3
-    has "on" "$said" "norm-removal of mlp attn qkv emb final: 6 groups, after updates 7, 10 .. 22"
+    has "on" "$said" "norm-removal of mlp attn qkv emb final, groups: 6, after updates 7 .. 22"
     has "on" "$said" "the run ends after train.steps = 20"
     [[ $(grep ^equations <<<"$said") != "$(grep ^equations <<<"$plain")" ]] || fail "the hash is the same"
 }

@@ -129,15 +129,14 @@ static void test_removals(void) {
     } CASES[] = {
         {{0, 3, "mlp", 0.5, true}, ""},
         {{7, 3, "mlp final", 0.9, true},
-         "norm-removal of mlp final: 5 groups, after updates 7, 10 .. 19; 1/deviation by "
-         "constants, "
-         "means of memory 0.9, first tokens apart\n"},
+         "norm-removal of mlp final, groups: 5, after updates 7 .. 19; N divides by a running mean "
+         "of its deviations, memory 0.9, first tokens apart\n"},
         {{7, 0, "emb final", 0, false},
-         "norm-removal of emb final: 2 groups, after updates 7, 7; 1/deviation by constants, means "
-         "of memory 0\n"},
+         "norm-removal of emb final, groups: 2, after updates 7 .. 7; N divides by a running mean "
+         "of its deviations, memory 0\n"},
         {{9, 1, "emb", 0, false},
-         "norm-removal of emb: 1 groups, after updates 9; 1/deviation by constants, means of "
-         "memory 0\n"},
+         "norm-removal of emb, groups: 1, after updates 9 .. 9; N divides by a running mean of its "
+         "deviations, memory 0\n"},
         {{9, 1, "qkv", 0, false}, "norm-removal no norm is named\n"},
     };
     ModelOptions options = net_options("peri", "rmsnorm");

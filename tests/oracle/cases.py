@@ -187,17 +187,17 @@ def removals():
              out=posts[:3], position="rope")
         case("post %s has left" % norm, topology="post", norm=norm, t=5, out=posts,
              removal={"start": 5, "interval": 0, "first_apart": False})
-        case("peri %s leaves" % norm, topology="peri", norm=norm, t=9, mlp="swiglu",
+        case("peri %s leaves" % norm, topology="peri", norm=norm, t=9,
              removal={"start": 2, "interval": 3, "order": "final emb attn"},
              out=["final_norm", "emb_norm", *peri[4:6]])
         case("peri %s all but emb" % norm, topology="peri", norm=norm, removal=usual, t=12,
              out=peri, bias=False)
         case("heads %s leave" % norm, topology="hybrid", norm=norm, t=3, n_head=4, n_kv_head=2,
              removal={"start": 1, "interval": 2, "order": "qkv"}, out=heads)
-    case("plus1 leaves", topology="olmo2", norm="rmsnorm_plus1", removal=usual, t=17,
+    case("plus1 leaves", topology="olmo2", norm="rmsnorm_plus1", removal=usual, t=16,
          warmup={"steps": 30, "from": 0.5, "to": 1.0, "slots": ["out"]},
          out=["blocks.%d.%s" % (i, n) for i in range(2) for n in (
-             "mlp.norm_out", "attn.norm_out", "attn.norm_q", "attn.norm_k")] + ["final_norm"])
+             "mlp.norm_out", "attn.norm_out", "attn.norm_q", "attn.norm_k")])
     case("not yet", topology="pre", norm="layernorm", removal=usual, t=4)
 
 
