@@ -194,10 +194,13 @@ def removals():
              out=peri, bias=False)
         case("heads %s leave" % norm, topology="hybrid", norm=norm, t=3, n_head=4, n_kv_head=2,
              removal={"start": 1, "interval": 2, "order": "qkv"}, out=heads)
-    case("plus1 leaves", topology="olmo2", norm="rmsnorm_plus1", removal=usual, t=16,
+    case("plus1 leaves", topology="pre", norm="rmsnorm_plus1", removal=usual, t=8, n_layer=1,
+         out=["blocks.0.mlp.norm_in", "blocks.0.attn.norm_in"])
+    case("whole q and k leave", topology="olmo2", norm="rmsnorm", t=10,
+         removal={"start": 5, "interval": 2, "order": "qkv attn"},
          warmup={"steps": 30, "from": 0.5, "to": 1.0, "slots": ["out"]},
-         out=["blocks.%d.%s" % (i, n) for i in range(2) for n in (
-             "mlp.norm_out", "attn.norm_out", "attn.norm_q", "attn.norm_k")])
+         out=["blocks.%d.attn.norm_%s" % (i, x) for i in range(2) for x in "qk"]
+         + ["blocks.0.attn.norm_out"])
     case("not yet", topology="pre", norm="layernorm", removal=usual, t=4)
 
 
