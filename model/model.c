@@ -403,14 +403,14 @@ void model_remove_norms(Model *model, size_t updates) {
     }
 }
 
-void model_remember(Model *model, bool keep) {
-    const NormRemoval *removal = &model->options.removal;
-    for (size_t i = 0; model->seen && i < model->n_sites; i++) {
-        NormSite *site = &model->site[i];
-        if (keep && !norm_site_is_frozen(site))
-            norm_site_remember(site, &model->seen[i], removal->average);
+void model_see_anew(Model *model) {
+    for (size_t i = 0; model->seen && i < model->n_sites; i++)
         model->seen[i] = (Deviations){.sum = {0}};
-    }
+}
+
+void model_remember(Model *model) {
+    for (size_t i = 0; model->seen && i < model->n_sites; i++) /* constants have seen nothing */
+        norm_site_remember(&model->site[i], &model->seen[i], model->options.removal.average);
 }
 
 real *model_logits(Model *model, size_t t) {

@@ -88,9 +88,10 @@ double model_train(Model *model, const Pass *pass);
  * constants that their averages are, or themselves. One whose average nothing has set yet stays
  * itself. */
 void model_remove_norms(Model *model, size_t updates);
-/* Takes model->seen, which passes have added to, into the averages of the norms that are still
- * themselves, where `keep` is set, and empties it. */
-void model_remember(Model *model, bool keep);
+/* An update begins: model->seen, which its passes add to, is emptied. Where it is applied, it goes
+ * into the averages of the norms that are still themselves. */
+void model_see_anew(Model *model);
+void model_remember(Model *model);
 
 /* The logits (V) of position t of row 0, after model_forward; the caller may change them. */
 real *model_logits(Model *model, size_t t);

@@ -84,7 +84,7 @@ static bool accumulate(Run *run, size_t step, double gamma, double *loss) {
     const Shape *s = &run->model->shape;
     double total = 0, tokens = (double)(train->batch * s->T * train->accum);
     params_zero_grads(&run->model->params);
-    model_remember(run->model, false); /* what a step that was stopped has left */
+    model_see_anew(run->model);
     for (size_t micro = 0; micro < train->accum; micro++) {
         if (may_give_up(run, micro) && stop_requested()) return false;
         dataset_train_batch(run->data, run->tokens, run->targets, step, micro);
@@ -154,8 +154,10 @@ bool run_update(Run *run, size_t step, LogRow *row) {
     run->report = report;
     double scale = gradient_scale(run, &report, grad_norm);
     bool applied = may_apply(run, &report);
-    if (applied) optimizer_update(&run->optimizer, lr, scale);
-    model_remember(run->model, applied);
+    if (applied) {
+        optimizer_update(&run->optimizer, lr, scale);
+        model_remember(run->model);
+    }
     model_remove_norms(run->model, step);
     double seconds = clock_seconds() - start;
 

@@ -76,6 +76,8 @@ evaluations_repeat_the_log() {
         --topology peri --norm layernorm --set name=told | tr -d '\0')" | sed 1d | head -c 12)" \
         "$("$TRAIN" --sample "$tmp/told" --tokens 12 --seed 1337 --temperature 0.5 | tr -d '\0' | head -c 12)"
     exits 0 --eval "$tmp/seen" --force-topology post
+    exits 0 --eval "$tmp/seen" --force-topology peri
+    same "wired as itself" "$(value val_loss)" "$(cell seen 20 val_loss)"
 }
 
 other_runs_are_continued() {
