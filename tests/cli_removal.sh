@@ -57,14 +57,14 @@ evaluations_repeat_the_log() {
     local step first
     toy seen "${leave[@]}" --topology peri --norm layernorm
     for step in 3 4 7 11 20; do
-        at seen "$step" then
-        exits 0 --eval "$tmp/then"
+        at seen "$step" past
+        exits 0 --eval "$tmp/past"
         same "val_loss of step $step" "$(value val_loss)" "$(cell seen "$step" val_loss)"
         first=$(value val_loss)
-        exits 0 --eval "$tmp/then" --set train.batch=3
+        exits 0 --eval "$tmp/past" --set train.batch=3
         same "in other batches" "$(value val_loss)" "$first"
         for mode in frozen frozen_first identity; do
-            exits 0 --eval "$tmp/then" --norms "$mode"
+            exits 0 --eval "$tmp/past" --norms "$mode"
             if ((step == 20)); then
                 same "$mode, no norm left" "$(value val_loss)" "$first"
             else
