@@ -41,6 +41,7 @@ test_ops_attention 20 float
 test_generate 30 float
 test_frozen 20 float
 test_branch_warmup 30 float
+test_removal 20 float
 test_generate 30 double
 test_config 20 float
 test_config_errors 20 float
@@ -64,8 +65,10 @@ cli_dry_run 90 shell
 cli_health 90 shell
 cli_eval 60 shell
 cli_replay 90 shell
+cli_removal 90 shell
 cli_terminal 60 shell'
 last_steps='
+grad_removal 240 double
 grad_model 240 double
 grad_options 600 double'
 
