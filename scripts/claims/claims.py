@@ -1,5 +1,6 @@
 """claims: the table of claims. One entry says what the article says, what the literature says, which arms of which parts
-answer it, and what the answer holds for. Numbers that were claimed stand here; numbers that were measured never do."""
+answer it, and what the answer holds for. Numbers that were claimed stand here, measured ones in the CSVs; comments say
+in words what they came to, or how the tests were changed after a look at them."""
 
 from dataclasses import dataclass, field
 
@@ -170,10 +171,17 @@ CLAIMS = [
         [
             Test(f"post, 48 blocks, learning rate {rate:g}, warm-up of {warmup} steps: loss", "val_loss",
                  warmed("post", 48, rate, warmup), least=3.0, pilot=pilot_deep("post", "pre"))
-            for rate in (3e-4, 1e-3, 3e-3) for warmup in (0, 100)
+            for rate in (1e-3, 3e-3) for warmup in (0, 100)
+        ]
+        + [
+            Test(f"for comparison, {name}, 48 blocks against 12, learning rate {rate:g}, warm-up of {warmup}", "val_loss",
+                 warmed(name, 48, rate, warmup), warmed(name, 12, rate, warmup), pilot=pilot_deep("post", "pre"))
+            for name in ("post", "pre") for rate in (1e-3, 3e-3) for warmup in (0, 100)
         ],
         every=False,
-        comment="Supported where one of the settings fails at which Pre-LN and Peri-LN train; theirs are in the table of warm-up below.",
+        comment="So it is at 3e-3 without warm-up, where 12 blocks fail in three of five runs, too; at 1e-3 with warm-up 48 blocks train. Pre-LN and "
+        "Peri-LN train at all four settings. Planned at 3e-4 as well, where no net of any placement gets below 3 nats in 300 steps: those runs are "
+        "in the table and judge nothing, which was decided after they had run.",
     ),
     Claim(
         "pre_stable",
@@ -200,9 +208,22 @@ CLAIMS = [
         "peri_spikes",
         "Peri-LN has 52 % fewer gradient spikes than Pre-LN.",
         "The paper shows curves of gradient norms, many spikes for Pre-LN and few for Peri-LN, and gives no percentage (arXiv 2502.02732).",
-        SMALL + "; spikes = steps that the detector flags",
-        placements("peri", "pre", "flagged", -1, HIGH_RATES, as_percent=True, size=-52)
-        + placements("peri", "pre", "jitter", -1, HIGH_RATES, as_percent=True),
+        SMALL + "; no clipping, beta2 0.999, warm-up of 10 steps; spikes = steps that the detector flags",
+        [
+            Test(f"peri against pre at learning rate {rate:g}", "flagged", topology("spikes", "peri", rate), topology("spikes", "pre", rate), sign=-1)
+            for rate in HIGH_RATES
+        ]
+        + [
+            Test(f"the same in percent at {rate:g}", "flagged", topology("spikes", "peri", rate), topology("spikes", "pre", rate), size=-52,
+                 as_percent=True)
+            for rate in HIGH_RATES
+        ]
+        + [
+            Test(f"for comparison, jitter at {rate:g}", "jitter", topology("spikes", "peri", rate), topology("spikes", "pre", rate), as_percent=True)
+            for rate in HIGH_RATES
+        ],
+        comment="First planned on part placement, where next to nothing is flagged (0 to 4 steps in 1,200); part spikes was planned after that, with "
+        "the detector and the three rates unchanged.",
     ),
     Claim(
         "peri_variance",
@@ -374,6 +395,34 @@ CLAIMS = [
         + [without(name, norms, "layernorm") for name in ("pre", "peri") for norms in ("frozen", "frozen_first", "identity")],
         every=False,
         comment="Medians and highest losses are in the table below.",
+    ),
+    Claim(
+        "removal",
+        "(not in the article) Fine-tuned while its norms leave one by one, a net ends within 0.1 nats of one fine-tuned with them.",
+        "0.067 nats for GPT-2 small, 0.025 for GPT-2 XL (Baroni et al. 2025, arXiv 2507.02559); smaller nets lean on their norms more.",
+        SMALL + ", Pre-LN with LayerNorm at 4e-3, then 600 steps at 1e-3; all nine norms constants from step 140 on",
+        [
+            Test("norms leave against norms stay", "val_loss", Arm("removal", {"norm_removal.start": 60}), Arm("removal", {"norm_removal.start": 1000}),
+                 within=0.1, size=0.067, pilot=pilot("pre", "pre", "rmsnorm", "layernorm"))
+        ],
+    ),
+    Claim(
+        "batchnorm",
+        "BatchNorm fails in language models, above all with small batches.",
+        "BatchNorm in place of LayerNorm is known to train language models worse (Shen et al. 2020, arXiv 2003.07845, on PowerNorm).",
+        "4 blocks of width 64, Pre-LN, rows of 64 bytes, 600 steps at 2e-3; a batch of 1, 4 or 16 rows is 64, 256 or 1,024 samples for its "
+        "statistics; validation with running statistics",
+        [
+            Test(f"BatchNorm against LayerNorm, batch of {rows}", "val_loss", Arm("batchnorm", {"model.norm": "batchnorm", "train.batch": rows}),
+                 Arm("batchnorm", {"model.norm": "layernorm", "train.batch": rows}), sign=1, pilot=pilot("pre", "pre", "rmsnorm", "layernorm"))
+            for rows in (1, 4, 16)
+        ]
+        + [
+            Test(f"for comparison, training loss, batch of {rows}", "train_loss", Arm("batchnorm", {"model.norm": "batchnorm", "train.batch": rows}),
+                 Arm("batchnorm", {"model.norm": "layernorm", "train.batch": rows}))
+            for rows in (1, 4, 16)
+        ],
+        comment="The training loss of BatchNorm is no language model's: its statistics hold later tokens ([batchnorm.md](batchnorm.md)).",
     ),
     Claim(
         "mismatch",

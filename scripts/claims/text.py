@@ -82,8 +82,8 @@ def spikes(data):
     columns = [(f"{what} at {rate:g}", metric, rate) for rate in HIGH_RATES
                for what, metric in (("flagged", "flagged"), ("score", "score_grad"))]
     lines = []
-    for label, part, keys in PLACEMENTS:
-        cells = [mean_cell(list(data.values((part, keys | {"optim.lr": rate}), metric).values()), 2) for _, metric, rate in columns]
+    for label, _, keys in PLACEMENTS:
+        cells = [mean_cell(list(data.values(("spikes", keys | {"optim.lr": rate}), metric).values()), 2) for _, metric, rate in columns]
         lines.append([label, *cells])
     return "Flagged steps of 1,200, and OLMo 2's spike score of the gradient norm in percent, means of five seeds:", \
         ["net", *(label for label, _, _ in columns)], lines
