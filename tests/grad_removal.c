@@ -21,7 +21,7 @@ static void check_stages(const ModelOptions *options, bool late, const char *nam
     for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
         gc_updates = options->removal.start + stages[i] - 1;
         snprintf(label, sizeof label, "%s, %zu of %zu out", name, stages[i], groups);
-        gradcheck(options, 1 << SLOT_OUT, 0.6, 1, label);
+        gradcheck(options, 1 << SLOT_OUT, 0.6, (BranchRamp){0}, 1, label);
     }
     gc_updates = 0;
 }
