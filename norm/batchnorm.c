@@ -1,12 +1,14 @@
 /* batchnorm.c - batch normalization (Ioffe & Szegedy 2015, arXiv 1502.03167): an exhibit. It norms
  * a feature over the tokens, not a token over its features.
  *
- *   in training, over the n rows of the pass, per feature:
- *     m = mean(x)   v = mean((x-m)^2)   r = 1/sqrt(v + eps)   xhat = (x-m) r   y = w gamma xhat +
- * beta running_mean = 0.9 running_mean + 0.1 m   running_var = 0.9 running_var + 0.1 v n/(n-1) in
- * evaluation m and v are the running ones, and a token is normed by itself. Backward, of training:
- * as in layernorm.c, with the rows in the place of the features. With u = w gamma dy and means over
- * the rows, dx = r (u - mean(u) - xhat mean(u xhat))   dgamma = w sum(dy xhat)   dbeta = sum(dy)
+ * In training, over the n rows of the pass, per feature:
+ *   m = mean(x)   v = mean((x-m)^2)   r = 1/sqrt(v + eps)   xhat = (x-m) r
+ *   y = w gamma xhat + beta
+ *   running_mean = 0.9 running_mean + 0.1 m   running_var = 0.9 running_var + 0.1 v n/(n-1)
+ * In evaluation m and v are the running ones, and a token is normed by itself.
+ * Backward, of training, as in layernorm.c with the rows in the place of the features; with
+ * u = w gamma dy and means over the rows:
+ *   dx = r (u - mean(u) - xhat mean(u xhat))   dgamma = w sum(dy xhat)   dbeta = sum(dy)
  * where mean(u) = w gamma mean(dy) and mean(u xhat) = w gamma mean(dy xhat).
  * What a token becomes depends on the other samples of its batch and on the tokens that follow it:
  * in training, what this makes of a causal net is none. The conventions are PyTorch's. There, too,
