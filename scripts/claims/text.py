@@ -78,6 +78,13 @@ def warmups(data):
     return grid(data, "Final validation loss, means of five seeds:", rows, rates([3e-4, 1e-3, 3e-3]))
 
 
+def residuals(data):
+    none, cut = {"model.wire.attn.skip": "", "model.wire.mlp.skip": ""}, {"model.wire.attn.skip": 0, "model.wire.mlp.skip": 0}
+    half = {"model.wire.attn.skip": 0.5, "model.wire.mlp.skip": 0.5}
+    rows = [(f"{name}, {blocks} blocks", "residual", of(name, model__n_layer=blocks)) for blocks in (4, 12) for name in ("post", "pre", "peri")]
+    return grid(data, "Final validation loss, means of five seeds:", rows, [("skip 1", none), ("skip 0.5", half), ("skip 0", cut)])
+
+
 def spikes(data):
     columns = [(f"{what} at {rate:g}", metric, rate) for rate in HIGH_RATES
                for what, metric in (("flagged", "flagged"), ("score", "score_grad"))]
@@ -122,6 +129,7 @@ def tables(data):
         "post_depth": [warmups(data)],
         "variance": [depths(data)],
         "peri_spikes": [spikes(data)],
+        "residual": [residuals(data)],
         "rms_loss": [norm_curves(data)],
         "no_norm": [unnormed_curves(data)],
         "inference": [evaluations(data)],
