@@ -403,6 +403,24 @@ bool wiring_resolve(Wiring *wiring, const ModelOptions *options, char *error, si
     return false;
 }
 
+static bool sublayer_is_plain(const SublayerWiring *sublayer, unsigned slots) {
+    for (int slot = 0; slot < SLOTS; slot++) {
+        SlotKind wanted = slots & 1u << slot ? SLOT_NORM : SLOT_ABSENT;
+        if (sublayer->slot[slot] != wanted) return false;
+    }
+    return sublayer->read == READ_STREAM && sublayer->skip == 1 && sublayer->branch == 1 &&
+           sublayer->gain == 1 && sublayer->block_skip == 0 && sublayer->dual == 0;
+}
+
+bool wiring_is_plain(const Wiring *wiring, unsigned slots) {
+    for (size_t l = 0; l < wiring->L; l++) {
+        const BlockWiring *block = &wiring->block[l];
+        if (!sublayer_is_plain(&block->attn, slots) || !sublayer_is_plain(&block->mlp, slots))
+            return false;
+    }
+    return true;
+}
+
 bool wiring_norms_qkv(const Wiring *wiring) {
     bool any = false;
     for (size_t l = 0; l < wiring->L; l++) any |= wiring->block[l].qkv != QKV_PLAIN;

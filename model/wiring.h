@@ -54,6 +54,10 @@ const char *topology_about(int i);
 bool wiring_resolve(Wiring *wiring, const ModelOptions *options, char *error, size_t size);
 void wiring_free(Wiring *wiring);
 
+/* Whether every sublayer is plain, with coefficients of 1 alone, and norms in these slots and no
+ * other: 1 << SLOT_POST is x = N(x + F(x)). */
+bool wiring_is_plain(const Wiring *wiring, unsigned slots);
+
 /* Whether any block norms its queries and keys. */
 bool wiring_norms_qkv(const Wiring *wiring);
 

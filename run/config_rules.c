@@ -1,7 +1,7 @@
 /* config_rules.c - see config_rules.h.
  *
- * A warning says what it rests on: the definitions, a publication, or advice that we found no
- * source for. */
+ * A warning says what it rests on: the definitions, a publication, or folklore, advice that we
+ * found no source for. */
 #include "run/config_rules.h"
 
 #include "model/model.h"
@@ -155,23 +155,14 @@ static bool rule_norms_causal(const Config *config, char *sentence, size_t size)
     return !norm_kind(config->model.norm)->running;
 }
 
-static bool sublayer_is_post(const SublayerWiring *sublayer) {
-    return sublayer->slot[SLOT_IN] == SLOT_ABSENT && sublayer->slot[SLOT_OUT] == SLOT_ABSENT &&
-           sublayer->slot[SLOT_POST] == SLOT_NORM && sublayer->skip == 1 && sublayer->branch == 1 &&
-           sublayer->block_skip == 0 && sublayer->dual == 0;
-}
-
 /* Whether every sublayer of the net is x = N(x + F(x)). */
 static bool is_post_ln(const Config *config) {
     char sentence[SENTENCE_SIZE];
     Wiring wiring;
     if (!wiring_resolve(&wiring, &config->model, sentence, sizeof sentence)) return false;
-    bool post = strcmp(norm_name(config->model.norm), "none") != 0;
-    for (size_t l = 0; l < wiring.L; l++) {
-        post &= sublayer_is_post(&wiring.block[l].attn) && sublayer_is_post(&wiring.block[l].mlp);
-    }
+    bool plain = wiring_is_plain(&wiring, 1 << SLOT_POST);
     wiring_free(&wiring);
-    return post;
+    return plain && norm_kind(config->model.norm) != &norm_none;
 }
 
 static bool rule_post_warmup(const Config *config, char *sentence, size_t size) {
@@ -213,7 +204,7 @@ typedef struct {
 } Rule;
 
 static const char by_definition[] = "by definition";
-static const char advice[] = "unverified advice: we know no published measurement";
+static const char folklore[] = "folklore: we know no measurement";
 
 /* In this order; whether the model can be built is asked last among the errors. */
 static const Rule rules[] = {
@@ -232,8 +223,8 @@ static const Rule rules[] = {
     {rule_norms_causal, by_definition},
     {rule_post_warmup, "published: Xiong et al. 2020, arXiv 2002.04745"},
     {rule_post_depth, "published: LayerNorm Scaling, github.com/lmsdss/LayerNorm-Scaling"},
-    {rule_clip, advice},
-    {rule_threads, advice},
+    {rule_clip, folklore},
+    {rule_threads, folklore},
 };
 
 /* Places the next error at the entry of `path` that a quoted word names, or at `path` itself, where

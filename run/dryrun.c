@@ -5,6 +5,7 @@
 #include "norm/norm.h"
 #include "ops/machine.h"
 #include "ops/ops.h"
+#include "run/advice.h"
 #include "run/files.h"
 #include "run/memory.h"
 #include "run/rundir.h"
@@ -274,6 +275,7 @@ int dryrun(const Config *config, const char *run_dir) {
     print_data(&forecast);
     print_disk(&forecast, dir);
     print_schedule(config);
+    advice_print(config, stdout);
     print_line(&forecast);
     mem_free(dir);
     dataset_close(data);

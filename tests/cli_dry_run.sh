@@ -147,6 +147,26 @@ disk_is_looked_at() {
     has "kept" "$said" "1 kept"
 }
 
+# What advice rests on is said, and where it was measured here, docs/claims.md has the place.
+advice_is_given() {
+    local anchor
+    foretold --config "$tmp/toy.json" --topology post --norm layernorm --lr 5e-3 --set model.n_layer=24
+    has "post" "$said" $'\nadvice       Post-LN '
+    has "measured" "$said" "(measured here: docs/claims.md#pre-worse)"
+    has "published" "$said" "(published: "
+    has "hot" "$said" "from 4e-3 on"
+    foretold --config "$tmp/toy.json" --topology pre --set optim.rmsnorm_lr_scale=0.95
+    has "folklore" "$said" "(folklore: "
+    [[ $said != *Post-LN* ]] || fail "Pre-LN is told of Post-LN: $said"
+    foretold --config "$tmp/toy.json" --topology lns --set optim.rmsnorm_lr_scale=1
+    [[ $said != *advice* ]] || fail "nothing is known of this net: $said"
+    foretold --config "$tmp/toy.json" --topology post --norm none
+    [[ $said != *Post-LN* ]] || fail "without norms there is no placement: $said"
+    while read -r anchor; do
+        grep -qF "<a id=\"$anchor\">" docs/claims.md || fail "docs/claims.md has no $anchor"
+    done < <(sed -nE 's/.*MEASURED, "([a-z-]+)".*/\1/p; s/^ *"([a-z-]+)"\},$/\1/p; s/.*claims.md#([a-z-]+)".*/\1/p' run/advice.c)
+}
+
 mistakes_end_it() {
     fails 2 "model.n_head" --set model.n_head=3 --dry-run
     fails 3 "no_such" --set data.train=no_such.txt --dry-run
@@ -181,6 +201,7 @@ test_case "dry run: running statistics" statistics_are_counted
 test_case "dry run: schedule" schedule_is_the_one_of_the_run
 test_case "dry run: data, equations, validations" data_and_equations_are_named
 test_case "dry run: disk" disk_is_looked_at
+test_case "dry run: advice" advice_is_given
 test_case "dry run: mistakes" mistakes_end_it
 test_case "dry run: too large" too_large_is_refused
 test_done

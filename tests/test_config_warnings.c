@@ -80,9 +80,9 @@ static const struct {
      "model.n_layer = 24 in a Post-LN net with optim.lr = 0.001: ",
      "published: LayerNorm Scaling, github.com/lmsdss/LayerNorm-Scaling"},
     {"{\"optim\": {\"clip\": 0}}", "{\"optim\": {\"clip\": 1e-9}}",
-     "optim.clip is 0: ", "unverified advice: we know no published measurement"},
+     "optim.clip is 0: ", "folklore: we know no measurement"},
     {"{\"train\": {\"threads\": 1024}}", "{\"train\": {\"threads\": 1}}",
-     "train.threads = 1024 on ", "unverified advice: we know no published measurement"},
+     "train.threads = 1024 on ", "folklore: we know no measurement"},
 };
 
 static void test_warnings(void) {

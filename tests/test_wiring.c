@@ -337,6 +337,55 @@ static void test_warm(void) {
     }
 }
 
+/* Sets of slots, and the rows that have them and nothing else about their sublayers. */
+static void test_plain(void) {
+    static const struct {
+        const char *topology, *key, *text;
+        double number;
+        unsigned slots; /* 8 = no set */
+    } NETS[] = {
+        {"post", NULL, NULL, 0, 4},
+        {"pre", NULL, NULL, 0, 1},
+        {"peri", NULL, NULL, 0, 3},
+        {"sandwich", NULL, NULL, 0, 3},
+        {"olmo2", NULL, NULL, 0, 2},
+        {"pre_post", NULL, NULL, 0, 5},
+        {"none", NULL, NULL, 0, 0},
+        {"deepnorm", NULL, NULL, 0, 8},
+        {"resi_dual", NULL, NULL, 0, 8},
+        {"mixln", NULL, NULL, 0, 8},
+        {"lns", NULL, NULL, 0, 8},
+        {"hybrid", NULL, NULL, 0, 8},
+        {"b2t", NULL, NULL, 0, 8},
+        {"parallel", NULL, NULL, 0, 8},
+        {"parallel2", NULL, NULL, 0, 8},
+        {"layerscale", NULL, NULL, 0, 8},
+        {"pre", "attn.branch", NULL, 0.5, 8},
+        {"pre", "mlp.branch", NULL, 0.5, 8},
+        {"pre", "mlp.skip", NULL, 0.5, 8},
+        {"pre", "mlp.gain", NULL, 0.5, 8},
+        {"pre", "mlp.read", "block", 0, 8},
+        {"post", "mlp.block_skip", NULL, 1, 8},
+        {"pre", "mlp.out", "norm", 0, 8},
+        {"pre", "attn.post", "norm", 0, 8},
+    };
+    for (size_t i = 0; i < sizeof NETS / sizeof *NETS; i++) {
+        ModelOptions options = options_of(NETS[i].topology, 12);
+        WireEntry entry = {NETS[i].key, NETS[i].text, NETS[i].number};
+        char error[200] = "";
+        Wiring wiring;
+        options.wire = &entry;
+        options.n_wire = NETS[i].key != NULL;
+        bool good = wiring_resolve(&wiring, &options, error, sizeof error);
+        CHECK(good, "%s: %s", NETS[i].topology, error);
+        if (!good) continue;
+        for (unsigned slots = 0; slots < 8; slots++)
+            CHECK(wiring_is_plain(&wiring, slots) == (slots == NETS[i].slots), "%s %s: slots %u",
+                  NETS[i].topology, NETS[i].key ? NETS[i].key : "", slots);
+        wiring_free(&wiring);
+    }
+}
+
 static void test_memory_returns(void) {
     ModelOptions options = options_of("peri", 12);
     char error[200];
@@ -358,6 +407,7 @@ static const Test TESTS[] = {
     {"wiring: mistakes in wire", test_wire_errors},
     {"wiring: embed_norm, final_norm, qk_norm, init", test_switches},
     {"wiring: where gamma-warmup acts", test_warm},
+    {"wiring: which nets are plain", test_plain},
     {"wiring: memory returns", test_memory_returns},
 };
 TEST_MAIN(TESTS)
