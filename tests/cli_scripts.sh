@@ -50,7 +50,7 @@ BASH
 broken() {
     local copy=$tmp/copy line
     mkdir -p "$copy"
-    cp -r train.c Makefile README.md LICENSE ops norm data model run tests scripts configs docs "$copy"
+    cp -r train.c Makefile README.md LICENSE ops norm data model run tests scripts configs sweeps docs "$copy"
     printf '%b\n' "$3" >>"$copy/$2"
     line=$(grep -c '' "$copy/$2")
     said=$(scripts/structure.sh "$copy") && fail "structure.sh accepts $3 in $2"
