@@ -69,6 +69,7 @@ def norm_curves(data):
 
 def unnormed_curves(data):
     rows = [("RMSNorm", "placement", of("pre"))] + [(name, "unnormed", {"model.norm": name}) for name in ("dyt", "none")]
+    rows.append(("dyt, matrices from 0.2", "dyt_start", {}))
     return grid(data, "Final validation loss over the learning rate, means of five seeds:", rows, rates([5e-4, 1e-3, 4e-3, 1.6e-2]))
 
 
