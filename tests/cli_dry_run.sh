@@ -154,10 +154,16 @@ advice_is_given() {
     has "post" "$said" $'\nadvice       Post-LN '
     has "measured" "$said" "(measured here: docs/claims.md#pre-worse)"
     has "published" "$said" "(published: "
-    has "hot" "$said" "from 4e-3 on"
+    has "hot" "$said" "began to fail at 4e-3"
     foretold --config "$tmp/toy.json" --topology pre --set optim.rmsnorm_lr_scale=0.95
     has "folklore" "$said" "(folklore: "
+    has "folklore measured" "$said" "claims.md#rms-rate"
     [[ $said != *Post-LN* ]] || fail "Pre-LN is told of Post-LN: $said"
+    foretold --config "$tmp/toy.json" --topology peri --set model.embed_norm=off
+    has "embedding norm" "$said" "claims.md#embed-norm"
+    foretold --config "$tmp/toy.json" --topology peri --norm batchnorm
+    has "batchnorm" "$said" "claims.md#batchnorm"
+    [[ $said != *embed-norm* ]] || fail "Peri-LN has its norm of the embedding: $said"
     foretold --config "$tmp/toy.json" --topology lns --set optim.rmsnorm_lr_scale=1
     [[ $said != *advice* ]] || fail "nothing is known of this net: $said"
     foretold --config "$tmp/toy.json" --topology post --norm none
