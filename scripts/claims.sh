@@ -46,7 +46,7 @@ part() {
     local start=$SECONDS
     [[ " ${parts[*]} " == *" $1 "* ]] || wrong "there is no part $1, only ${parts[*]}"
     [[ ! -e $csvs/$1.csv || $1 == nanogpt_char ]] || { echo "$1: $csvs/$1.csv has it" >&2 && return; }
-    [[ $1 != nanogpt_char || -n $text ]] || { echo "nanogpt_char: needs --text tinyshakespeare.txt" >&2 && return; }
+    [[ $1 != nanogpt_char || -n $text$quick ]] || { echo "nanogpt_char: needs --text tinyshakespeare.txt" >&2 && return; }
     measure "$1" >&2
     echo "$1: measured in $((SECONDS - start)) s" >&2
 }
