@@ -471,7 +471,7 @@ echo "$(wc -l <"$work/queue") mutants to run"
 
 # The unchanged tree must pass: a test that fails anyway would kill every mutant.
 mkdir "$work/1"
-cp -r Makefile train.c ops norm data model run tests configs scripts "$work/1"
+cp -r Makefile train.c ops norm data model run tests configs scripts sweeps docs "$work/1"
 cd "$work/1"
 mkdir tmp
 if [[ -s $work/queue ]]; then
