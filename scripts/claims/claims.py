@@ -396,12 +396,12 @@ CLAIMS = [
         [
             Test("time of a norm, forward and backward", "norm_ns", Arm("speed", {"model.norm": "rmsnorm"}), Arm("speed", {"model.norm": "layernorm"}),
                  sign=-1, size=-12.7, as_percent=True),
-            Test("bytes that it moves, counted", "bytes", Arm("speed", {"model.norm": "rmsnorm"}), Arm("speed", {"model.norm": "layernorm"}),
-                 sign=-1, size=-11.8, as_percent=True),
+            Test("bytes that LayerNorm moves more, counted", "bytes", Arm("speed", {"model.norm": "layernorm"}),
+                 Arm("speed", {"model.norm": "rmsnorm"}), least=13.4, as_percent=True),
             Test("time of a training step", "step", Arm("speed", {"model.norm": "rmsnorm"}), Arm("speed", {"model.norm": "layernorm"}),
                  sign=-1, size=-8.4, as_percent=True),
         ],
-        comment="9.2 % faster is a step 8.4 % shorter.",
+        comment="9.2 % faster is a step 8.4 % shorter; 11.8 % less memory is 13.4 % more the other way round.",
     ),
     Claim(
         "inference",
