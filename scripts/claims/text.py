@@ -141,8 +141,8 @@ def tables(data):
 ADVICE = [
     ("Below 1 B parameters, stay with LayerNorm in Pre-LN.", ["peri_lower", "rms_loss"]),
     ("Beyond, take RMSNorm for 7 to 9 % of speed, and watch the learning rate.", ["rms_speed", "rms_rate"]),
-    ("Beyond 50 blocks, or where gradients explode, try Peri-LN.", ["peri_spikes", "post_depth"]),
-    ("Avoid Post-LN.", ["pre_worse", "post_depth", "variance"]),
+    ("Beyond 50 blocks, or where gradients explode, try Peri-LN.", ["peri_spikes", "peri_lower", "embed_norm"]),
+    ("Avoid Post-LN.", ["pre_worse", "pre_stable", "post_depth"]),
     ("Warm gamma up.", ["gamma_warmup"]),
     ("Norms may be dropped for inference.", ["inference"]),
     ("Keep the placement of training for inference.", ["mismatch"]),
