@@ -13,7 +13,7 @@ them without a source. This page puts a measurement beside each. It is generated
 a CSV in [claims/](claims/) and writes this page from those lines; a test writes it again and compares.
 
 - A part is one sweep in [sweeps/claims/](../sweeps/claims/). Any of them runs again alone: remove its CSV, then
-  `scripts/claims.sh --part NAME`. All of them: `scripts/claims.sh --full`, three to four hours on two cores.
+  `scripts/claims.sh --part NAME`. All of them: `scripts/claims.sh --full`, about three hours on two cores.
 - Arms are compared seed by seed: same initial values where tensors agree, same batches. An interval is that of Student's t over the paired
   differences of five seeds; of a percentage, over the linearised ratio of means.
 - "Detectable" is the difference that five seeds show four times out of five. It follows from the spread of a pilot with other seeds, which was
