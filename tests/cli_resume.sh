@@ -100,7 +100,7 @@ wrappers_may_signal_twice() {
 
 # Gradients are dropped with the step; running statistics would have been moved already.
 stop_within_an_update_is_exact() {
-    local norm slow=(--set train.accum=8 --set train.batch=500 --set train.steps=2
+    local norm slow=(--set train.accum=32 --set train.batch=500 --set train.steps=2
         --set train.eval_every=0)
     for norm in rmsnorm batchnorm; do
         same "status" "$(stopped TERM "part_$norm" "${slow[@]}" --norm "$norm")" 143
