@@ -3,7 +3,7 @@
 # with the weights of its own run of part layernorm.
 set -euo pipefail
 runs=$1 csv=$2 jobs=$3 options=()
-[[ -z $4 ]] || options=(--set train.steps=8 --set train.eval_every=4 --set optim.warmup_steps=2)
+[[ -z $4 ]] || options=(--set train.steps=9 --set train.eval_every=3)
 for from in "$runs"/layernorm/pre-lr4e-3-s*/; do
     seed=${from%/}
     scripts/sweep.sh sweeps/claims/removal.json --jobs "$jobs" --out "$runs/removal" --set "train.init_from=${from%/}" \
