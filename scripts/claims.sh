@@ -3,8 +3,8 @@
 #
 #     --list             the parts, and which of them docs/claims/ has
 #     --part NAME        measures a part again if its CSV is not there
-#     --full             all that are not there, about three hours on two quiet cores; parts are
-#                        half an hour or less, and one that was stopped goes on where it was
+#     --full             all that are not there; the runs behind the committed CSVs trained for 3.4
+#                        hours, two at a time; a part that was stopped goes on where it was
 #     --quick            all parts with few steps and one seed, in a folder that is thrown away:
 #                        shows that every part still runs, and judges nothing
 #     --page             docs/claims.md from the CSVs, to standard output

@@ -66,6 +66,17 @@ same_run() {
     diff <(numbers "$1") <(numbers "$2") || fail "runs $1 and $2 have different numbers"
 }
 
+# split_at FROM STEP TO: a copy of a run as a kill after that step would have left it.
+split_at() {
+    local folder
+    rm -rf "${tmp:?}/$3"
+    cp -r "$tmp/$1" "$tmp/$3"
+    for folder in "$tmp/$3"/checkpoints/step_*; do
+        ((10#${folder##*_} <= $2)) || rm -r "$folder"
+    done
+    printf 'step_%08d\n' "$2" >"$tmp/$3/checkpoints/latest"
+}
+
 # differs A B: their tensors differ (the headers do anyway).
 differs() {
     local a b

@@ -8,17 +8,6 @@ source "$(dirname "$0")/cli.sh"
 leave=(--set norm_removal.start=4 --set norm_removal.interval=2 --set train.accum=2 --set train.checkpoint_every=1
     --set train.keep=1000 --set train.eval_every=1 --set optim.lr=1e-2)
 
-# at RUN STEP COPY: a copy of a run as a kill after that step would have left it.
-at() {
-    local folder
-    rm -rf "${tmp:?}/$3"
-    cp -r "$tmp/$1" "$tmp/$3"
-    for folder in "$tmp/$3"/checkpoints/step_*; do
-        ((10#${folder##*_} <= $2)) || rm -r "$folder"
-    done
-    printf 'step_%08d\n' "$2" >"$tmp/$3/checkpoints/latest"
-}
-
 # value NAME: of the line that --eval printed.
 value() {
     tr ' ' '\n' <<<"$said" | sed -n "s/^$1=//p"
@@ -30,7 +19,7 @@ resumes_are_exact() {
         leaving=("${leave[@]}" --topology "${net% *}" --norm "${net#* }" --set model.qk_norm=on)
         toy whole "${leaving[@]}" --overwrite
         for step in 3 4 9 16 19; do
-            at whole "$step" part
+            split_at whole "$step" part
             exits 0 --config "$tmp/toy.json" "${leaving[@]}" --set name=whole --run-dir "$tmp/part" --resume
             same_run whole part
             for file in spikes.csv layers.csv checkpoints/step_00000020/optimizer.safetensors; do
@@ -57,7 +46,7 @@ evaluations_repeat_the_log() {
     local step first
     toy seen "${leave[@]}" --topology peri --norm layernorm
     for step in 3 4 7 11 20; do
-        at seen "$step" past
+        split_at seen "$step" past
         exits 0 --eval "$tmp/past"
         same "val_loss of step $step" "$(value val_loss)" "$(cell seen "$step" val_loss)"
         first=$(value val_loss)

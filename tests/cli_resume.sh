@@ -16,17 +16,6 @@ identical() {
     cmp "$tmp/$1/layers.csv" "$tmp/$2/layers.csv" || fail "runs $1 and $2 have different layers"
 }
 
-# split_at FROM STEP TO: a copy of a run as a kill after that step would have left it.
-split_at() {
-    local folder
-    rm -rf "${tmp:?}/$3"
-    cp -r "$tmp/$1" "$tmp/$3"
-    for folder in "$tmp/$3"/checkpoints/step_*; do
-        ((10#${folder##*_} <= $2)) || rm -r "$folder"
-    done
-    printf 'step_%08d\n' "$2" >"$tmp/$3/checkpoints/latest"
-}
-
 # Warm-ups that end within the run, a nervous detector that skips, two micro-batches, dropout.
 full=(--set train.checkpoint_every=1 --set train.keep=1000 --set train.accum=2 --set train.steps=30
     --set optim.warmup_steps=10 --set gamma_warmup.steps=14 --set branch_warmup.steps=11 --set spike.min_history=3
