@@ -5,7 +5,7 @@
 # make fuzz          build/fuzz/fuzz_* from tests/fuzz/, for scripts/fuzz.sh
 # make oracle        writes tests/oracle/fixtures.bin anew with PyTorch (scripts/install-packages.sh oracle)
 # make install       PREFIX=/usr/local, DESTDIR= for packagers; make uninstall takes it back
-# make faults        the tools that tests/fault_*.sh break runs with
+# make faults        the tools that tests/fault/fault_*.sh break runs with
 # make clean
 #
 # Options: REAL=float|double  CC=gcc|clang  SANITIZE=1  NATIVE=1 (-march=native)  WERROR=1
@@ -42,9 +42,12 @@ PERI_LDFLAGS = -L$(BLASDIR) -Wl,--disable-new-dtags -Wl,-rpath,$(BLASDIR) \
     $(if $(SANITIZE),-fsanitize=address$(comma)undefined)
 LDLIBS   := -fopenmp -lopenblas -lcjson -lm
 
-SOURCES  := $(sort $(wildcard ops/*.c norm/*.c data/*.c model/*.c run/*.c))
+# Every folder of the library, lowest first (docs/code.md).
+ROOMS    := base ops/cpu data norm model \
+    $(addprefix run/,io optim config log store train commands)
+SOURCES  := $(sort $(wildcard $(ROOMS:%=%/*.c)))
 OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o)
-TESTS    := $(sort $(wildcard tests/test_*.c)) $(if $(filter double,$(REAL)),$(sort $(wildcard tests/grad_*.c)))
+TESTS    := $(sort $(wildcard tests/unit/test_*.c)) $(if $(filter double,$(REAL)),$(sort $(wildcard tests/grad/grad_*.c)))
 TESTBINS := $(TESTS:%.c=$(BUILD)/%)
 
 $(if $(filter float double,$(REAL)),,$(error REAL must be float or double, not "$(REAL)"))
@@ -59,7 +62,7 @@ $(BUILD)/train: $(BUILD)/train.o $(BUILD)/libperi.a
 	$(CC) $(CFLAGS) $(PERI_CFLAGS) $(PERI_LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/libperi.a: $(OBJECTS)
-	$(if $(FUZZ),objcopy $(FUZZ_OWN:%=--weaken-symbol=%) $(BUILD)/ops/base.o)
+	$(if $(FUZZ),objcopy $(FUZZ_OWN:%=--weaken-symbol=%) $(BUILD)/base/base.o)
 	rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/libperi.a
@@ -70,22 +73,22 @@ $(BUILD)/%.o: %.c Makefile
 	$(CC) $(CFLAGS) $(PERI_CFLAGS) -MMD -MP -c -o $@ $<
 
 # At any level of the rest: without -O3 their tiles do not live in registers, and cost 16 times as much.
-$(BUILD)/ops/cpu_gemm_avx2.o $(BUILD)/ops/cpu_gemm_avx512.o: PERI_CFLAGS += -O3
+$(BUILD)/ops/cpu/cpu_gemm_avx2.o $(BUILD)/ops/cpu/cpu_gemm_avx512.o: PERI_CFLAGS += -O3
 
 tests: $(TESTBINS)
 
 # Tools of the fault tests: plain C of their own, they share nothing with the program.
 FAULT_CFLAGS = $(CFLAGS) -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Wshadow -Wconversion \
     -Wno-sign-conversion $(if $(WERROR),-Werror) -I. -isystem /usr/include/stb
-FAULT_HEADERS := $(wildcard tests/faults/*.h)
+FAULT_HEADERS := $(wildcard tests/fault/*.h)
 
-faults: $(addprefix build/faults/,fault powerloss strike state alloc.so)
-build/faults/fault: $(addprefix tests/faults/,fault.c tracee.c record.c sentence.c)
-build/faults/powerloss: $(addprefix tests/faults/,powerloss.c disk.c sentence.c)
-build/faults/state: $(addprefix tests/faults/,state.c sentence.c)
-build/faults/strike: $(addprefix tests/faults/,strike.c sentence.c)
-build/faults/alloc.so: tests/faults/alloc.c
-build/faults/%: $(FAULT_HEADERS) Makefile
+faults: $(addprefix build/fault/,fault powerloss strike state alloc.so)
+build/fault/fault: $(addprefix tests/fault/,fault.c tracee.c record.c sentence.c)
+build/fault/powerloss: $(addprefix tests/fault/,powerloss.c disk.c sentence.c)
+build/fault/state: $(addprefix tests/fault/,state.c sentence.c)
+build/fault/strike: $(addprefix tests/fault/,strike.c sentence.c)
+build/fault/alloc.so: tests/fault/alloc.c
+build/fault/%: $(FAULT_HEADERS) Makefile
 	@mkdir -p $(@D)
 	$(CC) $(FAULT_CFLAGS) $(if $(filter %.so,$@),-shared -fPIC) -o $@ $(filter %.c,$^)
 
@@ -95,7 +98,7 @@ check:
 check-full:
 	scripts/check.sh --full
 
-bench: train build/float/tests/bench_norm build/float/tests/bench_pairs
+bench: train build/float/tests/bench/bench_norm build/float/tests/bench/bench_pairs
 	scripts/bench.sh $(if $(QUICK),--quick) $(PARTS)
 
 # Fuzz targets, a file each, built in a folder of their own. tests/fuzz/fuzz.h brings its own die()

@@ -1,23 +1,24 @@
 /* train.c - main(): read the config, build, loop, done.
  *
  * The loop below is the whole of training: config -> data -> embed -> blocks -> head -> loss ->
- * backward -> judge -> update -> log. What it calls is one folder away: run/trainer.c holds one
+ * backward -> judge -> update -> log. What it calls is one folder away: run/train/trainer.c holds one
  * update, model/ one sublayer for every topology, norm/ a file per norm, data/ where tokens come
- * from, ops/ every loop over numbers. Floor 5. Read next: run/trainer.h, then model/wiring.h. */
+ * from, ops/ every loop over numbers. Read next: run/train/trainer.h, then model/wiring.h. */
+#include "base/words.h"
 #include "model/equations.h"
 #include "norm/norm.h"
 #include "ops/ops.h"
-#include "run/bench.h"
-#include "run/cli.h"
-#include "run/dryrun.h"
-#include "run/evaluate.h"
-#include "run/files.h"
-#include "run/manual.h"
-#include "run/replay.h"
-#include "run/resume.h"
-#include "run/rundir.h"
-#include "run/sample.h"
-#include "run/stop.h"
+#include "run/commands/bench.h"
+#include "run/commands/cli.h"
+#include "run/commands/dryrun.h"
+#include "run/commands/evaluate.h"
+#include "run/io/files.h"
+#include "run/commands/manual.h"
+#include "run/commands/replay.h"
+#include "run/train/resume.h"
+#include "run/store/rundir.h"
+#include "run/commands/sample.h"
+#include "run/io/stop.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -60,9 +61,7 @@ static ExitCode train_loop(Run *run, size_t first) {
     return EXIT_DONE;
 }
 
-/* --- modes
- * ------------------------------------------------------------------------------------------------
- */
+/* --- modes  / --- */
 
 /* Everything between the first file and the last. */
 static int train_in(Run *run, const char *dir) {

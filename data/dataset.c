@@ -1,9 +1,10 @@
 /* dataset.c - see dataset.h: split and order of files, rows of the built-in corpora. */
 #include "data/dataset.h"
+#include "base/words.h"
 #include "data/stories.h"
 #include "data/tokens.h"
-#include "ops/philox.h"
-#include "ops/stb_ds.h"
+#include "base/philox.h"
+#include "base/stb_ds.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -59,7 +60,7 @@ const char *data_order_name(int i) {
         [ORDER_RANDOM] = "random",
         [ORDER_SEQUENTIAL] = "sequential",
     };
-    return i >= 0 && i <= ORDER_SEQUENTIAL ? words[i] : NULL;
+    return NAME_AT(words, i);
 }
 
 /* Parts and their windows. */

@@ -5,7 +5,7 @@
  * A Dataset owns its files (mmapped, never loaded whole) and its vocabulary.
  * Errors in data end the program with exit code 3 and a sentence naming file and position;
  * options that contradict each other or the data, with exit code 2.
- * Floor 1. Read next: dataset.c (order, split), tokens.h (files), stories.h (built-in corpus).
+ * Read next: dataset.c (order, split), tokens.h (files), stories.h (built-in corpus).
  *
  * A row is T+1 tokens: the first T are read, the last T are their targets. Its start is
  *   random       the high 64 bits of u * starts, u the first two words, low word first, of Philox

@@ -1,7 +1,7 @@
 /* stories.c - see stories.h: rows of stories, and what they weigh. */
 #include "data/stories.h"
 #include "data/story_machine.h"
-#include "ops/philox.h"
+#include "base/philox.h"
 
 #include <math.h>
 #include <string.h>

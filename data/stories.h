@@ -3,7 +3,7 @@
  * One idea: generator and probability read the same grammar through the same machine, so -ln p of
  * any text is exact, and with it the floor that no model can beat. A row is a pure function of its
  * counters. Nothing is kept between calls; the caller owns all bytes.
- * Floor 1. Read next: stories.c, story_machine.h, story_grammar.h. */
+ * Read next: stories.c, story_machine.h, story_grammar.h. */
 #ifndef DATA_STORIES_H
 #define DATA_STORIES_H
 

@@ -11,7 +11,7 @@
  *
  * What belongs together stands in one row: a name and its pronouns, a trouble and its remedy. So
  * the toy that was lost is the toy that is found, and no code knows what a hero is. All of it is
- * constant. Floor 1. Read next: story_grammar.c, story_machine.h. */
+ * constant. Read next: story_grammar.c, story_machine.h. */
 #ifndef DATA_STORY_GRAMMAR_H
 #define DATA_STORY_GRAMMAR_H
 

@@ -1,6 +1,6 @@
 /* story_machine.c - see story_machine.h. */
 #include "data/story_machine.h"
-#include "ops/base.h"
+#include "base/base.h"
 
 #include <ctype.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * One idea: the machine does everything but choose. It runs to its next event, a byte or a choice,
  * and whoever drives it decides: the generator draws a row, the probability tries them all. Its
  * whole state is one small struct, so a branch is a copy. It owns nothing; templates are constants.
- * Floor 1. Read next: story_grammar.h for the language, stories.c for the two drivers. */
+ * Read next: story_grammar.h for the language, stories.c for the two drivers. */
 #ifndef DATA_STORY_MACHINE_H
 #define DATA_STORY_MACHINE_H
 

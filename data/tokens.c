@@ -1,6 +1,7 @@
 /* tokens.c - see tokens.h: finding files, telling their formats apart, reading tokens. */
 #include "data/tokens.h"
-#include "ops/stb_ds.h"
+#include "base/words.h"
+#include "base/stb_ds.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -21,7 +22,7 @@ const char *data_format_name(int i) {
         [FORMAT_LLMC] = "llmc",
         [FORMAT_RAW_U16] = "raw_u16",
     };
-    return i >= 0 && i <= FORMAT_RAW_U16 ? words[i] : NULL;
+    return NAME_AT(words, i);
 }
 
 static const TokenKind kind_text = {.name = "text", .width = 1};

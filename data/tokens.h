@@ -3,7 +3,7 @@
  * One idea: a file of tokens is an array that the system pages in, so its size does not matter and
  * reading needs no state. Whoever calls tokens_open owns the files until tokens_close.
  * Errors end the program: 3 where the data are wrong, 4 where the system refuses.
- * Floor 1. Read next: tokens.c, then dataset.c, which decides what is read when. */
+ * Read next: tokens.c, then dataset.c, which decides what is read when. */
 #ifndef DATA_TOKENS_H
 #define DATA_TOKENS_H
 

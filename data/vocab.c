@@ -1,6 +1,8 @@
 /* vocab.c - see vocab.h: bytes to tokens and back. Owns nothing. */
 #include "data/vocab.h"
 
+#include "base/words.h"
+
 Vocab vocab_chars(const unsigned char *alphabet, size_t size) {
     Vocab vocab = {.kind = VOCAB_CHARS, .size = size};
     for (int byte = 0; byte < 256; byte++) vocab.token_of[byte] = -1;
@@ -13,7 +15,7 @@ Vocab vocab_chars(const unsigned char *alphabet, size_t size) {
 
 const char *data_vocab_name(int i) {
     static const char *const words[] = {[VOCAB_BYTES] = "bytes", [VOCAB_CHARS] = "chars"};
-    return i >= 0 && i <= VOCAB_CHARS ? words[i] : NULL;
+    return NAME_AT(words, i);
 }
 
 Vocab vocab_bytes(void) {

@@ -1,11 +1,11 @@
 /* vocab.h - which byte is which token, for texts.
  *
  * One idea: a text's tokens are its bytes, either all 256 or the ones that occur, in order.
- * A Vocab is plain data and owns nothing. Floor 1. Read next: tokens.h, then dataset.h. */
+ * A Vocab is plain data and owns nothing. Read next: tokens.h, then dataset.h. */
 #ifndef DATA_VOCAB_H
 #define DATA_VOCAB_H
 
-#include "ops/base.h"
+#include "base/base.h"
 
 typedef enum { VOCAB_BYTES, VOCAB_CHARS } VocabKind;
 const char *data_vocab_name(int i); /* the i-th of: bytes chars; NULL past the end */

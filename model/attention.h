@@ -2,11 +2,12 @@
  *
  * One idea: q, k and v are columns of one tensor, made by one product; where one of them is normed
  * it takes a detour through a tensor of its own, in which heads are plain rows. qkv.weight holds
- * all query heads, then all key heads, then all value heads. Floor 2. Read next: mlp.h. */
+ * all query heads, then all key heads, then all value heads. Read next: mlp.h. */
 #ifndef MODEL_ATTENTION_H
 #define MODEL_ATTENTION_H
 
-#include "model/plan.h"
+#include "model/linear.h"
+#include "model/pass.h"
 
 /* One of q, k, v: heads*HS columns of qkv, maybe normed, over whole rows or per head. */
 typedef struct {

@@ -3,7 +3,7 @@
 #include "model/mlp.h"
 #include "model/removal.h"
 #include "norm/norm.h"
-#include "ops/text_out.h"
+#include "base/text_out.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  *
  * One idea: names of topologies are ambiguous, in papers and in code; text generated from the
  * wiring that runs is not, and a hash of it goes into every run, so that two runs with one name but
- * different equations cannot be confused. Floor 2. Read next: model.h. */
+ * different equations cannot be confused. Read next: model.h. */
 #ifndef MODEL_EQUATIONS_H
 #define MODEL_EQUATIONS_H
 

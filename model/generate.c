@@ -1,6 +1,6 @@
 /* generate.c - see generate.h. */
 #include "model/generate.h"
-#include "ops/philox.h"
+#include "base/philox.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
  * One idea: the same forward pass as in training, with the wiring of the model, so placement of
  * norms cannot differ between training and sampling. After the prompt it runs on one token at a
  * time, which reads the keys and values of the others where the pass left them; past `context` the
- * last half of the row begins a new one. Floor 3.
+ * last half of the row begins a new one. 
  * Read next: run/. */
 #ifndef MODEL_GENERATE_H
 #define MODEL_GENERATE_H

@@ -1,11 +1,12 @@
 /* mlp.h - the MLP branch: b = down(h), h = act(up(u)) or act(gate(u)) * up(u).
  *
- * One idea: a kind is a table line: an activation and whether it gates. Floor 2. Read next:
+ * One idea: a kind is a table line: an activation and whether it gates. Read next:
  * sublayer.h. */
 #ifndef MODEL_MLP_H
 #define MODEL_MLP_H
 
-#include "model/plan.h"
+#include "model/linear.h"
+#include "model/pass.h"
 
 typedef struct {
     const char *name, *equation;

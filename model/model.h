@@ -6,7 +6,7 @@
  *
  * One idea: a model is planned once from its options and then only runs; forward, loss and backward
  * allocate nothing. The Model owns its parameters and buffers until model_free.
- * Floor 3. Read next: model.c, then generate.h. */
+ * Read next: model.c, then generate.h. */
 #ifndef MODEL_MODEL_H
 #define MODEL_MODEL_H
 

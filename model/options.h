@@ -3,11 +3,11 @@
  * One idea: the config file fills these structs and the model reads nothing else. Enumerated fields
  * are indices into the list that the named function walks. Strings and arrays belong to whoever
  * filled the struct and must outlive the model.
- * Floor 2. Read next: wiring.h, which turns them into the slots and coefficients of every block. */
+ * Read next: wiring.h, which turns them into the slots and coefficients of every block. */
 #ifndef MODEL_OPTIONS_H
 #define MODEL_OPTIONS_H
 
-#include "ops/base.h"
+#include "base/base.h"
 
 typedef enum { SLOT_IN, SLOT_OUT, SLOT_POST, SLOTS } Slot;
 typedef enum { POSITION_LEARNED, POSITION_ROPE, POSITION_NONE } Position;

@@ -1,7 +1,7 @@
 /* params.c - see params.h. */
 #include "model/params.h"
 #include "ops/ops.h"
-#include "ops/stb_ds.h"
+#include "base/stb_ds.h"
 
 #include <math.h>
 #include <string.h>

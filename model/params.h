@@ -4,11 +4,11 @@
  * nothing ever addresses a tensor by number. Values, gradients and the two moments of Adam are one
  * contiguous allocation each, in registry order, block after block.
  * Filled in two passes: adding counts, params_bind allocates, adding again returns the pointers.
- * The registry owns names and memory. Floor 2. Read next: plan.h. */
+ * The registry owns names and memory. Read next: plan.h. */
 #ifndef MODEL_PARAMS_H
 #define MODEL_PARAMS_H
 
-#include "ops/base.h"
+#include "ops/ops.h"
 
 typedef enum {
     PARAM_MATRIX,    /* every 2-D tensor, embeddings and head included */

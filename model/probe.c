@@ -1,13 +1,15 @@
 /* probe.c - see probe.h. */
 #include "model/probe.h"
 
+#include "base/words.h"
+
 static const char *const SITE_NAMES[SITES] = {
     [SITE_STREAM] = "stream",     [SITE_NORM_IN] = "norm_in",     [SITE_BRANCH] = "branch",
     [SITE_NORM_OUT] = "norm_out", [SITE_NORM_POST] = "norm_post",
 };
 
 const char *site_name(int site) {
-    return site >= 0 && site < SITES ? SITE_NAMES[site] : NULL;
+    return NAME_AT(SITE_NAMES, site);
 }
 
 /* Its table. */

@@ -4,7 +4,7 @@
  * they are complete, in the middle of the pass, by one line per site. A pass without a probe
  * (Pass.probe NULL) measures nothing; a probe only reads, so no number depends on it. A Probe owns
  * its table, taken whole when it is made.
- * Floor 2. Read next: sublayer.c, where the sites are. */
+ * Read next: sublayer.c, where the sites are. */
 #ifndef MODEL_PROBE_H
 #define MODEL_PROBE_H
 

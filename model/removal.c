@@ -1,6 +1,7 @@
 /* removal.c - see removal.h. */
 #include "model/removal.h"
 
+#include "base/words.h"
 #include "norm/norm.h"
 
 #include <stdio.h>
@@ -8,13 +9,13 @@
 
 typedef enum { PLACE_MLP, PLACE_ATTN, PLACE_QKV, PLACE_EMB, PLACE_FINAL, PLACES } Place;
 
-static const char *const PLACE_NAMES[PLACES + 1] = {
+static const char *const PLACE_NAMES[PLACES] = {
     [PLACE_MLP] = "mlp", [PLACE_ATTN] = "attn",   [PLACE_QKV] = "qkv",
-    [PLACE_EMB] = "emb", [PLACE_FINAL] = "final", [PLACES] = NULL,
+    [PLACE_EMB] = "emb", [PLACE_FINAL] = "final",
 };
 
 const char *removal_place_name(int i) {
-    return i >= 0 && i < PLACES ? PLACE_NAMES[i] : NULL;
+    return NAME_AT(PLACE_NAMES, i);
 }
 
 /* Copies the next word at `*at` and steps over it; false where none is left. */
@@ -32,7 +33,7 @@ bool removal_check(const NormRemoval *removal, char *error, size_t size) {
     for (const char *at = removal->order; next_word(&at, word, sizeof word);) {
         int place = name_index(removal_place_name, word);
         if (place < 0) {
-            const char *near = name_nearest(word, PLACE_NAMES);
+            const char *near = name_near(removal_place_name, word);
             snprintf(error, size,
                      "norm_removal.order: \"%s\" is not a place of norms (mlp, attn, qkv, emb, "
                      "final)%s%s%s",

@@ -4,7 +4,7 @@
  * norm_removal.order lists the places, and when a group leaves is a function of the config alone:
  * group g (0-based, of those that the net has) is divided by constants once
  * start + g * interval updates are taken. So nothing has to be remembered but the constants.
- * Nothing here owns memory. Floor 2. Read next: ../norm/frozen.h, plan.h. */
+ * Nothing here owns memory. Read next: ../norm/frozen.h, plan.h. */
 #ifndef MODEL_REMOVAL_H
 #define MODEL_REMOVAL_H
 

@@ -1,7 +1,7 @@
 /* size.c - see size.h. */
 #include "model/size.h"
 
-#include "ops/machine.h"
+#include "base/machine.h"
 
 #include <stdio.h>
 

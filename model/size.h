@@ -2,7 +2,7 @@
  *
  * One idea: the planning pass that counts (model.c) is the only source of these numbers, so what is
  * foretold and what is taken cannot disagree. Plain data, nothing is owned.
- * Floor 2. Read next: size.c, then ../run/memory.h. */
+ * Read next: size.c, then ../run/train/memory.h. */
 #ifndef MODEL_SIZE_H
 #define MODEL_SIZE_H
 

@@ -122,7 +122,7 @@ static void see_gradient(const Sublayer *sublayer, Site site, const real *dx, co
         probe_gradient(pass->probe, sublayer->place, site, dx, R, pass->T, sublayer->C);
 }
 
-/* --- forward ---------------------------------------------------------------------------------- */
+/* --- forward --- */
 
 typedef struct {
     const Sublayer *sublayer;
@@ -195,7 +195,7 @@ void sublayer_forward(Sublayer *sublayer, const Pass *pass) {
     see(sublayer, SITE_NORM_POST, sublayer->y, pass);
 }
 
-/* --- backward --------------------------------------------------------------------------------- */
+/* --- backward --- */
 
 /* Rows first .. end-1 from ds to dout, and what passes the branch by. */
 static void part_stream(void *context, size_t chunk, size_t first, size_t end) {

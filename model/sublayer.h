@@ -2,7 +2,7 @@
  *
  * One idea: an absent norm is two equal pointers, decided at planning, so the code below the plan
  * calls all three slots unconditionally and knows no topology. The equations stand in wiring.h.
- * Buffers belong to the model's arena. Floor 2. Read next: model.h. */
+ * Buffers belong to the model's arena. Read next: model.h. */
 #ifndef MODEL_SUBLAYER_H
 #define MODEL_SUBLAYER_H
 

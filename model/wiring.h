@@ -11,30 +11,11 @@
  *
  * Branch-warmup, where it is on, multiplies `branch` and not `dual`.
  * Nothing outside wiring.c knows a topology's name. A Wiring owns its array of blocks.
- * Floor 2. Read next: the table in wiring.c, then equations.c. */
+ * Read next: the table in wiring.c, then equations.c. */
 #ifndef MODEL_WIRING_H
 #define MODEL_WIRING_H
 
-#include "model/options.h"
-
-typedef enum { SLOT_ABSENT, SLOT_NORM, SLOT_SCALE } SlotKind; /* nothing, model.norm, gamma alone */
-typedef enum { READ_STREAM, READ_BLOCK, READ_SHARED } Read;   /* what r is */
-typedef enum { QKV_PLAIN, QK_WHOLE, QK_HEAD, QKV_HEAD } QkvNorm;
-/* h = x | N(x) | x + N(d) */
-typedef enum { FINAL_NONE, FINAL_NORM, FINAL_DUAL } FinalKind;
-
-typedef struct {
-    SlotKind slot[SLOTS];
-    Read read;
-    double skip, branch, gain, block_skip, dual;
-} SublayerWiring;
-
-typedef struct {
-    const char *row; /* the table row that this block was taken from */
-    SublayerWiring attn, mlp;
-    QkvNorm qkv;
-    double out_start; /* the gain at which the `out` slots start */
-} BlockWiring;
+#include "model/topologies.h"
 
 typedef struct {
     BlockWiring *block; /* (L) */
@@ -44,10 +25,6 @@ typedef struct {
     bool final_norm; /* whether N in h is model.norm or the identity */
     InitRule init;   /* never INIT_AUTO */
 } Wiring;
-
-/* Name and one-line description of the i-th topology; NULL past the last. */
-const char *topology_name(int i);
-const char *topology_about(int i);
 
 /* Fills `wiring` from topology, layers, wire and the three switches. On a mistake returns false
  * with one sentence that names the key in `error`; then nothing is to be freed. */

@@ -14,7 +14,7 @@
  * in training, what this makes of a causal net is none. The conventions are PyTorch's. There, too,
  * the running statistics have moved when the pass is over, whether or not its update is skipped. */
 #include "norm/norm.h"
-#include "ops/cpu.h"
+#include "ops/cpu/cpu.h"
 
 #include <math.h>
 
@@ -26,7 +26,7 @@ static real *column(const Norm *norm, int which) {
     return norm->columns + (size_t)which * norm->C;
 }
 
-/* --- means over all rows, of a piece at a time ------------------------------------------------ */
+/* --- means over all rows, of a piece at a time --- */
 
 typedef struct {
     const Norm *norm;
@@ -124,7 +124,7 @@ static void batchnorm_gather_backward(const Norm *norm, const real *dy, const re
     means_of(column(norm, DY), sum_gradients, &all, rows);
 }
 
-/* --- pieces ----------------------------------------------------------------------------------- */
+/* --- pieces --- */
 
 static void batchnorm_forward(const Norm *norm, real *y, const real *x, real w, size_t first,
                               size_t end) {

@@ -6,7 +6,7 @@
  *   dgamma = w sum(dy t)     dbeta = sum(dy)
  * No statistics: rows do not look at themselves. eps is not used. */
 #include "norm/norm.h"
-#include "ops/vmath.h"
+#include "ops/cpu/vmath.h"
 
 static void dyt_forward(const Norm *norm, real *y, const real *x, real w, size_t first,
                         size_t end) {

@@ -3,7 +3,7 @@
  * One idea: a site remembers where the statistics of its last pass stand, so they can be averaged
  * without touching the pass, and holds the constants that a pass reads in their place. Taking norms
  * out of a trained net: Heimersheim 2024 (arXiv 2409.13710), Baroni et al. 2025 (arXiv 2507.02559).
- * A NormSite owns its constants, not its averages. Floor 1. Read next: norm.h, ../model/plan.h. */
+ * A NormSite owns its constants, not its averages. Read next: norm.h, ../model/plan.h. */
 #ifndef NORM_FROZEN_H
 #define NORM_FROZEN_H
 

@@ -4,7 +4,7 @@
  * added in order, so the sums do not depend on the number of threads. Adding a norm is its file and
  * a line here. */
 #include "norm/norm.h"
-#include "ops/cpu.h"
+#include "ops/cpu/cpu.h"
 
 #include <string.h>
 
@@ -25,7 +25,7 @@ bool norm_is_rms(const NormKind *kind) {
     return kind == &norm_rmsnorm || kind == &norm_rmsnorm_plus1;
 }
 
-/* --- partial sums ----------------------------------------------------------------------------- */
+/* --- partial sums --- */
 
 static size_t partials_stride(size_t C) {
     return (2 * C + 1 + 15) / 16 * 16;
@@ -61,7 +61,7 @@ void norm_sum(const Norm *norm, real w) {
     }
 }
 
-/* --- all rows --------------------------------------------------------------------------------- */
+/* --- all rows --- */
 
 typedef struct {
     const Norm *norm;

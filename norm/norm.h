@@ -5,11 +5,11 @@
  * is formulas and nothing else. A kind that computes nothing (none) with its input as its output is
  * how an absent slot costs nothing. A kind that looks across rows (batchnorm) gathers before the
  * pieces. A Norm is plain data filled at planning; it owns nothing.
- * Floor 1. Read next: layernorm.c, rmsnorm.c, norm.c, then model/wiring.h. */
+ * Read next: layernorm.c, rmsnorm.c, norm.c, then model/wiring.h. */
 #ifndef NORM_NORM_H
 #define NORM_NORM_H
 
-#include "ops/base.h"
+#include "ops/ops.h"
 
 #include <string.h>
 

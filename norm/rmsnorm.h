@@ -1,5 +1,5 @@
 /* rmsnorm.h - the kernels that rmsnorm and rmsnorm_plus1 share: gain = w (offset + gamma).
- * Floor 1, private to norm/. */
+ * Private to norm/. */
 #ifndef NORM_RMSNORM_H
 #define NORM_RMSNORM_H
 

@@ -10,13 +10,17 @@
  *   - the bits of a result depend on the arguments only, never on the number of threads: every
  * output element is owned by one thread, and sums run over chunks fixed by shape;
  *   - nothing allocates: scratch comes from the caller's plan.
- * Floor 0. Read next: cpu_gemm.c, then norm/norm.h. */
+ * Read next: ops/cpu/cpu_gemm.c, then norm/norm.h. */
 #ifndef OPS_OPS_H
 #define OPS_OPS_H
 
-#include "ops/base.h"
+#include "base/base.h"
 
-/* --- start ----------------------------------------------------------------------------------- */
+/* What a backward pass does with a gradient: add to it, or overwrite it as its first writer, which
+ * saves the zeroing and a read. */
+typedef enum { GRAD_ADD, GRAD_SET } GradWrite;
+
+/* --- start --- */
 
 /* Starts the program again, once, in an environment that libraries read before main(): threads that
  * do not spin for long while they wait, and kernels of this processor where OpenBLAS does not know
@@ -42,8 +46,7 @@ ProbeRate ops_probe_gemm(size_t M, size_t N, size_t K, double seconds);
 ProbeRate ops_probe_library(size_t side, double seconds);
 ProbeRate ops_probe_update(size_t n, double seconds);
 
-/* --- whole tensors -----------------------------------------------------------------------------
- */
+/* --- whole tensors --- */
 
 void zero(real *x, size_t n);                              /* x = 0 */
 void copy(real *y, const real *x, size_t n);               /* y = x */
@@ -53,12 +56,12 @@ double sum_of_squares(const real *x, size_t n);
 /* Columns of a wider tensor: y (R,N) = x (R,N), rows y_stride and x_stride apart. */
 void copy_columns(real *y, size_t y_stride, const real *x, size_t x_stride, size_t R, size_t N);
 
-/* --- pieces: chains of operations that treat rows one by one run over a piece of the rows after
- * the other, so that what one leaves is in the cache for the next --------------------------------
- */
+/* --- pieces --- */
 
-/* `work` does rows first .. end-1; `chunk` counts the pieces, which are the same on any number of
- * threads. Inside only what runs on the calling thread: *_piece and norm_*_piece. */
+/* Chains of operations that treat rows one by one run over one piece of the rows after another, so
+ * that what one operation writes is still in the cache for the next. `work` does rows first ..
+ * end-1; `chunk` counts the pieces, which are the same on any number of threads. Inside only what
+ * runs on the calling thread: *_piece and norm_*_piece. */
 typedef void RowWork(void *context, size_t chunk, size_t first, size_t end);
 /* All R rows, of C features. */
 void rows_share(RowWork *work, void *context, size_t R, size_t C);
@@ -69,8 +72,7 @@ void residual_piece(real *s, const real *x, const real *o, const real *x_block, 
 /* y = a*x, or y += a*x; x is not read where a is 0. */
 void scaled_piece(real *y, const real *x, real a, size_t n, GradWrite write);
 
-/* --- linear: y (R,N) = x (R,K) w^T + bias, w (N,K), bias (N) or NULL ---------------------------
- */
+/* --- linear: y (R,N) = x (R,K) w^T + bias, w (N,K), bias (N) or NULL --- */
 
 void linear_forward(real *y, const real *x, const real *w, const real *bias, size_t R, size_t N,
                     size_t K);
@@ -93,16 +95,14 @@ void activated_forward(real *h, real *z, const real *x, const real *w, const rea
 void activated_backward(real *dz, real *dfactor, const real *dy, const real *w, const real *z,
                         const real *factor, Activation act, size_t R, size_t N, size_t M);
 
-/* --- embedding: x (B*T,C) = tok (V,C)[token] + pos (.,C)[t], pos NULL = none --------------------
- */
+/* --- embedding: x (B*T,C) = tok (V,C)[token] + pos (.,C)[t], pos NULL = none --- */
 
 void embedding_forward(real *x, const int *tokens, const real *tok, const real *pos, size_t B,
                        size_t T, size_t C);
 void embedding_backward(real *dtok, real *dpos, const real *dx, const int *tokens, size_t B,
                         size_t T, size_t C);
 
-/* --- dropout: x = x * mask / (1-p), mask a pure function of (seed, step, micro, site, index) -----
- */
+/* --- dropout: x = x * mask / (1-p), mask a pure function of (seed, step, micro, site, index) --- */
 
 typedef struct {
     double p; /* 0 = off */
@@ -111,8 +111,7 @@ typedef struct {
 /* In place; the backward pass is the same function applied to the gradient. */
 void dropout_apply(real *x, const Dropout *dropout, size_t n);
 
-/* --- rotary positions (Su et al. 2021), half-split pairs (i, i+HS/2) -----------------------------
- */
+/* --- rotary positions (Su et al. 2021), half-split pairs (i, i+HS/2) --- */
 
 /* table (T,HS/2,2) = cos, sin of t * 10000^(-2i/HS). */
 void rope_table(real *table, size_t T, size_t HS);
@@ -123,8 +122,7 @@ void rope_forward(real *x, const real *table, size_t B, size_t T, size_t NH, siz
 void rope_backward(real *dx, const real *table, size_t B, size_t T, size_t NH, size_t HS,
                    size_t stride);
 
-/* --- causal attention, scores q.k/sqrt(HS); query head h reads key/value head h/(NH/NKV)
- * ---------- */
+/* --- causal attention, scores q.k/sqrt(HS); query head h reads key/value head h/(NH/NKV) --- */
 
 typedef struct {
     size_t B, T, NH, NKV, HS;
@@ -147,8 +145,9 @@ void attention_backward(real *dqkv, const real *dout, const real *out, const rea
                         const real *qkv, real *scratch, const Dropout *dropout,
                         AttentionShape shape);
 
-/* --- head and loss: logits (R,V) = h (R,C) w^T, w (V,C); loss_r = -ln softmax(logits_r)[target_r]
- * - */
+/* --- head and loss --- */
+
+/* logits (R,V) = h (R,C) w^T, w (V,C); loss_r = -ln softmax(logits_r)[target_r] */
 
 /* Elements of scratch: the logits exist for a chunk of rows at a time, never whole. */
 size_t head_scratch(size_t R, size_t V);
@@ -160,9 +159,7 @@ void head_loss(double *losses, real *dh, real *dw, const real *h, const real *w,
 /* logits (V) of row r of h (.,C). */
 void head_logits(real *logits, const real *h, const real *w, size_t r, size_t C, size_t V);
 
-/* --- moments: x (R,C), R tokens in rows of T; the first token of a row apart from the rest
- * --------
- */
+/* --- moments: x (R,C), R tokens in rows of T; the first token of a row apart from the rest --- */
 
 typedef enum { TOKEN_FIRST, TOKEN_REST, TOKEN_GROUPS } TokenGroup; /* r % T is 0, or not */
 typedef struct {
@@ -177,8 +174,7 @@ void activation_moments(Moments moments[TOKEN_GROUPS], const real *x, size_t R, 
 /* Roots of the mean squares; NaN for a group without tokens. */
 void activation_rms(double rms[TOKEN_GROUPS], const real *x, size_t R, size_t T, size_t C);
 
-/* --- sampling ----------------------------------------------------------------------------------
- */
+/* --- sampling --- */
 
 typedef struct {
     double temperature; /* 0 = always the likeliest */
@@ -190,8 +186,7 @@ typedef struct {
  * together. Changes logits (V). */
 int sample_token(real *logits, Sampling sampling, double u, size_t V);
 
-/* --- update: AdamW (Loshchilov & Hutter 2019), decoupled decay by the same learning rate ---------
- */
+/* --- update: AdamW (Loshchilov & Hutter 2019), decoupled decay by the same learning rate --- */
 
 typedef struct {
     double lr, beta1, beta2, eps, weight_decay;
@@ -201,8 +196,7 @@ typedef struct {
 /* m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2; p -= lr (m/c1 / (sqrt(v/c2) + eps) + decay p). */
 void adamw_update(real *p, real *m, real *v, const real *g, const AdamW *adamw, size_t n);
 
-/* --- initial values -----------------------------------------------------------------------------
- */
+/* --- initial values --- */
 
 /* x[i] = std * z_i for begin <= i < end, z_i ~ N(0,1) a pure function of (seed, name, i), rounded
  * to float in every build: a tensor starts the same in every net that has it. */

@@ -110,7 +110,7 @@ growth_of() {
 
 # pairs_of WORKLOAD SET SET: the second beside the first.
 pairs_of() {
-    build/float/tests/bench_pairs "configs/bench_$1.json" "$pairs" "$2" "$3" 2>/dev/null | sed "s/^|/| $1 |/"
+    build/float/tests/bench/bench_pairs "configs/bench_$1.json" "$pairs" "$2" "$3" 2>/dev/null | sed "s/^|/| $1 |/"
 }
 
 cells() {
@@ -163,7 +163,7 @@ pairs() {
 
 norms() {
     printf '\n### Norms on arrays beyond the cache\n\n'
-    build/float/tests/bench_norm
+    build/float/tests/bench/bench_norm
 }
 
 head_lines

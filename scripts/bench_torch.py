@@ -33,7 +33,7 @@ import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-# As in run/bench.c, so that both sides are measured alike.
+# As in run/commands/bench.c, so that both sides are measured alike.
 WARM_STEPS, SAMPLES_MIN, SIDE = 3, 20, 2048
 TRIAL_STEPS = 5  # of a variant, after WARM_STEPS
 LEG_SECONDS = 5  # how long PyTorch's steps take in a leg where --steps does not say

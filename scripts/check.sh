@@ -4,12 +4,12 @@
 # --full adds what a change must pass before it lands: both compilers without warnings, the tests
 # under AddressSanitizer and UBSan, clang-format, shellcheck, faults from outside, a sample of mutants.
 # PROGRAMs, built already, run alone.
-# A program prints a line per test: "ok" or "FAIL", seconds, name (tests/test.h, tests/test.sh);
+# A program prints a line per test: "ok" or "FAIL", seconds, name (tests/lib/test.h, tests/lib/test.sh);
 # where one fails, all it said is shown. The last line is "N passed, N failed".
 set -euo pipefail
 source "$(dirname "$0")/usage.sh"
 cd "$(dirname "$0")/.."
-source tests/test.sh
+source tests/lib/test.sh
 
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
@@ -46,7 +46,7 @@ build() {
 # programs BUILD PREFIX: the test programs of a build.
 programs() {
     local source
-    for source in tests/"$2"_*.c; do echo "build/$1/${source%.c}"; done
+    for source in tests/"$2"/*.c; do echo "build/$1/${source%.c}"; done
 }
 
 quick() {
@@ -55,7 +55,7 @@ quick() {
     build "gcc, double" "$@" REAL=double
     ((test_failures == 0)) || return 0
     # The long ones first.
-    mapfile -t list < <(programs double grad && ls tests/cli_*.sh && programs float test && programs double test)
+    mapfile -t list < <(programs double grad && ls tests/cli/cli_*.sh && programs float unit && programs double unit)
     run_programs "${list[@]}" scripts/structure.sh
 }
 
@@ -65,7 +65,7 @@ full() {
     build "clang, float" -B CC=clang
     build "clang, double" -B CC=clang REAL=double
     test_case "style: clang-format" clang-format --dry-run -Werror ./*.c ./*/*.[ch] ./*/*/*.[ch]
-    test_case "style: shellcheck" shellcheck scripts/*.sh scripts/*/*.sh tests/*.sh tests/*/*.sh .ci/run
+    test_case "style: shellcheck" shellcheck scripts/*.sh scripts/*/*.sh tests/*/*.sh .ci/run
     sanitized
     long
     mutants
@@ -73,7 +73,7 @@ full() {
 
 # What takes more than a few seconds, or shakes the program from outside.
 long() {
-    local target list=(tests/long_*.sh tests/fault_*.sh)
+    local target list=(tests/long/long_*.sh tests/fault/fault_*.sh)
     test_case "build: fault tools" make -s -B WERROR=1 faults
     test_case "build: fuzz targets" make -s -j "$(nproc)" fuzz
     for target in tests/fuzz/fuzz_*.c; do
@@ -86,7 +86,7 @@ long() {
 mutants() {
     local commits
     commits=$(git rev-list --count HEAD 2>/dev/null) || commits=1
-    test_case "mutants: sample $commits of the core dies" tests/mutate.sh --core --short --sample 24 \
+    test_case "mutants: sample $commits of the core dies" tests/mutants/mutate.sh --core --short --sample 24 \
         --seed "$commits" --results build/mutants_sample.csv
 }
 
@@ -95,9 +95,9 @@ sanitized() {
     ((test_failures == 0)) || return 0
     export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1
     export UBSAN_OPTIONS=halt_on_error=1:abort_on_error=1:print_stacktrace=1
-    mapfile -t list < <(programs float-sanitize test)
+    mapfile -t list < <(programs float-sanitize unit)
     run_programs "${list[@]}"
-    TRAIN=build/float-sanitize/train run_programs tests/cli_train.sh tests/cli_data.sh
+    TRAIN=build/float-sanitize/train run_programs tests/cli/cli_train.sh tests/cli/cli_data.sh
 }
 
 case ${1:-} in

@@ -13,11 +13,11 @@ build=build/coverage
 make -s -j "$(nproc)" BUILD=$build CFLAGS="-O1 -g --coverage -Wl,-u,__gcov_dump" all tests
 find $build -name '*.gcda' -delete
 programs=()
-for source in tests/test_*.c; do
+for source in tests/unit/test_*.c; do
     # Its bounds are those of optimised code.
     [[ $source == */test_vmath.c ]] || programs+=("$build/${source%.c}")
 done
-TRAIN=$build/train scripts/check.sh "${programs[@]}" tests/cli_*.sh >build/coverage/check.log ||
+TRAIN=$build/train scripts/check.sh "${programs[@]}" tests/cli/cli_*.sh >build/coverage/check.log ||
     { grep -A8 "^FAIL" build/coverage/check.log && exit 1; }
 tail -n 1 build/coverage/check.log
 

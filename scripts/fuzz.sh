@@ -3,12 +3,12 @@
 #
 # Builds with clang (scripts/install-packages.sh fuzz). The first inputs are what
 # tests/fuzz/TARGET.sh FOLDER writes, where there is such a script. A line per target, "ok" or
-# "FAIL", seconds and name (tests/test.sh); exit 1 where one has a finding, whose input is kept in
+# "FAIL", seconds and name (tests/lib/test.sh); exit 1 where one has a finding, whose input is kept in
 # build/fuzz/findings/. Run it again: build/fuzz/TARGET FILE
 set -euo pipefail
 source "$(dirname "$0")/usage.sh"
 cd "$(dirname "$0")/.."
-source tests/test.sh
+source tests/lib/test.sh
 
 inputs=${1:-}
 [[ $inputs =~ ^[0-9]+$ ]] || wrong "N is how many inputs a target gets, not \"$inputs\""

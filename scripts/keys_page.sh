@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 cat <<'HEAD'
 # All keys of a config
 
-Written by `scripts/keys_page.sh` from the table in `run/config_keys.c`, which also makes `--list keys`, `configs/schema.json`
+Written by `scripts/keys_page.sh` from the table in `run/config/config_keys.c`, which also makes `--list keys`, `configs/schema.json`
 and every message. [config.md](config.md) says how files, `extends` and `--set` work together.
 HEAD
 "${TRAIN:-./train}" --list keys | awk '

@@ -11,12 +11,12 @@ export LC_ALL=C OMP_WAIT_POLICY=passive
 
 # What runs: variables and a program.
 declare -A parts=(
-    [kill]="KILLS=1000 tests/fault_kill.sh"
-    [power]="STATES=1000 tests/fault_power.sh"
-    [signals]="SIGNALS=1000 tests/fault_signals.sh"
-    [bits]="tests/long_bits.sh 20"
-    [deep]="tests/long_deep.sh 500"
-    [errors]="STRIDE=1 ERRORS='ENOSPC EIO EDQUOT EFBIG EMFILE EROFS ENOMEM' tests/fault_errors.sh"
+    [kill]="KILLS=1000 tests/fault/fault_kill.sh"
+    [power]="STATES=1000 tests/fault/fault_power.sh"
+    [signals]="SIGNALS=1000 tests/fault/fault_signals.sh"
+    [bits]="tests/long/long_bits.sh 20"
+    [deep]="tests/long/long_deep.sh 500"
+    [errors]="STRIDE=1 ERRORS='ENOSPC EIO EDQUOT EFBIG EMFILE EROFS ENOMEM' tests/fault/fault_errors.sh"
 )
 for source in tests/fuzz/fuzz_*.c; do
     target=$(basename "$source" .c)

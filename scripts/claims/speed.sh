@@ -8,7 +8,7 @@
 set -euo pipefail
 csv=$2 rounds=5 pairs=16
 [[ -z $4 ]] || rounds=1 pairs=4
-make -s build/float/tests/bench_norm build/float/tests/bench_pairs
+make -s build/float/tests/bench/bench_norm build/float/tests/bench/bench_pairs
 
 # cost KIND STATISTICS: nanoseconds and bytes per element, from the table of bench_norm in $said.
 cost() {
@@ -21,8 +21,8 @@ cost() {
 {
     echo "run,seed,model.norm,norm_ns,bytes,step"
     for ((round = 1; round <= rounds; round++)); do
-        said=$(build/float/tests/bench_norm)
-        ratio=$(build/float/tests/bench_pairs configs/bench_s.json "$pairs" model.norm=layernorm model.norm=rmsnorm | awk -F'|' '{ print $6 + 0 }')
+        said=$(build/float/tests/bench/bench_norm)
+        ratio=$(build/float/tests/bench/bench_pairs configs/bench_s.json "$pairs" model.norm=layernorm model.norm=rmsnorm | awk -F'|' '{ print $6 + 0 }')
         echo "layernorm-$round,$round,layernorm,$(cost layernorm 2),1"
         echo "rmsnorm-$round,$round,rmsnorm,$(cost rmsnorm 1),$ratio"
     done

@@ -85,8 +85,12 @@ def paired(differences):
 
 
 def link(run, name, beside):
+    """A link where the run lies below the folder of the report, so that both can move together; else its name."""
     path = run.path / name
-    return Cell(name, link=quote(os.path.relpath(path, beside))) if path.exists() else Cell(NOTHING)
+    if not path.exists():
+        return Cell(NOTHING)
+    relative = os.path.relpath(path, beside)
+    return Cell(name) if relative.startswith("..") else Cell(name, link=quote(relative))
 
 
 def run_list(groups, beside):

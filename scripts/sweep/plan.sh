@@ -71,7 +71,7 @@ fix() {
     fixed[$1]=yes
 }
 
-# --- the file ------------------------------------------------------------------------------------
+# --- the file ---
 
 # $file as plain JSON, its lines where they were.
 without_comments() {
@@ -132,7 +132,7 @@ beside() {
     echo "$1"
 }
 
-# --- names ---------------------------------------------------------------------------------------
+# --- names ---
 
 # name_values: fills pieces; two values of a key that look alike would be one run.
 name_values() {
@@ -183,7 +183,7 @@ piece_of() {
     fi
 }
 
-# --- runs ----------------------------------------------------------------------------------------
+# --- runs ---
 
 expand_all() {
     local key seed others=()

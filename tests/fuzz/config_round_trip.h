@@ -3,7 +3,7 @@
 #ifndef TESTS_FUZZ_CONFIG_ROUND_TRIP_H
 #define TESTS_FUZZ_CONFIG_ROUND_TRIP_H
 
-#include "run/config.h"
+#include "run/config/config.h"
 
 /* Frees the config; a text that is refused or reads as another config is a finding. */
 static inline void round_trip(Config *config) {

@@ -5,12 +5,12 @@
  * place. An input may die for its own faults (EXIT_USAGE, EXIT_DATA, EXIT_IO); to die for ours
  * (EXIT_INTERNAL) is a finding, like abort(), a leak and whatever the sanitizers see. Files that
  * are open when an input dies stay open: read from memory, or from fuzz_file(). */
-#ifndef TESTS_FUZZ_H
-#define TESTS_FUZZ_H
+#ifndef TESTS_FUZZ_FUZZ_H
+#define TESTS_FUZZ_FUZZ_H
 
 #define _GNU_SOURCE /* memfd_create */
 
-#include "ops/base.h"
+#include "base/base.h"
 
 #include <cJSON.h>
 #include <setjmp.h>

@@ -2,12 +2,13 @@
  *
  * The first byte says which. A meta.json gets the hash that belongs to it, since no input would
  * guess one. Nothing may be allocated by what a file claims: the allocator watches. */
+#include "base/text_out.h"
 #include "tests/fuzz/fuzz.h"
 
-#include "ops/stb_ds.h"
-#include "run/checkpoint.h"
-#include "run/files.h"
-#include "run/stored_model.h"
+#include "base/stb_ds.h"
+#include "run/store/checkpoint.h"
+#include "run/io/files.h"
+#include "run/store/stored_model.h"
 
 #include <sys/stat.h>
 
@@ -18,7 +19,7 @@ static char *model_path, *meta_path;
 
 static void remove_dir(void) {
     checkpoint_prune(dir, SIZE_MAX, 0, 0);
-    char *checkpoints = path_format("%s/checkpoints", dir);
+    char *checkpoints = text_format("%s/checkpoints", dir);
     rmdir(checkpoints);
     rmdir(dir);
 }
@@ -28,8 +29,8 @@ static void make_dir(void) {
     if (!mkdtemp(dir) || atexit(remove_dir)) abort();
     char *folder = checkpoint_folder(dir, STEP);
     folder_make(folder);
-    model_path = path_format("%s/model.safetensors", folder);
-    meta_path = path_format("%s/meta.json", folder);
+    model_path = text_format("%s/model.safetensors", folder);
+    meta_path = text_format("%s/meta.json", folder);
     mem_free(folder);
     fuzz_lives = 0; /* these two stay */
 }

@@ -4,8 +4,8 @@
  * row, going on must keep exactly that beginning and add one row to it. */
 #include "tests/fuzz/fuzz.h"
 
-#include "run/csv.h"
-#include "run/files.h"
+#include "run/io/csv.h"
+#include "run/io/files.h"
 
 static char dir[32];
 

@@ -1,0 +1,110 @@
+/* machine.c - see machine.h. */
+#include "base/machine.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+enum { LINE_SIZE = 4096 };
+
+/* The number behind `name` in a file of lines "name: number kB", in bytes; `missing` without. */
+static double kilobytes(const char *path, const char *name, double missing) {
+    char line[LINE_SIZE];
+    double found = missing;
+    FILE *in = fopen(path, "r");
+    while (in && fgets(line, sizeof line, in)) {
+        size_t length = strlen(name);
+        double value;
+        if (strncmp(line, name, length) != 0 || line[length] != ':') continue;
+        if (sscanf(line + length + 1, "%lf kB", &value) == 1) found = 1024 * value;
+        break;
+    }
+    if (in) fclose(in);
+    return found;
+}
+
+/* The one number in a file, INFINITY where it says "max" or does not exist. */
+static double file_number(const char *path) {
+    double value = INFINITY;
+    FILE *in = fopen(path, "r");
+    if (!in) return INFINITY;
+    if (fscanf(in, "%lf", &value) != 1) value = INFINITY;
+    fclose(in);
+    return value;
+}
+
+/* The least limit from the control group `path` up to the root of its hierarchy. */
+static double group_limit(const char *root, char *path, const char *file) {
+    double least = INFINITY;
+    for (;;) {
+        char name[2 * LINE_SIZE];
+        snprintf(name, sizeof name, "%s%s/%s", root, path, file);
+        least = fmin(least, file_number(name));
+        char *slash = strrchr(path, '/');
+        if (!slash) return least;
+        *slash = '\0';
+    }
+}
+
+/* Version 2 has one hierarchy ("0::/path"), version 1 one for memory ("4:memory:/path"). A
+ * container may see neither its path nor its parents, but it sees the root, which is its own. */
+static double groups_limit(void) {
+    char line[LINE_SIZE];
+    double least = INFINITY;
+    FILE *in = fopen("/proc/self/cgroup", "r");
+    while (in && fgets(line, sizeof line, in)) {
+        line[strcspn(line, "\n")] = '\0';
+        char *names = strchr(line, ':'), *path = names ? strchr(names + 1, ':') : NULL;
+        if (!path) continue;
+        *path++ = '\0';
+        if (!names[1]) {
+            least = fmin(least, group_limit("/sys/fs/cgroup", path, "memory.max"));
+        } else if (strstr(names, "memory")) {
+            least =
+                fmin(least, group_limit("/sys/fs/cgroup/memory", path, "memory.limit_in_bytes"));
+        }
+    }
+    if (in) fclose(in);
+    return least;
+}
+
+/* RLIMIT_AS counts addresses; libraries and threads reserve many that they never touch. */
+static double address_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return INFINITY;
+    double reserved = kilobytes("/proc/self/status", "VmSize", 0) - machine_resident();
+    return fmax((double)limit.rlim_cur - reserved, 0);
+}
+
+MachineMemory machine_memory(void) {
+    const MachineMemory limits[] = {
+        {kilobytes("/proc/meminfo", "MemTotal", INFINITY), "this machine has"},
+        {groups_limit(), "this control group allows"},
+        {address_limit(), "ulimit -v leaves"},
+    };
+    MachineMemory least = limits[0];
+    for (size_t i = 1; i < sizeof limits / sizeof *limits; i++) {
+        if (limits[i].bytes < least.bytes) least = limits[i];
+    }
+    return least;
+}
+
+double machine_resident(void) {
+    return kilobytes("/proc/self/status", "VmRSS", 0);
+}
+
+double machine_resident_peak(void) {
+    return kilobytes("/proc/self/status", "VmHWM", 0);
+}
+
+const char *bytes_text(char text[BYTES_TEXT], double bytes) {
+    static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB", "PB", "EB", "ZB"};
+    size_t unit = 0;
+    while (bytes >= 999.5 && unit + 1 < sizeof units / sizeof *units) {
+        bytes /= 1000;
+        unit++;
+    }
+    snprintf(text, BYTES_TEXT, "%.3g %s", bytes, units[unit]);
+    return text;
+}

@@ -1,0 +1,69 @@
+/* words.c - see words.h. */
+#include "base/words.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+/* Damerau-Levenshtein distance (insert, delete, replace, swap neighbours), words below 64 letters;
+ * `far` where the lengths alone are that far apart. */
+static size_t edit_distance(const char *a, const char *b, size_t far) {
+    enum { MAX = 64 };
+    size_t la = strlen(a), lb = strlen(b);
+    if (la >= MAX || lb >= MAX) return MAX;
+    if (la + far <= lb || lb + far <= la) return far;
+    size_t d[MAX][MAX];
+    for (size_t i = 0; i <= la; i++) d[i][0] = i;
+    for (size_t j = 0; j <= lb; j++) d[0][j] = j;
+    for (size_t i = 1; i <= la; i++) {
+        for (size_t j = 1; j <= lb; j++) {
+            size_t best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            if (d[i - 1][j] + 1 < best) best = d[i - 1][j] + 1;
+            if (d[i][j - 1] + 1 < best) best = d[i][j - 1] + 1;
+            bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            if (swapped && d[i - 2][j - 2] + 1 < best) best = d[i - 2][j - 2] + 1;
+            d[i][j] = best;
+        }
+    }
+    return d[la][lb];
+}
+
+/* A search for the name nearest to a word. */
+typedef struct {
+    const char *word, *nearest;
+    size_t length, far, best; /* a suggestion is nearer than `far` */
+} Search;
+
+static Search search_begin(const char *word) {
+    const size_t length = strlen(word), far = length < 5 ? 2 : 3;
+    return (Search){word, NULL, length, far, far};
+}
+
+static void search_try(Search *search, const char *name) {
+    const size_t length = search->length, far = search->far;
+    size_t distance = edit_distance(search->word, name, far);
+    bool prefix = length >= 3 && strncmp(search->word, name, length) == 0;
+    if (prefix && distance >= far) distance = far - 1;
+    if (distance >= search->best) return;
+    search->best = distance;
+    search->nearest = name;
+}
+
+const char *name_near(const char *(*name)(int), const char *word) {
+    Search search = search_begin(word);
+    for (int i = 0; name(i); i++) search_try(&search, name(i));
+    return search.nearest;
+}
+
+const char *name_nearest(const char *word, const char *const *names) {
+    Search search = search_begin(word);
+    for (; *names; names++) search_try(&search, *names);
+    return search.nearest;
+}
+
+int name_index(const char *(*name)(int), const char *word) {
+    for (int i = 0; name(i); i++) {
+        if (strcmp(name(i), word) == 0) return i;
+    }
+    return -1;
+}

@@ -1,0 +1,38 @@
+/* linear.c - see linear.h. */
+#include "model/linear.h"
+
+#include <math.h>
+#include <stdio.h>
+
+Linear plan_linear(Plan *plan, const char *prefix, LinearKind kind, size_t out, size_t in) {
+    const double std = plan->options->init_std, N = (double)plan->shape.L;
+    const double scaled = std / sqrt(2 * N), deep = std / pow(8 * N, 0.25);
+    const InitRule rule = plan->wiring->init;
+    double own = std;
+    if (rule == INIT_SCALED && kind == LINEAR_RESIDUAL) own = scaled;
+    if (rule == INIT_DEEPNORM && (kind == LINEAR_RESIDUAL || kind == LINEAR_UP)) own = deep;
+    bool deep_values = rule == INIT_DEEPNORM && kind == LINEAR_QKV; /* v, the last rows of qkv */
+    size_t tail = deep_values ? plan->shape.NKV * plan->shape.HS : 0;
+    char name[128];
+    snprintf(name, sizeof name, "%s.weight", prefix);
+    Linear linear = {.out = out, .in = in};
+    linear.weight = params_matrix(plan->params, name, out, in, own, tail, deep);
+    if (plan->options->bias) linear.bias = plan_vector(plan, prefix, "bias", PARAM_BIAS, out, 0);
+    return linear;
+}
+
+void layer_forward(const Linear *linear, real *y, const real *x, size_t R) {
+    linear_forward(y, x, linear->weight.value, linear->bias.value, R, linear->out, linear->in);
+}
+
+void layer_backward_weight(const Linear *linear, const real *dy, const real *x, size_t R,
+                           GradWrite grads) {
+    linear_backward_weight(linear->weight.grad, linear->bias.grad, dy, x, R, linear->out,
+                           linear->in, grads);
+}
+
+void layer_backward(const Linear *linear, real *dx, const real *dy, const real *x, size_t R,
+                    GradWrite dx_write, GradWrite grads) {
+    layer_backward_weight(linear, dy, x, R, grads);
+    linear_backward_input(dx, dy, linear->weight.value, R, linear->out, linear->in, dx_write);
+}

@@ -1,0 +1,264 @@
+/* model_plan.c - the size of a model, and its memory: measured, then bound. See model.h.
+ *
+ * One idea: plan_model asks for every parameter and buffer in the order of the data flow; it runs
+ * once to count and once to bind. Read next: model.c, which runs what was planned. */
+#include "model/model.h"
+#include "model/removal.h"
+
+#include <stdio.h>
+
+/* --- sizes --- */
+
+static Shape shape_of(const ModelOptions *o, size_t V, size_t batch) {
+    return (Shape){
+        .B = batch,
+        .T = o->context,
+        .C = o->d_model,
+        .L = o->n_layer,
+        .NH = o->n_head,
+        .NKV = o->n_kv_head ? o->n_kv_head : o->n_head,
+        .HS = o->d_model / o->n_head,
+        .F = o->d_ff ? o->d_ff : mlp_width(mlp_kind(o->mlp), o->d_model),
+        .V = V,
+    };
+}
+
+static bool sizes_fit(const ModelOptions *o, char *error, size_t size) {
+    if (o->d_model % o->n_head) {
+        snprintf(error, size, "model.n_head = %zu does not divide model.d_model = %zu", o->n_head,
+                 o->d_model);
+    } else if (o->n_kv_head && o->n_head % o->n_kv_head) {
+        snprintf(error, size, "model.n_kv_head = %zu does not divide model.n_head = %zu",
+                 o->n_kv_head, o->n_head);
+    } else if (o->position == POSITION_ROPE && o->d_model / o->n_head % 2) {
+        snprintf(error, size,
+                 "model.position rope needs an even head size, but model.d_model / model.n_head "
+                 "= %zu",
+                 o->d_model / o->n_head);
+    } else {
+        return true;
+    }
+    return false;
+}
+
+bool model_check(const ModelOptions *options, char *error, size_t size) {
+    Wiring wiring;
+    if (!sizes_fit(options, error, size)) return false;
+    if (!wiring_resolve(&wiring, options, error, size)) return false;
+    wiring_free(&wiring);
+    return !options->removal.order || removal_check(&options->removal, error, size);
+}
+
+/* --- plan --- */
+
+static void plan_embedding(Model *model, Plan *plan) {
+    const Shape s = plan->shape;
+    const size_t n = s.B * s.T * s.C;
+    const double std = plan->options->init_std;
+    plan_group(plan, GROUP_EMBEDDING);
+    model->tok_emb = plan->options->tie_embeddings
+                         ? params_matrix(plan->params, "tok_emb.weight", s.V, s.C, std, 0, 0)
+                         : params_table(plan->params, "tok_emb.weight", s.V, s.C, std);
+    model->pos_emb = (ParamRef){NULL, NULL};
+    if (plan->options->position == POSITION_LEARNED) {
+        model->pos_emb = params_table(plan->params, "pos_emb.weight", s.T, s.C, std);
+    }
+    SlotKind slot = plan->wiring->embed_norm ? SLOT_NORM : SLOT_ABSENT;
+    model->embed_norm = plan_norm(plan, "emb_norm", plan_slot_kind(plan, slot), s.B * s.T, s.C,
+                                  PARAM_GAMMA, false, 1);
+    bool absent = model->embed_norm.kind == &norm_none;
+    model->e = plan_reals(plan, n);
+    model->x0 = absent ? model->e : plan_reals(plan, n);
+    bool dual = plan->wiring->final == FINAL_DUAL; /* not `model->d`: NULL while measuring */
+    model->d = dual ? plan_reals(plan, n) : NULL;
+    plan_group(plan, GROUP_SHARED);
+    for (int i = 0; i < 3; i++) model->dstream[i] = plan_grad(plan, n);
+    model->de = absent ? model->dstream[0] : plan_grad(plan, n);
+    model->dd = dual ? plan_grad(plan, n) : NULL;
+}
+
+/* Gradients of the stream go from buffer to buffer against the stream's direction; `at` says in
+ * which of the three that of the block's input stands, and then that of its output. A sublayer that
+ * the stream passes through unchanged needs no second one, and one that must not yet touch the
+ * block's input keeps clear of it. */
+static void plan_block(Model *model, Plan *plan, size_t l, size_t *at) {
+    const BlockWiring *wiring = &plan->wiring->block[l];
+    Block *block = &model->block[l];
+    block->early = wiring->mlp.read != READ_STREAM || wiring->mlp.block_skip != 0;
+    const size_t in = *at;
+    bool through = !block->early && sublayer_passes_through(plan, &wiring->attn);
+    const size_t middle = through ? in : (in + 1) % 3;
+    const size_t out = sublayer_passes_through(plan, &wiring->mlp) ? middle : (middle + 1) % 3;
+    *at = out;
+    const size_t n = plan->shape.B * plan->shape.T * plan->shape.C;
+    plan_group(plan, GROUP_ATTENTION);
+    const ArenaMark mark = arena_mark(plan->arena);
+    const real *x = l ? model->block[l - 1].y : model->x0;
+    real *din = model->dstream[in], *dmiddle = model->dstream[middle];
+    char prefix[64];
+    block->attn = (Sublayer){.x = x,
+                             .x_block = x,
+                             .r = x,
+                             .d = model->d,
+                             .dd = model->dd,
+                             .dx = din,
+                             .dx_block = din,
+                             .dr = din,
+                             .y = plan_reals(plan, n),
+                             .dy = dmiddle,
+                             .dx_write = block->early ? GRAD_ADD : GRAD_SET,
+                             .du_write = block->early ? GRAD_ADD : GRAD_SET};
+    snprintf(prefix, sizeof prefix, "blocks.%zu.attn", l);
+    sublayer_plan(&block->attn, plan, &model->shared, prefix, l, false);
+
+    plan_group(plan, GROUP_MLP);
+    const real *reads[] = {
+        [READ_STREAM] = block->attn.y, [READ_BLOCK] = x, [READ_SHARED] = block->attn.u};
+    real *dreads[] = {[READ_STREAM] = dmiddle, [READ_BLOCK] = din, [READ_SHARED] = block->attn.du};
+    block->mlp = (Sublayer){.x = block->attn.y,
+                            .x_block = x,
+                            .r = reads[wiring->mlp.read],
+                            .d = model->d,
+                            .dd = model->dd,
+                            .dx = dmiddle,
+                            .dx_block = din,
+                            .dr = dreads[wiring->mlp.read],
+                            .y = block->y,
+                            .dy = model->dstream[out],
+                            .dx_write = GRAD_SET,
+                            .du_write = GRAD_SET};
+    snprintf(prefix, sizeof prefix, "blocks.%zu.mlp", l);
+    sublayer_plan(&block->mlp, plan, &model->shared, prefix, l, true);
+    block->sites_end = plan->n_sites;
+    plan_group(plan, GROUP_SHARED);
+    if (plan->turns) arena_turn(plan->arena, mark);
+}
+
+static void plan_blocks(Model *model, Plan *plan, size_t *at) {
+    const Shape s = plan->shape;
+    plan_group(plan, GROUP_MLP);
+    for (size_t l = 0; l < s.L; l++) model->block[l].y = plan_reals(plan, s.B * s.T * s.C);
+    for (size_t l = 0; l < s.L; l++) plan_block(model, plan, l, at);
+    if (plan->turns) arena_turns_end(plan->arena);
+}
+
+static void plan_head(Model *model, Plan *plan, size_t at) {
+    const Shape s = plan->shape;
+    const size_t n = s.B * s.T * s.C;
+    plan_group(plan, GROUP_HEAD);
+    SlotKind slot = plan->wiring->final_norm ? SLOT_NORM : SLOT_ABSENT;
+    model->final_norm = plan_norm(plan, "final_norm", plan_slot_kind(plan, slot), s.B * s.T, s.C,
+                                  PARAM_GAMMA, false, 1);
+    bool straight = plan->wiring->final != FINAL_DUAL && model->final_norm.kind == &norm_none;
+    model->x = model->block[s.L - 1].y;
+    model->dx = model->dstream[at];
+    model->h = straight ? (real *)model->x : plan_reals(plan, n);
+    model->dh = straight ? model->dx : plan_grad(plan, n);
+    model->head = model->tok_emb;
+    if (!plan->options->tie_embeddings) {
+        model->head =
+            params_matrix(plan->params, "head.weight", s.V, s.C, plan->options->init_std, 0, 0);
+    }
+    model->losses = arena_take(plan->arena, s.B * s.T, sizeof(double));
+    model->logits = plan_reals(plan, s.V);
+    model->head_scratch = plan_reals(plan, head_scratch(s.B * s.T, s.V));
+}
+
+/* The blocks', the embedding's and the head's. */
+static size_t sites_most(size_t L) {
+    return 2 + size_mul(BLOCK_SITES, L);
+}
+
+static void plan_model(Model *model, GroupSize size[GROUPS]) {
+    Plan plan = {.options = &model->options,
+                 .wiring = &model->wiring,
+                 .shape = model->shape,
+                 .training = model->use != MODEL_FORWARD,
+                 .turns = model->use == MODEL_RECOMPUTE,
+                 .warm_slots = model->warmup.steps ? model->warmup.slots : 0,
+                 .params = &model->params,
+                 .arena = &model->arena,
+                 .group = GROUP_SHARED,
+                 .size = size,
+                 .site = model->site,
+                 .norm_mode = &model->norm_mode};
+    const Shape s = model->shape;
+    size_t widest = s.NH * s.HS > s.C ? s.NH * s.HS : s.C;
+    size_t stream = 0;
+    for (int slot = 0; slot < SLOTS; slot++)
+        plan.norm_partials[slot] = plan_grad(&plan, norm_partials(widest));
+    plan_embedding(model, &plan);
+    sublayer_plan_shared(&model->shared, &plan);
+    plan_blocks(model, &plan, &stream);
+    plan_head(model, &plan, stream);
+    plan_group(&plan, GROUP_SHARED);
+    model->n_sites = plan.n_sites;
+}
+
+/* A model whose plan has been measured and nothing else; NULL after a sentence in `error`. No
+ * product of two sizes may wrap here: those of a buffer are multiplied without a check. */
+static Model *model_plan(const ModelOptions *options, const GammaWarmup *warmup, size_t V,
+                         size_t batch, ModelUse use, ModelSize *size, char *error,
+                         size_t error_size) {
+    Model *model = mem_alloc(sizeof *model);
+    model->options = *options;
+    model->warmup = *warmup;
+    model->use = use;
+    model->shape = shape_of(options, V, batch);
+    if (!wiring_resolve(&model->wiring, options, error, error_size)) {
+        mem_free(model);
+        return NULL;
+    }
+    const Shape *s = &model->shape;
+    size_t R = size_mul(s->B, s->T), widths[] = {s->C, s->F, (s->NH + 2 * s->NKV) * s->HS};
+    for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
+        size_mul(size_mul(R, widths[i]), sizeof(real));
+    }
+    *size = (ModelSize){.shape = *s, .training = use != MODEL_FORWARD};
+    if (options->position == POSITION_LEARNED) size->positions = s->T * s->C;
+    model->block = mem_alloc(size_mul(s->L, sizeof(Block)));
+    model->site = mem_alloc(size_mul(sites_most(s->L), sizeof(NormSite)));
+    plan_model(model, size->group);
+    size->statistics = model->params.statistics;
+    return model;
+}
+
+bool model_measure(ModelSize *size, const ModelOptions *options, const GammaWarmup *warmup,
+                   size_t V, size_t batch, ModelUse use, char *error, size_t error_size) {
+    Model *model = model_plan(options, warmup, V, batch, use, size, error, error_size);
+    model_free(model);
+    return model != NULL;
+}
+
+Model *model_create(const ModelOptions *options, const GammaWarmup *warmup, size_t V, size_t batch,
+                    ModelUse use) {
+    char error[512];
+    ModelSize size;
+    GroupSize again[GROUPS] = {0};
+    Model *model = model_plan(options, warmup, V, batch, use, &size, error, sizeof error);
+    if (!model) die(EXIT_USAGE, "%s", error);
+    if (!size_fits(&size, 0, error, sizeof error)) die(EXIT_USAGE, "%s", error);
+    params_bind(&model->params, use != MODEL_FORWARD);
+    arena_bind(&model->arena);
+    plan_model(model, again);
+    if (!options->removal.start) return model;
+    for (size_t i = 0; i < model->n_sites; i++) norm_site_reserve(&model->site[i], model->shape.T);
+    model->seen = mem_alloc(size_mul(model->n_sites + 1, sizeof(Deviations)));
+    return model;
+}
+
+void model_free(Model *model) {
+    if (!model) return;
+    params_free(&model->params);
+    arena_free(&model->arena);
+    wiring_free(&model->wiring);
+    mem_free(model->block);
+    for (size_t i = 0; i < model->n_sites; i++) norm_site_free(&model->site[i]);
+    mem_free(model->site);
+    mem_free(model->seen);
+    mem_free(model);
+}
+
+void model_init(Model *model, uint32_t seed) {
+    params_init(&model->params, seed);
+}

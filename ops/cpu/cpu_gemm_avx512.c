@@ -1,0 +1,8 @@
+/* cpu_gemm_avx512.c - products in 32 registers of 64 bytes: 24 of them hold the tile. */
+#ifndef NO_AVX512
+#define ENGINE gemm_avx512
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
+#define VECTOR 64
+#define MR 8
+#include "ops/cpu/gemm_block.h"
+#endif

@@ -1,0 +1,240 @@
+/* cpu_linear.c - linear layers, alone and with an activation behind them, on the CPU.
+ *
+ * One idea: what follows a product - its bias, an activation, the slope of one, the sums that make
+ * a bias gradient - is done tile by tile while the tile is in the cache, not in a pass of its own.
+ * Sums over rows give every tile its own columns and walk the rows in order, so they need neither
+ * partial sums nor atomics to be the same on any thread count. Read next:
+ * cpu_attention.c. */
+#include "ops/cpu/cpu.h"
+#include "ops/ops.h"
+#include "ops/cpu/vmath.h"
+
+/* --- activations: value and slope --- */
+
+static const real GELU_SLOPE = (real)0.7978845608028654; /* sqrt(2/pi) */
+static const real GELU_CUBIC = (real)0.044715;
+
+/* (1 + tanh(u))/2 = sigmoid(2u), which is cheaper and does not cancel where it is small. */
+static inline real gelu_share(real x) {
+    return real_sigmoid(2 * GELU_SLOPE * (x + GELU_CUBIC * x * x * x));
+}
+static inline real gelu(real x) {
+    return x * gelu_share(x);
+}
+static inline real gelu_slope(real x) {
+    real share = gelu_share(x);
+    real inner = 2 * GELU_SLOPE * (1 + 3 * GELU_CUBIC * x * x);
+    return share * (1 + x * (1 - share) * inner);
+}
+static inline real silu(real x) {
+    return x * real_sigmoid(x);
+}
+static inline real silu_slope(real x) {
+    real s = real_sigmoid(x);
+    return s * (1 + x * (1 - s));
+}
+/* Comparisons that let a NaN through: max(0, NaN) must not hide it. */
+static inline real relu(real x) {
+    return x < 0 ? 0 : x;
+}
+static inline real relu_slope(real x) {
+    return x > 0 ? 1 : 0;
+}
+static inline real relu2(real x) {
+    return relu(x) * relu(x);
+}
+static inline real relu2_slope(real x) {
+    return 2 * relu(x);
+}
+
+/* One line per activation; BODY(f, df) is the loop. */
+#define FOR_ACTIVATION(act, BODY)                                                                  \
+    switch (act) {                                                                                 \
+    case ACT_GELU:                                                                                 \
+        BODY(gelu, gelu_slope);                                                                    \
+        break;                                                                                     \
+    case ACT_SILU:                                                                                 \
+        BODY(silu, silu_slope);                                                                    \
+        break;                                                                                     \
+    case ACT_RELU:                                                                                 \
+        BODY(relu, relu_slope);                                                                    \
+        break;                                                                                     \
+    case ACT_RELU2:                                                                                \
+        BODY(relu2, relu2_slope);                                                                  \
+        break;                                                                                     \
+    }
+
+/* --- linear --- */
+
+typedef struct {
+    real *y;
+    const real *bias; /* (N) or NULL */
+    size_t N;
+} BiasWork;
+
+static void add_bias(const Tile *tile, const void *context) {
+    const BiasWork *work = context;
+    if (!work->bias) return;
+    const real *bias = work->bias + tile->col;
+    for (size_t i = 0; i < tile->rows; i++) {
+        real *row = work->y + (tile->row + i) * work->N + tile->col;
+        for (size_t j = 0; j < tile->cols; j++) row[j] += bias[j];
+    }
+}
+
+static Product product_forward(real *y, const real *x, const real *w, size_t R, size_t N,
+                               size_t K) {
+    return (Product){.tb = true,
+                     .M = R,
+                     .N = N,
+                     .K = K,
+                     .A = x,
+                     .lda = K,
+                     .B = w,
+                     .ldb = K,
+                     .alpha = 1,
+                     .C = y,
+                     .ldc = N};
+}
+
+static Product product_input(real *dx, const real *dy, const real *w, size_t R, size_t N, size_t K,
+                             GradWrite write) {
+    return (Product){.M = R,
+                     .N = K,
+                     .K = N,
+                     .A = dy,
+                     .lda = N,
+                     .B = w,
+                     .ldb = K,
+                     .alpha = 1,
+                     .beta = write == GRAD_ADD,
+                     .C = dx,
+                     .ldc = K};
+}
+
+void linear_forward(real *y, const real *x, const real *w, const real *bias, size_t R, size_t N,
+                    size_t K) {
+    Product product = product_forward(y, x, w, R, N, K);
+    gemm(&product, add_bias, &(BiasWork){.y = y, .bias = bias, .N = N});
+}
+
+void linear_backward_input(real *dx, const real *dy, const real *w, size_t R, size_t N, size_t K,
+                           GradWrite write) {
+    Product product = product_input(dx, dy, w, R, N, K, write);
+    gemm(&product, NULL, NULL);
+}
+
+typedef struct {
+    real *dbias; /* (N) or NULL */
+    const real *dy;
+    size_t R, N;
+} BiasSums;
+
+/* The tiles of dw in its first column own the features of their rows, which have just been read. */
+static void sum_columns(const Tile *tile, const void *context) {
+    enum { COLUMNS = 64 }; /* at a time: four cache lines of float */
+    const BiasSums *work = context;
+    if (!work->dbias || tile->col != 0) return;
+    for (size_t first = tile->row, end = tile->row + tile->rows; first < end; first += COLUMNS) {
+        size_t count = end - first < COLUMNS ? end - first : COLUMNS;
+        real total[COLUMNS] = {0};
+        for (size_t r = 0; r < work->R; r++) {
+            const real *row = work->dy + r * work->N + first;
+            for (size_t j = 0; j < count; j++) total[j] += row[j];
+        }
+        for (size_t j = 0; j < count; j++) work->dbias[first + j] += total[j];
+    }
+}
+
+void linear_backward_weight(real *dw, real *dbias, const real *dy, const real *x, size_t R,
+                            size_t N, size_t K, GradWrite write) {
+    Product product = {.ta = true,
+                       .M = N,
+                       .N = K,
+                       .K = R,
+                       .A = dy,
+                       .lda = N,
+                       .B = x,
+                       .ldb = K,
+                       .alpha = 1,
+                       .beta = write == GRAD_ADD,
+                       .C = dw,
+                       .ldc = K};
+    gemm(&product, sum_columns, &(BiasSums){.dbias = dbias, .dy = dy, .R = R, .N = N});
+}
+
+/* --- linear and activation --- */
+
+typedef struct {
+    BiasWork linear; /* makes z */
+    real *h;
+    const real *factor; /* (R,N) or NULL */
+    Activation act;
+} ActivatedWork;
+
+ANY_WIDTH static void activate(const Tile *tile, const void *context) {
+    const ActivatedWork *work = context;
+    add_bias(tile, &work->linear);
+    for (size_t i = 0; i < tile->rows; i++) {
+        size_t at = (tile->row + i) * work->linear.N + tile->col;
+        const real *z = work->linear.y + at, *factor = work->factor ? work->factor + at : NULL;
+        real *h = work->h + at;
+        if (factor) {
+#define BODY(f, df)                                                                                \
+    for (size_t j = 0; j < tile->cols; j++) h[j] = f(z[j]) * factor[j]
+            FOR_ACTIVATION(work->act, BODY)
+#undef BODY
+        } else {
+#define BODY(f, df)                                                                                \
+    for (size_t j = 0; j < tile->cols; j++) h[j] = f(z[j])
+            FOR_ACTIVATION(work->act, BODY)
+#undef BODY
+        }
+    }
+}
+
+void activated_forward(real *h, real *z, const real *x, const real *w, const real *bias,
+                       const real *factor, Activation act, size_t R, size_t N, size_t K) {
+    Product product = product_forward(z, x, w, R, N, K);
+    gemm(&product, activate,
+         &(ActivatedWork){{.y = z, .bias = bias, .N = N}, .h = h, .factor = factor, .act = act});
+}
+
+typedef struct {
+    real *dz, *dfactor;
+    const real *z, *factor;
+    size_t N;
+    Activation act;
+} SlopeWork;
+
+/* In place: dz holds dh when it is called. */
+ANY_WIDTH static void apply_slope(const Tile *tile, const void *context) {
+    const SlopeWork *work = context;
+    for (size_t i = 0; i < tile->rows; i++) {
+        size_t at = (tile->row + i) * work->N + tile->col;
+        const real *z = work->z + at, *factor = work->factor ? work->factor + at : NULL;
+        real *dz = work->dz + at, *dfactor = work->factor ? work->dfactor + at : NULL;
+        if (factor) {
+#define BODY(f, df)                                                                                \
+    _Pragma("omp simd") for (size_t j = 0; j < tile->cols; j++) {                                  \
+        real dh = dz[j];                                                                           \
+        dz[j] = dh * factor[j] * df(z[j]);                                                         \
+        dfactor[j] = dh * f(z[j]);                                                                 \
+    }
+            FOR_ACTIVATION(work->act, BODY)
+#undef BODY
+        } else {
+#define BODY(f, df)                                                                                \
+    for (size_t j = 0; j < tile->cols; j++) dz[j] *= df(z[j])
+            FOR_ACTIVATION(work->act, BODY)
+#undef BODY
+        }
+    }
+}
+
+void activated_backward(real *dz, real *dfactor, const real *dy, const real *w, const real *z,
+                        const real *factor, Activation act, size_t R, size_t N, size_t M) {
+    Product product = product_input(dz, dy, w, R, M, N, GRAD_SET);
+    gemm(&product, apply_slope,
+         &(SlopeWork){.dz = dz, .dfactor = dfactor, .z = z, .factor = factor, .N = N, .act = act});
+}

@@ -1,0 +1,115 @@
+/* cpu_update.c - initial values, AdamW and the draw of a token: what happens to parameters.
+ *
+ * Read next: norm/norm.h. */
+#include "ops/cpu/cpu.h"
+#include "ops/ops.h"
+#include "base/philox.h"
+#include "ops/cpu/vmath.h"
+
+#include <math.h>
+
+void adamw_update(real *p, real *m, real *v, const real *g, const AdamW *adamw, size_t n) {
+    PHASE(PHASE_OPTIMIZER);
+    const real beta1 = (real)adamw->beta1, rest1 = (real)(1 - adamw->beta1);
+    const real beta2 = (real)adamw->beta2, rest2 = (real)(1 - adamw->beta2);
+    const real grad_scale = (real)adamw->grad_scale, eps = (real)adamw->eps;
+    const real step = (real)(adamw->lr / adamw->correction1);
+    const real root = (real)(1 / sqrt(adamw->correction2));
+    const real decay = (real)(adamw->lr * adamw->weight_decay);
+#pragma omp parallel for simd schedule(static) if (n > PARALLEL_MIN)
+    for (size_t i = 0; i < n; i++) {
+        real grad = grad_scale * g[i];
+        m[i] = beta1 * m[i] + rest1 * grad;
+        v[i] = beta2 * v[i] + rest2 * grad * grad;
+        real update = step * m[i] / (root * (real)sqrt(v[i]) + eps);
+        p[i] -= update + decay * p[i];
+    }
+}
+
+/* Two independent normal numbers from four words (Box & Muller 1958); u is never 0. */
+static void normal_pair(double *a, double *b, uint32_t w0, uint32_t w1) {
+    double u = ((double)w0 + 1) / 4294967296.0, angle = 2 * M_PI * (double)w1 / 4294967296.0;
+    double radius = sqrt(-2 * log(u));
+    *a = radius * cos(angle);
+    *b = radius * sin(angle);
+}
+
+void normal_fill(real *x, uint32_t seed, const char *name, double std, size_t begin, size_t end) {
+    uint64_t key = hash_text(HASH_START, name);
+#pragma omp parallel for schedule(static) if (end - begin > PARALLEL_MIN)
+    for (size_t index = begin / 4; index < (end + 3) / 4; index++) {
+        Philox r = philox(seed, STREAM_INIT, (uint32_t)index, (uint32_t)(index >> 32),
+                          (uint32_t)key, (uint32_t)(key >> 32));
+        double z[4];
+        normal_pair(&z[0], &z[1], r.word[0], r.word[1]);
+        normal_pair(&z[2], &z[3], r.word[2], r.word[3]);
+        for (size_t i = 4 * index; i < 4 * index + 4; i++) {
+            if (i >= begin && i < end) x[i] = (float)(std * z[i - 4 * index]);
+        }
+    }
+}
+
+void constant_fill(real *x, double value, size_t n) {
+    for (size_t i = 0; i < n; i++) x[i] = (float)value;
+}
+
+/* The k-th largest of logits (V) without memory of its own; k is small wherever it is used. */
+static real kth_largest(const real *logits, size_t k, size_t V) {
+    real bound = INFINITY;
+    size_t kept = 0;
+    while (kept < k) { /* a pass admits the largest value below the bound, with its ties */
+        real next = -INFINITY;
+        for (size_t i = 0; i < V; i++) {
+            if (logits[i] < bound && logits[i] > next) next = logits[i];
+        }
+        if (next == -INFINITY) break;
+        for (size_t i = 0; i < V; i++) kept += logits[i] == next;
+        bound = next;
+    }
+    return bound;
+}
+
+/* The largest bound such that the values (V, of 0 to 1) from it on are `share` of all. */
+static real nucleus_bound(const real *values, double share, double total, size_t V) {
+    real low = 0, high = 2; /* what low admits is enough, what high admits is not */
+    for (;;) {
+        real middle = (low + high) / 2;
+        if (middle <= low || middle >= high) return low;
+        double admitted = 0;
+        for (size_t i = 0; i < V; i++) admitted += values[i] < middle ? 0 : (double)values[i];
+        if (admitted < share * total)
+            high = middle;
+        else
+            low = middle;
+    }
+}
+
+int sample_token(real *logits, Sampling sampling, double u, size_t V) {
+    size_t best = 0;
+    for (size_t i = 1; i < V; i++) {
+        if (logits[i] > logits[best]) best = i;
+    }
+    if (sampling.temperature == 0) return (int)best;
+    bool few = sampling.top_k && sampling.top_k < V;
+    real least = few ? kth_largest(logits, sampling.top_k, V) : -INFINITY, largest = logits[best];
+    double total = 0;
+    for (size_t i = 0; i < V; i++) {
+        double distance = (double)(logits[i] - largest) / sampling.temperature;
+        logits[i] = logits[i] < least ? 0 : (real)exp(distance);
+        total += (double)logits[i];
+    }
+    real bound = sampling.top_p > 0 ? nucleus_bound(logits, sampling.top_p, total, V) : 0;
+    double kept = 0;
+    for (size_t i = 0; i < V; i++) {
+        if (logits[i] < bound) logits[i] = 0;
+        kept += (double)logits[i];
+    }
+    double left = u * kept;
+    size_t last = best;
+    for (size_t i = 0; i < V; i++) {
+        if (logits[i] == 0) continue;
+        last = i;
+        if ((left -= (double)logits[i]) < 0) break;
+    }
+    return (int)last;
+}

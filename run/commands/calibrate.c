@@ -1,0 +1,63 @@
+/* calibrate.c - see calibrate.h. */
+#include "run/commands/calibrate.h"
+
+#include "base/words.h"
+#include "run/optim/schedule.h"
+
+#include <string.h>
+
+const char *norms_mode_name(int i) {
+    static const char *const names[] = {
+        [NORMS_REAL] = "real",
+        [NORMS_FROZEN] = "frozen",
+        [NORMS_FROZEN_FIRST] = "frozen_first",
+        [NORMS_IDENTITY] = "identity",
+    };
+    return NAME_AT(names, i);
+}
+
+NormsMode norms_mode(const char *name) {
+    int mode = name ? name_index(norms_mode_name, name) : NORMS_REAL;
+    if (mode < 0)
+        die(EXIT_USAGE, "--norms takes real, frozen, frozen_first or identity, not \"%s\"", name);
+    return (NormsMode)mode;
+}
+
+/* Deviations (n_sites) of every site over training rows; the caller frees them. */
+static Deviations *observe(StoredModel *stored, const Config *config) {
+    Model *model = stored->model;
+    const size_t T = model->shape.T, B = model->shape.B;
+    Deviations *seen = mem_alloc(size_mul(model->n_sites + 1, sizeof *seen));
+    int *tokens = mem_alloc(size_mul(B * T, sizeof(int)));
+    int *targets = mem_alloc(size_mul(B * T, sizeof(int)));
+    Dataset *data = dataset_open(&config->data, T, B, 1, 0, (uint32_t)config->train.seed);
+    for (size_t row = 0; row < CALIBRATION_ROWS; row += B) {
+        dataset_train_batch(data, tokens, targets, 1 + row / B, 0);
+        Pass pass = {.tokens = tokens,
+                     .B = B,
+                     .T = T,
+                     .seen = seen,
+                     .gamma = (real)schedule_gamma(&stored->config.gamma_warmup, stored->step),
+                     .branch = schedule_branch(&stored->config.branch_warmup, stored->step)};
+        model_forward(model, &pass);
+    }
+    dataset_close(data);
+    mem_free(tokens);
+    mem_free(targets);
+    return seen;
+}
+
+void calibrate(StoredModel *stored, const Config *config, NormsMode mode) {
+    Model *model = stored->model;
+    if (mode == NORMS_REAL) return;
+    Deviations *seen = mode == NORMS_IDENTITY ? NULL : observe(stored, config);
+    for (size_t i = 0; i < model->n_sites; i++) {
+        NormSite *site = &model->site[i];
+        if (norm_site_is_frozen(site)) continue;
+        if (mode == NORMS_IDENTITY)
+            norm_site_identity(site, model->shape.T);
+        else
+            norm_site_freeze(site, &seen[i], model->shape.T, mode == NORMS_FROZEN_FIRST);
+    }
+    mem_free(seen);
+}

@@ -1,0 +1,84 @@
+/* evaluate.c - see evaluate.h. */
+#include "run/commands/evaluate.h"
+
+#include "run/commands/calibrate.h"
+#include "run/store/rundir.h"
+#include "run/optim/schedule.h"
+#include "run/train/validate.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What can be another one without the model being another one. */
+static const char *const OVERRIDES[] = {"data.", "train.eval_rows", "train.batch", "train.threads",
+                                        NULL};
+
+/* The config of the run, with the overrides of the command line. */
+static Config config_of(const Cli *cli) {
+    Config config;
+    for (size_t i = 0; i < cli->n_sets; i++) {
+        if (rundir_may_set(cli->sets[i], OVERRIDES)) continue;
+        die(EXIT_USAGE,
+            "--eval takes a model as it is: only data.*, train.eval_rows, train.batch and "
+            "train.threads can be set, not \"%s\" (--force-topology wires it otherwise)",
+            cli->sets[i]);
+    }
+    rundir_config(&config, cli->run, cli->sets, cli->n_sets);
+    return config;
+}
+
+static int compare(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The losses (rows*T) of all validation tokens; returns their mean. */
+static double losses_of(double *losses, const StoredModel *stored, const Dataset *data) {
+    const Shape *s = &stored->model->shape;
+    int *tokens = mem_alloc(size_mul(s->B * s->T, sizeof(int)));
+    int *targets = mem_alloc(size_mul(s->B * s->T, sizeof(int)));
+    real gamma = (real)schedule_gamma(&stored->config.gamma_warmup, stored->step);
+    BranchRamp branch = schedule_branch(&stored->config.branch_warmup, stored->step);
+    double mean = validate(stored->model, data, gamma, branch, tokens, targets, losses);
+    mem_free(tokens);
+    mem_free(targets);
+    return mean;
+}
+
+/* The median is the 0.5-quantile: of n sorted losses the one at floor(q n), at most the last. */
+static double quantile(const double *sorted, size_t n, double q) {
+    size_t i = (size_t)(q * (double)n);
+    return sorted[i < n ? i : n - 1];
+}
+
+void evaluate(const Cli *cli) {
+    NormsMode norms = norms_mode(cli->norms);
+    Config config = config_of(cli);
+    StoredModel stored;
+    ops_start(config.train.threads);
+    stored_model_read(&stored, cli->run, config.train.batch);
+    if (cli->topology) stored_model_rewire(&stored, cli->topology);
+    calibrate(&stored, &config, norms);
+    const Model *model = stored.model;
+    Dataset *data = dataset_open_val(&config.data, model->shape.T, config.train.eval_rows,
+                                     &stored.vocab, model->shape.V);
+    size_t rows = dataset_val_rows(data), tokens = size_mul(rows, model->shape.T);
+    if (!rows) {
+        die(EXIT_USAGE, "%s has no validation data (data.val_fraction is 0): --set data.val=FILE",
+            cli->run);
+    }
+    double *losses = mem_alloc(size_mul(tokens, sizeof *losses));
+    double mean = losses_of(losses, &stored, data), floor = dataset_floor(data);
+    qsort(losses, tokens, sizeof *losses, compare);
+    printf("step=%zu rows=%zu tokens=%zu val_loss=%.9g bits_per_token=%.6g perplexity=%.6g "
+           "median=%.6g p99.9=%.6g",
+           stored.step, rows, tokens, mean, mean / log(2), exp(mean), quantile(losses, tokens, 0.5),
+           quantile(losses, tokens, 0.999));
+    if (!isnan(floor)) printf(" floor=%.9g", floor);
+    putchar('\n');
+    mem_free(losses);
+    dataset_close(data);
+    stored_model_free(&stored);
+    config_free(&config);
+}

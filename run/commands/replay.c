@@ -1,0 +1,438 @@
+/* replay.c - see replay.h. */
+#include "run/commands/replay.h"
+
+#include "base/text_out.h"
+#include "base/stb_ds.h"
+#include "run/io/csv_read.h"
+#include "run/io/files.h"
+#include "run/commands/replay_report.h"
+#include "run/train/resume.h"
+#include "run/store/rundir.h"
+#include "run/io/stop.h"
+#include "run/store/stored_model.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What can be another one without the numbers being other ones; train.steps is for a run that was
+ * continued with more of them. */
+static const char *const OVERRIDES[] = {"train.steps", "train.threads", "train.recompute", NULL};
+
+/* A row of the run's log.csv, as text. */
+typedef struct {
+    size_t step;
+    char loss[CSV_NUMBER], norm[CSV_NUMBER], lr[CSV_NUMBER];
+} Logged;
+
+/* Which update it is: the one before the one that is looked at, that one, any other. */
+typedef enum { BEFORE, NOW, OTHER, WHEN } When;
+
+typedef struct {
+    const char *dir;
+    Config config; /* the run's, but for what is measured */
+    Run run;
+    size_t step;          /* looked at */
+    size_t written, last; /* updates written .. last go into the files */
+    size_t start;         /* updates that need no repeating */
+    size_t *lengths;      /* what train.steps may have been, the likeliest first (stb_ds array) */
+    Logged *logged;       /* of updates after `start`, and one behind `last` (stb_ds array) */
+    Probe *probes[WHEN];  /* what was seen at each */
+    double *norms[WHEN];  /* (tensors) of its gradient */
+    SpikeReport report;   /* of update `step` */
+    char *folder, *temporary;
+    size_t differs; /* the first update that is not that of the log; 0 = none */
+    size_t compared;
+} Replay;
+
+/* --- what to do --- */
+
+static Config config_of(const Cli *cli) {
+    Config config;
+    for (size_t i = 0; i < cli->n_sets; i++) {
+        if (rundir_may_set(cli->sets[i], OVERRIDES)) continue;
+        die(EXIT_USAGE,
+            "--replay repeats a run as it was: only train.threads, train.recompute and train.steps "
+            "can be set, not \"%s\"",
+            cli->sets[i]);
+    }
+    rundir_config(&config, cli->run, cli->sets, cli->n_sets);
+    /* Validation changes no update; every update can be measured. */
+    config.train.eval_every = 0;
+    config.log.layers_every = 1;
+    return config;
+}
+
+static size_t cell_step(const CsvIn *csv) {
+    return (size_t)strtoull(csv_cell(csv, "step"), NULL, 10);
+}
+
+/* A spike that is not finite is worse than any. */
+static size_t worst_spike(const char *dir) {
+    CsvIn csv = csv_open(dir, runlog_name(FILE_SPIKES));
+    double worst = -INFINITY;
+    size_t step = 0;
+    while (csv_next(&csv)) {
+        double z = strtod(csv_cell(&csv, "z"), NULL);
+        if (isnan(z)) z = INFINITY;
+        if (z <= worst) continue;
+        worst = z;
+        step = cell_step(&csv);
+    }
+    csv_end(&csv);
+    if (!step)
+        die(EXIT_USAGE, "%s has no spike in spikes.csv: --step N says which update to look at",
+            dir);
+    return step;
+}
+
+/* The checkpoints there are, newest first, for arrfree. */
+static size_t *checkpoints_of(const char *dir) {
+    size_t *steps;
+    int error = checkpoint_steps(dir, &steps);
+    if (error) die(EXIT_IO, "cannot list %s/checkpoints: %s", dir, strerror(error));
+    return steps;
+}
+
+/* How far the run got, by its log and its checkpoints. */
+static size_t updates_done(const char *dir) {
+    size_t *steps = checkpoints_of(dir), done = steps ? steps[0] : 0;
+    CsvIn csv = csv_open(dir, runlog_name(FILE_LOG));
+    while (csv_next(&csv)) {
+        size_t step = cell_step(&csv);
+        if (step > done) done = step;
+    }
+    csv_end(&csv);
+    arrfree(steps);
+    return done;
+}
+
+static void choose_steps(Replay *replay, const Cli *cli) {
+    size_t steps = replay->config.train.steps, done = updates_done(replay->dir);
+    size_t step = cli->step == SIZE_MAX ? worst_spike(replay->dir) : cli->step;
+    if (step < 1 || step > steps)
+        die(EXIT_USAGE, "--step takes an update of the run, 1 to %zu, not %zu", steps, step);
+    if (step > done)
+        die(EXIT_USAGE, "--step %zu: %s got no further than update %zu", step, replay->dir, done);
+    replay->step = step;
+    replay->written = cli->around < step ? step - cli->around : 1;
+    replay->last = cli->around < steps - step ? step + cli->around : steps;
+}
+
+/* --- where to begin --- */
+
+/* The one that is looked at is compared with the one before it, which must be repeated too. */
+static size_t first_measured(const Replay *replay) {
+    size_t before = replay->step > 1 ? replay->step - 1 : 1;
+    return before < replay->written ? before : replay->written;
+}
+
+/* Those with which every update that is asked for can be measured, newest first; then those that
+ * lack some of them, the fewest first. */
+static size_t *order_of(const Replay *replay, const size_t *steps) {
+    size_t *order = NULL, first = first_measured(replay);
+    for (size_t i = 0; i < arrlenu(steps); i++) {
+        if (steps[i] < first) arrput(order, steps[i]);
+    }
+    for (size_t i = arrlenu(steps); i-- > 0;) {
+        if (steps[i] >= first && steps[i] < replay->step) arrput(order, steps[i]);
+    }
+    return order;
+}
+
+/* Later checkpoints know, too, which data the run had. */
+static void begin_anew(Replay *replay, const size_t *steps) {
+    CheckpointMeta meta;
+    for (size_t i = 0; i < arrlenu(steps); i++) {
+        if (checkpoint_verify(replay->dir, steps[i], &meta)) continue;
+        run_check_data(&replay->run, &meta);
+        break;
+    }
+    run_begin(&replay->run);
+}
+
+static void restore(Replay *replay, int argc, char **argv) {
+    Run *run = &replay->run;
+    CheckpointMeta meta = {0};
+    run_open(run, &replay->config, argc, argv);
+    run->dir = replay->dir;
+    size_t *steps = checkpoints_of(replay->dir), *order = order_of(replay, steps);
+    if (!run_load(run, order, arrlenu(order), false, &meta)) {
+        if (order) { /* one that could not be read to its end has left its marks */
+            run_close(run);
+            run_open(run, &replay->config, argc, argv);
+            run->dir = replay->dir;
+        }
+        begin_anew(replay, steps);
+    }
+    run->row = (LogRow){0}; /* one that waited for its validation */
+    replay->start = meta.step;
+    arrfree(order);
+    arrfree(steps);
+}
+
+/* What train.steps was when a checkpoint was written; 0 where it cannot be read. */
+static size_t length_at(const char *dir, size_t step) {
+    size_t vocab, length = 0;
+    Snapshot snapshot = {0};
+    Config config;
+    if (!checkpoint_metadata(dir, step, &snapshot, &vocab) &&
+        !stored_model_config(&snapshot, dir, &config)) {
+        length = config.train.steps;
+        config_free(&config);
+    }
+    snapshot_free(&snapshot);
+    return length;
+}
+
+static void collect_lengths(Replay *replay) {
+    size_t *steps = checkpoints_of(replay->dir);
+    arrput(replay->lengths, replay->config.train.steps);
+    for (size_t i = 0; i < arrlenu(steps); i++) {
+        size_t length = length_at(replay->dir, steps[i]);
+        if (length) arrput(replay->lengths, length);
+    }
+    arrfree(steps);
+}
+
+static void read_log(Replay *replay) {
+    CsvIn csv = csv_open(replay->dir, runlog_name(FILE_LOG));
+    bool behind = false;
+    while (!behind && csv_next(&csv)) {
+        Logged row = {.step = cell_step(&csv)};
+        if (row.step <= replay->start) continue;
+        snprintf(row.loss, sizeof row.loss, "%s", csv_cell(&csv, "train_loss"));
+        snprintf(row.norm, sizeof row.norm, "%s", csv_cell(&csv, "grad_norm"));
+        snprintf(row.lr, sizeof row.lr, "%s", csv_cell(&csv, "lr"));
+        arrput(replay->logged, row);
+        behind = row.step > replay->last;
+    }
+    csv_end(&csv);
+}
+
+/* --- repeating --- */
+
+/* The first row of the log that tells of update `step` or a later one; NULL past the last. */
+static const Logged *logged_from(const Replay *replay, size_t step) {
+    for (size_t i = 0; i < arrlenu(replay->logged); i++) {
+        if (replay->logged[i].step >= step) return &replay->logged[i];
+    }
+    return NULL;
+}
+
+/* The schedule of a run that was continued with more train.steps went by fewer of them at first:
+ * the learning rate that was logged next tells which. */
+static void choose_length(Replay *replay, size_t step) {
+    const Logged *row = logged_from(replay, step);
+    size_t *length = &replay->config.train.steps;
+    for (size_t i = 0; row && i < arrlenu(replay->lengths); i++) {
+        char text[CSV_NUMBER];
+        *length = replay->lengths[i];
+        if (*length < row->step) continue;
+        double lr =
+            replay->run.manifest.lr_scale * schedule_lr(&replay->config.optim, row->step, *length);
+        if (strcmp(csv_number_text(text, lr), row->lr) == 0) return;
+    }
+    *length = replay->lengths[0];
+}
+
+/* Nothing where it is the same. */
+static void say_difference(const char *name, const char *here, const char *there) {
+    if (strcmp(here, there) == 0) return;
+    printf("  %s is %s here and %s in log.csv, off by %.3g\n", name, here, there,
+           strtod(here, NULL) - strtod(there, NULL));
+}
+
+static void compare(Replay *replay, size_t step) {
+    char loss_text[CSV_NUMBER], norm_text[CSV_NUMBER];
+    const Logged *row = logged_from(replay, step);
+    const double *value = replay->run.row.value;
+    const char *loss = csv_number_text(loss_text, value[LOG_TRAIN_LOSS]);
+    const char *norm = csv_number_text(norm_text, value[LOG_GRAD_NORM]);
+    bool known = row && row->step == step;
+    bool same = known && strcmp(loss, row->loss) == 0 && strcmp(norm, row->norm) == 0;
+    replay->compared += known;
+    if (step >= replay->written)
+        printf("%8zu %14s %14s  %s\n", step, loss, norm,
+               !known ? "not in log.csv"
+               : same ? "as logged"
+                      : "differs");
+    if (!known || same || replay->differs) return;
+    replay->differs = step;
+    printf("update %zu is the first that differs:\n", step);
+    say_difference("train_loss", loss, row->loss);
+    say_difference("grad_norm", norm, row->norm);
+}
+
+static When when(const Replay *replay, size_t step) {
+    return step == replay->step ? NOW : step + 1 == replay->step ? BEFORE : OTHER;
+}
+
+static bool repeat(Replay *replay, size_t step) {
+    Run *run = &replay->run;
+    When now = when(replay, step);
+    if (step >= replay->written && !run->log.file[FILE_LOG].path) {
+        runlog_close(&run->log); /* rows that went nowhere */
+        run->log = runlog_create(replay->temporary);
+    }
+    run->probe = step >= first_measured(replay) ? replay->probes[now] : NULL;
+    choose_length(replay, step);
+    if (!run_update(run, step, &run->row)) return false;
+    size_t tensors = params_count(&run->model->params);
+    memcpy(replay->norms[now], run->optimizer.tensor_norms, tensors * sizeof(double));
+    if (step >= replay->written) runlog_write(&run->log, &run->row);
+    compare(replay, step);
+    run->row = (LogRow){0};
+    return true;
+}
+
+/* False where a stop was requested. */
+static bool repeat_all(Replay *replay) {
+    Run *run = &replay->run;
+    size_t B = run->config->train.batch, T = run->model->shape.T;
+    double *losses = mem_alloc(size_mul(size_mul(run->config->train.accum, B * T), sizeof(double)));
+    for (size_t step = replay->start + 1; step <= replay->last; step++) {
+        run->losses = step == replay->step ? losses : NULL;
+        if (!repeat(replay, step)) {
+            mem_free(losses);
+            return false;
+        }
+        if (step == replay->step) replay->report = run->report;
+        /* The run itself went no further. */
+        if (step >= replay->step &&
+            health_must_stop(run->health, (SpikeAction)run->config->spike.action))
+            break;
+    }
+    run->losses = losses;
+    return true;
+}
+
+/* --- RUN/replay/step_<8 digits>/ --- */
+
+/* One process at a time, which may remove what another one left. */
+static void open_folder(Replay *replay) {
+    char *parent = text_format("%s/replay", replay->dir);
+    replay->folder = text_format("%s/step_%08zu", parent, replay->step);
+    replay->temporary = text_format("%s/.tmp-step_%08zu", parent, replay->step);
+    folder_make(parent);
+    rundir_lock(parent, "wait for it");
+    folder_clean(parent);
+    folder_make(replay->temporary);
+    mem_free(parent);
+}
+
+/* The files appear whole, in place of older ones. */
+static void put_in_place(Replay *replay) {
+    uint64_t bytes[RUNLOG_FILES];
+    int error = runlog_sync(&replay->run.log, bytes);
+    if (!error) error = folder_sync(replay->temporary);
+    if (!error && rename(replay->temporary, replay->folder)) error = errno;
+    if (error == ENOTEMPTY || error == EEXIST) {
+        error = folder_swap(replay->temporary, replay->folder);
+        if (!error) error = folder_remove(replay->temporary, NULL);
+    }
+    if (error) die(EXIT_IO, "cannot write %s: %s", replay->folder, strerror(error));
+}
+
+/* --- the whole --- */
+
+static void say_beginning(const Replay *replay) {
+    char from[64] = "the first values of the run";
+    if (replay->start) snprintf(from, sizeof from, "the checkpoint of step %zu", replay->start);
+    printf("update %zu of %s, from %s: %zu updates to repeat\n", replay->step, replay->dir, from,
+           replay->last - replay->start);
+    if (replay->start >= first_measured(replay))
+        puts("no older checkpoint is there: what came before it is not repeated");
+    printf("%8s %14s %14s\n", "step", "train_loss", "grad_norm");
+    fflush(stdout);
+}
+
+/* What may be the reason, as far as it can be known. */
+static void say_reasons(const Replay *replay) {
+    char *elsewhere = manifest_elsewhere(replay->dir);
+    const char *from = replay->config.train.init_from;
+    if (*elsewhere)
+        fprintf(stderr,
+                "train: run.json tells of another build or machine, where bits may differ: %s\n",
+                elsewhere);
+    if (replay->start && sizeof(real) != sizeof(float))
+        fputs("train: checkpoints hold float32, this build computes in double\n", stderr);
+    if (!replay->start && *from)
+        fprintf(stderr,
+                "train: it began with the weights of %s, which may have been trained further\n",
+                from);
+    mem_free(elsewhere);
+}
+
+static void say_verdict(const Replay *replay) {
+    if (replay->differs) {
+        fprintf(stderr, "train: error: %s cannot be repeated: update %zu is not that of log.csv\n",
+                replay->dir, replay->differs);
+        say_reasons(replay);
+    } else if (replay->compared) {
+        printf("repeated to the bit: %zu updates are those of log.csv\n", replay->compared);
+    } else {
+        puts("log.csv tells of none of these updates: nothing to compare them with");
+    }
+}
+
+static int finish(Replay *replay) {
+    Run *run = &replay->run;
+    size_t count = run->config->train.accum * run->config->train.batch;
+    bool has_before = replay->step > replay->start + 1;
+    RowLoss *rows = rows_of_update(run, replay->step);
+    rows_write(replay->temporary, rows, count, run);
+    put_in_place(replay);
+    say_verdict(replay);
+    report_tensors_grown(replay->step, &replay->report, &run->model->params,
+                         has_before ? replay->norms[BEFORE] : NULL, replay->norms[NOW]);
+    if (has_before) report_activations(replay->step, replay->probes[BEFORE], replay->probes[NOW]);
+    report_rows(replay->step, rows, count, run);
+    printf("written to %s\n", replay->folder);
+    rows_free(rows, count);
+    mem_free(run->losses);
+    return replay->differs ? EXIT_DATA : EXIT_DONE;
+}
+
+static void close_replay(Replay *replay) {
+    for (int i = 0; i < WHEN; i++) {
+        mem_free(replay->norms[i]);
+        probe_free(replay->probes[i]);
+    }
+    replay->run.probe = NULL; /* one of them */
+    run_close(&replay->run);
+    mem_free(replay->folder);
+    mem_free(replay->temporary);
+    arrfree(replay->lengths);
+    arrfree(replay->logged);
+    config_free(&replay->config);
+}
+
+int replay(const Cli *cli, int argc, char **argv) {
+    Replay replay = {.dir = cli->run, .config = config_of(cli)};
+    int code;
+    choose_steps(&replay, cli);
+    ops_start(replay.config.train.threads);
+    restore(&replay, argc, argv);
+    collect_lengths(&replay);
+    read_log(&replay);
+    for (int i = 0; i < WHEN; i++) {
+        size_t tensors = params_count(&replay.run.model->params);
+        replay.norms[i] = mem_alloc(size_mul(tensors, sizeof(double)));
+        replay.probes[i] = probe_create(replay.config.model.n_layer);
+    }
+    probe_free(replay.run.probe);
+    stop_install("\nstopping; nothing will have been written\n");
+    open_folder(&replay);
+    say_beginning(&replay);
+    if (repeat_all(&replay)) {
+        code = finish(&replay);
+    } else {
+        folder_remove(replay.temporary, NULL);
+        code = stop_code();
+    }
+    close_replay(&replay);
+    return code;
+}

@@ -1,0 +1,96 @@
+/* replay_report.c - see replay_report.h. */
+#include "run/commands/replay_report.h"
+
+#include "run/log/layers.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum { SHOWN = 3 };
+
+/* The greatest of what is offered, in descending order; equal ones as they came. */
+typedef struct {
+    double rank[SHOWN];
+    size_t index[SHOWN], count;
+} Greatest;
+
+static void offer(Greatest *greatest, size_t index, double rank) {
+    if (isnan(rank)) return;
+    size_t place = greatest->count;
+    while (place > 0 && greatest->rank[place - 1] < rank) place--;
+    if (place == SHOWN) return;
+    if (greatest->count < SHOWN) greatest->count++;
+    for (size_t k = greatest->count - 1; k > place; k--) {
+        greatest->rank[k] = greatest->rank[k - 1];
+        greatest->index[k] = greatest->index[k - 1];
+    }
+    greatest->rank[place] = rank;
+    greatest->index[place] = index;
+}
+
+/* --- tensors --- */
+
+static void say_scores(const SpikeReport *report) {
+    if (report->spike & SPIKE_GRAD) printf(", gradient norm (z %.3g)", report->grad.z);
+    if (report->spike & SPIKE_LOSS) printf(", loss (z %.3g)", report->loss.z);
+}
+
+static void say_grown(const Params *params, size_t tensor, double growth, const char *than) {
+    printf("  %-32s %.4g times %s\n", params->list[tensor].name, growth, than);
+}
+
+void report_tensors_grown(size_t step, const SpikeReport *report, const Params *params,
+                          const double *before, const double *now) {
+    printf("\nupdate %zu was %sflagged", step, report->spike ? "" : "not ");
+    say_scores(report);
+    puts("; gradients that grew most:");
+    if (report->spike) {
+        for (size_t i = 0; i < SPIKE_TENSORS; i++) {
+            if (!isnan(report->growth[i]))
+                say_grown(params, report->tensor[i], report->growth[i], "the mean of its window");
+        }
+        return;
+    }
+    Greatest greatest = {0};
+    for (size_t i = 0; before && i < params_count(params); i++)
+        offer(&greatest, i, now[i] / before[i]);
+    for (size_t i = 0; i < greatest.count; i++)
+        say_grown(params, greatest.index[i], greatest.rank[i], "that of the update before");
+}
+
+/* --- activations --- */
+
+/* How many times larger or smaller, as a logarithm; what is not finite is the greatest change. */
+static double change(double before, double now) {
+    if (isfinite(before) && !isfinite(now)) return INFINITY;
+    return fabs(log(now / before));
+}
+
+void report_activations(size_t step, const Probe *before, const Probe *now) {
+    Greatest greatest = {0};
+    size_t sites = now->places * SITES;
+    for (size_t i = 0; i < sites * TOKEN_GROUPS; i++) {
+        const SiteStats *a = &before->stats[i / TOKEN_GROUPS], *b = &now->stats[i / TOKEN_GROUPS];
+        const Moments *x = &a->moments[i % TOKEN_GROUPS], *y = &b->moments[i % TOKEN_GROUPS];
+        if (!a->measured || !b->measured || !(x->tokens > 0)) continue;
+        offer(&greatest, i, fmax(change(x->rms, y->rms), change(x->absmax, y->absmax)));
+    }
+    printf("\nactivations that changed most from update %zu to %zu:\n", step - 1, step);
+    for (size_t k = 0; k < greatest.count; k++) {
+        size_t i = greatest.index[k], site = i / TOKEN_GROUPS, group = i % TOKEN_GROUPS;
+        const Moments *x = &before->stats[site].moments[group],
+                      *y = &now->stats[site].moments[group];
+        ProbePlace place = probe_place(now, site / SITES);
+        printf("  layer %zu %s %s, %s tokens: rms %.4g to %.4g, absmax %.4g to %.4g\n", place.layer,
+               place.sublayer, site_name((int)(site % SITES)), layers_position(group), x->rms,
+               y->rms, x->absmax, y->absmax);
+    }
+}
+
+/* --- rows --- */
+
+void report_rows(size_t step, const RowLoss *rows, size_t count, const Run *run) {
+    printf("\nworst of the %zu rows of update %zu:\n", count, step);
+    rows_print(rows, count < SHOWN ? count : SHOWN, run);
+    putchar('\n');
+}

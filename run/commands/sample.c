@@ -1,0 +1,90 @@
+/* sample.c - see sample.h. */
+#include "run/commands/sample.h"
+
+#include "base/stb_ds.h"
+#include "run/commands/calibrate.h"
+#include "run/optim/schedule.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool emit_byte(int token, void *context) {
+    const Vocab *vocab = context;
+    if ((size_t)token < vocab->size) fputc(vocab->byte_of[token], stdout);
+    fflush(stdout);
+    return true;
+}
+
+void sample_print(Model *model, const Vocab *vocab, const char *prompt, size_t length,
+                  const GenerateOptions *options) {
+    size_t bad;
+    if (!length) die(EXIT_USAGE, "the prompt must not be empty");
+    int *tokens = mem_alloc(size_mul(length, sizeof(int)));
+    if (!vocab_encode(vocab, prompt, length, tokens, &bad)) {
+        die(EXIT_USAGE, "the prompt has a character at offset %zu that the training text never had",
+            bad);
+    }
+    fwrite(prompt, 1, length, stdout);
+    generate(model, tokens, length, options, emit_byte, (void *)vocab);
+    fputc('\n', stdout);
+    mem_free(tokens);
+}
+
+void sample_of_run(Run *run, size_t step) {
+    const Vocab *vocab = dataset_vocab(run->data);
+    char prompt[64];
+    if (!vocab->size) return;
+    dataset_default_prompt(&run->config->data, (uint32_t)run->config->train.seed, prompt,
+                           sizeof prompt);
+    if (vocab->token_of[(unsigned char)*prompt] < 0) return;
+    GenerateOptions options = {
+        .tokens = run->model->shape.T > strlen(prompt) ? run->model->shape.T - strlen(prompt) : 1,
+        .sampling = {.temperature = 0.5}, /* the tail of a briefly trained model is still noise */
+        .seed = (uint32_t)run->config->train.seed,
+        .gamma = (real)schedule_gamma(&run->config->gamma_warmup, step),
+        .branch = schedule_branch(&run->config->branch_warmup, step)};
+    printf("--- sample after step %zu ---\n", step);
+    sample_print(run->model, vocab, prompt, strlen(prompt), &options);
+}
+
+bool run_wants_sample(const Run *run, size_t step) {
+    const TrainOptions *train = &run->config->train;
+    return train->sample_every && step > 0 && step < train->steps &&
+           step % train->sample_every == 0;
+}
+
+/* All of standard input, `length` bytes of an stb_ds array. */
+static char *read_prompt(size_t *length) {
+    char *text = NULL, piece[4096];
+    size_t count;
+    while ((count = fread(piece, 1, sizeof piece, stdin)) > 0) {
+        memcpy(arraddnptr(text, count), piece, count);
+    }
+    if (ferror(stdin)) die(EXIT_IO, "cannot read the prompt from standard input");
+    *length = arrlenu(text);
+    return text;
+}
+
+void sample_of_checkpoint(const Cli *cli) {
+    StoredModel stored;
+    char start[64];
+    NormsMode norms = norms_mode(cli->norms);
+    stored_model_read(&stored, cli->run, 1);
+    const Config *config = &stored.config;
+    if (cli->topology) stored_model_rewire(&stored, cli->topology);
+    calibrate(&stored, config, norms);
+    if (!stored.vocab.size)
+        die(EXIT_DATA, "%s was trained on tokens without text; it cannot be sampled", cli->run);
+    dataset_default_prompt(&config->data, (uint32_t)cli->seed, start, sizeof start);
+    GenerateOptions options = {.tokens = cli->tokens,
+                               .sampling = cli->sampling,
+                               .seed = (uint32_t)cli->seed,
+                               .gamma = (real)schedule_gamma(&config->gamma_warmup, stored.step),
+                               .branch = schedule_branch(&config->branch_warmup, stored.step)};
+    const char *prompt = cli->prompt ? cli->prompt : start;
+    size_t length = strlen(prompt);
+    char *typed = strcmp(prompt, "-") == 0 ? read_prompt(&length) : NULL;
+    sample_print(stored.model, &stored.vocab, typed ? typed : prompt, length, &options);
+    arrfree(typed);
+    stored_model_free(&stored);
+}

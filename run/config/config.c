@@ -1,0 +1,360 @@
+/* config.c - from files and --set to a checked Config, and back to text.
+ *
+ * One idea: defaults, base files, the file, --set and a checkpoint's metadata all go through the
+ * same `apply`, each over what the one before it left; only then are the rules between keys
+ * checked. Ownership: see config.h. Read next: config_keys.c. */
+#include "run/config/config.h"
+
+#include "base/text_out.h"
+#include "base/stb_ds.h"
+#include "run/config/config_keys.h"
+#include "run/config/config_read.h"
+#include "run/config/config_rules.h"
+#include "run/config/config_value.h"
+
+#include <cJSON.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATH_SIZE = 256, DEPTH_MAX = 16 };
+
+static const char warmup_on[] =
+    "{\"steps\": 5000, \"from\": 0.1, \"to\": 1.0, \"slots\": [\"in\", \"out\", \"post\"]}";
+static const char warmup_off[] = "{\"steps\": 0}";
+
+static void report_unknown(const char *path, size_t node, Report *report) {
+    char shown[SHOWN_SIZE];
+    report_key(report, node);
+    text_shown(path, shown);
+    const char *guess = report->errors < REPORT_MAX ? key_suggest(path) : NULL;
+    report_error(report, "unknown key \"%s\"%s%s%s", shown, guess ? "; did you mean \"" : "",
+                 guess ? guess : "", guess ? "\"?" : "");
+}
+
+static void apply(Config *config, const char *path, const cJSON *json, size_t node, Report *report);
+
+/* Applies the members of an object; "" is the top level, where keys about the file may stand. */
+static void apply_members(Config *config, const char *path, const cJSON *json, size_t node,
+                          Report *report) {
+    const cJSON *member;
+    node = node_first(node);
+    cJSON_ArrayForEach(member, json) {
+        const char *word = member->string;
+        const size_t here = node;
+        node = node_next(report, node);
+        if (!*path && (strcmp(word, "$schema") == 0 || strcmp(word, "extends") == 0)) continue;
+        char full[PATH_SIZE], shown[SHOWN_SIZE];
+        snprintf(full, sizeof full, "%s%s%s", path, *path ? "." : "", word);
+        if (strchr(word, '.')) {
+            report_key(report, here);
+            report_error(report,
+                         "key \"%s\" must be written as objects in each other, without dots",
+                         text_shown(full, shown));
+        } else {
+            apply(config, full, member, here, report);
+        }
+    }
+}
+
+/* Applies text of our own, which stands in no source. */
+static void apply_text(Config *config, const char *path, const char *json, Report *report) {
+    cJSON *value = cJSON_Parse(json);
+    apply(config, path, value, JSON_NO_NODE, report);
+    cJSON_Delete(value);
+}
+
+/* Sets the key, or the keys of the section, at `path`. */
+static void apply(Config *config, const char *path, const cJSON *json, size_t node,
+                  Report *report) {
+    bool warmup = strcmp(path, "gamma_warmup") == 0;
+    const Key *key = key_find(path);
+    report_value(report, node);
+    if (key) {
+        value_assign(config, key, json, report);
+    } else if (warmup && cJSON_IsBool(json)) {
+        apply_text(config, path, cJSON_IsTrue(json) ? warmup_on : warmup_off, report);
+    } else if (!key_is_section(path)) {
+        report_unknown(path, node, report);
+    } else if (!cJSON_IsObject(json)) {
+        value_wrong_type(path, warmup ? "true, false or an object" : "an object", json, report);
+    } else {
+        apply_members(config, path, json, node, report);
+    }
+}
+
+/* Applies "path=value", the text of `source`, whose = has been found. */
+static void apply_pair(Config *config, const char *path, Source *source, Report *report) {
+    static const char wire[] = "model.wire.";
+    bool in_wire = strncmp(path, wire, strlen(wire)) == 0;
+    const Key *key = key_find(path);
+    bool bare = key ? key->type == TYPE_STRING : !in_wire && !key_is_section(path);
+    cJSON *json = json_parse_value(report, bare);
+    if (!json) return;
+    source->applied = ++report->applied;
+    report_value(report, 0);
+    if (in_wire) {
+        value_assign_wire(config, path + strlen(wire), json, report);
+    } else {
+        apply(config, path, json, 0, report);
+    }
+    cJSON_Delete(json);
+}
+
+static void apply_set(Config *config, const char *set, Report *report) {
+    char *text = NULL, *path = NULL;
+    text_add(&text, "%s", set);
+    Source *source = report_source(report, NULL, text);
+    const char *equals = strchr(text, '=');
+    source->key = equals ? (size_t)(equals - text) : 0;
+    text_add(&path, "%.*s", (int)source->key, text);
+    const char *dirt = text_dirt(path);
+    if (!equals) {
+        report_error(report, "expected --set key=value");
+    } else if (dirt) {
+        report_span(report, (JsonSpan){(size_t)(dirt - path), 1});
+        report_error(report, "a control character or invalid UTF-8 in the key");
+    } else {
+        apply_pair(config, path, source, report);
+    }
+    arrfree(path);
+    report_return(report, NULL);
+}
+
+/* A file that is being read, above the one that extends it. */
+typedef struct Frame {
+    const char *path;
+    const struct Frame *below;
+    size_t depth;
+    dev_t device;
+    ino_t inode;
+} Frame;
+
+static void apply_file(Config *config, const char *path, const Frame *below, Report *report);
+
+/* Applies the file that `root`, read from `frame`, extends. */
+static void apply_base(Config *config, const cJSON *root, const Frame *frame, Report *report) {
+    const cJSON *extends = cJSON_GetObjectItemCaseSensitive(root, "extends");
+    const Source *source = report->source;
+    if (!extends) return;
+    report_value(report, json_find(&source->map, source->text, 0, "extends"));
+    if (!cJSON_IsString(extends) || !extends->valuestring[0]) {
+        value_wrong_type("extends", "the path of a config file", extends, report);
+        return;
+    }
+    const char *slash = strrchr(frame->path, '/'), *name = extends->valuestring;
+    int folder = slash && name[0] != '/' ? (int)(slash - frame->path) + 1 : 0;
+    char *path = NULL;
+    text_add(&path, "%.*s%s", folder, frame->path, name);
+    apply_file(config, path, frame, report);
+    arrfree(path);
+}
+
+/* Whether `frame` may be read on top of those below it. */
+static bool chain_check(const Frame *frame, Report *report) {
+    if (frame->depth > DEPTH_MAX) {
+        report_error(report, "more than %d files extend each other", (int)DEPTH_MAX);
+        return false;
+    }
+    for (const Frame *below = frame->below; below; below = below->below) {
+        if (below->device != frame->device || below->inode != frame->inode) continue;
+        report_error(report, "extends %s, which extends this file in turn", frame->path);
+        return false;
+    }
+    return true;
+}
+
+static void apply_file(Config *config, const char *path, const Frame *below, Report *report) {
+    struct stat status;
+    if (stat(path, &status) != 0) {
+        report_error(report, "%s %s: %s", below ? "extends" : "cannot read", path, strerror(errno));
+        return;
+    }
+    Frame frame = {path, below, below ? below->depth + 1 : 1, status.st_dev, status.st_ino};
+    if (!chain_check(&frame, report)) return;
+    char *text = file_read(path, report);
+    if (!text) return;
+
+    Source *above = report->source, *source = report_source(report, path, text);
+    cJSON *root = json_parse(report);
+    if (root) {
+        apply_base(config, root, &frame, report);
+        report_return(report, source);
+        source->applied = ++report->applied;
+        apply_members(config, "", root, 0, report);
+    }
+    cJSON_Delete(root);
+    report_return(report, above);
+}
+
+static void apply_defaults(Config *config, Report *report) {
+    *config = (Config){0};
+    report->origin = "defaults";
+    for (size_t i = 0; key_at(i); i++) {
+        apply_text(config, key_at(i)->path, key_at(i)->standard, report);
+    }
+}
+
+/* Checks the rules where all values are sound, and frees the config where anything is wrong. */
+static bool config_close(Config *config, const char *origin, Report *report) {
+    report_return(report, NULL);
+    report->origin = origin;
+    if (!report->errors) rules_check(config, report);
+    if (report_close(report)) return true;
+    config_free(config);
+    return false;
+}
+
+static bool is_file(const char *path) {
+    struct stat status;
+    return stat(path, &status) == 0 && !S_ISDIR(status.st_mode);
+}
+
+static bool ends_in_json(const char *path) {
+    size_t length = strlen(path);
+    return length > 5 && strcmp(path + length - 5, ".json") == 0;
+}
+
+/* Where `make install` puts the configs of the running program, "" where it was not installed. */
+static const char *installed_folder(Config *config) {
+    char program[PATH_SIZE];
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    while (length > 0 && program[length - 1] != '/') length--;
+    if (length <= 0) return "";
+    char *folder = NULL;
+    struct stat status;
+    text_add(&folder, "%.*s../share/peri/configs/", (int)length, program);
+    const char *kept = stat(folder, &status) == 0 ? string_keep(config, folder) : "";
+    arrfree(folder);
+    return kept;
+}
+
+/* The path of an existing config: as given, in configs/, or where it was installed; NULL after an
+ * error. */
+static const char *config_find(Config *config, const char *name, Report *report) {
+    const char *const folders[] = {"", "configs/", installed_folder(config)};
+    const char *found = NULL;
+    char *tried = NULL;
+    for (size_t i = 0; i < 5 && !found; i++) { /* the folders, then all but the first with .json */
+        const char *folder = folders[i < 3 ? i : i - 2], *ending = i < 3 ? "" : ".json";
+        bool useless = (i > 0 && (!*folder || name[0] == '/')) || (i > 2 && ends_in_json(name));
+        if (useless) continue;
+        char *path = NULL;
+        text_add(&path, "%s%s%s", folder, name, ending);
+        if (is_file(path)) found = string_keep(config, path);
+        text_add(&tried, "%s%s", i ? ", " : "", path);
+        arrfree(path);
+    }
+    if (!found) report_error(report, "no such config file; tried %s", tried);
+    arrfree(tried);
+    return found;
+}
+
+/* The name of a run whose config does not say one: that of the file, without folder and .json. */
+static const char *name_of_file(Config *config, const char *path) {
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    char *name = NULL;
+    text_add(&name, "%.*s", (int)strlen(base) - (ends_in_json(base) ? 5 : 0), base);
+    const char *kept = string_keep(config, name);
+    arrfree(name);
+    return kept;
+}
+
+void config_start(void) {
+    cJSON_InitHooks(&(cJSON_Hooks){.malloc_fn = mem_alloc, .free_fn = mem_free});
+}
+
+bool config_load(Config *config, const char *path, const char *const *sets, size_t n_sets) {
+    Report report = {0};
+    apply_defaults(config, &report);
+    report.origin = path;
+    const char *found = config_find(config, path, &report);
+    if (found) {
+        config->name = name_of_file(config, found);
+        apply_file(config, found, NULL, &report);
+        for (size_t i = 0; i < n_sets; i++) apply_set(config, sets[i], &report);
+    }
+    return config_close(config, found ? found : path, &report);
+}
+
+bool config_parse(Config *config, const char *json, const char *name) {
+    Report report = {0};
+    apply_defaults(config, &report);
+    char *text = NULL;
+    text_add(&text, "%s", json);
+    Source *source = report_source(&report, name, text);
+    cJSON *root = json_parse(&report);
+    if (root) {
+        source->applied = ++report.applied;
+        apply_members(config, "", root, 0, &report);
+        size_t extends = json_find(&source->map, text, 0, "extends");
+        report_value(&report, extends);
+        if (extends != JSON_NO_NODE) {
+            report_error(&report, "extends stands for a path next to a file, and this is none");
+        }
+    }
+    cJSON_Delete(root);
+    return config_close(config, name, &report);
+}
+
+void config_free(Config *config) {
+    for (size_t i = 0; i < arrlenu(config->strings); i++) mem_free(config->strings[i]);
+    arrfree(config->strings);
+    arrfree(config->wire);
+    *config = (Config){0};
+}
+
+/* The length of the section of a path, 0 at the top level. */
+static int section_length(const char *path) {
+    const char *dot = strchr(path, '.');
+    return dot ? (int)(dot - path) : 0;
+}
+
+/* Begins a member of the object that is being written. */
+static void member_write(char **text, bool *first, int indent, const char *word, int length) {
+    text_add(text, "%s%*s\"%.*s\": ", *first ? "\n" : ",\n", indent, "", length, word);
+    *first = false;
+}
+
+char *config_json(const Config *config, ConfigScope scope) {
+    char *text = NULL;
+    const char *section = ""; /* a path in the section that is open */
+    int open = 0;             /* the length of its name, 0 while none is */
+    bool first = true;
+    text_add(&text, "{");
+    for (size_t i = 0; key_at(i); i++) {
+        const Key *key = key_at(i);
+        if (scope == CONFIG_IDENTITY && key->aside) continue;
+        int length = section_length(key->path);
+        if (length != open || strncmp(key->path, section, (size_t)length) != 0) {
+            if (open) text_add(&text, "\n  }");
+            member_write(&text, &first, 2, key->path, length);
+            text_add(&text, "{");
+            section = key->path;
+            open = length;
+            first = true;
+        }
+        const char *word = key->path + length + (length > 0);
+        member_write(&text, &first, length ? 4 : 2, word, (int)strlen(word));
+        value_write(config, key, &text);
+    }
+    text_add(&text, "\n  }\n}\n");
+    char *json = mem_alloc(arrlenu(text) + 1);
+    memcpy(json, text, arrlenu(text) + 1);
+    arrfree(text);
+    return json;
+}
+
+static bool difference_counts(const Key *key, Difference which) {
+    if (which == DIFFERENCE_RESUME) return !key->aside && !key->may_grow;
+    return which == DIFFERENCE_ANY || !key->machine;
+}
+
+const char *config_difference(const Config *a, const Config *b, Difference which) {
+    for (size_t i = 0; key_at(i); i++) {
+        const Key *key = key_at(i);
+        if (difference_counts(key, which) && !value_equal(a, b, key)) return key->path;
+    }
+    return NULL;
+}

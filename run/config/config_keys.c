@@ -1,0 +1,419 @@
+/* config_keys.c - every key there is, and what can be said about keys without a value.
+ *
+ * One idea: a new option is a struct field and one row here; parsing, --set, config.json, --list
+ * keys and every message follow from the row. Rows stand in the order of the resolved config.json,
+ * those of a section together. All data is constant. Read next: config_value.c, what a row
+ * means for a value. */
+#include "run/config/config_keys.h"
+
+#include "base/words.h"
+#include "data/tokens.h"
+#include "model/mlp.h"
+#include "model/wiring.h"
+#include "norm/norm.h"
+
+#include <math.h>
+#include <string.h>
+
+/* A field's C type decides the key's type, so that a row cannot contradict its struct. */
+#define KEY(field, default_text, help_text) KEY_AT(#field, field, default_text, help_text)
+/* A key whose field belongs to what the model is planned from, under a section of its own. */
+#define KEY_AT(key_path, field, default_text, help_text)                                           \
+    .path = key_path, .standard = default_text, .help = help_text,                                   \
+    .offset = offsetof(Config, field),                                                             \
+    .type = _Generic(((Config *)0)->field,                                                         \
+        size_t: TYPE_SIZE,                                                                         \
+        double: TYPE_FLOAT,                                                                        \
+        bool: TYPE_BOOL,                                                                           \
+        const char *: TYPE_STRING,                                                                 \
+        int: TYPE_ENUM,                                                                            \
+        unsigned: TYPE_SLOTS,                                                                      \
+        const WireEntry *: TYPE_WIRE)
+
+#define STEPS_MAX 1e9
+#define PATH_LENGTH_MAX 4095
+
+static const Key keys[] = {
+    {KEY(name, "\"run\"",
+         "folder of the run below log.dir; unset, the name of the config file without .json"),
+     .min = 1, .max = 200, .aside = true},
+
+    {KEY(model.topology, "\"peri\"", "where the norms stand in every block"),
+     .choices = topology_name},
+    {KEY(model.norm, "\"rmsnorm\"", "kind of every norm"), .choices = norm_name},
+    {KEY(model.norm_eps, "0",
+         "added inside the square root; 0 = 1e-5 for layernorm, 1e-6 for rmsnorm and every out "
+         "slot"),
+     .max = 1, .open_max = true},
+    {KEY(model.n_layer, "6", "blocks"), .min = 1, .max = 1024},
+    {KEY(model.n_head, "6", "attention heads; must divide model.d_model"), .min = 1, .max = 1024},
+    {KEY(model.n_kv_head, "0",
+         "key and value heads, shared by groups of query heads; 0 = model.n_head"),
+     .max = 1024},
+    {KEY(model.d_model, "384", "width of the residual stream"), .min = 1, .max = 65536},
+    {KEY(model.d_ff, "0",
+         "width of the MLP; 0 = 4 * d_model, or 8/3 * d_model rounded up to 64 where it is gated"),
+     .max = 1048576},
+    {KEY(model.context, "256", "tokens in a row"), .min = 1, .max = 1048576},
+    {KEY(model.mlp, "\"gelu\"", "activation of the MLP; swiglu and geglu are gated"),
+     .choices = mlp_name},
+    {KEY(model.position, "\"learned\"", "how tokens know their position"),
+     .choices = position_name},
+    {KEY(model.qk_norm, "\"auto\"", "norms on queries and keys; auto = as the topology has them"),
+     .choices = switch_name},
+    {KEY(model.embed_norm, "\"auto\"", "a norm after the embedding; auto = as the topology has it"),
+     .choices = switch_name},
+    {KEY(model.final_norm, "\"auto\"", "a norm before the head; auto = as the topology has it"),
+     .choices = switch_name},
+    {KEY(model.bias, "true", "biases of the matrices and betas of the norms")},
+    {KEY(model.tie_embeddings, "true", "the head shares the weights of the token embedding")},
+    {KEY(model.dropout, "0.0", "share of activations set to zero while training"), .max = 1,
+     .open_max = true},
+    {KEY(model.init, "\"auto\"", "rule of the initial values; auto = the topology's"),
+     .choices = init_name},
+    {KEY(model.init_std, "0.02", "standard deviation of the initial matrices"), .open_min = true,
+     .max = 100},
+    {KEY(model.layers, "\"\"",
+         "topologies block by block, e.g. \"post*3 pre*\"; empty = model.topology everywhere"),
+     .max = 65535},
+    {KEY(model.wire, "{}",
+         "changes to single slots and coefficients, e.g. {\"mlp.out\": \"none\", \"attn.branch\": "
+         "0.5}")},
+
+    {KEY(gamma_warmup.steps, "0", "updates over which block gammas are scaled up; 0 = off"),
+     .max = STEPS_MAX},
+    {KEY(gamma_warmup.from, "0.1", "factor on gamma at the first update"), .max = INFINITY},
+    {KEY(gamma_warmup.to, "1.0", "factor on gamma from update gamma_warmup.steps on"),
+     .max = INFINITY},
+    {KEY(gamma_warmup.slots, "[\"in\", \"out\", \"post\"]",
+         "the norm slots of a block that are scaled"),
+     .choices = slot_name},
+
+    {KEY(branch_warmup.steps, "0",
+         "updates over which what block 1 adds to the stream is scaled up to 1; 0 = off"),
+     .max = STEPS_MAX},
+    {KEY(branch_warmup.from, "0.0", "factor on what a block adds at the first update"), .max = 1},
+    {KEY(branch_warmup.order, "\"deeper\"",
+         "deeper: block l takes l times branch_warmup.steps; equal: every block takes as many"),
+     .choices = branch_order_name},
+
+    {KEY_AT("norm_removal.start", model.removal.start, "0",
+            "updates after which the first norms are divided by constants; 0 = off"),
+     .max = STEPS_MAX},
+    {KEY_AT("norm_removal.interval", model.removal.interval, "1",
+            "updates between one group of norms and the next; 0 = all at once"),
+     .max = STEPS_MAX},
+    {KEY_AT("norm_removal.order", model.removal.order, "\"mlp attn qkv emb final\"",
+            "places whose norms leave, block by block; those of a place not named stay"),
+     .max = 200},
+    {KEY_AT("norm_removal.average", model.removal.average, "0.9",
+            "memory of the running mean of a norm's deviation, which becomes its constant"),
+     .max = 1, .open_max = true},
+    {KEY_AT("norm_removal.first_apart", model.removal.first_apart, "true",
+            "a constant of its own for the first token of a row")},
+
+    {KEY(optim.lr, "1e-3", "peak learning rate"), .max = INFINITY},
+    {KEY(optim.min_lr_ratio, "0.1", "learning rate at the end, as a share of optim.lr"), .max = 1},
+    {KEY(optim.schedule, "\"cosine\"", "shape of the learning rate after its warm-up"),
+     .choices = schedule_name},
+    {KEY(optim.warmup_steps, "100", "updates of linear learning rate warm-up"), .max = STEPS_MAX},
+    {KEY(optim.decay_fraction, "0.2", "share of the run in which wsd decays"), .max = 1},
+    {KEY(optim.rmsnorm_lr_scale, "0.95",
+         "factor on the whole schedule where the norm is an rmsnorm; 1 = off"),
+     .open_min = true, .max = INFINITY},
+    {KEY(optim.beta1, "0.9", "AdamW: memory of the mean gradient"), .max = 1, .open_max = true},
+    {KEY(optim.beta2, "0.99", "AdamW: memory of the mean squared gradient"), .max = 1,
+     .open_max = true},
+    {KEY(optim.eps, "1e-8", "AdamW: added to the denominator"), .open_min = true, .max = INFINITY},
+    {KEY(optim.weight_decay, "0.1", "decoupled decay of matrices and embeddings"), .max = INFINITY},
+    {KEY(optim.decay_gamma_in, "false", "decay the gammas of in slots too")},
+    {KEY(optim.decay_gamma_out, "false", "decay the gammas of out and post slots too")},
+    {KEY(optim.clip, "1.0", "largest gradient norm applied; 0 = no clipping"), .max = INFINITY},
+
+    {KEY(data.train, "\"builtin:stories\"",
+         "builtin:stories, builtin:random, a file, a folder or a glob pattern"),
+     .min = 1, .max = PATH_LENGTH_MAX},
+    {KEY(data.val, "\"\"", "the same for validation; empty = split off data.train"),
+     .max = PATH_LENGTH_MAX},
+    {KEY(data.val_fraction, "0.1", "share split off for validation; 0 = none"), .max = 1,
+     .open_max = true},
+    {KEY(data.format, "\"auto\"", "what the files hold; auto = by their names"),
+     .choices = data_format_name},
+    {KEY(data.vocab, "\"bytes\"", "tokens of a text: all 256 bytes, or the characters that occur"),
+     .choices = data_vocab_name},
+    {KEY(data.vocab_size, "0", "number of different tokens; 0 = what the vocabulary gives"),
+     .max = 2147483647},
+    {KEY(data.order, "\"random\"", "how rows are drawn from the training tokens"),
+     .choices = data_order_name},
+
+    {KEY(train.steps, "2000", "updates; 0 = write the initial weights and stop"), .max = STEPS_MAX,
+     .may_grow = true},
+    {KEY(train.batch, "12", "rows in a micro-batch"), .min = 1, .max = 65536},
+    {KEY(train.accum, "1", "micro-batches in an update"), .min = 1, .max = 65536},
+    {KEY(train.seed, "1337", "of initial values, data order, dropout and samples"),
+     .max = 4294967295},
+    {KEY(train.init_from, "\"\"",
+         "a run whose latest weights are the first ones of this run; empty = random ones"),
+     .max = PATH_LENGTH_MAX},
+    {KEY(train.eval_every, "100", "updates between validations; 0 = never"), .max = STEPS_MAX,
+     .aside = true},
+    {KEY(train.eval_rows, "240", "rows of a validation"), .min = 1, .max = STEPS_MAX,
+     .aside = true},
+    {KEY(train.sample_every, "0", "updates between samples of text; 0 = only at the end"),
+     .max = STEPS_MAX, .aside = true},
+    {KEY(train.checkpoint_every, "500", "updates between checkpoints; 0 = only at the end"),
+     .max = STEPS_MAX, .aside = true},
+    {KEY(train.keep, "2", "checkpoints that are kept"), .min = 1, .max = 1000, .aside = true},
+    {KEY(train.threads, "0", "0 = all cores; the numbers are the same for any"), .max = 1024,
+     .aside = true, .machine = true},
+    {KEY(train.recompute, "false",
+         "keep the outputs of blocks alone and compute the rest again: less memory, a third more "
+         "time, the same numbers"),
+     .aside = true, .machine = true},
+
+    {KEY(spike.detector, "\"mad\"",
+         "what a value is compared with: median and MAD, or mean and deviation"),
+     .choices = detector_name},
+    {KEY(spike.window, "128", "accepted steps that a step is compared with"), .min = 2,
+     .max = 100000},
+    {KEY(spike.threshold, "6.0", "score above which a step is a spike"), .open_min = true,
+     .max = INFINITY},
+    {KEY(spike.min_history, "16", "accepted steps before the first verdict; at most spike.window"),
+     .min = 2, .max = 100000},
+    {KEY(spike.action, "\"log\"", "what happens to a spike besides its row in spikes.csv"),
+     .choices = spike_action_name},
+
+    {KEY(log.every, "1", "updates between rows of log.csv"), .min = 1, .max = STEPS_MAX,
+     .aside = true},
+    {KEY(log.layers_every, "100", "updates between rows of layers.csv; 0 = never"),
+     .max = STEPS_MAX, .aside = true},
+    {KEY(log.dir, "\"runs\"", "folder that holds the runs"), .min = 1, .max = PATH_LENGTH_MAX,
+     .aside = true},
+};
+enum { KEYS = sizeof(keys) / sizeof(keys[0]) };
+
+static const char *const sections[] = {"model",        "gamma_warmup", "branch_warmup",
+                                       "norm_removal", "optim",        "data",
+                                       "train",        "spike",        "log"};
+enum { SECTIONS = sizeof(sections) / sizeof(sections[0]) };
+
+/* What other trainers call our keys, and "steps", which two sections have. */
+static const struct {
+    const char *word, *path;
+} aliases[] = {
+    {"steps", "train.steps"},
+    {"max_iters", "train.steps"},
+    {"max_steps", "train.steps"},
+    {"num_iterations", "train.steps"},
+    {"iterations", "train.steps"},
+    {"batch_size", "train.batch"},
+    {"micro_batch_size", "train.batch"},
+    {"gradient_accumulation_steps", "train.accum"},
+    {"grad_accum", "train.accum"},
+    {"random_seed", "train.seed"},
+    {"eval_interval", "train.eval_every"},
+    {"val_every", "train.eval_every"},
+    {"eval_iters", "train.eval_rows"},
+    {"num_threads", "train.threads"},
+    {"learning_rate", "optim.lr"},
+    {"max_lr", "optim.lr"},
+    {"min_lr", "optim.min_lr_ratio"},
+    {"lr_schedule", "optim.schedule"},
+    {"lr_scheduler", "optim.schedule"},
+    {"warmup", "optim.warmup_steps"},
+    {"warmup_iters", "optim.warmup_steps"},
+    {"num_warmup_steps", "optim.warmup_steps"},
+    {"adam_beta1", "optim.beta1"},
+    {"adam_beta2", "optim.beta2"},
+    {"adam_eps", "optim.eps"},
+    {"adam_epsilon", "optim.eps"},
+    {"grad_clip", "optim.clip"},
+    {"clip_grad", "optim.clip"},
+    {"max_grad_norm", "optim.clip"},
+    {"block_size", "model.context"},
+    {"seq_len", "model.context"},
+    {"max_seq_len", "model.context"},
+    {"sequence_length", "model.context"},
+    {"context_length", "model.context"},
+    {"n_ctx", "model.context"},
+    {"n_positions", "model.context"},
+    {"n_embd", "model.d_model"},
+    {"dim", "model.d_model"},
+    {"channels", "model.d_model"},
+    {"hidden_size", "model.d_model"},
+    {"embed_dim", "model.d_model"},
+    {"num_layers", "model.n_layer"},
+    {"num_hidden_layers", "model.n_layer"},
+    {"n_layers", "model.n_layer"},
+    {"depth", "model.n_layer"},
+    {"num_heads", "model.n_head"},
+    {"num_attention_heads", "model.n_head"},
+    {"n_heads", "model.n_head"},
+    {"num_kv_heads", "model.n_kv_head"},
+    {"num_key_value_heads", "model.n_kv_head"},
+    {"intermediate_size", "model.d_ff"},
+    {"ffn_dim", "model.d_ff"},
+    {"activation", "model.mlp"},
+    {"layer_norm_eps", "model.norm_eps"},
+    {"rms_norm_eps", "model.norm_eps"},
+    {"initializer_range", "model.init_std"},
+    {"tie_word_embeddings", "model.tie_embeddings"},
+    {"weight_tying", "model.tie_embeddings"},
+    {"dataset", "data.train"},
+    {"out_dir", "log.dir"},
+    {"log_interval", "log.every"},
+    {"max_position_embeddings", "model.context"},
+    {"n_query_groups", "model.n_kv_head"},
+    {"hidden_act", "model.mlp"},
+    {"activation_function", "model.mlp"},
+    {"layer_norm_epsilon", "model.norm_eps"},
+    {"attention_bias", "model.bias"},
+    {"resid_pdrop", "model.dropout"},
+    {"hidden_dropout_prob", "model.dropout"},
+    {"norm_type", "model.norm"},
+    {"normalization", "model.norm"},
+    {"train_steps", "train.steps"},
+    {"per_device_train_batch_size", "train.batch"},
+    {"eval_steps", "train.eval_every"},
+    {"lr_scheduler_type", "optim.schedule"},
+    {"lr_decay_style", "optim.schedule"},
+    {"wd", "optim.weight_decay"},
+    {"clip_grad_norm", "optim.clip"},
+    {"train_file", "data.train"},
+    {"train_data", "data.train"},
+    {"validation_file", "data.val"},
+    {"val_data", "data.val"},
+    {"output_dir", "log.dir"},
+    {"logging_steps", "log.every"},
+    {"run_name", "name"},
+};
+enum { ALIASES = sizeof(aliases) / sizeof(aliases[0]) };
+
+static const char *last_word(const char *path) {
+    const char *dot = strrchr(path, '.');
+    return dot ? dot + 1 : path;
+}
+
+const Key *key_at(size_t i) {
+    return i < KEYS ? &keys[i] : NULL;
+}
+
+const Key *key_find(const char *path) {
+    for (size_t i = 0; i < KEYS; i++) {
+        if (strcmp(keys[i].path, path) == 0) return &keys[i];
+    }
+    return NULL;
+}
+
+bool key_is_section(const char *path) {
+    for (size_t i = 0; i < SECTIONS; i++) {
+        if (strcmp(sections[i], path) == 0) return true;
+    }
+    return false;
+}
+
+/* The paths of all keys that end in `word` (all, where it is NULL), closed by NULL; their number.
+ */
+static size_t paths_of_word(const char *word, const char *paths[KEYS + 1]) {
+    size_t count = 0;
+    for (size_t i = 0; i < KEYS; i++) {
+        if (!word || strcmp(last_word(keys[i].path), word) == 0) paths[count++] = keys[i].path;
+    }
+    paths[count] = NULL;
+    return count;
+}
+
+const char *config_key_of_word(const char *word) {
+    const char *paths[KEYS + 1];
+    size_t count = paths_of_word(word, paths);
+    for (size_t i = 0; count > 1 && i < count; i++) {
+        if (strncmp(paths[i], "train.", 6) == 0 || strncmp(paths[i], "data.", 5) == 0)
+            return paths[i];
+    }
+    return count == 1 ? paths[0] : NULL;
+}
+
+/* A right word in a wrong section is the surest guess, then another tool's name, then a typo. */
+const char *key_suggest(const char *path) {
+    const char *word = last_word(path), *paths[KEYS + SECTIONS + 1];
+    size_t count = paths_of_word(word, paths);
+    const char *guess = name_nearest(path, paths);
+    if (guess) return guess;
+    for (size_t i = 0; i < ALIASES; i++) {
+        if (strcmp(aliases[i].word, word) == 0) return aliases[i].path;
+    }
+    if (count == 1) return paths[0];
+
+    count = paths_of_word(NULL, paths);
+    for (size_t i = 0; i < SECTIONS; i++) paths[count++] = sections[i];
+    paths[count] = NULL;
+    guess = name_nearest(path, paths);
+    if (guess) return guess;
+
+    const char *words[KEYS + 1];
+    for (size_t i = 0; i < KEYS; i++) words[i] = last_word(keys[i].path);
+    words[KEYS] = NULL;
+    const char *near_word = name_nearest(word, words);
+    for (size_t i = 0; near_word && i < KEYS; i++) {
+        if (words[i] == near_word) return keys[i].path;
+    }
+    return NULL;
+}
+
+void key_range(const Key *key, char *text, size_t size) {
+    if (!key->open_min && !key->open_max && isfinite(key->max)) {
+        snprintf(text, size, "%.15g to %.15g", key->min, key->max);
+        return;
+    }
+    int length = snprintf(text, size, "%s %.15g", key->open_min ? "above" : "at least", key->min);
+    if (isfinite(key->max) && length > 0 && (size_t)length < size) {
+        snprintf(text + length, size - (size_t)length, " and %s %.15g",
+                 key->open_max ? "below" : "at most", key->max);
+    }
+}
+
+void key_choices(const Key *key, char *text, size_t size) {
+    size_t used = 0;
+    text[0] = '\0';
+    for (int i = 0; key->choices(i) && used < size; i++) {
+        int length = snprintf(text + used, size - used, "%s%s", i ? ", " : "", key->choices(i));
+        if (length > 0) used += (size_t)length;
+    }
+}
+
+static const char *type_name(const Key *key) {
+    switch (key->type) {
+    case TYPE_SIZE:
+        return "whole number";
+    case TYPE_FLOAT:
+        return "number";
+    case TYPE_BOOL:
+        return "true or false";
+    case TYPE_STRING:
+        return "text";
+    case TYPE_ENUM:
+        return "one of";
+    case TYPE_SLOTS:
+        return "list of";
+    case TYPE_WIRE:
+        return "object";
+    }
+    return "";
+}
+
+void key_takes(const Key *key, char *text, size_t size) {
+    char allowed[512] = "";
+    if (key->choices) key_choices(key, allowed, sizeof allowed);
+    if (key->type == TYPE_SIZE || key->type == TYPE_FLOAT) {
+        key_range(key, allowed, sizeof allowed);
+    }
+    snprintf(text, size, "%s%s%s", type_name(key), allowed[0] ? " " : "", allowed);
+}
+
+void config_list_keys(FILE *out) {
+    for (size_t i = 0; i < KEYS; i++) {
+        char takes[640];
+        key_takes(&keys[i], takes, sizeof takes);
+        fprintf(out, "%-24s %-22s %s (%s)\n", keys[i].path, keys[i].standard, keys[i].help, takes);
+    }
+}

@@ -1,0 +1,124 @@
+/* config_read.c - see config_read.h. */
+#include "run/config/config_read.h"
+
+#include "base/text_out.h"
+#include "base/stb_ds.h"
+
+#include <cJSON.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { CHUNK = 1 << 14 };
+
+static const char byte_order_mark[] = "\xef\xbb\xbf";
+
+char *file_read(const char *path, Report *report) {
+    FILE *file = fopen(path, "rb");
+    if (!file) {
+        report_error(report, "cannot read %s: %s", path, strerror(errno));
+        return NULL;
+    }
+    char *text = NULL;
+    size_t length = 0, got;
+    errno = 0;
+    do {
+        arrsetlen(text, length + CHUNK + 1);
+        got = fread(text + length, 1, CHUNK, file);
+        length += got;
+    } while (got == CHUNK && length <= JSON_LENGTH_MAX);
+    bool failed = ferror(file) != 0, too_long = length > JSON_LENGTH_MAX;
+    if (failed) report_error(report, "cannot read %s: %s", path, strerror(errno));
+    if (too_long) report_error(report, "%s is longer than 1 MiB, which no config is", path);
+    fclose(file);
+    if (failed || too_long) {
+        arrfree(text);
+        return NULL;
+    }
+    text[length] = '\0';
+    arrsetlen(text, length);
+    if (length >= 3 && memcmp(text, byte_order_mark, 3) == 0) {
+        fprintf(stderr, "%s: note: the byte order mark at the start is left out\n", path);
+        arrdeln(text, 0, 3);
+        text[length - 3] = '\0';
+    }
+    return text;
+}
+
+static void report_scan(Report *report, const Source *source) {
+    for (size_t i = 0; i < arrlenu(source->map.errors); i++) {
+        const JsonError *error = &source->map.errors[i];
+        char *words = NULL, shown[SHOWN_SIZE];
+        text_add(&words, "%.*s", (int)error->span.length, source->text + error->span.at);
+        report_span(report, error->span);
+        report_error(report, "%s%s%s", error->before, error->after ? text_shown(words, shown) : "",
+                     error->after ? error->after : "");
+        arrfree(words);
+    }
+}
+
+/* The tree of a text that was found sound. */
+static cJSON *parsed(const char *text) {
+    cJSON *json = cJSON_ParseWithOpts(text, NULL, true);
+    if (!json) die(EXIT_INTERNAL, "cJSON cannot read a text that is JSON; please report it");
+    return json;
+}
+
+cJSON *json_parse(Report *report) {
+    Source *source = report->source;
+    size_t length = arrlenu(source->text);
+    char *plain = mem_alloc(length + 1);
+    memcpy(plain, source->text, length);
+    json_scan(source->text, length, plain, &source->map);
+    report_scan(report, source);
+    cJSON *json = source->map.syntax ? NULL : parsed(plain);
+    mem_free(plain);
+    if (!json || cJSON_IsObject(json)) return json;
+    report_value(report, 0);
+    report->span.length = 1;
+    report_error(report, "a config is one JSON object: { \"model\": { ... }, ... }");
+    cJSON_Delete(json);
+    return NULL;
+}
+
+/* Whether a text that is no JSON was meant to be some. A path or a name may begin like a list or a
+ * number, but hardly with a quote. */
+static bool looks_like_json(const char *text, bool bare) {
+    return *text && strchr(bare ? "\"" : "{[\"-0123456789", *text);
+}
+
+/* Scans the text behind the = and makes the offsets those of the whole text. */
+static void scan_set(Source *source) {
+    size_t start = source->key + 1, length = arrlenu(source->text) - start;
+    JsonMap *map = &source->map;
+    json_scan(source->text + start, length, NULL, map);
+    for (size_t i = 0; i < arrlenu(map->errors); i++) map->errors[i].span.at += start;
+    for (size_t i = 0; i < arrlenu(map->nodes); i++) {
+        map->nodes[i].value.at += start;
+        map->nodes[i].key.at += start;
+    }
+}
+
+cJSON *json_parse_value(Report *report, bool bare) {
+    Source *source = report->source;
+    JsonMap *map = &source->map;
+    scan_set(source);
+    const char *text = source->text + source->key + 1, *dirt = text_dirt(text);
+    cJSON *json = NULL;
+    if (!map->syntax) {
+        json = parsed(text);
+        report_scan(report, source);
+    } else if (looks_like_json(text, bare)) {
+        report_scan(report, source);
+    } else if (dirt) {
+        report_span(report, (JsonSpan){(size_t)(dirt - source->text), 1});
+        report_error(report, "a control character or invalid UTF-8 in the value");
+    } else {
+        json_free(map);
+        JsonNode node = {.value = {source->key + 1, strlen(text)}, .end = 1};
+        arrput(map->nodes, node);
+        json = cJSON_CreateString(text);
+    }
+    if (json) map->nodes[0].key = (JsonSpan){0, source->key};
+    return json;
+}

@@ -1,0 +1,288 @@
+/* config_value.c - see config_value.h. */
+#include "run/config/config_value.h"
+
+#include "base/text_out.h"
+#include "base/words.h"
+#include "base/stb_ds.h"
+
+#include <cJSON.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NUMBER_SIZE = 32, WORDS_SIZE = 512 };
+
+static char *text_copy(const char *text) {
+    size_t size = strlen(text) + 1;
+    return memcpy(mem_alloc(size), text, size);
+}
+
+const char *string_keep(Config *config, const char *text) {
+    char *copy = text_copy(text);
+    arrput(config->strings, copy);
+    return copy;
+}
+
+/* The shortest of 15, 16 and 17 digits that reads back as the same double. */
+static const char *number_text(double number, char text[NUMBER_SIZE]) {
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, NUMBER_SIZE, "%.*g", digits, number);
+        if (strtod(text, NULL) == number) break;
+    }
+    return text;
+}
+
+static void describe(const cJSON *json, char *text, size_t size) {
+    char shown[SHOWN_SIZE], number[NUMBER_SIZE];
+    if (cJSON_IsString(json)) {
+        snprintf(text, size, "the string \"%s\"", text_shown(json->valuestring, shown));
+    } else if (cJSON_IsNumber(json)) {
+        snprintf(text, size, "the number %s", number_text(json->valuedouble, number));
+    } else if (cJSON_IsBool(json)) {
+        snprintf(text, size, "%s", cJSON_IsTrue(json) ? "true" : "false");
+    } else {
+        const char *kind = cJSON_IsArray(json) ? "a list" : "an object";
+        snprintf(text, size, "%s", cJSON_IsNull(json) ? "null" : kind);
+    }
+}
+
+void value_wrong_type(const char *path, const char *wanted, const cJSON *json, Report *report) {
+    char found[2 * SHOWN_SIZE];
+    describe(json, found, sizeof found);
+    report_error(report, "%s must be %s, not %s", path, wanted, found);
+}
+
+static bool number_read(const Key *key, const cJSON *json, double *number, Report *report) {
+    bool whole = key->type == TYPE_SIZE;
+    double x = json->valuedouble;
+    if (!cJSON_IsNumber(json) || (whole && x != floor(x))) {
+        value_wrong_type(key->path, whole ? "a whole number" : "a number", json, report);
+        return false;
+    }
+    bool below = key->open_min ? x <= key->min : x < key->min;
+    bool above = key->open_max ? x >= key->max : x > key->max;
+    if (below || above) {
+        char range[WORDS_SIZE], shown[NUMBER_SIZE];
+        key_range(key, range, sizeof range);
+        report_error(report, "%s is %s; it must be %s", key->path, number_text(x, shown), range);
+        return false;
+    }
+    *number = x;
+    return true;
+}
+
+static void string_assign(Config *config, const Key *key, const char **field, const cJSON *json,
+                          Report *report) {
+    if (!cJSON_IsString(json)) {
+        value_wrong_type(key->path, "a string", json, report);
+        return;
+    }
+    double length = (double)strlen(json->valuestring);
+    if (length < key->min) {
+        report_error(report, "%s is empty", key->path);
+    } else if (length > key->max) {
+        report_error(report, "%s has %.0f bytes; it may have %.0f", key->path, length, key->max);
+    } else {
+        *field = string_keep(config, json->valuestring);
+    }
+}
+
+/* The index of a word among the key's choices, -1 after an error. */
+static int choice_read(const Key *key, const cJSON *json, Report *report) {
+    const char *words[64] = {NULL};
+    for (int i = 0; i < 63 && key->choices(i); i++) {
+        words[i] = key->choices(i);
+        if (cJSON_IsString(json) && strcmp(words[i], json->valuestring) == 0) return i;
+    }
+    char allowed[WORDS_SIZE], found[2 * SHOWN_SIZE];
+    key_choices(key, allowed, sizeof allowed);
+    describe(json, found, sizeof found);
+    if (!cJSON_IsString(json)) {
+        report_error(report, "%s must be a string, not %s (allowed: %s)", key->path, found,
+                     allowed);
+        return -1;
+    }
+    char shown[SHOWN_SIZE];
+    const char *guess = name_nearest(json->valuestring, words);
+    report_error(report, "%s: unknown value \"%s\"%s%s%s (allowed: %s)", key->path,
+                 text_shown(json->valuestring, shown), guess ? "; did you mean \"" : "",
+                 guess ? guess : "", guess ? "\"?" : "", allowed);
+    return -1;
+}
+
+static void slots_assign(const Key *key, unsigned *field, const cJSON *json, Report *report) {
+    if (!cJSON_IsArray(json)) {
+        value_wrong_type(key->path, "a list of strings", json, report);
+        return;
+    }
+    unsigned slots = 0;
+    size_t node = node_first(report->node);
+    const cJSON *item;
+    cJSON_ArrayForEach(item, json) {
+        report_value(report, node);
+        node = node_next(report, node);
+        int slot = choice_read(key, item, report);
+        if (slot < 0) return;
+        if (slots & 1u << slot) {
+            report_error(report, "%s names \"%s\" twice", key->path, key->choices(slot));
+            return;
+        }
+        slots |= 1u << slot;
+    }
+    *field = slots;
+}
+
+void value_assign_wire(Config *config, const char *entry, const cJSON *json, Report *report) {
+    bool number = cJSON_IsNumber(json);
+    if (!number && !cJSON_IsString(json)) {
+        char path[2 * SHOWN_SIZE], shown[SHOWN_SIZE];
+        snprintf(path, sizeof path, "model.wire.%s", text_shown(entry, shown));
+        value_wrong_type(path, "a string or a number", json, report);
+        return;
+    }
+    WireEntry value = {.key = string_keep(config, entry)};
+    if (number) {
+        value.number = json->valuedouble;
+    } else {
+        value.text = string_keep(config, json->valuestring);
+    }
+    /* Sorted by key, so that two ways of writing the same wiring are the same config. */
+    size_t i = 0, count = arrlenu(config->wire);
+    while (i < count && strcmp(config->wire[i].key, entry) < 0) i++;
+    if (i < count && strcmp(config->wire[i].key, entry) == 0) {
+        config->wire[i] = value;
+    } else {
+        arrins(config->wire, i, value);
+    }
+    config->model.wire = config->wire;
+    config->model.n_wire = arrlenu(config->wire);
+}
+
+static void wire_assign(Config *config, const Key *key, const cJSON *json, Report *report) {
+    if (!cJSON_IsObject(json)) {
+        value_wrong_type(key->path, "an object", json, report);
+        return;
+    }
+    arrsetlen(config->wire, 0);
+    config->model.n_wire = 0;
+    size_t node = node_first(report->node);
+    const cJSON *entry;
+    cJSON_ArrayForEach(entry, json) {
+        report_value(report, node);
+        node = node_next(report, node);
+        value_assign_wire(config, entry->string, entry, report);
+    }
+}
+
+void value_assign(Config *config, const Key *key, const cJSON *json, Report *report) {
+    void *field = (char *)config + key->offset;
+    double number = 0;
+    int choice = 0;
+    switch (key->type) {
+    case TYPE_SIZE:
+        if (number_read(key, json, &number, report)) *(size_t *)field = (size_t)number;
+        break;
+    case TYPE_FLOAT:
+        if (number_read(key, json, &number, report)) *(double *)field = number;
+        break;
+    case TYPE_BOOL:
+        if (cJSON_IsBool(json)) {
+            *(bool *)field = cJSON_IsTrue(json);
+        } else {
+            value_wrong_type(key->path, "true or false", json, report);
+        }
+        break;
+    case TYPE_STRING:
+        string_assign(config, key, (const char **)field, json, report);
+        break;
+    case TYPE_ENUM:
+        choice = choice_read(key, json, report);
+        if (choice >= 0) *(int *)field = choice;
+        break;
+    case TYPE_SLOTS:
+        slots_assign(key, (unsigned *)field, json, report);
+        break;
+    case TYPE_WIRE:
+        wire_assign(config, key, json, report);
+        break;
+    }
+}
+
+static void string_write(const char *string, char **text) {
+    text_add(text, "\"");
+    for (; *string; string++) {
+        unsigned char byte = (unsigned char)*string;
+        if (byte < 0x20) {
+            text_add(text, "\\u%04x", byte);
+        } else {
+            text_add(text, "%s%c", byte == '"' || byte == '\\' ? "\\" : "", byte);
+        }
+    }
+    text_add(text, "\"");
+}
+
+static void wire_write(const ModelOptions *model, char **text) {
+    char number[NUMBER_SIZE];
+    text_add(text, "{");
+    for (size_t i = 0; i < model->n_wire; i++) {
+        const WireEntry *entry = &model->wire[i];
+        if (i) text_add(text, ", ");
+        string_write(entry->key, text);
+        text_add(text, ": ");
+        if (entry->text) {
+            string_write(entry->text, text);
+        } else {
+            text_add(text, "%s", number_text(entry->number, number));
+        }
+    }
+    text_add(text, "}");
+}
+
+static void slots_write(const Key *key, unsigned slots, char **text) {
+    bool first = true;
+    text_add(text, "[");
+    for (int i = 0; key->choices(i); i++) {
+        if (!(slots & 1u << i)) continue;
+        text_add(text, "%s\"%s\"", first ? "" : ", ", key->choices(i));
+        first = false;
+    }
+    text_add(text, "]");
+}
+
+void value_write(const Config *config, const Key *key, char **text) {
+    const void *field = (const char *)config + key->offset;
+    char number[NUMBER_SIZE];
+    switch (key->type) {
+    case TYPE_SIZE:
+        text_add(text, "%zu", *(const size_t *)field);
+        break;
+    case TYPE_FLOAT:
+        text_add(text, "%s", number_text(*(const double *)field, number));
+        break;
+    case TYPE_BOOL:
+        text_add(text, "%s", *(const bool *)field ? "true" : "false");
+        break;
+    case TYPE_STRING:
+        string_write(*(const char *const *)field, text);
+        break;
+    case TYPE_ENUM:
+        string_write(key->choices(*(const int *)field), text);
+        break;
+    case TYPE_SLOTS:
+        slots_write(key, *(const unsigned *)field, text);
+        break;
+    case TYPE_WIRE:
+        wire_write(&config->model, text);
+        break;
+    }
+}
+
+bool value_equal(const Config *a, const Config *b, const Key *key) {
+    char *text_a = NULL, *text_b = NULL;
+    value_write(a, key, &text_a);
+    value_write(b, key, &text_b);
+    bool equal = strcmp(text_a, text_b) == 0;
+    arrfree(text_a);
+    arrfree(text_b);
+    return equal;
+}

@@ -1,0 +1,54 @@
+/* csv_read.c - see csv_read.h. */
+#include "run/io/csv_read.h"
+
+#include "base/text_out.h"
+#include "base/stb_ds.h"
+#include "run/io/files.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Cuts the line at `csv->next` into its cells; false where no line ends there. */
+static bool take_line(CsvIn *csv, char ***cells) {
+    char *end = csv->next ? strchr(csv->next, '\n') : NULL;
+    if (!end) return false;
+    *end = '\0';
+    arrsetlen(*cells, 0);
+    for (char *cell = csv->next; cell;) {
+        char *comma = strchr(cell, ',');
+        if (comma) *comma++ = '\0';
+        arrput(*cells, cell);
+        cell = comma;
+    }
+    csv->next = end + 1;
+    return true;
+}
+
+CsvIn csv_open(const char *dir, const char *name) {
+    size_t size;
+    char *path = text_format("%s/%s", dir, name);
+    CsvIn csv = {.text = file_contents(path, INT64_MAX, &size)};
+    if (!csv.text && errno != ENOENT) die(EXIT_IO, "cannot read %s: %s", path, strerror(errno));
+    mem_free(path);
+    csv.next = csv.text;
+    take_line(&csv, &csv.columns);
+    return csv;
+}
+
+bool csv_next(CsvIn *csv) {
+    return take_line(csv, &csv->row);
+}
+
+const char *csv_cell(const CsvIn *csv, const char *column) {
+    for (size_t i = 0; i < arrlenu(csv->columns) && i < arrlenu(csv->row); i++) {
+        if (strcmp(csv->columns[i], column) == 0) return csv->row[i];
+    }
+    return "";
+}
+
+void csv_end(CsvIn *csv) {
+    mem_free(csv->text);
+    arrfree(csv->columns);
+    arrfree(csv->row);
+    *csv = (CsvIn){0};
+}

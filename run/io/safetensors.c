@@ -1,0 +1,216 @@
+/* safetensors.c - see safetensors.h. */
+#include "run/io/safetensors.h"
+
+#include "run/io/json_out.h"
+#include "base/stb_ds.h"
+#include "base/text_out.h"
+#include "run/io/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "files hold numbers as they lie here");
+_Static_assert(sizeof(size_t) == 8, "TENSOR_I64 is a size_t");
+
+/* Metadata of ours are at most a config; no header of a model that can be configured is longer. */
+enum { METADATA_MAX = 1 << 20, BLOCK = 4096 };
+
+static const struct {
+    const char *dtype;
+    size_t bytes; /* of an element in the file */
+} TYPES[] = {[TENSOR_REAL] = {"F32", 4}, [TENSOR_F64] = {"F64", 8}, [TENSOR_I64] = {"I64", 8}};
+
+void tensor_add(Tensor **list, const char *prefix, const char *name, TensorType type, size_t rows,
+                size_t columns, void *data) {
+    Tensor tensor = {.type = type, .shape = {rows, columns}, .data = data};
+    int length = snprintf(tensor.name, TENSOR_NAME, "%s%s", prefix, name);
+    if (length < 0 || length >= TENSOR_NAME)
+        die(EXIT_INTERNAL, "the name of tensor %s%s is too long", prefix, name);
+    arrput(*list, tensor);
+}
+
+static size_t count_of(const Tensor *tensor) {
+    return tensor->shape[1] ? tensor->shape[0] * tensor->shape[1] : tensor->shape[0];
+}
+
+/* --- writing --- */
+
+/* The header, padded, for mem_free; `data` is what follows it. */
+static char *header_text(const Tensor *tensors, size_t n, const Metadata *metadata, size_t pairs,
+                         size_t *size, uint64_t *data) {
+    TextOut text;
+    FILE *out = text_begin(&text);
+    fputs("{\"__metadata__\":{", out);
+    for (size_t i = 0; i < pairs; i++) {
+        fputs(i ? "," : "", out);
+        json_print_string(out, metadata[i].key);
+        fputc(':', out);
+        json_print_string(out, metadata[i].value);
+    }
+    fputc('}', out);
+    *data = 0;
+    for (size_t i = 0; i < n; i++) {
+        const Tensor *tensor = &tensors[i];
+        uint64_t end = *data + count_of(tensor) * TYPES[tensor->type].bytes;
+        fprintf(out, ",\"%s\":{\"dtype\":\"%s\",\"shape\":[%zu", tensor->name,
+                TYPES[tensor->type].dtype, tensor->shape[0]);
+        if (tensor->shape[1]) fprintf(out, ",%zu", tensor->shape[1]);
+        fprintf(out, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)*data,
+                (unsigned long long)end);
+        *data = end;
+    }
+    fputc('}', out);
+    fflush(out);
+    for (size_t i = text.size; i % 8; i++) fputc(' ', out);
+    char *header = text_end(&text);
+    *size = text.size;
+    return header;
+}
+
+uint64_t safetensors_size(const Tensor *tensors, size_t n, const Metadata *metadata, size_t pairs) {
+    size_t size;
+    uint64_t data;
+    mem_free(header_text(tensors, n, metadata, pairs, &size, &data));
+    return 8 + size + data;
+}
+
+static void put_tensor(FileOut *file, const Tensor *tensor) {
+    size_t count = count_of(tensor);
+    if (tensor->type != TENSOR_REAL || sizeof(real) == sizeof(float)) {
+        file_put(file, tensor->data, count * TYPES[tensor->type].bytes);
+        return;
+    }
+    const real *values = tensor->data;
+    float block[BLOCK];
+    for (size_t first = 0; first < count; first += BLOCK) {
+        size_t n = count - first < BLOCK ? count - first : BLOCK;
+        for (size_t i = 0; i < n; i++) block[i] = (float)values[first + i];
+        file_put(file, block, n * sizeof *block);
+    }
+}
+
+int safetensors_write(const char *path, const Tensor *tensors, size_t n, const Metadata *metadata,
+                      size_t pairs, uint64_t *bytes, uint64_t *hash) {
+    size_t size;
+    uint64_t data;
+    char *header = header_text(tensors, n, metadata, pairs, &size, &data);
+    uint64_t length = size;
+    FileOut file = file_begin(path);
+    file_put(&file, &length, sizeof length);
+    file_put(&file, header, size);
+    for (size_t i = 0; i < n; i++) put_tensor(&file, &tensors[i]);
+    *bytes = file.bytes;
+    *hash = file.hash;
+    mem_free(header);
+    return file_end(&file);
+}
+
+/* --- reading --- */
+
+/* The next `size` bytes; false at an error or the end. */
+static bool take(int fd, void *data, size_t size) {
+    return fd_read(fd, data, size) == (int64_t)size;
+}
+
+static bool take_tensor(int fd, const Tensor *tensor) {
+    size_t count = count_of(tensor);
+    if (tensor->type != TENSOR_REAL || sizeof(real) == sizeof(float))
+        return take(fd, tensor->data, count * TYPES[tensor->type].bytes);
+    real *values = tensor->data;
+    float block[BLOCK];
+    for (size_t first = 0; first < count; first += BLOCK) {
+        size_t n = count - first < BLOCK ? count - first : BLOCK;
+        if (!take(fd, block, n * sizeof *block)) return false;
+        for (size_t i = 0; i < n; i++) values[first + i] = (real)block[i];
+    }
+    return true;
+}
+
+/* Whether the file goes on with exactly these bytes. */
+static bool matches(int fd, const char *wanted, size_t size) {
+    char block[BLOCK];
+    for (size_t first = 0; first < size; first += BLOCK) {
+        size_t n = size - first < BLOCK ? size - first : BLOCK;
+        if (!take(fd, block, n) || memcmp(block, wanted + first, n) != 0) return false;
+    }
+    return true;
+}
+
+static const char *read_all(int fd, const Tensor *tensors, size_t n, const char *header,
+                            size_t size) {
+    uint64_t length;
+    char more;
+    if (!take(fd, &length, sizeof length)) return "it is shorter than a header";
+    if (length != size || !matches(fd, header, size))
+        return "its header is not that of this run's tensors";
+    for (size_t i = 0; i < n; i++) {
+        if (!take_tensor(fd, &tensors[i])) return "it is shorter than its tensors";
+    }
+    return take(fd, &more, 1) ? "it is longer than its tensors" : NULL;
+}
+
+const char *safetensors_read(const char *path, const Tensor *tensors, size_t n,
+                             const Metadata *metadata, size_t pairs) {
+    int fd = fd_open(path, O_RDONLY);
+    if (fd < 0) return strerror(errno);
+    size_t size;
+    uint64_t data;
+    char *header = header_text(tensors, n, metadata, pairs, &size, &data);
+    const char *error = read_all(fd, tensors, n, header, size);
+    mem_free(header);
+    close(fd);
+    return error;
+}
+
+/* The end of a JSON string that begins at `text`, NULL where there is none. */
+static const char *string_end(const char *text, const char *end) {
+    if (text >= end || *text != '"') return NULL;
+    for (text++; text < end && *text != '"'; text++) {
+        if ((unsigned char)*text < 0x20) return NULL;
+        if (*text == '\\') text++;
+    }
+    return text < end ? text + 1 : NULL;
+}
+
+/* The end of an object whose members are all strings, NULL where it is something else. */
+static const char *object_end(const char *text, const char *end) {
+    do { /* at the brace or at a comma */
+        text = string_end(text + 1, end);
+        if (!text || text >= end || *text != ':') return NULL;
+        text = string_end(text + 1, end);
+    } while (text && text < end && *text == ',');
+    return text && text < end && *text == '}' ? text + 1 : NULL;
+}
+
+char *header_metadata(const char *header, size_t size, size_t *rows, const char **error) {
+    static const char begin[] = "{\"__metadata__\":";
+    const size_t length = sizeof begin - 1;
+    *error = "its header does not begin with the metadata of this program";
+    if (size <= length || memcmp(header, begin, length) != 0 || header[length] != '{') return NULL;
+    const char *text = header + length, *end = object_end(text, header + size);
+    if (!end || sscanf(end, ",\"tok_emb.weight\":{\"dtype\":\"F32\",\"shape\":[%9zu,", rows) != 1)
+        return NULL;
+    *error = NULL;
+    return text_format("%.*s", (int)(end - text), text);
+}
+
+char *safetensors_metadata(const char *path, size_t *rows, const char **error) {
+    char *text = NULL, *header = NULL;
+    uint64_t length;
+    int fd = fd_open(path, O_RDONLY);
+    *error = "it is shorter than its header";
+    if (fd < 0) {
+        *error = strerror(errno);
+    } else if (take(fd, &length, sizeof length)) {
+        /* What comes after the metadata is compared later, so its beginning is all that is needed.
+         */
+        size_t size = length < METADATA_MAX ? (size_t)length : METADATA_MAX;
+        header = mem_alloc(size + 1);
+        if (take(fd, header, size)) text = header_metadata(header, size, rows, error);
+    }
+    if (fd >= 0) close(fd);
+    mem_free(header);
+    return text;
+}

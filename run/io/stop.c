@@ -1,0 +1,85 @@
+/* stop.c - see stop.h. */
+#include "run/io/stop.h"
+
+#include "base/base.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct {
+    int number;
+    const char *name;
+    bool kills; /* the program dies of it in the end */
+} SIGNALS[] = {
+    {SIGINT, "SIGINT", true},
+    {SIGTERM, "SIGTERM", true},
+    {SIGHUP, "SIGHUP", true},
+    {SIGUSR2, "SIGUSR2", false},
+};
+enum { SIGNAL_COUNT = sizeof SIGNALS / sizeof *SIGNALS };
+
+/* Wrappers such as timeout(1) send a signal to the process and to its group: what follows so soon
+ * is not somebody who has lost patience. */
+static const double SAME_SIGNAL_SECONDS = 0.1;
+
+static volatile sig_atomic_t requested; /* the signal, 0 = none yet */
+static double requested_at;             /* clock_seconds, which a handler may call */
+static const char *promised;            /* what the first one prints */
+
+static void die_of(int number) {
+    sigset_t only;
+    signal(number, SIG_DFL);
+    sigemptyset(&only);
+    sigaddset(&only, number);
+    raise(number);
+    sigprocmask(SIG_UNBLOCK, &only, NULL); /* inside its own handler it is blocked */
+}
+
+static void note(int number) {
+    int error = errno; /* of whatever is interrupted here */
+    bool again = requested && clock_seconds() - requested_at > SAME_SIGNAL_SECONDS;
+    if (again && number == SIGINT) die_of(number);
+    if (!requested && write(STDERR_FILENO, promised, strlen(promised)) < 0) {
+        /* nobody is left to read it */
+    }
+    if (!requested) requested_at = clock_seconds();
+    requested = number;
+    errno = error;
+}
+
+void stop_install(const char *promise) {
+    struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART}, before;
+    promised = promise;
+    sigemptyset(&action.sa_mask);
+    for (int i = 0; i < SIGNAL_COUNT; i++) {
+        sigaction(SIGNALS[i].number, NULL, &before);
+        if (before.sa_handler != SIG_IGN) sigaction(SIGNALS[i].number, &action, NULL);
+    }
+}
+
+bool stop_requested(void) {
+    return requested != 0;
+}
+
+static int index_of_request(void) {
+    int i = 0;
+    while (i + 1 < SIGNAL_COUNT && SIGNALS[i].number != requested) i++;
+    return i;
+}
+
+const char *stop_signal_name(void) {
+    return SIGNALS[index_of_request()].name;
+}
+
+int stop_code(void) {
+    int i = index_of_request();
+    return SIGNALS[i].kills ? 128 + SIGNALS[i].number : EXIT_STOPPED;
+}
+
+void stop_die(void) {
+    int i = index_of_request();
+    if (SIGNALS[i].kills) die_of(SIGNALS[i].number);
+}

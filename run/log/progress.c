@@ -1,0 +1,292 @@
+/* progress.c - see progress.h. */
+#include "run/log/progress.h"
+
+#include "model/equations.h"
+#include "norm/norm.h"
+#include "ops/ops.h"
+#include "run/io/stop.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const double QUIET_SECONDS = 5; /* at most this long without a line */
+
+static void print_equations(const Config *config) {
+    char hash[17],
+        *text = equations_text(&config->model, &config->gamma_warmup, &config->branch_warmup);
+    equations_hash(hash, text);
+    fprintf(stderr, "\n%sequations    %s\n\n", text, hash);
+    mem_free(text);
+}
+
+static void print_schedule(const Manifest *manifest) {
+    const GammaWarmup *warmup = &manifest->config->gamma_warmup;
+    const char *norm = norm_name(manifest->config->model.norm);
+    fprintf(stderr, "RMSNorm LR factor %.9g (norm %s, optim.rmsnorm_lr_scale %.9g)\n",
+            manifest->lr_scale, norm, manifest->config->optim.rmsnorm_lr_scale);
+    const BranchWarmup *branch = &manifest->config->branch_warmup;
+    if (branch->steps) {
+        fprintf(stderr, "branch-warmup     %.9g to 1 over %zu steps%s\n", branch->from,
+                branch->steps, branch->order == BRANCH_EQUAL ? "" : " times the block's number");
+    }
+    if (!warmup->steps) return;
+    fprintf(stderr, "gamma-warmup      %.9g to %.9g over %zu steps on", warmup->from, warmup->to,
+            warmup->steps);
+    for (int slot = 0; slot < SLOTS; slot++) {
+        if (warmup->slots >> slot & 1) fprintf(stderr, " %s", slot_name(slot));
+    }
+    fputc('\n', stderr);
+}
+
+/* --- a line that stays --- */
+
+/* Text of a cell, "" where there is nothing to say. */
+typedef void CellText(char *text, size_t size, const Progress *progress, const LogRow *row);
+
+static void step_text(char *text, size_t size, const Progress *progress, const LogRow *row) {
+    (void)progress;
+    snprintf(text, size, "%.0f", row->value[LOG_STEP]);
+}
+static void spikes_text(char *text, size_t size, const Progress *progress, const LogRow *row) {
+    (void)row;
+    snprintf(text, size, "%zu", progress->spikes);
+}
+static void rate_text(char *text, size_t size, const Progress *progress, const LogRow *row) {
+    (void)progress;
+    if (row->measured >> LOG_TOKENS_PER_S & 1)
+        snprintf(text, size, "%.0f", row->value[LOG_TOKENS_PER_S]);
+}
+/* Time to the end, if steps go on as they did in this process. */
+static void left_text(char *text, size_t size, const Progress *progress, const LogRow *row) {
+    double step = row->value[LOG_STEP], done = step + 1 - (double)progress->first;
+    double passed = clock_seconds() - progress->started;
+    double left = passed / done * ((double)progress->steps - step);
+    if (step > 0) snprintf(text, size, "%.0f:%02.0f", floor(left / 60), fmod(floor(left), 60));
+}
+
+static const struct {
+    const char *title;
+    int width;
+    int rank;         /* where a line is short, columns of the highest rank are left out */
+    LogColumn column; /* with so many digits, where no function writes it */
+    int digits;
+    CellText *text;
+} COLUMNS[] = {
+    {"step", 8, 0, .text = step_text},  {"loss", 10, 1, LOG_TRAIN_LOSS, 4},
+    {"val", 10, 2, LOG_VAL_LOSS, 4},    {"grad", 10, 6, LOG_GRAD_NORM, 3},
+    {"lr", 11, 7, LOG_LR, 3},           {"spikes", 9, 5, .text = spikes_text},
+    {"tok/s", 9, 4, .text = rate_text}, {"left", 9, 3, .text = left_text},
+};
+enum { COLUMN_COUNT = sizeof COLUMNS / sizeof *COLUMNS };
+
+static void cell_text(char *text, size_t size, size_t i, const Progress *progress,
+                      const LogRow *row) {
+    LogColumn column = COLUMNS[i].column;
+    double value = row->value[column];
+    *text = '\0';
+    if (COLUMNS[i].text)
+        COLUMNS[i].text(text, size, progress, row);
+    else if (!(row->measured >> column & 1))
+        return;
+    else if (isnan(value))
+        snprintf(text, size, "nan"); /* printf would show the sign that a NaN may carry */
+    else
+        snprintf(text, size, "%.*g", COLUMNS[i].digits, value);
+}
+
+/* The highest rank of a column that fits beside all lower ones; every one does in a file. */
+static int ranks_shown(const Progress *progress) {
+    const size_t room = live_columns();
+    size_t used = 0;
+    for (int rank = 0; rank < COLUMN_COUNT && progress->live.on; rank++) {
+        for (size_t i = 0; i < COLUMN_COUNT; i++) {
+            if (COLUMNS[i].rank == rank) used += (size_t)COLUMNS[i].width;
+        }
+        if (used > room) return rank - 1;
+    }
+    return COLUMN_COUNT;
+}
+
+static void print_titles(const Progress *progress) {
+    int most = ranks_shown(progress);
+    for (size_t i = 0; i < COLUMN_COUNT; i++) {
+        if (COLUMNS[i].rank <= most) fprintf(stderr, "%*s", COLUMNS[i].width, COLUMNS[i].title);
+    }
+    fputc('\n', stderr);
+}
+
+static void print_row(const Progress *progress, const LogRow *row) {
+    int most = ranks_shown(progress), blanks = 0;
+    for (size_t i = 0; i < COLUMN_COUNT; i++) {
+        char text[32];
+        if (COLUMNS[i].rank > most) continue;
+        cell_text(text, sizeof text, i, progress, row);
+        blanks += COLUMNS[i].width;
+        if (!*text) continue; /* nothing ends in blanks */
+        fprintf(stderr, "%*s", blanks, text);
+        blanks = 0;
+    }
+    fputc('\n', stderr);
+}
+
+/* --- a line that moves --- */
+
+/* Words around the cells of columns, the course of the loss, and the entropy floor. */
+typedef enum { SHOWS_COLUMN, SHOWS_COURSE, SHOWS_FLOOR } Shows;
+static const struct {
+    int rank;
+    Shows what;
+    const char *title; /* of the column */
+    const char *before, *behind;
+} MOVING[] = {
+    {0, SHOWS_COLUMN, "step", "step ", ""},
+    {1, SHOWS_COLUMN, "loss", "loss ", ""},
+    {3, SHOWS_COURSE, "", "", ""},
+    {5, SHOWS_FLOOR, "", "floor ", ""},
+    {7, SHOWS_COLUMN, "lr", "lr ", ""},
+    {6, SHOWS_COLUMN, "spikes", "spikes ", ""},
+    {4, SHOWS_COLUMN, "tok/s", "", " tok/s"},
+    {2, SHOWS_COLUMN, "left", "", " left"},
+};
+enum { MOVING_COUNT = sizeof MOVING / sizeof *MOVING };
+
+static void draw_moving(Progress *progress, const LogRow *row) {
+    LiveField field[MOVING_COUNT] = {{.rank = 0}};
+    double floor = progress->manifest->floor;
+    for (size_t i = 0; i < MOVING_COUNT; i++) {
+        char text[20] = "";
+        size_t column = 0;
+        field[i].rank = MOVING[i].rank;
+        switch (MOVING[i].what) {
+        case SHOWS_COLUMN:
+            while (strcmp(COLUMNS[column].title, MOVING[i].title) != 0) column++;
+            cell_text(text, sizeof text, column, progress, row);
+            break;
+        case SHOWS_COURSE:
+            field[i].history = progress->losses.count ? &progress->losses : NULL;
+            break;
+        case SHOWS_FLOOR:
+            if (!isnan(floor)) snprintf(text, sizeof text, "%.4g", floor);
+            break;
+        }
+        if (*text)
+            snprintf(field[i].text, sizeof field->text, "%s%s%s", MOVING[i].before, text,
+                     MOVING[i].behind);
+    }
+    live_draw(&progress->live, field, MOVING_COUNT);
+}
+
+/* --- the run --- */
+
+Progress progress_start(const Manifest *manifest, const char *dir, size_t first) {
+    const Config *config = manifest->config;
+    const Shape *s = &manifest->model->shape;
+    char line[256];
+    dataset_describe(manifest->data, line, sizeof line);
+    fprintf(stderr,
+            "peri.c %s  %s: %s, %s, %zu blocks, %zu wide, %.3g M parameters, %s, %zu threads\n",
+            PERI_VERSION, config->name, topology_name(config->model.topology),
+            norm_name(config->model.norm), s->L, s->C,
+            1e-6 * (double)params_total(&manifest->model->params), REAL_NAME, ops_threads());
+    print_equations(config);
+    fprintf(stderr, "data              %s\n", line);
+    if (!isnan(manifest->floor)) {
+        fprintf(stderr,
+                "entropy floor     %.6g nats per token: no model can do better on the validation "
+                "rows\n",
+                manifest->floor);
+    }
+    print_schedule(manifest);
+    if (sizeof(real) != sizeof(float)) {
+        fputs("checkpoints       hold float32, this build computes in double: a resumed run is not "
+              "the same to the bit\n",
+              stderr);
+    }
+    if (first) fprintf(stderr, "resumed           with step %zu\n", first);
+    Progress progress = {.manifest = manifest,
+                         .dir = dir,
+                         .steps = config->train.steps,
+                         .first = first,
+                         .started = clock_seconds(),
+                         .said = clock_seconds(),
+                         .live = live_open()};
+    fprintf(stderr, "writing           %s\n\n", dir);
+    print_titles(&progress);
+    return progress;
+}
+
+void progress_pause(Progress *progress) {
+    live_clear(&progress->live);
+}
+
+void progress_row(Progress *progress, const LogRow *row, bool last) {
+    double now = clock_seconds();
+    bool validated = row->measured >> LOG_VAL_LOSS & 1, moves = progress->live.on;
+    if (row->measured >> LOG_TRAIN_LOSS & 1)
+        history_add(&progress->losses, row->value[LOG_TRAIN_LOSS]);
+    if (validated || last || (!moves && now - progress->said >= QUIET_SECONDS)) {
+        progress_pause(progress);
+        print_row(progress, row);
+        progress->said = now;
+    }
+    if (!last) draw_moving(progress, row);
+}
+
+void progress_checkpoint(Progress *progress, size_t step) {
+    progress_pause(progress);
+    fprintf(stderr, "%8zu checkpoint\n", step);
+}
+
+void progress_spike(Progress *progress, size_t step, const SpikeReport *report, const char *tensor,
+                    const char *action) {
+    if (!progress->manifest) return; /* nobody watches: a replay, a bench */
+    progress->spikes++;
+    progress_pause(progress);
+    bool yellow = progress->live.on && progress->live.colors;
+    fprintf(stderr, "%s%8zu spike:", yellow ? "\033[33m" : "", step);
+    if (report->spike & SPIKE_GRAD) fprintf(stderr, " gradient norm (z %.3g)", report->grad.z);
+    if (report->spike & SPIKE_LOSS) fprintf(stderr, " loss (z %.3g)", report->loss.z);
+    if (tensor) fprintf(stderr, ", most in %s (%.3g times its mean)", tensor, report->growth[0]);
+    fprintf(stderr, "; %s%s\n", action, yellow ? "\033[0m" : "");
+}
+
+static const char *reason_of(const Summary *summary, int action) {
+    if (summary->health.nonfinite_in_row) {
+        return "loss or gradient is not finite; no such step was applied";
+    }
+    if (action == ACTION_STOP) return "it spiked or diverged, and spike.action is stop";
+    return "its update left weights that are not finite; no checkpoint was written";
+}
+
+static void print_stopped(const Progress *progress, const Summary *summary) {
+    fprintf(stderr, "train: stopped by %s after step %zu; --resume goes on from %s\n",
+            stop_signal_name(), summary->steps, progress->dir);
+}
+
+void progress_end(Progress *progress, const Summary *summary) {
+    const HealthSummary *health = &summary->health;
+    progress_pause(progress);
+    if (summary->code == EXIT_IO) return; /* what failed has been said */
+    if (stop_requested() && summary->code != EXIT_DIVERGED) {
+        print_stopped(progress, summary);
+        return;
+    }
+    if (summary->code == EXIT_DIVERGED) {
+        fprintf(stderr,
+                "train: error: stopped after step %zu: %s. Look at %s/spikes.csv; a lower optim.lr "
+                "or a "
+                "longer optim.warmup_steps may help\n",
+                summary->steps, reason_of(summary, progress->manifest->config->spike.action),
+                progress->dir);
+        return;
+    }
+    printf("done: %zu steps in %.1f s (%.0f tokens/s)", summary->steps, summary->seconds,
+           isnan(summary->tokens_per_s) ? 0 : summary->tokens_per_s);
+    if (!isnan(health->train_loss)) printf(", train loss %.4f", health->train_loss);
+    if (!isnan(health->val_loss)) printf(", val loss %.4f", health->val_loss);
+    if (!isnan(progress->manifest->floor)) printf(", floor %.4f", progress->manifest->floor);
+    if (health->diverged) printf(", diverged at step %zu", health->diverged_step);
+    printf("\nlog: %s/log.csv   next: ./train --sample %s\n", progress->dir, progress->dir);
+    fflush(stdout);
+}

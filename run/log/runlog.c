@@ -1,0 +1,129 @@
+/* runlog.c - see runlog.h. */
+#include "run/log/runlog.h"
+
+#include "run/log/layers.h"
+
+/* Steps and tokens are counts: all their digits are shown. */
+static const struct {
+    const char *name;
+    bool whole;
+} COLUMNS[LOG_COLUMNS] = {
+    [LOG_STEP] = {"step", true},
+    [LOG_TOKENS] = {"tokens", true},
+    [LOG_TRAIN_LOSS] = {"train_loss"},
+    [LOG_VAL_LOSS] = {"val_loss"},
+    [LOG_LR] = {"lr"},
+    [LOG_GAMMA_SCALE] = {"gamma_scale"},
+    [LOG_GRAD_NORM] = {"grad_norm"},
+    [LOG_CLIP_SCALE] = {"clip_scale"},
+    [LOG_LOSS_Z] = {"loss_z"},
+    [LOG_GRAD_Z] = {"grad_z"},
+    [LOG_SPIKE] = {"spike", true},
+    [LOG_ACTION] = {"action"},
+    [LOG_STEP_MS] = {"step_ms"},
+    [LOG_TOKENS_PER_S] = {"tokens_per_s"},
+};
+
+static const struct {
+    const char *name, *header; /* NULL = the names of COLUMNS */
+} FILES[RUNLOG_FILES] = {
+    [FILE_LOG] = {"log.csv", NULL},
+    [FILE_SPIKES] = {"spikes.csv", "step,kind,value,z,center,scale,tensor1,growth1,tensor2,growth2,"
+                                   "tensor3,growth3,batch_position,action\n"},
+    [FILE_LAYERS] = {"layers.csv", LAYERS_HEADER},
+};
+
+const char *runlog_name(int file) {
+    return file >= 0 && file < RUNLOG_FILES ? FILES[file].name : NULL;
+}
+
+void log_set(LogRow *row, LogColumn column, double value) {
+    row->value[column] = value;
+    row->measured |= (size_t)1 << column;
+}
+
+static Csv create_log(const char *dir) {
+    Csv csv = csv_create(dir, FILES[FILE_LOG].name, "");
+    for (int i = 0; i < LOG_COLUMNS; i++) csv_text(&csv, COLUMNS[i].name);
+    csv_end_row(&csv);
+    return csv;
+}
+
+RunLog runlog_create(const char *dir) {
+    RunLog runlog;
+    for (int i = 0; i < RUNLOG_FILES; i++) {
+        runlog.file[i] =
+            FILES[i].header ? csv_create(dir, FILES[i].name, FILES[i].header) : create_log(dir);
+    }
+    return runlog;
+}
+
+RunLog runlog_continue(const char *dir, const uint64_t bytes[RUNLOG_FILES]) {
+    RunLog runlog;
+    for (int i = 0; i < RUNLOG_FILES; i++) {
+        runlog.file[i] = csv_continue(dir, FILES[i].name, bytes[i]);
+    }
+    return runlog;
+}
+
+bool runlog_reaches(const char *dir, const uint64_t bytes[RUNLOG_FILES]) {
+    for (int i = 0; i < RUNLOG_FILES; i++) {
+        if (!csv_reaches(dir, FILES[i].name, bytes[i])) return false;
+    }
+    return true;
+}
+
+void runlog_write(RunLog *runlog, const LogRow *row) {
+    Csv *csv = &runlog->file[FILE_LOG];
+    for (int i = 0; i < LOG_COLUMNS; i++) {
+        if (i == LOG_ACTION)
+            csv_text(csv, row->action ? row->action : "");
+        else if (!(row->measured >> i & 1))
+            csv_empty(csv);
+        else if (COLUMNS[i].whole)
+            csv_whole(csv, (size_t)row->value[i]);
+        else
+            csv_number(csv, row->value[i]);
+    }
+    csv_end_row(csv);
+}
+
+void runlog_write_spikes(RunLog *runlog, size_t step, const SpikeReport *report,
+                         const char *const names[SPIKE_TENSORS], size_t batch, const char *action) {
+    const struct {
+        const char *kind;
+        const SpikeScore *score;
+    } series[] = {{"grad", &report->grad}, {"loss", &report->loss}};
+    Csv *csv = &runlog->file[FILE_SPIKES];
+    for (size_t k = 0; k < 2; k++) {
+        const SpikeScore *score = series[k].score;
+        if (!score->flagged && score->finite) continue;
+        const double numbers[] = {score->value, score->z, score->center, score->scale};
+        csv_whole(csv, step);
+        csv_text(csv, series[k].kind);
+        for (size_t i = 0; i < 4; i++) csv_number(csv, numbers[i]);
+        for (size_t i = 0; i < SPIKE_TENSORS; i++) {
+            csv_text(csv, names[i] ? names[i] : "");
+            if (names[i])
+                csv_number(csv, report->growth[i]);
+            else
+                csv_empty(csv);
+        }
+        csv_whole(csv, batch);
+        csv_text(csv, action);
+        csv_end_row(csv);
+    }
+}
+
+int runlog_sync(const RunLog *runlog, uint64_t bytes[RUNLOG_FILES]) {
+    for (int i = 0; i < RUNLOG_FILES; i++) {
+        int error = csv_sync(&runlog->file[i]);
+        if (error) return error;
+        bytes[i] = runlog->file[i].bytes;
+    }
+    return 0;
+}
+
+void runlog_close(RunLog *runlog) {
+    for (int i = 0; i < RUNLOG_FILES; i++) csv_close(&runlog->file[i]);
+}

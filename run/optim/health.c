@@ -1,0 +1,161 @@
+/* health.c - see health.h. The last thousand finite values of loss and gradient norm are all it
+ * remembers; means are summed anew each time, so nothing drifts. */
+#include "run/optim/health.h"
+
+#include <math.h>
+
+enum {
+    SCORE_WINDOW = 1000,    /* values before the one that is scored */
+    DIVERGENCE_STEPS = 100, /* training losses in a mean */
+    NONFINITE_LIMIT = 10,   /* in a row, with action skip */
+};
+static const double SCORE_SIGMAS = 7;
+static const double DIVERGENCE_RATIO = 1.5;
+static const double DIVERGENCE_ABOVE_UNIFORM = 1; /* nats above ln V, the loss of guessing */
+
+typedef struct {
+    double values[SCORE_WINDOW]; /* value number i lies in slot i % SCORE_WINDOW */
+    size_t count;                /* finite values seen */
+    size_t outliers;
+} History;
+
+struct Health {
+    size_t warmup_steps;
+    double loss_limit;
+    double best_mean;  /* of DIVERGENCE_STEPS losses; INFINITY = none yet */
+    size_t last_spike; /* SPIKE_NONE .. SPIKE_BOTH */
+    size_t diverged;   /* 1 plus the first step; 0 = never */
+    History loss, grad;
+    HealthSummary summary; /* without `diverged`, `diverged_step` and the scores */
+};
+
+Health *health_create(size_t warmup_steps, size_t vocab) {
+    Health *health = mem_alloc(sizeof(*health));
+    health->warmup_steps = warmup_steps;
+    health->loss_limit = log((double)vocab) + DIVERGENCE_ABOVE_UNIFORM;
+    health->best_mean = INFINITY;
+    health->summary.train_loss = NAN;
+    health->summary.val_loss = health->summary.best_val_loss = NAN;
+    return health;
+}
+
+void health_free(Health *health) {
+    mem_free(health);
+}
+
+/* Scores `value` against the full window before it, then takes it in, outlier or not. */
+static void history_take(History *history, double value) {
+    if (!isfinite(value)) return;
+    if (history->count >= SCORE_WINDOW) {
+        double mean, scale;
+        spike_mean_scale(history->values, SCORE_WINDOW, &mean, &scale);
+        history->outliers += value - mean >= SCORE_SIGMAS * scale;
+    }
+    history->values[history->count++ % SCORE_WINDOW] = value;
+}
+
+static double history_recent_mean(const History *history) {
+    double sum = 0;
+    for (size_t i = 1; i <= DIVERGENCE_STEPS; i++) {
+        sum += history->values[(history->count - i) % SCORE_WINDOW];
+    }
+    return sum / DIVERGENCE_STEPS;
+}
+
+/* A mean that ends within the warm-up neither counts as diverged nor as the best: the learning rate
+ * that may ruin the run was not there yet. */
+static bool loss_diverges(Health *health, size_t step, double loss) {
+    if (!isfinite(loss)) return true;
+    if (step <= health->warmup_steps || health->loss.count < DIVERGENCE_STEPS) return false;
+    double mean = history_recent_mean(&health->loss);
+    bool too_high = mean > DIVERGENCE_RATIO * health->best_mean || mean > health->loss_limit;
+    health->best_mean = fmin(health->best_mean, mean);
+    return too_high;
+}
+
+static void mark_diverged(Health *health, size_t step) {
+    if (!health->diverged) health->diverged = step + 1;
+}
+
+void health_observe(Health *health, size_t step, double loss, double grad_norm,
+                    const SpikeReport *report, bool applied) {
+    HealthSummary *summary = &health->summary;
+    history_take(&health->loss, loss);
+    history_take(&health->grad, grad_norm);
+    if (loss_diverges(health, step, loss)) mark_diverged(health, step);
+    summary->steps++;
+    summary->grad_spikes += (report->spike & SPIKE_GRAD) != 0;
+    summary->loss_spikes += (report->spike & SPIKE_LOSS) != 0;
+    summary->skipped_steps += !applied;
+    summary->nonfinite_steps += !report->finite;
+    summary->nonfinite_in_row = report->finite ? 0 : summary->nonfinite_in_row + 1;
+    summary->train_loss = loss;
+    health->last_spike = (size_t)report->spike;
+}
+
+void health_validation(Health *health, size_t step, double val_loss) {
+    HealthSummary *summary = &health->summary;
+    summary->val_loss = val_loss;
+    if (!isfinite(val_loss)) mark_diverged(health, step);
+    if (!isfinite(val_loss) || val_loss >= summary->best_val_loss) return;
+    summary->best_val_loss = val_loss;
+    summary->best_val_step = step;
+}
+
+bool health_must_stop(const Health *health, SpikeAction action) {
+    size_t nonfinite = health->summary.nonfinite_in_row;
+    if (nonfinite > 0) return action != ACTION_SKIP || nonfinite >= NONFINITE_LIMIT;
+    return action == ACTION_STOP && (health->last_spike != SPIKE_NONE || health->diverged);
+}
+
+static double history_score(const History *history, size_t steps) {
+    if (history->count <= SCORE_WINDOW) return NAN;
+    return 100.0 * (double)history->outliers / (double)steps;
+}
+
+HealthSummary health_summary(const Health *health) {
+    HealthSummary summary = health->summary;
+    summary.diverged = health->diverged > 0;
+    summary.diverged_step = health->diverged ? health->diverged - 1 : 0;
+    summary.loss_score = history_score(&health->loss, summary.steps);
+    summary.grad_score = history_score(&health->grad, summary.steps);
+    return summary;
+}
+
+static void history_tensors(History *history, const char *prefix, Tensor **list) {
+    tensor_add(list, prefix, "count", TENSOR_I64, 1, 0, &history->count);
+    tensor_add(list, prefix, "outliers", TENSOR_I64, 1, 0, &history->outliers);
+    tensor_add(list, prefix, "values", TENSOR_F64, SCORE_WINDOW, 0, history->values);
+}
+
+void health_tensors(Health *health, Tensor **list) {
+    HealthSummary *summary = &health->summary;
+    const struct {
+        const char *name;
+        TensorType type;
+        void *data;
+    } scalars[] = {
+        {"best_mean", TENSOR_F64, &health->best_mean},
+        {"last_spike", TENSOR_I64, &health->last_spike},
+        {"diverged", TENSOR_I64, &health->diverged},
+        {"steps", TENSOR_I64, &summary->steps},
+        {"grad_spikes", TENSOR_I64, &summary->grad_spikes},
+        {"loss_spikes", TENSOR_I64, &summary->loss_spikes},
+        {"skipped_steps", TENSOR_I64, &summary->skipped_steps},
+        {"nonfinite_steps", TENSOR_I64, &summary->nonfinite_steps},
+        {"nonfinite_in_row", TENSOR_I64, &summary->nonfinite_in_row},
+        {"train_loss", TENSOR_F64, &summary->train_loss},
+        {"val_loss", TENSOR_F64, &summary->val_loss},
+        {"best_val_loss", TENSOR_F64, &summary->best_val_loss},
+        {"best_val_step", TENSOR_I64, &summary->best_val_step},
+    };
+    for (size_t i = 0; i < sizeof scalars / sizeof *scalars; i++) {
+        tensor_add(list, "health.", scalars[i].name, scalars[i].type, 1, 0, scalars[i].data);
+    }
+    history_tensors(&health->loss, "health.loss.", list);
+    history_tensors(&health->grad, "health.grad.", list);
+}
+
+bool health_restored(const Health *health) {
+    return health->last_spike <= SPIKE_BOTH && health->diverged <= health->summary.steps + 1;
+}

@@ -1,0 +1,62 @@
+/* schedule.c - see schedule.h. */
+#include "run/optim/schedule.h"
+
+#include "base/words.h"
+
+#include <math.h>
+
+const char *schedule_name(int i) {
+    static const char *const names[] = {
+        [SCHEDULE_COSINE] = "cosine",
+        [SCHEDULE_WSD] = "wsd",
+        [SCHEDULE_LINEAR] = "linear",
+        [SCHEDULE_CONSTANT] = "constant",
+    };
+    return NAME_AT(names, i);
+}
+
+/* The last step at the full rate. */
+static size_t decay_start(const OptimOptions *options, size_t steps) {
+    size_t warmup = options->warmup_steps;
+    if (options->schedule == SCHEDULE_CONSTANT) return SIZE_MAX;
+    if (options->schedule != SCHEDULE_WSD) return warmup;
+    size_t start = steps - (size_t)floor(options->decay_fraction * (double)steps);
+    return start > warmup ? start : warmup;
+}
+
+/* What is left of lr - min when the part `p` (0..1) of the decay is over. */
+static double decay_shape(int schedule, double p) {
+    switch (schedule) {
+    case SCHEDULE_COSINE:
+        return 0.5 * (1 + cos(M_PI * p));
+    case SCHEDULE_WSD:
+        return 1 - sqrt(p);
+    default:
+        return 1 - p;
+    }
+}
+
+double schedule_lr(const OptimOptions *options, size_t step, size_t steps) {
+    double lr = options->lr, min = lr * options->min_lr_ratio;
+    size_t warmup = options->warmup_steps, start = decay_start(options, steps);
+    if (step < warmup) return lr * (double)step / (double)warmup;
+    /* The end points are returned, not computed, so that no rounding can touch them. */
+    if (step <= start) return lr;
+    if (step >= steps) return min;
+    double p = (double)(step - start) / (double)(steps - start);
+    return min + (lr - min) * decay_shape(options->schedule, p);
+}
+
+double schedule_gamma(const GammaWarmup *warmup, size_t t) {
+    if (warmup->steps == 0) return 1;
+    if (t >= warmup->steps) return warmup->to;
+    return warmup->from + (warmup->to - warmup->from) * ((double)t / (double)warmup->steps);
+}
+
+BranchRamp schedule_branch(const BranchWarmup *warmup, size_t t) {
+    if (warmup->steps == 0) return (BranchRamp){0};
+    return (BranchRamp){.on = true,
+                        .from = warmup->from,
+                        .progress = (double)t / (double)warmup->steps,
+                        .order = warmup->order};
+}

@@ -1,0 +1,363 @@
+/* checkpoint.c - see checkpoint.h. */
+#include "run/store/checkpoint.h"
+
+#include "base/text_out.h"
+#include "base/stb_ds.h"
+#include "run/io/files.h"
+
+#include <cJSON.h>
+#include <dirent.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+enum { META_MAX = 1 << 16 };
+static const double ROOM = 1.1; /* free space asked for, in sizes of a checkpoint */
+static const char MODEL[] = "model.safetensors", STATE[] = "optimizer.safetensors",
+                  META[] = "meta.json", FOLDERS[] = "checkpoints";
+
+/* --- snapshots --- */
+
+void snapshot_say(Snapshot *snapshot, const char *key, char *value) {
+    Metadata pair = {key, value};
+    arrput(snapshot->metadata, pair);
+    arrput(snapshot->strings, value);
+}
+
+const char *snapshot_metadata(const Snapshot *snapshot, const char *key) {
+    for (size_t i = 0; i < arrlenu(snapshot->metadata); i++) {
+        if (strcmp(snapshot->metadata[i].key, key) == 0) return snapshot->metadata[i].value;
+    }
+    return NULL;
+}
+
+void snapshot_free(Snapshot *snapshot) {
+    for (size_t i = 0; i < arrlenu(snapshot->strings); i++) mem_free(snapshot->strings[i]);
+    arrfree(snapshot->strings);
+    arrfree(snapshot->metadata);
+    arrfree(snapshot->model);
+    arrfree(snapshot->state);
+    cJSON_Delete(snapshot->read);
+    *snapshot = (Snapshot){0};
+}
+
+/* --- meta.json: its last line is the hash of all before it --- */
+
+typedef struct {
+    CheckpointMeta meta;
+    uint64_t bytes[2], hash[2]; /* of model and state */
+} Description;
+
+enum { CHECK_SIZE = 32 }; /* what the line below comes to */
+static const char CHECK_FORMAT[] = "  \"check\": \"%016llx\"\n}\n";
+
+static char *description_text(const Description *d) {
+    char *text = NULL, *checked;
+    text = text_format("{\n  \"format_version\": \"1\",\n  \"step\": %zu,\n"
+                       "  \"train_seconds\": %.6f,\n  \"row_waits\": %llu,\n"
+                       "  \"data\": \"%016llx\",\n",
+                       d->meta.step, d->meta.train_seconds, (unsigned long long)d->meta.row_waits,
+                       (unsigned long long)d->meta.data_hash);
+    for (int i = 0; i < RUNLOG_FILES; i++) {
+        char *longer = text_format("%s  \"%s\": %llu,\n", text, runlog_name(i),
+                                   (unsigned long long)d->meta.log_bytes[i]);
+        mem_free(text);
+        text = longer;
+    }
+    for (int i = 0; i < 2; i++) {
+        char *longer = text_format("%s  \"%s\": {\"bytes\": %llu, \"fnv1a64\": \"%016llx\"},\n",
+                                   text, i ? STATE : MODEL, (unsigned long long)d->bytes[i],
+                                   (unsigned long long)d->hash[i]);
+        mem_free(text);
+        text = longer;
+    }
+    char check[CHECK_SIZE + 1];
+    snprintf(check, sizeof check, CHECK_FORMAT, (unsigned long long)hash_text(HASH_START, text));
+    checked = text_format("%s%s", text, check);
+    mem_free(text);
+    return checked;
+}
+
+static uint64_t whole(const cJSON *object, const char *key, bool *good) {
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+    double x = cJSON_IsNumber(item) ? item->valuedouble : -1;
+    if (!(x >= 0 && x <= 9007199254740992.0 && x == floor(x))) *good = false;
+    return *good ? (uint64_t)x : 0;
+}
+
+static uint64_t hexadecimal(const cJSON *object, const char *key, bool *good) {
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+    unsigned long long value = 0;
+    if (!cJSON_IsString(item) || sscanf(item->valuestring, "%16llx", &value) != 1) *good = false;
+    return value;
+}
+
+static bool description_parse(const char *text, size_t size, Description *d) {
+    char check[CHECK_SIZE + 1];
+    if (size < CHECK_SIZE) return false;
+    size_t body = size - CHECK_SIZE;
+    snprintf(check, sizeof check, CHECK_FORMAT,
+             (unsigned long long)hash_bytes(HASH_START, text, body));
+    if (strcmp(text + body, check) != 0) return false;
+    cJSON *json = cJSON_ParseWithLength(text, size);
+    bool good = json != NULL;
+    d->meta.step = whole(json, "step", &good);
+    d->meta.data_hash = hexadecimal(json, "data", &good);
+    d->meta.row_waits = whole(json, "row_waits", &good);
+    const cJSON *seconds = cJSON_GetObjectItemCaseSensitive(json, "train_seconds");
+    d->meta.train_seconds = cJSON_IsNumber(seconds) ? seconds->valuedouble : 0;
+    for (int i = 0; i < RUNLOG_FILES; i++)
+        d->meta.log_bytes[i] = whole(json, runlog_name(i), &good);
+    for (int i = 0; i < 2; i++) {
+        const cJSON *file = cJSON_GetObjectItemCaseSensitive(json, i ? STATE : MODEL);
+        d->bytes[i] = whole(file, "bytes", &good);
+        d->hash[i] = hexadecimal(file, "fnv1a64", &good);
+    }
+    cJSON_Delete(json);
+    return good;
+}
+
+/* --- folders --- */
+
+char *checkpoint_folder(const char *dir, size_t step) {
+    return text_format("%s/%s/step_%08zu", dir, FOLDERS, step);
+}
+
+/* The number in the name of a folder; false where it is not one of ours. */
+static bool step_of_name(const char *name, size_t *step) {
+    char again[32];
+    if (sscanf(name, "step_%10zu", step) != 1) return false;
+    snprintf(again, sizeof again, "step_%08zu", *step);
+    return strcmp(name, again) == 0;
+}
+
+static int newest_first(const void *a, const void *b) {
+    const size_t *x = a, *y = b;
+    return (*x < *y) - (*x > *y);
+}
+
+int checkpoint_steps(const char *dir, size_t **steps) {
+    size_t step;
+    char *path = text_format("%s/%s", dir, FOLDERS);
+    DIR *folder = opendir(path);
+    int error = folder || errno == ENOENT ? 0 : errno;
+    mem_free(path);
+    *steps = NULL;
+    while (folder) {
+        errno = 0;
+        const struct dirent *entry = readdir(folder);
+        if (!entry) break;
+        if (step_of_name(entry->d_name, &step)) arrput(*steps, step);
+    }
+    if (folder && !error) error = errno;
+    if (folder) closedir(folder);
+    if (*steps) qsort(*steps, arrlenu(*steps), sizeof **steps, newest_first);
+    return error;
+}
+
+bool checkpoint_latest(const char *dir, size_t *step) {
+    char *path = text_format("%s/%s/latest", dir, FOLDERS);
+    size_t size;
+    char *line = file_contents(path, 64, &size);
+    mem_free(path);
+    if (line) line[strcspn(line, "\n")] = '\0';
+    bool named = line && step_of_name(line, step);
+    mem_free(line);
+    if (!named) return false;
+    char *folder = checkpoint_folder(dir, *step), *meta = text_format("%s/%s", folder, META);
+    bool there = access(meta, R_OK) == 0;
+    mem_free(meta);
+    mem_free(folder);
+    return there;
+}
+
+void checkpoint_clean(const char *dir) {
+    char *path = text_format("%s/%s", dir, FOLDERS);
+    folder_clean(path);
+    mem_free(path);
+}
+
+/* meta.json goes first: what a killed process leaves of the folder says that it is no checkpoint.
+ */
+void checkpoint_prune(const char *dir, size_t newest, size_t keep, size_t healthy) {
+    size_t *steps, sound = 0;
+    if (checkpoint_steps(dir, &steps))
+        arrsetlen(steps, 0); /* incomplete: nothing is removed on its word */
+    bool healthy_kept = false;
+    for (size_t i = 0; i < arrlenu(steps); i++) {
+        if (steps[i] > newest) continue;
+        bool newest_healthy = !healthy_kept && steps[i] < healthy;
+        healthy_kept |= newest_healthy;
+        if (sound++ < keep || newest_healthy) continue;
+        char *folder = checkpoint_folder(dir, steps[i]);
+        int error = folder_remove(folder, META);
+        if (error)
+            fprintf(stderr, "train: warning: cannot remove %s: %s\n", folder, strerror(error));
+        mem_free(folder);
+    }
+    arrfree(steps);
+}
+
+char *checkpoint_room(const char *dir, uint64_t bytes) {
+    struct statvfs disk;
+    if (statvfs(dir, &disk)) return text_format("cannot look at %s: %s", dir, strerror(errno));
+    double wanted = ROOM * (double)bytes, there = (double)disk.f_bavail * (double)disk.f_frsize;
+    if (there >= wanted) return NULL;
+    return text_format("no room for a checkpoint in %s: %.0f bytes are needed, %.0f are free", dir,
+                       wanted, there);
+}
+
+uint64_t checkpoint_size(const Snapshot *snapshot) {
+    size_t pairs = arrlenu(snapshot->metadata);
+    return safetensors_size(snapshot->model, arrlenu(snapshot->model), snapshot->metadata, pairs) +
+           safetensors_size(snapshot->state, arrlenu(snapshot->state), snapshot->metadata, pairs);
+}
+
+/* --- writing --- */
+
+/* A sentence about what failed, or NULL where nothing did; takes the path. */
+static char *sentence(const char *what, char *path, int error) {
+    char *text = error ? text_format("cannot %s %s: %s", what, path, strerror(error)) : NULL;
+    mem_free(path);
+    return text;
+}
+
+static char *write_files(const char *folder, const Snapshot *snapshot, const CheckpointMeta *meta) {
+    Description description = {.meta = *meta};
+    const Tensor *lists[] = {snapshot->model, snapshot->state};
+    for (int i = 0; i < 2; i++) {
+        char *path = text_format("%s/%s", folder, i ? STATE : MODEL);
+        int error = safetensors_write(path, lists[i], arrlenu(lists[i]), snapshot->metadata,
+                                      arrlenu(snapshot->metadata), &description.bytes[i],
+                                      &description.hash[i]);
+        char *failed = sentence("write", path, error);
+        if (failed) return failed;
+    }
+    char *text = description_text(&description), *path = text_format("%s/%s", folder, META);
+    FileOut file = file_begin(path);
+    file_put(&file, text, strlen(text));
+    mem_free(text);
+    char *failed = sentence("write", path, file_end(&file));
+    return failed ? failed : sentence("sync", text_format("%s", folder), folder_sync(folder));
+}
+
+/* Gives a folder its name and makes that sure. What had this name - unsound, or with a row that
+ * waited - goes only then. */
+static char *put_in_place(const char *parent, const char *temporary, char *folder) {
+    int error = rename(temporary, folder) ? errno : 0;
+    bool taken = error == ENOTEMPTY || error == EEXIST;
+    if (taken) error = folder_swap(temporary, folder);
+    char *failed = sentence("rename", folder, error);
+    if (failed) {
+        folder_remove(temporary, META);
+        return failed;
+    }
+    failed = sentence("sync", text_format("%s", parent), folder_sync(parent));
+    if (taken && !failed) folder_remove(temporary, META);
+    return failed;
+}
+
+char *checkpoint_name_latest(const char *dir, size_t step) {
+    char line[32], *path = text_format("%s/%s/latest", dir, FOLDERS);
+    snprintf(line, sizeof line, "step_%08zu\n", step);
+    return sentence("write", path, file_replace(path, line, strlen(line)));
+}
+
+static char *write_new(const char *dir, const Snapshot *snapshot, const CheckpointMeta *meta) {
+    char *parent = text_format("%s/%s", dir, FOLDERS);
+    char *temporary = text_format("%s/.tmp-%08zu-%ld", parent, meta->step, (long)getpid());
+    char *failed = checkpoint_room(dir, checkpoint_size(snapshot));
+    if (!failed) failed = sentence("make", text_format("%s", parent), folder_add(parent));
+    if (!failed && mkdir(temporary, 0777))
+        failed = sentence("make", text_format("%s", temporary), errno);
+    if (!failed) {
+        failed = write_files(temporary, snapshot, meta);
+        if (failed)
+            folder_remove(temporary, META);
+        else
+            failed = put_in_place(parent, temporary, checkpoint_folder(dir, meta->step));
+    }
+    mem_free(temporary);
+    mem_free(parent);
+    return failed;
+}
+
+char *checkpoint_write(const char *dir, const Snapshot *snapshot, const CheckpointMeta *meta) {
+    CheckpointMeta there;
+    bool same = !checkpoint_verify(dir, meta->step, &there) && there.row_waits == meta->row_waits &&
+                memcmp(there.log_bytes, meta->log_bytes, sizeof there.log_bytes) == 0;
+    char *failed = same ? NULL : write_new(dir, snapshot, meta);
+    return failed ? failed : checkpoint_name_latest(dir, meta->step);
+}
+
+/* --- reading --- */
+
+static const char *verify_file(const char *folder, const char *name, uint64_t bytes,
+                               uint64_t hash) {
+    uint64_t bytes_there, hash_there;
+    char *path = text_format("%s/%s", folder, name);
+    int error = file_sum(path, &bytes_there, &hash_there);
+    mem_free(path);
+    if (error) return strerror(error);
+    if (bytes_there != bytes) return "a file does not have the size that meta.json says";
+    return hash_there != hash ? "a file does not have the hash that meta.json says" : NULL;
+}
+
+const char *checkpoint_verify(const char *dir, size_t step, CheckpointMeta *meta) {
+    Description description;
+    char *folder = checkpoint_folder(dir, step), *path = text_format("%s/%s", folder, META);
+    size_t size;
+    char *text = file_contents(path, META_MAX, &size);
+    const char *wrong = NULL;
+    if (!text)
+        wrong = "it has no meta.json, so it was never finished";
+    else if (!description_parse(text, size, &description) || description.meta.step != step)
+        wrong = "its meta.json is damaged";
+    for (int i = 0; !wrong && i < 2; i++) {
+        wrong = verify_file(folder, i ? STATE : MODEL, description.bytes[i], description.hash[i]);
+    }
+    if (!wrong) *meta = description.meta;
+    mem_free(text);
+    mem_free(path);
+    mem_free(folder);
+    return wrong;
+}
+
+const char *checkpoint_metadata(const char *dir, size_t step, Snapshot *snapshot, size_t *vocab) {
+    const char *wrong;
+    char *folder = checkpoint_folder(dir, step), *path = text_format("%s/%s", folder, MODEL);
+    char *text = safetensors_metadata(path, vocab, &wrong);
+    if (text) snapshot->read = cJSON_Parse(text);
+    if (text && !snapshot->read) wrong = "its metadata is not JSON";
+    const cJSON *item;
+    cJSON_ArrayForEach(item, snapshot->read) {
+        Metadata pair = {item->string, item->valuestring};
+        arrput(snapshot->metadata, pair);
+    }
+    const char *said = snapshot_metadata(snapshot, "step");
+    if (!wrong && (!said || strtoull(said, NULL, 10) != step))
+        wrong = "its metadata tell of another step";
+    mem_free(text);
+    mem_free(path);
+    mem_free(folder);
+    return wrong;
+}
+
+const char *checkpoint_read(const char *dir, size_t step, const Snapshot *snapshot) {
+    char *folder = checkpoint_folder(dir, step);
+    const Tensor *lists[] = {snapshot->model, snapshot->state};
+    const char *wrong = NULL;
+    for (int i = 0; !wrong && i < 2; i++) {
+        if (!lists[i]) continue;
+        char *path = text_format("%s/%s", folder, i ? STATE : MODEL);
+        wrong = safetensors_read(path, lists[i], arrlenu(lists[i]), snapshot->metadata,
+                                 arrlenu(snapshot->metadata));
+        mem_free(path);
+    }
+    mem_free(folder);
+    return wrong;
+}

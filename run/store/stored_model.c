@@ -1,0 +1,217 @@
+/* stored_model.c - see stored_model.h. */
+#include "run/store/stored_model.h"
+
+#include "base/text_out.h"
+#include "base/words.h"
+#include "model/equations.h"
+#include "base/stb_ds.h"
+#include "run/io/files.h"
+
+#include <string.h>
+
+static const char FORMAT_VERSION[] = "1";
+
+void stored_model_tensors(const Params *params, Tensor **list) {
+    for (size_t i = 0; i < params_count(params); i++) {
+        const Param *param = &params->list[i];
+        tensor_add(list, "", param->name, TENSOR_REAL, param->shape[0], param->shape[1],
+                   params->values + param->offset);
+    }
+}
+
+static char *own_equations(const Config *config) {
+    char *hash = mem_alloc(17),
+         *text = equations_text(&config->model, &config->gamma_warmup, &config->branch_warmup);
+    equations_hash(hash, text);
+    mem_free(text);
+    return hash;
+}
+
+/* Two hexadecimal digits for each character. */
+static char *alphabet_text(const Vocab *vocab) {
+    char *text = mem_alloc(2 * vocab->size + 1);
+    for (size_t i = 0; i < vocab->size; i++) {
+        snprintf(text + 2 * i, 3, "%02x", vocab->byte_of[i]);
+    }
+    return text;
+}
+
+void stored_model_describe(Snapshot *snapshot, const Config *config, const Vocab *vocab,
+                           size_t step) {
+    snapshot_say(snapshot, "format_version", text_format("%s", FORMAT_VERSION));
+    snapshot_say(snapshot, "step", text_format("%zu", step));
+    snapshot_say(snapshot, "equations", own_equations(config));
+    snapshot_say(snapshot, "config", config_json(config, CONFIG_IDENTITY));
+    snapshot_say(snapshot, "vocab",
+                 text_format("%s", vocab->size ? data_vocab_name(vocab->kind) : "none"));
+    if (vocab->kind == VOCAB_CHARS && vocab->size)
+        snapshot_say(snapshot, "alphabet", alphabet_text(vocab));
+    snapshot_say(snapshot, "format", text_format("pt"));
+}
+
+const char *stored_model_config(const Snapshot *snapshot, const char *path, Config *config) {
+    const char *version = snapshot_metadata(snapshot, "format_version"),
+               *json = snapshot_metadata(snapshot, "config"),
+               *equations = snapshot_metadata(snapshot, "equations");
+    if (!version || !json || !equations) return "its metadata lack version, config or equations";
+    if (strcmp(version, FORMAT_VERSION) != 0) return "it has another format version";
+    if (!config_parse(config, json, path)) return "its config is not understood by this version";
+    char *own = own_equations(config);
+    bool same = strcmp(own, equations) == 0;
+    mem_free(own);
+    if (same) return NULL;
+    config_free(config);
+    return "it was trained with other equations than this version builds from its config";
+}
+
+/* The vocabulary that the metadata tell of; false where they make no sense. */
+static bool read_vocab(const Snapshot *snapshot, size_t V, Vocab *vocab) {
+    const char *kind = snapshot_metadata(snapshot, "vocab"),
+               *alphabet = snapshot_metadata(snapshot, "alphabet");
+    unsigned char bytes[256];
+    if (!kind) return false;
+    *vocab = (Vocab){0};
+    if (!alphabet) {
+        if (strcmp(kind, data_vocab_name(VOCAB_BYTES)) == 0 && V >= 256) *vocab = vocab_bytes();
+        return true;
+    }
+    size_t length = strlen(alphabet), size = length / 2;
+    if (size > sizeof bytes || size > V || length % 2 ||
+        strspn(alphabet, "0123456789abcdef") != length)
+        return false;
+    for (size_t i = 0; i < size; i++) {
+        unsigned value = 0;
+        sscanf(alphabet + 2 * i, "%2x", &value);
+        bytes[i] = (unsigned char)value;
+    }
+    *vocab = vocab_chars(bytes, size);
+    return true;
+}
+
+/* Reads what `snapshot` tells of. Without gradients and for a few rows the model takes little more
+ * memory than the file, whose size has been checked against its hash. */
+static const char *read_model(StoredModel *stored, Snapshot *snapshot, const char *dir, size_t step,
+                              size_t batch) {
+    size_t V;
+    const char *wrong = checkpoint_metadata(dir, step, snapshot, &V);
+    char *folder = checkpoint_folder(dir, step);
+    if (!wrong) wrong = stored_model_config(snapshot, folder, &stored->config);
+    mem_free(folder);
+    if (wrong) return wrong;
+    if (V < 1 || !read_vocab(snapshot, V, &stored->vocab)) {
+        config_free(&stored->config);
+        return "its vocabulary makes no sense";
+    }
+    stored->step = step;
+    stored->model =
+        model_create(&stored->config.model, &stored->config.gamma_warmup, V, batch, MODEL_FORWARD);
+    stored_model_tensors(&stored->model->params, &snapshot->model);
+    wrong = checkpoint_read(dir, step, snapshot);
+    if (wrong)
+        stored_model_free(stored);
+    else
+        model_remove_norms(stored->model, step);
+    return wrong;
+}
+
+void stored_model_read(StoredModel *stored, const char *dir, size_t batch) {
+    size_t *steps;
+    const char *wrong = NULL;
+    int error = checkpoint_steps(dir, &steps);
+    if (error) die(EXIT_IO, "cannot list %s/checkpoints: %s", dir, strerror(error));
+    *stored = (StoredModel){0};
+    if (!steps) {
+        die(EXIT_DATA,
+            "%s holds no checkpoint: is it a run directory, and did the run get that far?", dir);
+    }
+    for (size_t i = 0; i < arrlenu(steps); i++) {
+        CheckpointMeta meta;
+        Snapshot snapshot = {0};
+        wrong = checkpoint_verify(dir, steps[i], &meta);
+        if (!wrong) wrong = read_model(stored, &snapshot, dir, steps[i], batch);
+        snapshot_free(&snapshot);
+        if (!wrong) break;
+        fprintf(stderr, "train: warning: the checkpoint of step %zu in %s is of no use: %s\n",
+                steps[i], dir, wrong);
+    }
+    arrfree(steps);
+    if (wrong) die(EXIT_DATA, "%s holds no sound checkpoint", dir);
+}
+
+static void check_same(const StoredModel *from, const Model *to, const Vocab *vocab,
+                       const char *dir) {
+    const Params *there = &from->model->params, *here = &to->params;
+    bool same_text = from->vocab.size == vocab->size &&
+                     memcmp(from->vocab.byte_of, vocab->byte_of, vocab->size) == 0;
+    if (!same_text) die(EXIT_USAGE, "train.init_from: %s reads another vocabulary", dir);
+    for (size_t i = 0; i < params_count(here); i++) {
+        const Param *own = &here->list[i];
+        size_t at = params_find(there, own->name);
+        bool known = at < params_count(there);
+        const size_t *shape = known ? there->list[at].shape : NULL;
+        if (!known && !param_is_trained(own)) continue; /* starts anew */
+        if (known && shape[0] == own->shape[0] && shape[1] == own->shape[1]) continue;
+        die(EXIT_USAGE, "train.init_from: %s has %s %s", dir, known ? "another shape of" : "no",
+            own->name);
+    }
+    for (size_t i = 0; i < params_count(there); i++) {
+        const char *other = there->list[i].name;
+        if (params_find(here, other) < params_count(here)) continue;
+        bool removes = from->config.model.removal.start && !to->options.removal.start;
+        die(EXIT_USAGE, "train.init_from: %s has tensors that this net has not, %s first%s", dir,
+            other,
+            removes ? ": its norms are being removed, and this config has no norm_removal.start"
+                    : "");
+    }
+}
+
+void stored_model_begin(Model *model, const Vocab *vocab, const char *dir) {
+    StoredModel from;
+    stored_model_read(&from, dir, 1);
+    check_same(&from, model, vocab, dir);
+    const Params *there = &from.model->params, *here = &model->params;
+    for (size_t i = 0; i < params_count(here); i++) {
+        const Param *own = &here->list[i];
+        size_t at = params_find(there, own->name);
+        if (at == params_count(there)) continue;
+        copy(here->values + own->offset, there->values + there->list[at].offset, own->count);
+    }
+    stored_model_free(&from);
+}
+
+void stored_model_rewire(StoredModel *stored, const char *topology) {
+    Model *old = stored->model;
+    ModelOptions *options = &stored->config.model;
+    char error[512];
+    options->topology = name_index(topology_name, topology);
+    if (options->topology < 0)
+        die(EXIT_USAGE, "--force-topology takes a topology, not \"%s\"; --list topologies has them",
+            topology);
+    options->layers = "";
+    if (!model_check(options, error, sizeof error)) die(EXIT_USAGE, "%s", error);
+    Model *model = model_create(options, &stored->config.gamma_warmup, old->shape.V, old->shape.B,
+                                MODEL_FORWARD);
+    model_init(model, 0);
+    size_t taken = 0;
+    for (size_t i = 0; i < params_count(&model->params); i++) {
+        const Param *to = &model->params.list[i];
+        size_t at = params_find(&old->params, to->name);
+        if (at == params_count(&old->params)) continue;
+        const Param *from = &old->params.list[at];
+        copy(model->params.values + to->offset, old->params.values + from->offset, to->count);
+        taken++;
+    }
+    fprintf(stderr,
+            "train: warning: wired as %s instead: %zu of its %zu tensors are those of the run, the "
+            "others start anew, and %zu of the run are dropped\n",
+            topology, taken, params_count(&model->params), params_count(&old->params) - taken);
+    model_remove_norms(model, stored->step);
+    model_free(old);
+    stored->model = model;
+}
+
+void stored_model_free(StoredModel *stored) {
+    model_free(stored->model);
+    config_free(&stored->config);
+    *stored = (StoredModel){0};
+}

@@ -1,0 +1,193 @@
+/* resume.c - see resume.h. */
+#include "run/train/resume.h"
+
+#include "base/words.h"
+#include "base/stb_ds.h"
+#include "run/io/files.h"
+#include "run/io/stop.h"
+#include "run/store/stored_model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { FAILURES_MAX = 3 };
+
+/* --- the list --- */
+
+static void moments(const Params *params, real *values, const char *prefix, Tensor **list) {
+    for (size_t i = 0; i < params_count(params); i++) {
+        const Param *param = &params->list[i];
+        if (!param_is_trained(param)) continue;
+        tensor_add(list, prefix, param->name, TENSOR_REAL, param->shape[0], param->shape[1],
+                   values + param->offset);
+    }
+}
+
+/* `action` stands for row.action, whose text is not an array: 0 = none, else 1 + SpikeAction. */
+static void list_tensors(Run *run, size_t *action, Snapshot *snapshot) {
+    Params *params = &run->model->params;
+    Tensor **state = &snapshot->state;
+    stored_model_tensors(params, &snapshot->model);
+    moments(params, params->m, "adam.m.", state);
+    moments(params, params->v, "adam.v.", state);
+    tensor_add(state, "adam.", "applied", TENSOR_I64, 1, 0, &run->optimizer.applied);
+    spike_tensors(run->detector, state);
+    health_tensors(run->health, state);
+    tensor_add(state, "row.", "value", TENSOR_F64, LOG_COLUMNS, 0, run->row.value);
+    tensor_add(state, "row.", "measured", TENSOR_I64, 1, 0, &run->row.measured);
+    tensor_add(state, "row.", "action", TENSOR_I64, 1, 0, action);
+}
+
+static size_t action_index(const char *name) {
+    return name ? (size_t)(name_index(spike_action_name, name) + 1) : 0;
+}
+
+/* --- saving --- */
+
+static char *save(Run *run, size_t step) {
+    CheckpointMeta meta = {.step = step,
+                           .data_hash = run->data_hash,
+                           .train_seconds = run->train_seconds,
+                           .row_waits = run->row.measured != 0};
+    size_t action = action_index(run->row.action);
+    Snapshot snapshot = {0};
+    /* Rows that could not be synced may be gone, and a later sync would not say so. */
+    int error = runlog_sync(&run->log, meta.log_bytes);
+    if (error) die(EXIT_IO, "cannot sync the logs in %s: %s", run->dir, strerror(error));
+    list_tensors(run, &action, &snapshot);
+    stored_model_describe(&snapshot, run->config, dataset_vocab(run->data), step);
+    char *failed = checkpoint_write(run->dir, &snapshot, &meta);
+    snapshot_free(&snapshot);
+    return failed;
+}
+
+static void prune(const Run *run, size_t step) {
+    HealthSummary health = health_summary(run->health);
+    size_t healthy = health.diverged ? health.diverged_step : SIZE_MAX;
+    checkpoint_prune(run->dir, step, run->config->train.keep, healthy);
+}
+
+ExitCode run_save(Run *run, size_t step) {
+    if (!params_finite(&run->model->params)) return EXIT_DIVERGED;
+    char *failed = save(run, step);
+    if (!failed) {
+        prune(run, step);
+        run->failed_saves = 0;
+        progress_checkpoint(&run->progress, step);
+        return EXIT_DONE;
+    }
+    progress_pause(&run->progress);
+    bool last = step == run->config->train.steps || ++run->failed_saves == FAILURES_MAX;
+    const char *then = last               ? ""
+                       : stop_requested() ? "; --resume will repeat what followed the last one"
+                                          : "; the run goes on";
+    fprintf(stderr, "train: %s: no checkpoint after step %zu: %s%s\n", last ? "error" : "warning",
+            step, failed, then);
+    mem_free(failed);
+    return last ? EXIT_IO : EXIT_DONE;
+}
+
+void run_check_room(const Run *run) {
+    size_t action = 0;
+    Snapshot snapshot = {0};
+    list_tensors((Run *)run, &action, &snapshot);
+    stored_model_describe(&snapshot, run->config, dataset_vocab(run->data), 0);
+    char *failed = checkpoint_room(run->dir, checkpoint_size(&snapshot));
+    snapshot_free(&snapshot);
+    if (failed) die(EXIT_IO, "%s", failed);
+}
+
+/* --- restoring --- */
+
+/* NULL where the checkpoint was written by a run like this one. */
+static const char *compare_config(const Run *run, const Snapshot *snapshot, const char *folder) {
+    Config config;
+    const char *wrong = stored_model_config(snapshot, folder, &config);
+    if (wrong) return wrong;
+    const char *key = config_difference(&config, run->config, DIFFERENCE_RESUME);
+    config_free(&config);
+    return key ? "it was written with another config than config.json has" : NULL;
+}
+
+static const char *restore(Run *run, size_t step, bool with_logs, CheckpointMeta *meta) {
+    const char *wrong = checkpoint_verify(run->dir, step, meta);
+    if (wrong) return wrong;
+    if (with_logs && !runlog_reaches(run->dir, meta->log_bytes))
+        return "log.csv or another log is shorter than it was then";
+    size_t vocab, action = 0;
+    Snapshot snapshot = {0};
+    char *folder = checkpoint_folder(run->dir, step);
+    wrong = checkpoint_metadata(run->dir, step, &snapshot, &vocab);
+    if (!wrong) wrong = compare_config(run, &snapshot, folder);
+    list_tensors(run, &action, &snapshot);
+    if (!wrong) wrong = checkpoint_read(run->dir, step, &snapshot);
+    bool sane = !wrong && spike_restored(run->detector) && health_restored(run->health) &&
+                action <= ACTION_STOP + 1;
+    if (!wrong && !sane) wrong = "its state makes no sense";
+    if (!wrong) run->row.action = action ? spike_action_name((int)action - 1) : NULL;
+    snapshot_free(&snapshot);
+    mem_free(folder);
+    return wrong;
+}
+
+/* A run that was killed before its last checkpoint was named would finish as an older one. */
+static void name_latest(const Run *run, size_t step) {
+    size_t named;
+    if (checkpoint_latest(run->dir, &named) && named == step) return;
+    char *failed = checkpoint_name_latest(run->dir, step);
+    if (failed) die(EXIT_IO, "%s", failed);
+}
+
+void run_check_data(const Run *run, const CheckpointMeta *meta) {
+    if (meta->data_hash == run->data_hash) return;
+    die(EXIT_DATA,
+        "%s: data.train is not what it was when the checkpoint of step %zu was written; "
+        "restore it, or --overwrite the run",
+        run->dir, meta->step);
+}
+
+bool run_load(Run *run, const size_t *steps, size_t count, bool with_logs, CheckpointMeta *meta) {
+    for (size_t i = 0; i < count; i++) {
+        const char *wrong = restore(run, steps[i], with_logs, meta);
+        if (!wrong) {
+            run_check_data(run, meta);
+            return true;
+        }
+        fprintf(stderr, "train: warning: the checkpoint of step %zu in %s is of no use: %s\n",
+                steps[i], run->dir, wrong);
+    }
+    return false;
+}
+
+void run_begin(Run *run) {
+    const char *from = run->config->train.init_from;
+    if (*from) stored_model_begin(run->model, dataset_vocab(run->data), from);
+}
+
+/* Where an update is complete but for its validation, its row is what comes next. */
+static size_t go_on(Run *run, const CheckpointMeta *meta) {
+    run->train_seconds = meta->train_seconds;
+    model_remove_norms(run->model, meta->step);
+    name_latest(run, meta->step);
+    prune(run, meta->step);
+    run->log = runlog_continue(run->dir, meta->log_bytes);
+    return run->row.measured ? meta->step : meta->step + 1;
+}
+
+size_t run_restore(Run *run) {
+    size_t *steps;
+    CheckpointMeta meta;
+    int error = checkpoint_steps(run->dir, &steps);
+    if (error) die(EXIT_IO, "cannot list %s/checkpoints: %s", run->dir, strerror(error));
+    size_t count = arrlenu(steps);
+    bool loaded = run_load(run, steps, count, true, &meta);
+    arrfree(steps);
+    if (loaded) return go_on(run, &meta);
+    if (count) {
+        die(EXIT_DATA, "%s holds no sound checkpoint to go on from; --overwrite starts anew",
+            run->dir);
+    }
+    run_begin(run);
+    run->log = runlog_create(run->dir);
+    return 0;
+}

@@ -1,0 +1,205 @@
+/* trainer.c - see trainer.h. */
+#include "run/train/trainer.h"
+
+#include "norm/norm.h"
+#include "run/log/layers.h"
+#include "run/train/memory.h"
+#include "run/optim/schedule.h"
+#include "run/io/stop.h"
+#include "run/train/validate.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+static uint64_t hash_of_data(const Dataset *data) {
+    uint64_t all = HASH_START, bytes, hash;
+    const char *path;
+    for (size_t i = 0; dataset_file(data, i, &path, &bytes, &hash); i++) {
+        all = hash_bytes(all, &bytes, sizeof bytes);
+        all = hash_bytes(all, &hash, sizeof hash);
+    }
+    return all;
+}
+
+void run_open(Run *run, const Config *config, int argc, char **argv) {
+    const TrainOptions *train = &config->train;
+    *run = (Run){.config = config};
+    run->data = dataset_open(&config->data, config->model.context, train->batch, train->accum,
+                             train->eval_every ? train->eval_rows : 0, (uint32_t)train->seed);
+    size_t V = dataset_vocab_size(run->data), cells = size_mul(train->batch, config->model.context);
+    memory_require(config, V);
+    run->model =
+        model_create(&config->model, &config->gamma_warmup, V, train->batch, memory_use(config));
+    model_init(run->model, (uint32_t)train->seed);
+    run->optimizer = optimizer_create(&config->optim, &run->model->params);
+    run->detector = spike_create(&config->spike, params_count(&run->model->params));
+    run->health = health_create(config->optim.warmup_steps, V);
+    run->data_hash = hash_of_data(run->data);
+    if (config->log.layers_every) run->probe = probe_create(config->model.n_layer);
+    run->tokens = mem_alloc(size_mul(cells, sizeof(int)));
+    run->targets = mem_alloc(size_mul(cells, sizeof(int)));
+    bool rms = norm_is_rms(norm_kind(config->model.norm));
+    run->manifest = (Manifest){.config = config,
+                               .model = run->model,
+                               .data = run->data,
+                               .floor = train->eval_every ? dataset_floor(run->data) : NAN,
+                               .lr_scale = rms ? config->optim.rmsnorm_lr_scale : 1,
+                               .argc = argc,
+                               .argv = argv,
+                               .started = (int64_t)time(NULL)};
+}
+
+void run_close(Run *run) {
+    runlog_close(&run->log);
+    probe_free(run->probe);
+    health_free(run->health);
+    spike_free(run->detector);
+    optimizer_free(&run->optimizer);
+    model_free(run->model);
+    dataset_close(run->data);
+    mem_free(run->tokens);
+    mem_free(run->targets);
+    manifest_free(&run->manifest);
+}
+
+/* --- one update --- */
+
+/* Whether layers.csv tells of update `step`; its first micro-batch is what the probe sees. */
+static bool wants_layers(const Run *run, size_t step) {
+    return run->probe && step % run->config->log.layers_every == 0;
+}
+
+/* Whether a step can be given up between its micro-batches: not where they have moved running
+ * statistics, which a resumed run would move a second time. */
+static bool may_give_up(const Run *run, size_t micro) {
+    return micro == 0 || !norm_kind(run->config->model.norm)->running;
+}
+
+/* Gradients of the `accum` micro-batches of a step, and their mean loss; false where a stop was
+ * requested before the last of them. */
+static bool accumulate(Run *run, size_t step, double gamma, double *loss) {
+    const TrainOptions *train = &run->config->train;
+    const Shape *s = &run->model->shape;
+    double total = 0, tokens = (double)(train->batch * s->T * train->accum);
+    params_zero_grads(&run->model->params);
+    model_see_anew(run->model);
+    for (size_t micro = 0; micro < train->accum; micro++) {
+        if (may_give_up(run, micro) && stop_requested()) return false;
+        dataset_train_batch(run->data, run->tokens, run->targets, step, micro);
+        Pass pass = {.tokens = run->tokens,
+                     .targets = run->targets,
+                     .B = train->batch,
+                     .T = s->T,
+                     .gamma = (real)gamma,
+                     .branch = schedule_branch(&run->config->branch_warmup, step - 1),
+                     .grad_scale = (real)(1 / tokens),
+                     .training = true,
+                     .seed = (uint32_t)train->seed,
+                     .step = (uint32_t)step,
+                     .micro = (uint32_t)micro,
+                     .probe = micro == 0 && wants_layers(run, step) ? run->probe : NULL,
+                     .seen = run->model->seen};
+        total += model_train(run->model, &pass);
+        size_t cells = train->batch * s->T;
+        if (run->losses)
+            memcpy(run->losses + micro * cells, run->model->losses, cells * sizeof(double));
+    }
+    *loss = total / tokens;
+    return true;
+}
+
+/* What the gradient is multiplied by: clipping, and further down to the usual norm where a spike is
+ * to be clipped. */
+static double gradient_scale(const Run *run, const SpikeReport *report, double grad_norm) {
+    double scale = optimizer_clip_scale(&run->config->optim, grad_norm);
+    if (run->config->spike.action != ACTION_CLIP || !report->spike) return scale;
+    double usual = spike_clip_norm(run->detector, report);
+    return usual < scale * grad_norm ? usual / grad_norm : scale;
+}
+
+/* A non-finite step is never applied, nor is a flagged one whose action is to skip or to stop. */
+static bool may_apply(const Run *run, const SpikeReport *report) {
+    int action = run->config->spike.action;
+    return report->finite && !(report->spike && (action == ACTION_SKIP || action == ACTION_STOP));
+}
+
+/* The word of column `action`: what was done about this step, "" where nothing had to be. */
+static const char *action_taken(const Run *run, const SpikeReport *report) {
+    int action = run->config->spike.action;
+    if (!report->spike) return "";
+    return spike_action_name(report->finite || action == ACTION_SKIP ? action : ACTION_STOP);
+}
+
+static void log_spike(Run *run, size_t step, const SpikeReport *report) {
+    const char *names[SPIKE_TENSORS];
+    for (size_t i = 0; i < SPIKE_TENSORS; i++) {
+        bool known = !isnan(report->growth[i]);
+        names[i] = known ? run->model->params.list[report->tensor[i]].name : NULL;
+    }
+    size_t batch = (step - 1) * run->config->train.accum;
+    runlog_write_spikes(&run->log, step, report, names, batch, action_taken(run, report));
+    progress_spike(&run->progress, step, report, names[0], action_taken(run, report));
+}
+
+bool run_update(Run *run, size_t step, LogRow *row) {
+    const Config *config = run->config;
+    double start = clock_seconds(), gamma = schedule_gamma(&config->gamma_warmup, step - 1);
+    double lr = run->manifest.lr_scale * schedule_lr(&config->optim, step, config->train.steps);
+    double loss;
+    if (!accumulate(run, step, gamma, &loss)) return false;
+    double grad_norm = optimizer_grad_norm(&run->optimizer);
+    SpikeReport report = spike_observe(run->detector, loss, grad_norm, run->optimizer.tensor_norms);
+    run->report = report;
+    double scale = gradient_scale(run, &report, grad_norm);
+    bool applied = may_apply(run, &report);
+    if (applied) {
+        optimizer_update(&run->optimizer, lr, scale);
+        model_remember(run->model);
+    }
+    model_remove_norms(run->model, step);
+    double seconds = clock_seconds() - start;
+
+    size_t tokens = config->train.accum * config->train.batch * run->model->shape.T;
+    run->train_seconds += seconds;
+    health_observe(run->health, step, loss, grad_norm, &report, applied);
+    log_set(row, LOG_STEP, (double)step);
+    log_set(row, LOG_TOKENS, (double)(step * tokens));
+    log_set(row, LOG_TRAIN_LOSS, loss);
+    log_set(row, LOG_LR, lr);
+    log_set(row, LOG_GAMMA_SCALE, gamma);
+    log_set(row, LOG_GRAD_NORM, grad_norm);
+    log_set(row, LOG_CLIP_SCALE, scale);
+    if (!report.loss.finite || !isnan(report.loss.z)) log_set(row, LOG_LOSS_Z, report.loss.z);
+    if (!report.grad.finite || !isnan(report.grad.z)) log_set(row, LOG_GRAD_Z, report.grad.z);
+    log_set(row, LOG_SPIKE, report.spike);
+    row->action = action_taken(run, &report);
+    log_set(row, LOG_STEP_MS, 1e3 * seconds);
+    log_set(row, LOG_TOKENS_PER_S, (double)tokens / seconds);
+    if (report.spike) log_spike(run, step, &report);
+    if (wants_layers(run, step)) layers_write(&run->log.file[FILE_LAYERS], step, run->probe);
+    return true;
+}
+
+double run_validate(Run *run, size_t step) {
+    real gamma = (real)schedule_gamma(&run->config->gamma_warmup, step);
+    BranchRamp branch = schedule_branch(&run->config->branch_warmup, step);
+    return validate(run->model, run->data, gamma, branch, run->tokens, run->targets, NULL);
+}
+
+bool run_wants_validation(const Run *run, size_t step) {
+    const TrainOptions *train = &run->config->train;
+    if (!train->eval_every || !dataset_val_rows(run->data)) return false;
+    return step % train->eval_every == 0 || step == train->steps;
+}
+
+Summary run_summary(const Run *run, int code) {
+    HealthSummary health = health_summary(run->health);
+    const TrainOptions *train = &run->config->train;
+    double tokens = (double)(health.steps * train->accum * train->batch * run->model->shape.T);
+    return (Summary){.health = health,
+                     .code = code,
+                     .seconds = run->train_seconds,
+                     .tokens_per_s = run->train_seconds > 0 ? tokens / run->train_seconds : NAN,
+                     .steps = health.steps};
+}

@@ -1,0 +1,136 @@
+/* norm_bench.h - one norm over rows of every kind, with all it reads and writes, and its formulas.
+ *
+ * Rows go together: ordinary ones, tiny ones where eps rules, large, shifted, constant and zero
+ * ones. The formulas, in long double, are those at the top of each file of norm/; tests compare
+ * row by row, in the row's own measure, lest large rows hide the small. */
+#ifndef TESTS_BENCH_NORM_BENCH_H
+#define TESTS_BENCH_NORM_BENCH_H
+
+#include "norm/norm.h"
+#include "tests/lib/numbers.h"
+
+static const struct {
+    double mean, std;
+} ROWS[] = {{0, 1},   {0, 1e-4}, {0, 1e-3}, {0, 1e-2},   {0, 1e4},
+            {3, 0.5}, {1.7, 0},  {0, 0},    {1e-3, 1e-3}};
+enum { WIDEST = 129 };
+
+static const NormKind *const NORM_KINDS[] = {&norm_layernorm, &norm_rmsnorm, &norm_rmsnorm_plus1,
+                                             &norm_dyt,       &norm_scale,   &norm_none};
+static const size_t NORM_WIDTHS[] = {1, 2, 13, 48, WIDEST};
+static const double NORM_FACTORS[] = {1, 0.5, 0.1}; /* of the warm-up of gamma */
+
+typedef struct {
+    Norm norm;
+    size_t rows, C;
+    real w, *gamma, *beta, *alpha; /* what norm points to, where it may be changed */
+    real *x, *y, *dx, *dy;
+} Bench;
+
+static inline real *draw_rows(size_t rows, size_t C) {
+    real *x = new_reals(rows * C);
+    for (size_t row = 0; row < rows; row++) {
+        size_t kind = row % COUNT(ROWS);
+        for (size_t c = 0; c < C; c++) {
+            x[row * C + c] = (real)(ROWS[kind].mean + ROWS[kind].std * draw_normal());
+        }
+    }
+    return x;
+}
+
+/* Gains in [0.5, 1.5], for at 1 it would not show that one was lost; gradients start at zero, and
+ * what only the norm writes starts as noise. */
+static inline Bench bench_draw(const NormKind *kind, size_t rows, size_t C, double w) {
+    Bench b = {.rows = rows, .C = C, .w = (real)w};
+    b.norm = (Norm){.kind = kind, .C = C, .eps = (real)1e-5};
+    b.x = draw_rows(rows, C);
+    b.y = new_drawn(rows * C, 1);
+    b.dy = new_drawn(rows * C, 1);
+    b.dx = new_reals(rows * C);
+    b.norm.stats = new_drawn(rows * kind->n_stats, 1);
+    b.norm.partials = new_drawn(norm_partials(C), 1);
+    if (kind->gamma) {
+        b.norm.gamma = b.gamma = new_reals(C);
+        b.norm.dgamma = new_reals(C);
+        double offset = kind == &norm_rmsnorm_plus1 ? 1 : 0;
+        for (size_t c = 0; c < C; c++) b.gamma[c] = (real)(draw_uniform(0.5, 1.5) - offset);
+    }
+    if (kind->beta) {
+        b.norm.beta = b.beta = new_drawn(C, 1);
+        b.norm.dbeta = new_reals(C);
+    }
+    if (kind->alpha) {
+        b.norm.alpha = b.alpha = new_reals(1);
+        b.norm.dalpha = new_reals(1);
+        *b.alpha = (real)0.7;
+    }
+    return b;
+}
+
+static inline void bench_forward(Bench *b) {
+    norm_forward(&b->norm, b->y, b->x, b->w, b->rows);
+}
+
+static inline void bench_backward(Bench *b) {
+    norm_backward(&b->norm, b->dx, b->dy, b->x, b->w, b->rows, GRAD_ADD);
+}
+
+/* A row by the formulas: xhat is what the gain multiplies, u = gain * dy. */
+typedef struct {
+    long double gain[WIDEST], xhat[WIDEST], y[WIDEST], u[WIDEST], dx[WIDEST];
+    long double mean, r, dalpha;
+    double unit;      /* what turns a unit of u into one of dx */
+    double condition; /* how much larger x is than its deviation: digits that any norm loses */
+} RowFormula;
+
+static inline long double mean_of(const long double *a, const long double *b, size_t C) {
+    long double sum = 0;
+    for (size_t c = 0; c < C; c++) sum += a[c] * (b ? b[c] : 1);
+    return sum / (long double)C;
+}
+
+/* xhat = (x - mean) r, the mean being 0 in an rmsnorm. */
+static inline void standardise(RowFormula *f, const real *x, size_t C, bool center, real eps) {
+    double largest = 0;
+    f->mean = 0;
+    for (size_t c = 0; c < C && center; c++) f->mean += (long double)x[c] / (long double)C;
+    for (size_t c = 0; c < C; c++) {
+        f->xhat[c] = (long double)x[c] - f->mean;
+        largest = fmax(largest, fabs((double)x[c]));
+    }
+    f->r = 1 / sqrtl(mean_of(f->xhat, f->xhat, C) + (long double)eps);
+    for (size_t c = 0; c < C; c++) f->xhat[c] *= f->r;
+    f->unit = (double)f->r;
+    f->condition = center ? largest * f->unit : 0;
+}
+
+static inline void standardise_backward(RowFormula *f, size_t C, bool center) {
+    long double u_mean = center ? mean_of(f->u, NULL, C) : 0, slope = mean_of(f->u, f->xhat, C);
+    for (size_t c = 0; c < C; c++) f->dx[c] = f->r * (f->u[c] - u_mean - f->xhat[c] * slope);
+}
+
+static inline void row_formula(RowFormula *f, const Bench *b, size_t row) {
+    const Norm *norm = &b->norm;
+    const real *x = b->x + row * b->C, *dy = b->dy + row * b->C;
+    const bool center = norm->kind == &norm_layernorm, dyt = norm->kind == &norm_dyt;
+    const bool standard = norm->kind->n_stats > 0;
+    const long double alpha = dyt ? (long double)*norm->alpha : 1;
+    f->unit = (double)alpha;
+    f->condition = 0;
+    f->dalpha = 0;
+    if (standard) standardise(f, x, b->C, center, norm->eps);
+    for (size_t c = 0; c < b->C; c++) {
+        if (!standard) f->xhat[c] = dyt ? tanhl(alpha * (long double)x[c]) : (long double)x[c];
+        f->gain[c] = norm->gamma ? (long double)norm->gamma[c] : 1;
+        if (norm->kind == &norm_rmsnorm_plus1) f->gain[c] += 1;
+        if (norm->gamma) f->gain[c] *= (long double)b->w;
+        f->y[c] = f->gain[c] * f->xhat[c] + (norm->beta ? (long double)norm->beta[c] : 0);
+        f->u[c] = f->gain[c] * (long double)dy[c];
+        long double slope = dyt ? 1 - f->xhat[c] * f->xhat[c] : 1;
+        f->dx[c] = f->u[c] * alpha * slope;
+        f->dalpha += f->u[c] * (long double)x[c] * slope;
+    }
+    if (standard) standardise_backward(f, b->C, center);
+}
+
+#endif

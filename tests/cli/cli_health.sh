@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# cli_health.sh - runs that go wrong: spikes, non-finite steps, and what spike.action makes of them.
+set -euo pipefail
+source "$(dirname "$0")/../lib/cli.sh"
+
+header=step,kind,value,z,center,scale,tensor1,growth1,tensor2,growth2,tensor3,growth3
+header+=,batch_position,action
+
+# A slow start, whose gradients go up and down, and a detector that takes fright at everything.
+slow=(--set optim.warmup_steps=100)
+nervous=("${slow[@]}" --set spike.threshold=0.01 --set spike.min_history=2)
+
+spikes_are_named() {
+    toy nervous "${nervous[@]}" --set train.accum=2
+    local spikes=$tmp/nervous/spikes.csv
+    same "header" "$(head -1 "$spikes")" "$header"
+    awk -F, 'NR == 1 { next }
+        NF != 14 || $2 !~ /^(grad|loss)$/ || $4 <= 0.01 || $13 != 2 * ($1 - 1) || $14 != "log" ||
+        $7 !~ /^(tok_emb|pos_emb|emb_norm|blocks|final_norm)\./ || $8 < $10 || $10 < $12 {
+            print; bad = 1
+        }
+        END { exit bad || NR < 5 }' "$spikes" || fail "a row of spikes.csv is wrong"
+    # Column spike of log.csv, 1 for the gradient plus 2 for the loss, says the same.
+    diff <(awk -F, 'NR > 1 && $11 > 0 { print $1, $11, $12 }' "$tmp/nervous/log.csv") \
+        <(awk -F, 'NR > 1 { bits[$1] += $2 == "grad" ? 1 : 2; action = $14 }
+                   END { for (step in bits) print step, bits[step], action }' "$spikes" | sort -n)
+    has "spike line" "$said" "spike:"
+}
+
+logging_spikes_changes_nothing() {
+    toy nervous2 "${nervous[@]}"
+    toy calm "${slow[@]}"
+    cmp <(payload nervous2) <(payload calm) || fail "action log changes the weights"
+    same "spikes of a calm run" "$(wc -l <"$tmp/calm/spikes.csv")" 1
+}
+
+skipped_steps_are_not_applied() {
+    toy skipping "${nervous[@]}" --set spike.action=skip
+    toy calm2 "${slow[@]}"
+    differs skipping calm2
+    has "run.json" "$(<"$tmp/skipping/run.json")" \
+        "\"skipped_steps\": $(awk -F, '$12 == "skip"' "$tmp/skipping/log.csv" | wc -l)"
+}
+
+clipped_spikes_shrink() {
+    toy clipping "${nervous[@]}" --set spike.action=clip --set optim.clip=0
+    # clip_scale * grad_norm is exp(center), the usual gradient norm.
+    awk -F, 'FNR == 1 { next }
+        FILENAME ~ /spikes/ { if ($2 == "grad") usual[$1] = exp($5); next }
+        $1 in usual {
+            error = $8 * $7 / usual[$1] - 1
+            if ($12 != "clip" || error > 1e-6 || error < -1e-6) { print; bad = 1 }
+            seen++
+        }
+        !($1 in usual) && $11 == 0 && $1 > 0 && $8 != 1 { print; bad = 1 }
+        END { exit bad || !seen }' "$tmp/clipping/spikes.csv" "$tmp/clipping/log.csv" ||
+        fail "a clip_scale is wrong"
+}
+
+action_stop_stops() {
+    fails 5 "spike.action is stop" "${nervous[@]}" --set spike.action=stop
+    same "last action" "$(tail -1 "$tmp/fails/log.csv" | cut -d, -f12)" stop
+    rm -r "$tmp/fails"
+}
+
+nonfinite_step_ends_the_run() {
+    fails 5 "not finite" --set optim.lr=1e30
+    tail -1 "$tmp/fails/log.csv" | grep -qE '(nan|inf)' || fail "last row: $(tail -1 "$tmp/fails/log.csv")"
+    same "last action" "$(tail -1 "$tmp/fails/log.csv" | cut -d, -f12)" stop
+    grep -qE '^[0-9]+,(grad|loss),-?(nan|inf),' "$tmp/fails/spikes.csv" || fail "no row in spikes.csv"
+    [[ ! -e $tmp/fails/checkpoints ]] || fail "a checkpoint was written"
+    has "run.json" "$(<"$tmp/fails/run.json")" '"exit_code": 5'
+    has "run.json" "$(<"$tmp/fails/run.json")" '"diverged": true'
+    rm -r "$tmp/fails"
+}
+
+ten_nonfinite_steps_in_a_row_end_it_too() {
+    local log=$tmp/fails/log.csv
+    fails 5 "not finite" --set optim.lr=1e30 --set spike.action=skip
+    same "skipped rows" "$(grep -c ',skip,' "$log")" 10
+    same "last ten rows" "$(tail -10 "$log" | grep -c ',skip,')" 10
+    [[ ! -e $tmp/fails/checkpoints ]] || fail "a checkpoint was written"
+    rm -r "$tmp/fails"
+}
+
+# The last update ruins the weights: no step is left to notice, only the checkpoint.
+ruined_weights_are_not_saved() {
+    local got=0
+    said=$("$TRAIN" --config "$tmp/toy.json" --set name=ruined --set optim.lr=1e38 --steps 1 \
+        --set optim.warmup_steps=0 --set model.norm=none --set optim.weight_decay=1e38 2>&1) || got=$?
+    same "exit code" "$got" 5
+    [[ ! -e $tmp/ruined/checkpoints ]] || fail "a checkpoint was written"
+}
+
+test_case "health: spikes.csv names tensors" spikes_are_named
+test_case "health: action log changes nothing" logging_spikes_changes_nothing
+test_case "health: action skip" skipped_steps_are_not_applied
+test_case "health: action clip" clipped_spikes_shrink
+test_case "health: action stop" action_stop_stops
+test_case "health: a non-finite step ends a run" nonfinite_step_ends_the_run
+test_case "health: ten non-finite steps end a run that skips" ten_nonfinite_steps_in_a_row_end_it_too
+test_case "health: non-finite weights are never saved" ruined_weights_are_not_saved
+test_done

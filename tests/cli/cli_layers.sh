@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# cli_layers.sh - layers.csv from the command line: when it has rows, and that it changes nothing.
+set -euo pipefail
+source "$(dirname "$0")/../lib/cli.sh"
+
+# steps RUN: those that layers.csv tells of.
+steps() {
+    tail -n +2 "$tmp/$1/layers.csv" | cut -d, -f1 | uniq | tr '\n' ' '
+}
+
+rows_come_every_so_often() {
+    toy usual
+    same "steps by default" "$(steps usual)" ""
+    toy third --set log.layers_every=7 --set log.every=20
+    same "steps" "$(steps third)" "7 14 "
+    same "rows of a step" "$(grep -c ^7, "$tmp/third/layers.csv")" 38
+    same "columns" "$(tail -n +2 "$tmp/third/layers.csv" | tr -cd ',\n' | sort -u)" ,,,,,,,,,,
+    toy never --set log.layers_every=0
+    same "lines of a run that never measures" "$(wc -l <"$tmp/never/layers.csv")" 1
+    toy third --set log.layers_every=0 --overwrite
+    same "lines after --overwrite" "$(wc -l <"$tmp/third/layers.csv")" 1
+}
+
+measuring_changes_nothing() {
+    local every
+    for every in 0 1 3; do
+        toy "every$every" --set "log.layers_every=$every" --set model.dropout=0.1 --set train.accum=2
+    done
+    same_run every0 every1
+    same_run every0 every3
+    diff <(grep -E '^(step|3|6|9|12|15|18),' "$tmp/every1/layers.csv") "$tmp/every3/layers.csv"
+}
+
+bits_depend_on_no_thread() {
+    local threads wide=(--set model.d_model=96 --set model.n_head=3 --set model.context=48
+        --set train.batch=9 --set model.dropout=0.1 --set log.layers_every=2 --steps 4)
+    for threads in 1 2 3; do
+        toy "threads$threads" "${wide[@]}" --set "train.threads=$threads"
+    done
+    cmp "$tmp/threads1/layers.csv" "$tmp/threads2/layers.csv"
+    cmp "$tmp/threads1/layers.csv" "$tmp/threads3/layers.csv"
+}
+
+# The first micro-batch of step 1 is the same one, and its share of the mean loss a third.
+first_micro_batch_is_measured() {
+    toy whole --steps 1 --set log.layers_every=1
+    toy thirds --steps 1 --set log.layers_every=1 --set train.accum=3
+    same "values" "$(cut -d, -f1-10 "$tmp/thirds/layers.csv")" "$(cut -d, -f1-10 "$tmp/whole/layers.csv")"
+    paste -d, "$tmp/whole/layers.csv" "$tmp/thirds/layers.csv" | awk -F, '
+        NR > 1 { ratio = $11 / $22; if (ratio < 2.999 || ratio > 3.001) { print; bad = 1 } }
+        END { exit bad || NR != 39 }'
+}
+
+non_finite_numbers_show() {
+    exits 5 --config "$tmp/toy.json" --set name=wild --set optim.lr=1e30 --set optim.warmup_steps=0 \
+        --set log.layers_every=1
+    grep -q ',nan,nan,nan,nan,nan,nan$' "$tmp/wild/layers.csv" || fail "no nan"
+    ! grep -q -- '-nan' "$tmp/wild/layers.csv" || fail "a signed nan"
+}
+
+test_case "layers: log.layers_every" rows_come_every_so_often
+test_case "layers: the same run, measured or not" measuring_changes_nothing
+test_case "layers: same bits for any thread count" bits_depend_on_no_thread
+test_case "layers: first micro-batch" first_micro_batch_is_measured
+test_case "layers: nan" non_finite_numbers_show
+test_done

@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# cli_removal.sh - runs whose norms leave: resumed at every step, on other threads, evaluated as they
+# were, begun from the weights of other runs.
+set -euo pipefail
+source "$(dirname "$0")/../lib/cli.sh"
+
+# Groups leave after updates 4, 6 .. 16 of 20: of mlp, attention, q and k, embedding, final norm.
+leave=(--set norm_removal.start=4 --set norm_removal.interval=2 --set train.accum=2 --set train.checkpoint_every=1
+    --set train.keep=1000 --set train.eval_every=1 --set optim.lr=1e-2)
+
+# value NAME: of the line that --eval printed.
+value() {
+    tr ' ' '\n' <<<"$said" | sed -n "s/^$1=//p"
+}
+
+resumes_are_exact() {
+    local step file
+    for net in "pre layernorm" "peri rmsnorm"; do
+        leaving=("${leave[@]}" --topology "${net% *}" --norm "${net#* }" --set model.qk_norm=on)
+        toy whole "${leaving[@]}" --overwrite
+        for step in 3 4 9 16 19; do
+            split_at whole "$step" part
+            exits 0 --config "$tmp/toy.json" "${leaving[@]}" --set name=whole --run-dir "$tmp/part" --resume
+            same_run whole part
+            for file in spikes.csv layers.csv checkpoints/step_00000020/optimizer.safetensors; do
+                cmp "$tmp/whole/$file" "$tmp/part/$file" || fail "$net, resumed after $step: $file"
+            done
+        done
+    done
+}
+
+machines_are_alike() {
+    toy one "${leave[@]}" --topology peri --set train.threads=1
+    OMP_NUM_THREADS=2 toy two "${leave[@]}" --topology peri --set train.threads=2
+    same_run one two
+    toy again "${leave[@]}" --topology peri --set train.recompute=true
+    same_run one again
+    toy blind "${leave[@]}" --topology peri --set train.eval_every=0
+    cmp "$(weights one)" "$(weights blind)" || fail "validation changes the run"
+    toy stays --topology peri --set train.accum=2 --set optim.lr=1e-2
+    [[ $(cell one 4 train_loss) == "$(cell stays 4 train_loss)" ]] || fail "norms are gone before their time"
+    [[ $(cell one 5 train_loss) != "$(cell stays 5 train_loss)" ]] || fail "no norm is gone after update 4"
+}
+
+evaluations_repeat_the_log() {
+    local step first
+    toy seen "${leave[@]}" --topology peri --norm layernorm
+    for step in 3 4 7 11 20; do
+        split_at seen "$step" past
+        exits 0 --eval "$tmp/past"
+        same "val_loss of step $step" "$(value val_loss)" "$(cell seen "$step" val_loss)"
+        first=$(value val_loss)
+        exits 0 --eval "$tmp/past" --set train.batch=3
+        same "in other batches" "$(value val_loss)" "$first"
+        for mode in frozen frozen_first identity; do
+            exits 0 --eval "$tmp/past" --norms "$mode"
+            if ((step == 20)); then
+                same "$mode, no norm left" "$(value val_loss)" "$first"
+            else
+                [[ $(value val_loss) != "$first" ]] || fail "--norms $mode after $step"
+            fi
+        done
+    done
+    same "the sample of the run" "$(sed -n '/^--- sample/,$p' <<<"$("$TRAIN" --config "$tmp/toy.json" "${leave[@]}" \
+        --topology peri --norm layernorm --set name=told | tr -d '\0')" | sed 1d | head -c 12)" \
+        "$("$TRAIN" --sample "$tmp/told" --tokens 12 --seed 1337 --temperature 0.5 | tr -d '\0' | head -c 12)"
+    exits 0 --eval "$tmp/seen" --force-topology post
+    exits 0 --eval "$tmp/seen" --force-topology peri
+    same "wired as itself" "$(value val_loss)" "$(cell seen 20 val_loss)"
+}
+
+other_runs_are_continued() {
+    toy plain --topology pre --steps 10
+    toy tuned --topology pre --set train.init_from="$tmp/plain" "${leave[@]}"
+    same "row 0" "$(cell tuned 0 val_loss)" "$(cell plain 10 val_loss)"
+    toy longer --topology pre --set train.init_from="$tmp/tuned" "${leave[@]}"
+    toy anew --topology pre --set train.init_from="$tmp/tuned" --set norm_removal.start=1 --set norm_removal.average=0 \
+        --set norm_removal.interval=0
+    grep -q '"first_apart": true' "$tmp/anew/config.json" || fail "no norm_removal in config.json"
+    fails 2 "its norms are being removed, and this config has no norm_removal.start" --topology pre \
+        --set train.init_from="$tmp/tuned"
+    exits 2 --config "$tmp/toy.json" --topology pre --set name=tuned --set train.init_from="$tmp/plain" "${leave[@]}" \
+        --set norm_removal.average=0.5 --resume
+    has "another memory" "$said" "norm_removal.average"
+}
+
+equations_tell_of_it() {
+    local plain
+    exits 0 --config "$tmp/toy.json" --describe
+    plain=$said
+    exits 0 --config "$tmp/toy.json" --describe --set norm_removal.interval=7 --set norm_removal.order=mlp
+    same "off" "$said" "$plain"
+    exits 0 --config "$tmp/toy.json" --describe --set norm_removal.start=7 --set norm_removal.interval=3
+    has "on" "$said" "norm-removal of mlp attn qkv emb final, groups: 6, after updates 7 .. 22"
+    has "on" "$said" "the run ends after train.steps = 20"
+    [[ $(grep ^equations <<<"$said") != "$(grep ^equations <<<"$plain")" ]] || fail "the hash is the same"
+}
+
+test_case "removal: resumes are exact" resumes_are_exact
+test_case "removal: threads, recompute, validation" machines_are_alike
+test_case "removal: --eval repeats the log" evaluations_repeat_the_log
+test_case "removal: begun from other runs" other_runs_are_continued
+test_case "removal: --describe" equations_tell_of_it
+test_done

@@ -1,0 +1,287 @@
+#!/usr/bin/env bash
+# cli_sweep.sh - sweeps: what they train, how they end, and how they go on.
+set -euo pipefail
+[[ ! -w /dev/shm ]] || export TMPDIR=/dev/shm
+source "$(dirname "$0")/../lib/cli.sh"
+
+# sweep CODE ARGUMENT...: what it prints is left in $out, what it says in $said.
+sweep() {
+    local got=0
+    out=$(TRAIN=${program:-$TRAIN} timeout 60 scripts/sweep.sh "${@:2}" 2>"$tmp/said" </dev/null) || got=$?
+    said=$(<"$tmp/said")
+    ((got == $1)) || fail "sweep.sh ${*:2}: exit code $got, want $1; it said: $said"
+}
+
+# program_that BODY: a trainer that does something else first; $program is used in place of $TRAIN.
+program_that() {
+    program=$tmp/program
+    printf '#!/usr/bin/env bash\n%s\nexec "%s" "$@"\n' "$1" "$TRAIN" >"$program"
+    chmod +x "$program"
+}
+
+# unmeasured: a trainer whose forecast is the same on every machine: 2 minutes and 3 kept MB.
+unmeasured() {
+    # shellcheck disable=SC2016 # for the program
+    program_that '[[ " $* " != *" --dry-run "* ]] || { cat <<TEXT
+run          2.0 min for 20 updates and 3 validations, +-25 %
+checkpoint   1.5 MB, 2 kept and one being written: 4.5 MB
+parameters=1 ms_per_step=1 checkpoint_bytes=1500000
+TEXT
+exit; }'
+}
+
+# Where jq is missing, files cannot be read.
+without_jq() {
+    command -v jq >/dev/null && return 1
+    echo "note: skipped sweep files: no jq"
+}
+
+# results DIR: what runs came to, without times: weights and numbers of each.
+results() {
+    local run
+    for run in "$1"/*/; do
+        basename "$run"
+        cut -d, -f1-12 "$run/log.csv"
+        [[ ! -e $run/checkpoints/latest ]] ||
+            cksum <"$run/checkpoints/$(<"$run/checkpoints/latest")/model.safetensors"
+    done
+}
+
+names_are_values() {
+    unmeasured
+    sweep 0 --dry-run --out "$tmp/a" --grid model.topology=post,pre --grid optim.lr=3e-4,0.001,1 --seeds 2 \
+        --grid model.norm=rmsnorm "$tmp/toy.json"
+    same "names" "$out" "post-lr3e-4-rmsnorm-s1
+post-lr1e-3-rmsnorm-s1
+post-lr1-rmsnorm-s1
+pre-lr3e-4-rmsnorm-s1
+pre-lr1e-3-rmsnorm-s1
+pre-lr1-rmsnorm-s1
+post-lr3e-4-rmsnorm-s2
+post-lr1e-3-rmsnorm-s2
+post-lr1-rmsnorm-s2
+pre-lr3e-4-rmsnorm-s2
+pre-lr1e-3-rmsnorm-s2
+pre-lr1-rmsnorm-s2"
+    has "number" "$said" "$tmp/a: 12 runs, 0 done, 0 diverged, 0 unfinished, 12 new"
+    has "forecast" "$said" "about 24 min with 1 at once"
+    has "forecast" "$said" ", 36 MB of checkpoints"
+    [[ ! -e $tmp/a ]] || fail "--dry-run leaves a folder"
+    sweep 0 --dry-run --out "$tmp/a" --jobs 4 --grid train.steps=20,1e2 --grid gamma_warmup.steps=0,5 \
+        --grid "model.layers=post*1 pre*,pre*" --grid optim.schedule=wsd "$tmp/toy.json"
+    same "full keys where words are the same" "$(head -1 <<<"$out")" \
+        "train.steps20-gamma_warmup.steps0-layers_post_1_pre-schedule_wsd"
+    has "four at once" "$said" "about 4 min with 4 at once on 1 thread each"
+}
+
+# A sweep as a file, with comments and with a config beside it, and the same as options.
+files_equal_options() {
+    without_jq && return
+    cat >"$tmp/file.json" <<JSON
+// "A question" // with a comment in a comment
+{
+  "about": "not a // comment",
+  "config": "toy.json", // beside this file
+  "set": {"train.steps": 8, "optim.min_lr_ratio": 0.5},
+  "grid": {"model.topology": ["post", "pre"], "model.wire": [{}, {"mlp.skip": 0.5, "attn.branch": 2}]},
+  "seeds": [3],
+  "out": "$tmp/file"
+}
+JSON
+    sweep 0 "$tmp/file.json"
+    sweep 0 --grid model.topology=post,pre --grid train.seed=3 --set train.steps=8 --set optim.min_lr_ratio=0.5 \
+        --set model.wire={} --out "$tmp/options" "$tmp/toy.json"
+    same "runs" "$(cd "$tmp/file" && echo */)" \
+        "post-wire-s3/ post-wire_mlp.skip_0.5_attn.branch_2-s3/ pre-wire-s3/ pre-wire_mlp.skip_0.5_attn.branch_2-s3/"
+    for topology in post pre; do
+        diff <(grep -v '"name"' "$tmp/file/$topology-wire-s3/config.json") \
+            <(grep -v '"name"' "$tmp/options/$topology-s3/config.json") || fail "other configs of $topology"
+        same_run "file/$topology-wire-s3" "options/$topology-s3"
+        differs "file/$topology-wire-s3" "file/$topology-wire_mlp.skip_0.5_attn.branch_2-s3"
+    done
+}
+
+options_go_over_the_file() {
+    without_jq && return
+    unmeasured
+    sweep 0 --dry-run "$tmp/file.json" --set model.topology=peri --grid model.wire={} --seeds 2 --grid optim.lr=1,2
+    same "names" "$out" "wire-lr1-s1
+wire-lr2-s1
+wire-lr1-s2
+wire-lr2-s2"
+    has "folder of the file" "$said" "$tmp/file: 4 runs"
+    sweep 0 --dry-run "$tmp/file.json" --set train.seed=7 --set model.wire={}
+    same "names" "$out" $'post\npre'
+}
+
+# The second time nothing is trained: the diverged run is a result, and the folders stay as they are.
+outcomes_are_kept() {
+    local args=(--grid "optim.lr=1e30,1e-3" --seeds 2 --jobs 2 --out "$tmp/kept" "$tmp/toy.json") first before
+    sweep 0 "${args[@]}"
+    has "line of a run" "$out" "lr1e-3-s1 done $(cell kept/lr1e-3-s1 20 val_loss | cut -c 1-5)"
+    has "line of a run" "$out" "lr1e30-s2 diverged "
+    first=$(sed -n '/^run /,$p' <<<"$out")
+    same "rows" "$(awk '{ print $1, $2, $4 }' <<<"$first" | sed -n '2,5s/-s[12] / /p' | paste -sd ';')" \
+        "lr1e-3 20 no;lr1e-3 20 no;lr1e30 2 yes;lr1e30 2 yes"
+    same "order" "$(awk '$4 == "no" { print $3 }' <<<"$first")" "$(awk '$4 == "no" { print $3 }' <<<"$first" | sort -n)"
+    has "what comes next" "$first" "next: scripts/report.sh $tmp/kept"
+    before=$(stat -c '%n %y' "$tmp"/kept/*/*.{csv,json})
+    sweep 0 "${args[@]}"
+    has "states" "$said" "4 runs, 2 done, 2 diverged, 0 unfinished, 0 new"
+    same "table" "$(sed -n '/^run /,$p' <<<"$out")" "$first"
+    same "files" "$(stat -c '%n %y' "$tmp"/kept/*/*.{csv,json})" "$before"
+    # Another config is another question, and its answer is not there.
+    sweep 1 "${args[@]}" --set optim.warmup_steps=4
+    has "another config" "$said" "lr1e30-s1 failed with exit code 2: train: error: $tmp/kept/lr1e30-s1 holds a run with another config"
+}
+
+failures_are_told() {
+    # shellcheck disable=SC2016 # for the program
+    program_that '[[ " $* " != *"/s2 --resume "* ]] || { echo "train: error: broken" && exit 4; }'
+    sweep 1 --seeds 3 --out "$tmp/failing" "$tmp/toy.json"
+    has "failure" "$said" "sweep.sh: s2 failed with exit code 4: train: error: broken"
+    has "line" "$out" "s2 failed -"
+    has "the others" "$out" "s3 done "
+    same "row without a loss" "$(grep -A 3 '^run' <<<"$out" | awk 'END { print $1, $2, $3 }')" "s2 - -"
+}
+
+long=(--set train.steps=100000000 --set train.eval_every=0 --set log.layers_every=0)
+
+# start DIR ARGUMENT...: a sweep in the background and a group of its own, its trainers at work; sets $pid.
+start() {
+    TRAIN=$TRAIN setsid env --default-signal=INT scripts/sweep.sh --jobs 2 --out "$@" "$tmp/toy.json" \
+        >/dev/null 2>"$1.said" </dev/null &
+    pid=$!
+    for _ in {1..500}; do
+        [[ ! -s $1/s1/log.csv || ! -s $1/s2/log.csv ]] || break
+        sleep 0.01
+    done
+}
+
+# trainers DIR: those that are at work there.
+trainers() {
+    local lock
+    for lock in "$1"/*/LOCK; do flock -n "$lock" true || cat "$lock"; done
+}
+
+signals_stop_all() {
+    local pid signal code run
+    for signal in TERM:143 INT:130; do
+        code=0
+        start "$tmp/$signal" --seeds 4 "${long[@]}"
+        # A terminal sends its signal to all processes in front.
+        if [[ $signal == INT:* ]]; then kill -INT -- "-$pid"; else kill -TERM "$pid"; fi
+        wait "$pid" || code=$?
+        same "status after ${signal%:*}" "$code" "${signal#*:}"
+        same "trainers left" "$(trainers "$tmp/$signal")" ""
+        for run in s1 s2; do [[ -e $tmp/$signal/$run/checkpoints/latest ]] || fail "no checkpoint of $run"; done
+        [[ ! -e $tmp/$signal/s3 ]] || fail "a run was started after SIG${signal%:*}"
+        has "said" "$(<"$tmp/$signal.said")" "stopped by SIG${signal%:*}; the same command goes on"
+    done
+}
+
+# Only the sweep is killed: its trainers go on, and are held here until the next sweep waits for them.
+# That one refuses a third, and ends with what an undisturbed sweep has.
+kills_lose_nothing() {
+    local pid middle=(--seeds 2 --set train.steps=1000 --set log.layers_every=0)
+    start "$tmp/killed" "${middle[@]}"
+    mapfile -t left < <(trainers "$tmp/killed")
+    trap 'kill -CONT "${left[@]}" 2>/dev/null || true' EXIT # also where the test fails; so left is no local
+    kill -9 "$pid"
+    kill -STOP "${left[@]}" || fail "the trainers were over too early"
+    wait "$pid" || true
+    start "$tmp/killed" "${middle[@]}"
+    for _ in {1..100}; do
+        [[ $(<"$tmp/killed.said") != *"s2 is still being trained"* ]] || break
+        sleep 0.05
+    done
+    sweep 2 --out "$tmp/killed" "${middle[@]}" "$tmp/toy.json"
+    has "third sweep" "$said" "another sweep is at work in $tmp/killed"
+    kill -CONT "${left[@]}"
+    wait "$pid" || fail "the second sweep failed"
+    has "waiting" "$(<"$tmp/killed.said")" "s1 is still being trained, begun by an earlier sweep; waiting for it"
+    sweep 0 --out "$tmp/whole" "${middle[@]}" --jobs 2 "$tmp/toy.json"
+    diff <(results "$tmp/killed") <(results "$tmp/whole") || fail "the killed sweep has other results"
+}
+
+# wrong PART ARGUMENT...: refused, with one sentence that has the PART.
+wrong() {
+    sweep 2 "${@:2}"
+    has "sweep.sh ${*:2}" "$said" "$1"
+    same "lines of: $said" "$(wc -l <<<"$said")" 1
+}
+
+# wrong_file PART JSON
+wrong_file() {
+    echo "$2" >"$tmp/wrong.json"
+    wrong "$1" --dry-run --out "$tmp/none" "$tmp/wrong.json"
+}
+
+mistakes_are_refused() {
+    local to=(--out "$tmp/none")
+    has "help" "$(scripts/sweep.sh --help)" "sweep.sh FILE [OPTION...] - trains every combination"
+    wrong "a sweep or a config is missing"
+    wrong "unknown option --grids" --grids a=b
+    wrong "--grid needs a value" --grid
+    wrong "not a.json and b.json" a.json b.json
+    wrong "there is no file sweeps/placment.json" sweeps/placment.json
+    wrong 'takes KEY=VALUE, not "lr"' "${to[@]}" --grid lr "$tmp/toy.json"
+    wrong 'from 1 to 9999, not "0"' "${to[@]}" --seeds 0 "$tmp/toy.json"
+    wrong 'from 1 to 9999, not "x"' "${to[@]}" --seeds 1 --jobs x "$tmp/toy.json"
+    wrong "--out DIR" --seeds 2 "$tmp/toy.json"
+    wrong "nothing varies" "${to[@]}" "$tmp/toy.json"
+    wrong "optim.lr cannot both vary" "${to[@]}" --grid optim.lr=1,2 --set optim.lr=1 "$tmp/toy.json"
+    wrong "same name: 3e-4 and 0.0003" "${to[@]}" --grid optim.lr=3e-4,0.0003 "$tmp/toy.json"
+    sweep 2 "${to[@]}" --grid train.seed=1,2,-3 "$tmp/toy.json"
+    has "the trainer's message" "$said" "train.seed=-3: error"
+    sweep 2 "${to[@]}" --grid model.norm=rmsnorm,rmsnrom "$tmp/toy.json"
+    has "the trainer's message" "$said" 'did you mean "rmsnorm"?'
+    [[ ! -e $tmp/none ]] || fail "a mistake leaves a folder"
+    touch "$tmp/file_there"
+    sweep 4 --out "$tmp/file_there" --seeds 1 "$tmp/toy.json"
+}
+
+mistakes_in_files_are_refused() {
+    without_jq && return
+    wrong_file 'unknown key "grids"; a sweep has about, config' '{"config": "toy.json", "grids": {}}'
+    wrong_file "line 3, column" $'{"config": "toy.json", // a\n"seeds": 1\n"out": 2}'
+    wrong_file "config is the name of a file" '{"seeds": 1}'
+    wrong_file "seeds is a whole number" '{"config": "toy.json", "seeds": 0}'
+    wrong_file "list of values" '{"config": "toy.json", "grid": {"optim.lr": 1}}'
+}
+
+# Of all programs but jq.
+jq_is_asked_for() {
+    mkdir "$tmp/bin"
+    ln -s /usr/bin/* "$tmp/bin"
+    rm -f "$tmp/bin/jq"
+    echo '{"config": "toy.json", "seeds": 1}' >"$tmp/two.json"
+    program=$TRAIN
+    PATH=$tmp/bin sweep 1 --out "$tmp/none" "$tmp/two.json"
+    has "what is missing" "$said" "takes jq: scripts/install-packages.sh sweep"
+    PATH=$tmp/bin sweep 0 --out "$tmp/bare" --seeds 1 "$tmp/toy.json"
+}
+
+ready_sweeps_are_sound() {
+    without_jq && return
+    unmeasured
+    local file
+    for file in sweeps/*.json; do
+        sweep 0 --dry-run "$file"
+        has "$file" "$said" "runs/$(basename "$file" .json): $(wc -l <<<"$out") runs"
+        [[ $file != */placement.json ]] || same "runs of placement" "$(wc -l <<<"$out")" 54
+    done
+}
+
+test_case "sweep: runs are named by their values" names_are_values
+test_case "sweep: a file and the same options" files_equal_options
+test_case "sweep: options go over the file" options_go_over_the_file
+test_case "sweep: outcomes are kept, diverged ones too" outcomes_are_kept
+test_case "sweep: failures are told, and the rest is trained" failures_are_told
+test_case "sweep: SIGTERM and Ctrl-C stop every run" signals_stop_all
+test_case "sweep: killed, it goes on; one at a time" kills_lose_nothing
+test_case "sweep: mistakes" mistakes_are_refused
+test_case "sweep: mistakes in files" mistakes_in_files_are_refused
+test_case "sweep: without jq" jq_is_asked_for
+test_case "sweep: those in sweeps/" ready_sweeps_are_sound
+test_done

@@ -1,0 +1,184 @@
+#!/usr/bin/env bash
+# fault_signals.sh - signals at any moment: the right end, at once, and a run that goes on as if
+# nothing had happened. SIGNALS=200 of them at random moments.
+source "$(dirname "$0")/../lib/faults.sh"
+SIGNALS=${SIGNALS:-200}
+
+# strike PLAN DIR [OPTION...]: how the run ended is left in $how and $number, milliseconds in $ms.
+strike() {
+    local words answer
+    command_of "$2"
+    "$tools/strike" "${@:3}" "$1" "${words[@]}" 2>"$tmp/said" >"$tmp/answer" </dev/null
+    answer=$(tail -n 1 "$tmp/answer")
+    read -r how number ms <<<"$answer"
+    said=$(<"$tmp/said")
+}
+
+# A stop leaves a checkpoint where none would be, so the names of files are not compared.
+
+# The last step that log.csv tells of is saved; its row may still wait for a validation.
+saved_where_it_stopped() {
+    local row last
+    row=$(tail -n 1 "$2/log.csv" | cut -d, -f1)
+    [[ $row != step ]] || row=-1 # not even row 0
+    last=$(<"$2/checkpoints/latest")
+    last=$((10#${last#step_}))
+    ((last == row || last == row + 1)) || fail "$1: stopped at step $row, saved $last; it said: $said"
+}
+
+# Before there is a run any signal may do what it does to every program.
+ended_by() {
+    if [[ $how == signal && $number == "$2" ]]; then
+        [[ $2 != 12 || ! -e $runs/a/config.json ]] || fail "$1: SIGUSR2 killed a run: $said"
+    elif [[ $how != exit || $2 != 12 || $number != 75 ]]; then
+        fail "$1: $how $number: $said"
+    fi
+}
+
+# Steps of some milliseconds, validations of many: a quarter of a second altogether.
+# slow_config BATCH
+slow_config() {
+    config=$tmp/slow.json
+    cat >"$config" <<JSON
+{
+  "extends": "$tmp/run.json",
+  "model": {"d_model": 64, "context": 64},
+  "train": {"steps": 20, "batch": $1, "eval_every": 4, "eval_rows": 40, "checkpoint_every": 3}
+}
+JSON
+    undisturbed_run
+}
+
+random_moments() {
+    local names=([2]=INT [15]=TERM [1]=HUP [12]=USR2) kinds=(2 15 1 12) start=$EPOCHREALTIME life
+    local n signal moment what longest=0 late=0 stopped=0
+    slow_config 8
+    life=$(((${EPOCHREALTIME//[.,]/} - ${start//[.,]/}) / 1000))
+    RANDOM=2
+    for ((n = 0; stopped < SIGNALS && n < 10 * SIGNALS; n++)); do
+        signal=${kinds[n % 4]}
+        moment=$((RANDOM % life * 2 / 3)).$((RANDOM % 10))
+        what="${names[signal]} after $moment ms"
+        rm -rf "$runs/a"
+        strike "$moment,$signal" "$runs/a"
+        ((ms <= longest)) || longest=$ms
+        if [[ $how$number == exit0 ]]; then
+            late=$((late + 1))
+            continue
+        fi
+        ended_by "$what" "$signal"
+        [[ ! -e $runs/a/checkpoints/latest ]] || saved_where_it_stopped "$what" "$runs/a"
+        finish "$what" "$runs/a" part
+        stopped=$((stopped + 1))
+    done
+    ((stopped == SIGNALS)) || fail "only $stopped of $n signals found the run alive"
+    echo "note: $stopped runs stopped by a signal at a random moment, each with the right status and" \
+        "an equal final state after --resume ($late more signals came too late); longest wait $longest ms"
+}
+
+# At each file call, those of a save among them.
+at_every_call() {
+    local words n total signal kinds=(2 15 1 12) cases=0
+    undisturbed_run
+    command_of "$runs/a"
+    outcome "$tools/fault" --under "$runs" --list "$tmp/all" "${words[@]}"
+    total=$(wc -l <"$tmp/all")
+    ((total > 100)) || fail "only $total file calls were seen"
+    for ((n = 1; n <= total; n++)); do
+        signal=${kinds[n % 4]}
+        rm -rf "$runs/a"
+        outcome "$tools/fault" --under "$runs" --before "$n" "$signal" "${words[@]}"
+        case $signal,$status in
+        12,75 | "$signal,$((128 + signal))") finish "signal $signal at call $n" "$runs/a" part ;;
+        *,0) alike "signal $signal at call $n" "$runs/a" ;;
+        *) fail "signal $signal at call $n: status $status: $said" ;;
+        esac
+        cases=$((cases + 1))
+    done
+    echo "note: a signal at each of $total file calls: $cases of $cases ends and final states right"
+}
+
+# A validation, and a step, of many seconds.
+endless() {
+    config=$tmp/endless.json
+    cat >"$config" <<JSON
+{
+  "model": {"n_layer": 4, "n_head": 4, "d_model": 256, "context": 256},
+  "data": {"train": "builtin:stories"},
+  "train": {"steps": 100, "batch": $1, "eval_every": $2, "eval_rows": 5000, "accum": $3}
+}
+JSON
+}
+
+# stops_soon WHAT PLAN SIGNAL MS
+stops_soon() {
+    rm -rf "$runs/a"
+    strike "$2" "$runs/a"
+    [[ $how == signal && $number == "$3" ]] || fail "$1: $how $number: $said"
+    ((ms <= $4)) || fail "$1: it took $ms ms"
+    echo "note: $1: $ms ms"
+}
+
+long_validation() {
+    endless 1 1 1
+    stops_soon "SIGTERM in a validation of minutes" 1500,15 15 2000
+}
+
+long_step() {
+    endless 4 0 1000
+    stops_soon "SIGTERM in an update of minutes" 1500,15 15 5000
+}
+
+second_interrupt() {
+    endless 512 0 1
+    stops_soon "the second SIGINT in a batch of many seconds" 1500,2,500,2 2 1000
+}
+
+nohup_holds() {
+    slow_config 64
+    rm -rf "$runs/a"
+    strike 100,1 "$runs/a" --ignore 1
+    [[ $how$number == exit0 ]] || fail "an ignored SIGHUP: $how $number: $said"
+    alike "an ignored SIGHUP" "$runs/a"
+    rm -rf "$runs/a"
+    strike 20,1,80,15 "$runs/a" --ignore 1
+    [[ $how$number == signal15 ]] || fail "SIGTERM after an ignored SIGHUP: $how $number: $said"
+}
+
+# Ctrl-C in a terminal: the loop around the runs stops, too.
+shell_loop() {
+    local words loop
+    endless 4 0 1
+    command_of "$runs/loop"
+    printf -v loop '%q ' "${words[@]}"
+    loop="for i in 1 2 3; do echo began \$i; $loop; done; echo went on"
+    { sleep 2 && printf '\003' && sleep 1; } | timeout 20 script -qec "bash -c $(printf %q "$loop")" "$tmp/terminal" \
+        >/dev/null 2>&1 || true
+    grep -aq 'began 1' "$tmp/terminal" || fail "the loop did not run: $(<"$tmp/terminal")"
+    ! grep -aqE 'began 2|went on' "$tmp/terminal" || fail "the loop went on: $(<"$tmp/terminal")"
+}
+
+# Nobody listens: neither a closed pipe nor closed descriptors, which new files would then get.
+nobody_listens() {
+    local words
+    undisturbed_run
+    command_of "$runs/a"
+    "${words[@]}" 2>&1 | head -n 1 >/dev/null || fail "| head -1: status $?"
+    command_of "$runs/b"
+    "${words[@]}" <&- >&- 2>&- || fail "with closed descriptors: status $?"
+    command_of "$runs/c"
+    "${words[@]}" >/dev/full 2>/dev/full || fail "with a full terminal: status $?"
+    for dir in "$runs"/[abc]; do
+        alike "$dir" "$dir"
+    done
+}
+
+test_case "signals at random moments" random_moments
+test_case "a signal at every file call" at_every_call
+test_case "a validation can be stopped" long_validation
+test_case "an update of many batches can be stopped" long_step
+test_case "the second SIGINT ends at once" second_interrupt
+test_case "nohup holds" nohup_holds
+test_case "a shell loop stops at one Ctrl-C" shell_loop
+test_case "nobody listens" nobody_listens
+test_done

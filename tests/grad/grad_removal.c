@@ -1,0 +1,66 @@
+/* grad_removal.c - exact gradients of every topology while some of its norms are constants and the
+ * others are themselves: the states that a run with norm_removal goes through. */
+#include "base/words.h"
+#include "tests/grad/gradcheck.h"
+
+#include "model/removal.h"
+#include "ops/ops.h"
+
+static const char *const NORMS[] = {"layernorm", "rmsnorm", "rmsnorm_plus1"};
+static const char *const ORDERS[] = {"mlp attn qkv emb final", "final emb qkv attn mlp"};
+
+/* Groups that are out: the first alone and half of them, or all but the last and all. */
+static void check_stages(const ModelOptions *options, bool late, const char *name) {
+    char error[256], label[160];
+    Wiring wiring;
+    bool known = wiring_resolve(&wiring, options, error, sizeof error);
+    CHECK(known, "%s: %s", name, error);
+    if (!known) return;
+    const size_t groups = removal_groups(options, &wiring);
+    const size_t stages[] = {late ? groups - 1 : 1, late ? groups : (groups + 1) / 2};
+    wiring_free(&wiring);
+    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
+        gc_updates = options->removal.start + stages[i] - 1;
+        snprintf(label, sizeof label, "%s, %zu of %zu out", name, stages[i], groups);
+        gradcheck(options, 1 << SLOT_OUT, 0.6, (BranchRamp){0}, 1, label);
+    }
+    gc_updates = 0;
+}
+
+static void check_topology(int topology, const char *norm) {
+    for (size_t o = 0; o < sizeof ORDERS / sizeof *ORDERS; o++) {
+        char name[128];
+        ModelOptions options = gc_options(topology, name_index(norm_name, norm));
+        options.qk_norm = o ? SWITCH_ON : SWITCH_AUTO;
+        options.position = o ? POSITION_ROPE : POSITION_LEARNED;
+        options.removal = (NormRemoval){
+            .start = 3, .interval = 1, .order = ORDERS[o], .average = 0.9, .first_apart = o == 0};
+        snprintf(name, sizeof name, "%s/%s/%s", topology_name(topology), norm, ORDERS[o]);
+        check_stages(&options, o, name);
+    }
+}
+
+static void with_norm(const char *norm) {
+    for (int topology = 0; topology_name(topology); topology++) check_topology(topology, norm);
+}
+
+static void with_layernorm(void) {
+    with_norm(NORMS[0]);
+}
+static void with_rmsnorm(void) {
+    with_norm(NORMS[1]);
+}
+static void with_plus1(void) {
+    with_norm(NORMS[2]);
+}
+
+static const Test TESTS[] = {
+    {"gradients while layernorms leave", with_layernorm},
+    {"gradients while rmsnorms leave", with_rmsnorm},
+    {"gradients while rmsnorms of another gain leave", with_plus1},
+};
+
+int main(int argc, char **argv) {
+    ops_start(1);
+    return test_main(TESTS, sizeof TESTS / sizeof *TESTS, argc, argv);
+}

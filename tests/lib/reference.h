@@ -1,0 +1,305 @@
+/* reference.h - one whole forward pass in plain loops and in double, from the equations.
+ *
+ * Uses nothing of ops/, norm/ and model/ but the options and the stored values of parameters, found
+ * by name, and the generator behind the masks of dropout; which norm stands where comes from
+ * rows.h. One row of tokens at a time. */
+#ifndef TESTS_LIB_REFERENCE_H
+#define TESTS_LIB_REFERENCE_H
+
+#include "model/mlp.h"
+#include "base/philox.h"
+#include "tests/lib/rows.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { REF_T = 16, REF_WIDTH = 64 };
+typedef double RefRows[REF_T][REF_WIDTH];
+
+typedef struct {
+    const ModelOptions *options;
+    const Params *params;
+    const RowNet *net;
+    unsigned warm_slots; /* bits in, out, post; 0 = no gamma-warmup */
+    double w;
+    size_t T, V, F;
+    size_t b;                   /* the row's place in its batch, which dropout counts */
+    uint32_t seed, step, micro; /* and its other counters */
+    /* Called with what stands at x, u, b, o and y of every sublayer, absent norms included, and may
+     * change it; layer 0 is the embedding's x, layer N+1 has the last x and the head's input as u.
+     * NULL = nobody looks. */
+    void (*look)(void *looker, size_t layer, bool mlp, char letter, RefRows x);
+    void *looker;
+} Reference;
+
+static inline void ref_look(const Reference *ref, size_t layer, bool mlp, char letter, RefRows x) {
+    if (ref->look) ref->look(ref->looker, layer, mlp, letter, x);
+}
+
+static inline const real *ref_param(const Reference *ref, const char *format, ...) {
+    char name[128];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(name, sizeof name, format, args);
+    va_end(args);
+    for (size_t i = 0; i < params_count(ref->params); i++) {
+        const Param *param = &ref->params->list[i];
+        if (strcmp(param->name, name) == 0) return ref->params->values + param->offset;
+    }
+    return NULL;
+}
+
+/* What element `word` of call `call` of a site is multiplied by. Sites: the embedding 0, block l's
+ * attention 4l+1, its probabilities 4l+2, the MLP 4l+3. */
+static inline double ref_mask(const Reference *ref, size_t site, size_t call, size_t word) {
+    const double p = ref->options->dropout;
+    if (p == 0) return 1;
+    Philox r = philox(ref->seed, STREAM_DROPOUT, (uint32_t)call, (uint32_t)site << 8, ref->step,
+                      ref->micro);
+    return (double)r.word[word] < floor(p * 4294967296.0) ? 0 : 1 / (1 - p);
+}
+
+static inline void ref_dropout(const Reference *ref, RefRows x, size_t site) {
+    const size_t C = ref->options->d_model;
+    for (size_t i = 0; i < ref->T * C; i++) {
+        size_t at = ref->b * ref->T * C + i;
+        x[i / C][i % C] *= ref_mask(ref, site, at / 4, at % 4);
+    }
+}
+
+/* x (n) in place. */
+static inline void ref_normalise(const char *norm, double *x, size_t n, double eps, double w,
+                                 const real *gamma, const real *beta, const real *alpha) {
+    bool layernorm = strcmp(norm, "layernorm") == 0, dyt = strcmp(norm, "dyt") == 0;
+    double mean = 0, squares = 0, one = strcmp(norm, "rmsnorm_plus1") == 0 ? 1 : 0;
+    if (strcmp(norm, "none") == 0) return;
+    for (size_t i = 0; i < n && layernorm; i++) mean += x[i] / (double)n;
+    for (size_t i = 0; i < n; i++) squares += (x[i] - mean) * (x[i] - mean) / (double)n;
+    for (size_t i = 0; i < n; i++) {
+        double xhat = dyt ? tanh((double)*alpha * x[i]) : (x[i] - mean) / sqrt(squares + eps);
+        x[i] = w * (one + (double)gamma[i]) * xhat + (beta ? (double)beta[i] : 0);
+    }
+}
+
+/* batchnorm in evaluation, x (n) in place: each feature by its running statistics. */
+static inline void ref_running(const Reference *ref, const char *prefix, double *x, size_t n,
+                               double w) {
+    const double own = ref->options->norm_eps, eps = own == 0 ? 1e-5 : own;
+    const real *mean = ref_param(ref, "%s.running_mean", prefix);
+    const real *var = ref_param(ref, "%s.running_var", prefix);
+    const real *gamma = ref_param(ref, "%s.gamma", prefix);
+    const real *beta = ref_param(ref, "%s.beta", prefix);
+    for (size_t i = 0; i < n; i++) {
+        double xhat = (x[i] - (double)mean[i]) / sqrt((double)var[i] + eps);
+        x[i] = w * (double)gamma[i] * xhat + (beta ? (double)beta[i] : 0);
+    }
+}
+
+/* A norm of n features: kind n, S or '.'; `prefix` names its parameters. */
+static inline void ref_norm(const Reference *ref, char kind, const char *prefix, double *x,
+                            size_t n, bool out, double w) {
+    const char *norm = norm_name(ref->options->norm);
+    if (kind == '.') return;
+    const real *gamma = ref_param(ref, "%s.gamma", prefix);
+    double eps = ref->options->norm_eps;
+    if (eps == 0) eps = strcmp(norm, "layernorm") == 0 && !out ? 1e-5 : 1e-6;
+    if (kind == 'n' && strcmp(norm, "batchnorm") == 0)
+        ref_running(ref, prefix, x, n, w);
+    else if (kind == 'n')
+        ref_normalise(norm, x, n, eps, w, gamma, ref_param(ref, "%s.beta", prefix),
+                      ref_param(ref, "%s.alpha", prefix));
+    for (size_t i = 0; i < n && kind == 'S'; i++) x[i] *= w * (double)gamma[i];
+}
+
+/* y (T,out) = rows first .. first+out-1 of the layer `prefix`, applied to x (T,in). */
+static inline void ref_linear(const Reference *ref, RefRows y, RefRows x, const char *prefix,
+                              size_t first, size_t out, size_t in) {
+    const real *weight = ref_param(ref, "%s.weight", prefix);
+    const real *bias = ref_param(ref, "%s.bias", prefix);
+    for (size_t t = 0; t < ref->T; t++) {
+        for (size_t o = 0; o < out; o++) {
+            y[t][o] = bias ? (double)bias[first + o] : 0;
+            for (size_t i = 0; i < in; i++)
+                y[t][o] += (double)weight[(first + o) * in + i] * x[t][i];
+        }
+    }
+}
+
+/* Pairs (i, i + HS/2) turn by t * 10000^(-2i/HS). */
+static inline void ref_rope(double *head, size_t HS, size_t t) {
+    for (size_t i = 0; i < HS / 2; i++) {
+        double angle = (double)t * pow(10000, -2.0 * (double)i / (double)HS);
+        double a = head[i], b = head[i + HS / 2];
+        head[i] = a * cos(angle) - b * sin(angle);
+        head[i + HS / 2] = b * cos(angle) + a * sin(angle);
+    }
+}
+
+/* q, k or v of block l: heads, their norm, their turn. */
+static inline void ref_heads(const Reference *ref, RefRows y, RefRows u, size_t l, char which) {
+    const size_t C = ref->options->d_model, NH = ref->options->n_head, HS = C / NH;
+    const size_t NKV = ref->options->n_kv_head ? ref->options->n_kv_head : NH;
+    const size_t heads = which == 'q' ? NH : NKV;
+    const size_t first = which == 'q' ? 0 : which == 'k' ? NH : NH + NKV;
+    const char qkv = ref->net->block[l].qkv;
+    const bool normed = qkv == 'v' || (qkv != '.' && which != 'v');
+    char layer[64], norm[64];
+    snprintf(layer, sizeof layer, "blocks.%zu.attn.qkv", l);
+    snprintf(norm, sizeof norm, "blocks.%zu.attn.norm_%c", l, which);
+    ref_linear(ref, y, u, layer, first * HS, heads * HS, C);
+    for (size_t t = 0; t < ref->T; t++) {
+        if (normed && qkv == 'w') ref_norm(ref, 'n', norm, y[t], heads * HS, false, 1);
+        for (size_t h = 0; h < heads; h++) {
+            if (normed && qkv != 'w') ref_norm(ref, 'n', norm, y[t] + h * HS, HS, false, 1);
+            if (which != 'v' && ref->options->position == POSITION_ROPE)
+                ref_rope(y[t] + h * HS, HS, t);
+        }
+    }
+}
+
+static inline void ref_attention(const Reference *ref, RefRows b, RefRows u, size_t l) {
+    const size_t C = ref->options->d_model, NH = ref->options->n_head, HS = C / NH;
+    const size_t group = ref->options->n_kv_head ? NH / ref->options->n_kv_head : 1;
+    RefRows q, k, v, mixed = {0};
+    char proj[64];
+    snprintf(proj, sizeof proj, "blocks.%zu.attn.proj", l);
+    ref_heads(ref, q, u, l, 'q');
+    ref_heads(ref, k, u, l, 'k');
+    ref_heads(ref, v, u, l, 'v');
+    for (size_t t = 0; t < ref->T; t++) {
+        for (size_t h = 0; h < NH; h++) {
+            double score[REF_T], largest = -INFINITY, total = 0;
+            for (size_t s = 0; s <= t; s++) {
+                score[s] = 0;
+                for (size_t i = 0; i < HS; i++)
+                    score[s] += q[t][h * HS + i] * k[s][h / group * HS + i];
+                score[s] /= sqrt((double)HS);
+                largest = fmax(largest, score[s]);
+            }
+            for (size_t s = 0; s <= t; s++) total += exp(score[s] - largest);
+            size_t calls = ((ref->b * NH + h) * ref->T + t) * ((ref->T + 3) / 4);
+            for (size_t s = 0; s <= t; s++) {
+                double p = exp(score[s] - largest) / total;
+                p *= ref_mask(ref, 4 * l + 2, calls + s / 4, s % 4);
+                for (size_t i = 0; i < HS; i++)
+                    mixed[t][h * HS + i] += p * v[s][h / group * HS + i];
+            }
+        }
+    }
+    ref_linear(ref, b, mixed, proj, 0, C, C);
+}
+
+static inline double ref_gelu(double x) {
+    return 0.5 * x * (1 + tanh(sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x)));
+}
+
+static inline double ref_hidden(const char *mlp, double up, double gate) {
+    if (strcmp(mlp, "gelu") == 0) return ref_gelu(up);
+    if (strcmp(mlp, "relu") == 0) return fmax(0, up);
+    if (strcmp(mlp, "relu2") == 0) return fmax(0, up) * fmax(0, up);
+    if (strcmp(mlp, "geglu") == 0) return ref_gelu(gate) * up;
+    return gate / (1 + exp(-gate)) * up; /* swiglu */
+}
+
+static inline void ref_mlp(const Reference *ref, RefRows b, RefRows u, size_t l) {
+    const char *mlp = mlp_name(ref->options->mlp);
+    const size_t C = ref->options->d_model, F = ref->F;
+    RefRows up, gate = {0};
+    char prefix[64];
+    snprintf(prefix, sizeof prefix, "blocks.%zu.mlp.up", l);
+    ref_linear(ref, up, u, prefix, 0, F, C);
+    snprintf(prefix, sizeof prefix, "blocks.%zu.mlp.gate", l);
+    if (ref_param(ref, "%s.weight", prefix)) ref_linear(ref, gate, u, prefix, 0, F, C);
+    for (size_t i = 0; i < ref->T * F; i++)
+        up[i / F][i % F] = ref_hidden(mlp, up[i / F][i % F], gate[i / F][i % F]);
+    snprintf(prefix, sizeof prefix, "blocks.%zu.mlp.down", l);
+    ref_linear(ref, b, up, prefix, 0, C, F);
+}
+
+/* The norm of a slot, all rows. */
+static inline void ref_slot(const Reference *ref, RefRows x, size_t l, bool mlp, int slot) {
+    static const char *const NAMES[] = {"in", "out", "post"};
+    const RowSublayer *s = mlp ? &ref->net->block[l].mlp : &ref->net->block[l].attn;
+    double w = row_is_warm(ref->net, ref->warm_slots, l, mlp, slot) ? ref->w : 1;
+    char prefix[64];
+    snprintf(prefix, sizeof prefix, "blocks.%zu.%s.norm_%s", l, mlp ? "mlp" : "attn", NAMES[slot]);
+    for (size_t t = 0; t < ref->T; t++)
+        ref_norm(ref, s->slot[slot], prefix, x[t], ref->options->d_model, slot == 1, w);
+}
+
+/* x becomes the next stream; `u` is left for an MLP that reads it. */
+static inline void ref_sublayer(const Reference *ref, RefRows x, RefRows d, RefRows u,
+                                RefRows x_block, size_t l, bool mlp) {
+    const RowSublayer *s = mlp ? &ref->net->block[l].mlp : &ref->net->block[l].attn;
+    const double *a = s->number;
+    const size_t C = ref->options->d_model;
+    RefRows o;
+    if (s->read == 'x') memcpy(u, x, sizeof o);
+    if (s->read == 'b') memcpy(u, x_block, sizeof o);
+    ref_slot(ref, u, l, mlp, 0);
+    for (size_t i = 0; i < ref->T * C; i++) u[i / C][i % C] *= a[ROW_GAIN];
+    ref_look(ref, l + 1, mlp, 'u', u);
+    if (mlp)
+        ref_mlp(ref, o, u, l);
+    else
+        ref_attention(ref, o, u, l);
+    ref_dropout(ref, o, 4 * l + (mlp ? 3 : 1));
+    ref_look(ref, l + 1, mlp, 'b', o);
+    ref_slot(ref, o, l, mlp, 1);
+    ref_look(ref, l + 1, mlp, 'o', o);
+    for (size_t i = 0; i < ref->T * C; i++) {
+        size_t t = i / C, c = i % C;
+        x[t][c] =
+            a[ROW_SKIP] * x[t][c] + a[ROW_BRANCH] * o[t][c] + a[ROW_BLOCK_SKIP] * x_block[t][c];
+        d[t][c] += a[ROW_DUAL] * o[t][c];
+    }
+    ref_slot(ref, x, l, mlp, 2);
+    ref_look(ref, l + 1, mlp, 'y', x);
+}
+
+/* -ln softmax(W h)[target] */
+static inline double ref_cross_entropy(const Reference *ref, const double *h, int target) {
+    const size_t C = ref->options->d_model;
+    const real *head =
+        ref_param(ref, ref->options->tie_embeddings ? "tok_emb.weight" : "head.weight");
+    double logit[REF_WIDTH] = {0}, largest = -INFINITY, total = 0;
+    for (size_t v = 0; v < ref->V; v++) {
+        for (size_t c = 0; c < C; c++) logit[v] += (double)head[v * C + c] * h[c];
+        largest = fmax(largest, logit[v]);
+    }
+    for (size_t v = 0; v < ref->V; v++) total += exp(logit[v] - largest);
+    return log(total) + largest - logit[target];
+}
+
+/* losses (T) of one row. */
+static inline void reference_losses(const Reference *ref, double *losses, const int *tokens,
+                                    const int *targets) {
+    const size_t C = ref->options->d_model;
+    const real *tok = ref_param(ref, "tok_emb.weight"), *pos = ref_param(ref, "pos_emb.weight");
+    RefRows x = {0}, d, u, x_block;
+    for (size_t t = 0; t < ref->T; t++) {
+        for (size_t c = 0; c < C; c++)
+            x[t][c] = (double)tok[(size_t)tokens[t] * C + c] + (pos ? (double)pos[t * C + c] : 0);
+        ref_norm(ref, ref->net->emb ? 'n' : '.', "emb_norm", x[t], C, false, 1);
+    }
+    ref_dropout(ref, x, 0);
+    ref_look(ref, 0, false, 'x', x);
+    memcpy(d, x, sizeof x);
+    for (size_t l = 0; l < ref->net->N; l++) {
+        ref_look(ref, l + 1, false, 'x', x);
+        memcpy(x_block, x, sizeof x);
+        ref_sublayer(ref, x, d, u, x_block, l, false);
+        ref_look(ref, l + 1, true, 'x', x);
+        ref_sublayer(ref, x, d, u, x_block, l, true);
+    }
+    ref_look(ref, ref->net->N + 1, false, 'x', x);
+    for (size_t t = 0; t < ref->T; t++) {
+        double *read = ref->net->dual ? d[t] : x[t];
+        ref_norm(ref, ref->net->final_norm ? 'n' : '.', "final_norm", read, C, false, 1);
+        for (size_t c = 0; c < C && ref->net->dual; c++) x[t][c] += d[t][c];
+    }
+    ref_look(ref, ref->net->N + 1, false, 'u', x);
+    for (size_t t = 0; t < ref->T; t++) losses[t] = ref_cross_entropy(ref, x[t], targets[t]);
+}
+
+#endif

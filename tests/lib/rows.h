@@ -1,0 +1,161 @@
+/* rows.h - what each topology is, written a second time and in the notation of the table that
+ * defines it, so that a slip in the program's own table cannot hide.
+ *
+ * Shares nothing with model/wiring.c but the names of the rows. A RowNet is a whole net resolved
+ * block by block; row_switch and row_wire are the switches and overrides of the config. */
+#ifndef TESTS_LIB_ROWS_H
+#define TESTS_LIB_ROWS_H
+
+#include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROW_BLOCKS = 32, ROW_COUNT = 19 };
+
+typedef struct {
+    const char *name, *emb;
+    const char *attn, *mlp; /* in, out, post: n a norm, S a gain alone, . nothing */
+    const char *skip, *other, *final, *init;
+} Row;
+
+/* clang-format off */
+static const Row ROWS[ROW_COUNT] = {
+    /*name          emb  attn   mlp    skip        other                          final     init */
+    {"post",        ".", "..n", "..n", "1",        "",                            "none",   "plain"},
+    {"pre",         ".", "n..", "n..", "1",        "",                            "n",      "scaled"},
+    {"peri",        "n", "nn.", "nn.", "1",        "",                            "n",      "plain"},
+    {"sandwich",    ".", "nn.", "nn.", "1",        "",                            "n",      "plain"},
+    {"olmo2",       ".", ".n.", ".n.", "1",        "qk_norm whole",               "n",      "plain"},
+    {"deepnorm",    ".", "..n", "..n", "(2N)^1/4", "",                            "none",   "deepnorm"},
+    {"resi_dual",   ".", "..n", "..n", "1",        "dual 1",                      "x+N(d)", "plain"},
+    {"mixln",       ".", "n..", "n..", "1",        "first quarter: row post",     "n",      "plain"},
+    {"lns",         ".", "n..", "n..", "1",        "gain 1/sqrt(l)",              "n",      "plain"},
+    {"hybrid",      ".", "..n", "...", "1",        "qkv_norm",                    "n",      "plain"},
+    {"hybrid_star", ".", "..n", "...", "1",        "qkv_norm, first block: row pre", "n",   "plain"},
+    {"keel",        ".", "n.n", "n.n", "2N",       "",                            "none",   "plain"},
+    {"pre_post",    ".", "n.n", "n.n", "1",        "",                            "none",   "plain"},
+    {"b2t",         ".", "..n", "..n", "1",        "mlp block_skip 1",            "none",   "plain"},
+    {"parallel",    ".", "n..", "...", "1",        "mlp reads u",                 "n",      "scaled"},
+    {"parallel2",   ".", "n..", "n..", "1",        "mlp reads block",             "n",      "scaled"},
+    {"layerscale",  ".", "nS.", "nS.", "1",        "out starts small",            "n",      "plain"},
+    {"respost",     ".", ".n.", ".n.", "1",        "out starts at 0",             "n",      "plain"},
+    {"none",        ".", "...", "...", "1",        "",                            "n",      "scaled"},
+};
+/* clang-format on */
+
+typedef struct {
+    char slot[3];     /* in, out, post */
+    char read;        /* x the stream, b the block's input, u what attention reads */
+    double number[5]; /* skip, branch, gain, block_skip, dual */
+} RowSublayer;
+enum { ROW_SKIP, ROW_BRANCH, ROW_GAIN, ROW_BLOCK_SKIP, ROW_DUAL };
+
+typedef struct {
+    const Row *row;
+    RowSublayer attn, mlp;
+    char qkv; /* . no norms, w whole q and k, h q and k per head, v also v */
+    double out_start;
+} RowBlock;
+
+typedef struct {
+    size_t N;
+    RowBlock block[ROW_BLOCKS];
+    bool emb, dual, final_norm; /* h = x | N(x) | x + d | x + N(d) */
+    const char *init;
+} RowNet;
+
+static inline const Row *row_find(const char *name) {
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        if (strcmp(ROWS[i].name, name) == 0) return &ROWS[i];
+    }
+    abort();
+}
+
+static inline bool row_says(const Row *row, const char *words) {
+    return strstr(row->other, words) != NULL;
+}
+
+static inline RowSublayer row_sublayer(const Row *row, bool mlp, size_t N, size_t l) {
+    RowSublayer s = {.read = 'x', .number = {1, 1, 1, 0, 0}};
+    memcpy(s.slot, mlp ? row->mlp : row->attn, sizeof s.slot);
+    if (strcmp(row->skip, "(2N)^1/4") == 0) s.number[ROW_SKIP] = sqrt(sqrt(2.0 * (double)N));
+    if (strcmp(row->skip, "2N") == 0) s.number[ROW_SKIP] = 2.0 * (double)N;
+    if (row_says(row, "gain 1/sqrt(l)")) s.number[ROW_GAIN] = 1 / sqrt((double)l);
+    if (row_says(row, "dual 1")) s.number[ROW_DUAL] = 1;
+    if (mlp && row_says(row, "mlp block_skip 1")) s.number[ROW_BLOCK_SKIP] = 1;
+    if (mlp && row_says(row, "mlp reads u")) s.read = 'u';
+    if (mlp && row_says(row, "mlp reads block")) s.read = 'b';
+    return s;
+}
+
+/* Block l = 1..N of a net of this row. */
+static inline RowBlock row_block(const Row *row, size_t N, size_t l) {
+    const Row *from = row;
+    if (row_says(row, "first quarter: row post") && l <= N / 4) from = row_find("post");
+    if (row_says(row, "first block: row pre") && l == 1) from = row_find("pre");
+    double small = N <= 18 ? 0.1 : N <= 24 ? 1e-5 : 1e-6;
+    return (RowBlock){
+        .row = from,
+        .attn = row_sublayer(from, false, N, l),
+        .mlp = row_sublayer(from, true, N, l),
+        .qkv = row_says(row, "qk_norm whole") ? 'w'
+               : row_says(row, "qkv_norm")    ? 'v'
+                                              : '.',
+        .out_start = row_says(from, "out starts small")  ? small
+                     : row_says(from, "out starts at 0") ? 0
+                                                         : 1,
+    };
+}
+
+static inline RowNet row_net(const char *name, size_t N) {
+    const Row *row = row_find(name);
+    RowNet net = {.N = N,
+                  .emb = *row->emb == 'n',
+                  .dual = strcmp(row->final, "x+N(d)") == 0,
+                  .final_norm = strcmp(row->final, "none") != 0,
+                  .init = row->init};
+    for (size_t l = 1; l <= N; l++) net.block[l - 1] = row_block(row, N, l);
+    return net;
+}
+
+/* A switch that is "auto", "on" or "off". */
+static inline void row_switch(RowNet *net, const char *key, const char *value) {
+    bool on = strcmp(value, "on") == 0;
+    if (strcmp(value, "auto") == 0) return;
+    if (strcmp(key, "embed_norm") == 0) net->emb = on;
+    if (strcmp(key, "final_norm") == 0) net->final_norm = on;
+    for (size_t l = 0; l < net->N && strcmp(key, "qk_norm") == 0; l++) {
+        char *qkv = &net->block[l].qkv;
+        *qkv = !on ? '.' : *qkv == '.' ? 'h' : *qkv;
+    }
+}
+
+/* An entry of `wire`, in every block. */
+static inline void row_wire(RowNet *net, const char *key, const char *text, double number) {
+    static const char *const NUMBERS[] = {"skip", "branch", "gain", "block_skip", "dual"};
+    static const char *const SLOT_NAMES[] = {"in", "out", "post"};
+    const char *name = strchr(key, '.') + 1;
+    for (size_t l = 0; l < net->N; l++) {
+        RowSublayer *s = *key == 'a' ? &net->block[l].attn : &net->block[l].mlp;
+        for (size_t i = 0; i < 5; i++) {
+            if (strcmp(name, NUMBERS[i]) == 0) s->number[i] = number;
+        }
+        for (size_t i = 0; i < 3; i++) {
+            if (strcmp(name, SLOT_NAMES[i]) != 0) continue;
+            s->slot[i] = strcmp(text, "norm") == 0 ? 'n' : strcmp(text, "scale") == 0 ? 'S' : '.';
+        }
+        if (strcmp(name, "read") != 0) continue;
+        s->read = strcmp(text, "stream") == 0 ? 'x' : strcmp(text, "block") == 0 ? 'b' : 'u';
+    }
+}
+
+/* Whether gamma-warmup acts on slot 0, 1, 2 of block l = 0..N-1: where it is listed, except on the
+ * last norm of the stream when the head reads the stream without a norm of its own. */
+static inline bool row_is_warm(const RowNet *net, unsigned slots, size_t l, bool mlp, int slot) {
+    bool feeds_head = l == net->N - 1 && mlp && slot == 2 && (net->dual || !net->final_norm);
+    return (slots & 1u << slot) && !feeds_head;
+}
+
+#endif

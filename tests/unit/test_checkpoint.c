@@ -1,0 +1,288 @@
+/* test_checkpoint.c - checkpoints that are not what they were: every change is seen, none is used.
+ *
+ * One idea: a run saves one checkpoint, and the test rewrites its files, first behind the back of
+ * meta.json, then with a meta.json that agrees. */
+#include "base/text_out.h"
+#include "base/stb_ds.h"
+#include "run/store/checkpoint.h"
+#include "run/io/files.h"
+#include "run/train/resume.h"
+#include "run/store/stored_model.h"
+#include "tests/lib/test.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *const FILES[] = {"model.safetensors", "optimizer.safetensors", "meta.json"};
+
+static struct {
+    char dir[64];
+    Config config;
+    Run run;
+    char *path[3], *text[3]; /* of FILES, as they were written */
+    size_t size[3];
+} saved;
+
+static void set_up(void) {
+    if (*saved.dir) return;
+    static const char *const sets[] = {
+        "model.n_layer=1",  "model.n_head=1", "model.d_model=4", "model.context=4",
+        "train.batch=1",    "train.steps=3",  "spike.window=16", "data.train=builtin:random",
+        "data.vocab_size=5"};
+    strcpy(saved.dir, "/tmp/peri_checkpoint_XXXXXX");
+    CHECK(mkdtemp(saved.dir) != NULL, "mkdtemp");
+    char *path = text_format("%s/empty.json", saved.dir);
+    CHECK(file_replace(path, "{}", 2) == 0, "empty config");
+    CHECK(config_load(&saved.config, path, sets, sizeof sets / sizeof *sets), "config");
+    unlink(path);
+    mem_free(path);
+    run_open(&saved.run, &saved.config, 0, NULL);
+    saved.run.dir = saved.dir;
+    saved.run.progress.manifest = &saved.run.manifest;
+    CHECK(run_restore(&saved.run) == 0, "a new run begins");
+    for (size_t step = 1; step <= 3; step++) {
+        LogRow row = {0};
+        CHECK(run_update(&saved.run, step, &row), "update");
+        runlog_write(&saved.run.log, &row);
+    }
+    CHECK(run_save(&saved.run, 3) == EXIT_DONE, "saved");
+    char *folder = checkpoint_folder(saved.dir, 3);
+    for (int i = 0; i < 3; i++) {
+        saved.path[i] = text_format("%s/%s", folder, FILES[i]);
+        saved.text[i] = file_contents(saved.path[i], 1 << 20, &saved.size[i]);
+        CHECK(saved.text[i] != NULL, "%s", saved.path[i]);
+    }
+    mem_free(folder);
+}
+
+static const char *verify(void) {
+    CheckpointMeta meta;
+    return checkpoint_verify(saved.dir, 3, &meta);
+}
+
+/* Anew: some file systems write a file out at once where it is cut to nothing and filled again. */
+static void put(int i, const char *text, size_t size) {
+    unlink(saved.path[i]);
+    FILE *out = fopen(saved.path[i], "wb");
+    if (!out || fwrite(text, 1, size, out) != size || fclose(out)) abort();
+}
+
+static void put_back(int i) {
+    put(i, saved.text[i], saved.size[i]);
+}
+
+/* Every byte of the headers and of meta.json, each with its lowest and its highest bit. */
+static void test_every_header_byte(void) {
+    set_up();
+    size_t seen = 0, tried = 0;
+    for (int i = 0; i < 3; i++) {
+        uint64_t length;
+        memcpy(&length, saved.text[i], sizeof length);
+        size_t header = i == 2 ? saved.size[i] : (size_t)length + 8;
+        CHECK(header <= saved.size[i] && header > 100, "header of %s: %zu", FILES[i], header);
+        for (size_t k = 0; k < header; k++) {
+            for (int bit = 0; bit < 8; bit += 7) {
+                saved.text[i][k] = (char)(saved.text[i][k] ^ (1 << bit));
+                put_back(i);
+                seen += verify() != NULL;
+                tried++;
+                saved.text[i][k] = (char)(saved.text[i][k] ^ (1 << bit));
+            }
+        }
+        put_back(i);
+    }
+    CHECK(seen == tried && verify() == NULL, "%zu of %zu", seen, tried);
+    printf("note: %zu of %zu changed bits of headers and meta.json were seen\n", seen, tried);
+}
+
+/* The same numbers in every run of the test. */
+static uint64_t draw(void) {
+    static uint64_t state = 88172645463325252ULL;
+    state ^= state << 13;
+    state ^= state >> 7;
+    return state ^= state << 17;
+}
+
+/* One byte changed, several, a piece cut off, a piece added, two pieces exchanged. */
+static size_t corrupt(char *text, size_t size, size_t room) {
+    size_t a = draw() % size, b = draw() % size, n = 1 + draw() % 16;
+    switch (draw() % 5) {
+    case 0:
+        text[a] = (char)(text[a] ^ (1 + (int)(draw() % 255)));
+        return size;
+    case 1:
+        for (size_t k = a; k < size && k < a + n; k++) text[k] = (char)draw();
+        return size;
+    case 2:
+        return a;
+    case 3:
+        for (size_t k = 0; k < n && size < room; k++) text[size++] = (char)draw();
+        return size;
+    default:
+        if (a + n <= size && b + n <= size) {
+            char piece[16];
+            memcpy(piece, text + a, n);
+            memmove(text + a, text + b, n);
+            memcpy(text + b, piece, n);
+        }
+        return size;
+    }
+}
+
+static void test_random_corruption(void) {
+    set_up();
+    enum { TIMES = 10000, ROOM = 64 };
+    size_t seen = 0, same = 0;
+    for (size_t t = 0; t < TIMES; t++) {
+        int i = (int)(t % 3);
+        size_t size = saved.size[i], room = size + ROOM;
+        char *text = mem_alloc(room);
+        memcpy(text, saved.text[i], size);
+        size_t now = corrupt(text, size, room);
+        bool unchanged = now == size && memcmp(text, saved.text[i], size) == 0;
+        put(i, text, now);
+        bool sound = verify() == NULL;
+        CHECK(sound == unchanged, "corruption %zu of %s", t, FILES[i]);
+        seen += !sound;
+        same += unchanged;
+        put_back(i);
+        mem_free(text);
+    }
+    printf("note: %zu random corruptions were seen, %zu changed nothing\n", seen, same);
+}
+
+/* --- files whose meta.json agrees with them --- */
+
+/* meta.json as the program would have written it for what lies there. */
+static void forge_meta(void) {
+    char text[4096];
+    size_t length = 0;
+    uint64_t bytes, hash;
+    const char *end = strstr(saved.text[2], "  \"model.safetensors\"");
+    length = (size_t)(end - saved.text[2]);
+    memcpy(text, saved.text[2], length);
+    for (int i = 0; i < 2; i++) {
+        CHECK(file_sum(saved.path[i], &bytes, &hash) == 0, "sum");
+        length += (size_t)snprintf(text + length, sizeof text - length,
+                                   "  \"%s\": {\"bytes\": %llu, \"fnv1a64\": \"%016llx\"},\n",
+                                   FILES[i], (unsigned long long)bytes, (unsigned long long)hash);
+    }
+    length += (size_t)snprintf(text + length, sizeof text - length, "  \"check\": \"%016llx\"\n}\n",
+                               (unsigned long long)hash_bytes(HASH_START, text, length));
+    put(2, text, length);
+}
+
+static const char *read_back(Snapshot *snapshot) {
+    size_t vocab;
+    const char *wrong = checkpoint_metadata(saved.dir, 3, snapshot, &vocab);
+    if (!wrong) {
+        stored_model_tensors(&saved.run.model->params, &snapshot->model);
+        wrong = checkpoint_read(saved.dir, 3, snapshot);
+    }
+    return wrong;
+}
+
+/* Behind the metadata there is one header only; within them every string must still be one. */
+static void test_forged_headers(void) {
+    set_up();
+    const char *tensors = strstr(saved.text[0] + 8, ",\"tok_emb.weight\"");
+    size_t begin = (size_t)(tensors - saved.text[0]), refused = 0, tried = 0;
+    uint64_t length;
+    memcpy(&length, saved.text[0], sizeof length);
+    for (size_t k = 0; k < length + 8; k++) {
+        if (k >= 8 && k < begin) continue;
+        saved.text[0][k] ^= 1;
+        put_back(0);
+        forge_meta();
+        Snapshot snapshot = {0};
+        CHECK(verify() == NULL, "the forged meta.json agrees");
+        refused += read_back(&snapshot) != NULL;
+        tried++;
+        snapshot_free(&snapshot);
+        saved.text[0][k] ^= 1;
+    }
+    put_back(0);
+    put_back(2);
+    CHECK(refused == tried && tried > 500, "%zu of %zu", refused, tried);
+}
+
+static void test_hostile_beginnings(void) {
+    set_up();
+    static const char *const HEADERS[] = {
+        "",
+        "{",
+        "[[[[[[[[[[",
+        "{\"__metadata__\":",
+        "{\"__metadata__\":{",
+        "{\"__metadata__\":{\"",
+        "{\"__metadata__\":{\"a\":\"b\"",
+        "{\"__metadata__\":{\"a\":\"b\\",
+        "{\"__metadata__\":{}",
+        "{\"__metadata__\":{\"a\":{}},\"tok_emb.weight\":{\"dtype\":\"F32\",\"shape\":[5,",
+        "{\"__metadata__\":{\"a\":1},\"tok_emb.weight\":{\"dtype\":\"F32\",\"shape\":[5,",
+        "{\"__metadata__\":{\"a\":\"b\"},\"tok_emb.weight\":{\"dtype\":\"F64\",\"shape\":[5,",
+    };
+    for (size_t i = 0; i < sizeof HEADERS / sizeof *HEADERS; i++) {
+        const char *error = NULL;
+        size_t rows;
+        char *text = header_metadata(HEADERS[i], strlen(HEADERS[i]), &rows, &error);
+        CHECK(!text && error, "header %zu: %s", i, text ? text : "no error");
+        mem_free(text);
+    }
+    static const uint64_t LENGTHS[] = {0, 1, 1 << 20, 1ULL << 31, 1ULL << 53, UINT64_MAX};
+    for (size_t i = 0; i < sizeof LENGTHS / sizeof *LENGTHS; i++) {
+        Snapshot snapshot = {0};
+        put(0, (const char *)&LENGTHS[i], sizeof LENGTHS[i]);
+        CHECK(read_back(&snapshot) != NULL, "length %zu", i);
+        snapshot_free(&snapshot);
+    }
+    put_back(0);
+}
+
+static void test_prune(void) {
+    set_up();
+    static const size_t KEPT[] = {15, 14, 13, 11};
+    for (size_t step = 10; step <= 15; step++) {
+        char *folder = checkpoint_folder(saved.dir, step);
+        CHECK(mkdir(folder, 0777) == 0, "mkdir");
+        mem_free(folder);
+    }
+    /* 15 lies ahead of the run, 14 and 13 are the newest, 11 is the newest before step 12. */
+    checkpoint_prune(saved.dir, 14, 2, 12);
+    size_t *steps;
+    CHECK(checkpoint_steps(saved.dir, &steps) == 0, "steps");
+    CHECK(arrlenu(steps) == 4, "%zu are left", (size_t)arrlenu(steps));
+    for (size_t i = 0; i < 4 && i < arrlenu(steps); i++) {
+        CHECK(steps[i] == KEPT[i], "step %zu is left", steps[i]);
+    }
+    arrfree(steps);
+}
+
+static void clean_up(void) {
+    set_up();
+    run_close(&saved.run);
+    config_free(&saved.config);
+    checkpoint_prune(saved.dir, SIZE_MAX, 0, 0);
+    for (int i = 0; i < 3; i++) {
+        mem_free(saved.path[i]);
+        mem_free(saved.text[i]);
+    }
+    static const char *const REST[] = {"checkpoints/latest", "checkpoints", "log.csv",
+                                       "spikes.csv",         "layers.csv",  "."};
+    for (size_t i = 0; i < sizeof REST / sizeof *REST; i++) {
+        char *path = text_format("%s/%s", saved.dir, REST[i]);
+        remove(i + 1 < sizeof REST / sizeof *REST ? path : saved.dir);
+        mem_free(path);
+    }
+}
+
+static const Test tests[] = {
+    {"checkpoint: a run saves itself", set_up},
+    {"checkpoint: every byte of the headers counts", test_every_header_byte},
+    {"checkpoint: 10,000 random corruptions", test_random_corruption},
+    {"checkpoint: forged headers are refused", test_forged_headers},
+    {"checkpoint: hostile beginnings are refused", test_hostile_beginnings},
+    {"checkpoint: pruning keeps the newest and the last healthy one", test_prune},
+    {"checkpoint: leaves nothing behind", clean_up},
+};
+TEST_MAIN(tests)

@@ -1,0 +1,309 @@
+/* test_equations.c - the printed equations: golden texts, no two nets that read the same, and a w
+ * exactly where gamma-warmup acts. */
+#include "model/equations.h"
+#include "tests/lib/nets.h"
+
+enum { ALL_SLOTS = 7 };
+
+static BranchWarmup branch_warmup; /* of all texts */
+
+/* Slots 0: no gamma-warmup, whatever else its keys say. */
+static char *text_of(const ModelOptions *options, unsigned warm_slots) {
+    GammaWarmup warmup = {.steps = warm_slots ? 10 : 0, .from = 0.1, .to = 1, .slots = warm_slots};
+    if (!warm_slots) warmup.slots = ALL_SLOTS;
+    return equations_text(options, &warmup, &branch_warmup);
+}
+
+static bool same_text(const ModelOptions *a, const ModelOptions *b) {
+    char *text_a = text_of(a, 0), *text_b = text_of(b, 0), hash_a[17], hash_b[17];
+    equations_hash(hash_a, text_a);
+    equations_hash(hash_b, text_b);
+    bool same = strcmp(text_a, text_b) == 0;
+    CHECK(same == (strcmp(hash_a, hash_b) == 0), "text and hash disagree");
+    CHECK(strlen(hash_a) == 16 && strspn(hash_a, "0123456789abcdef") == 16, "hash %s", hash_a);
+    mem_free(text_a);
+    mem_free(text_b);
+    return same;
+}
+
+static const char PERI[] = "rmsnorm      N(x) = x / sqrt(mean(x^2) + eps) * gamma, eps 1e-06\n"
+                           "embedding    x = N(tok_emb[token] + pos_emb[t])\n"
+                           "blocks 1-4   u = N(x); x = x + N(attention(u))\n"
+                           "             u' = N(x); x = x + N(mlp(u'))\n"
+                           "attention    4 heads, causal softmax(q k / sqrt(4)) v\n"
+                           "mlp          mlp(u) = down(gelu(up(u)))\n"
+                           "head         h = N(x); logits = tok_emb h\n"
+                           "start        matrices N(0, 0.02^2); N = 4\n";
+static const char POST[] =
+    "layernorm    N(x) = (x - mean) / sqrt(var + eps) * gamma + beta, eps 1e-05 (1e-06 in out "
+    "slots)\n"
+    "embedding    x = tok_emb[token]\n"
+    "blocks 1-3   u = x; x = Nw(x + attention(u))\n"
+    "             u' = x; x = Nw(x + mlp(u'))\n"
+    "block 4      u = x; x = Nw(x + attention(u))\n"
+    "             u' = x; x = N(x + mlp(u'))\n"
+    "attention    4 heads, causal softmax(q k / sqrt(4)) v, q and k turned by RoPE\n"
+    "mlp          mlp(u) = down(silu(gate(u)) * up(u))\n"
+    "head         h = x; logits = head h\n"
+    "start        matrices N(0, 0.02^2); N = 4\n"
+    "gamma-warmup Nw, Sw: gamma times w, from gamma_warmup.from to .to\n";
+static const char RESI_DUAL[] =
+    "rmsnorm      N(x) = x / sqrt(mean(x^2) + eps) * gamma, eps 1e-06\n"
+    "embedding    x = tok_emb[token] + pos_emb[t]; d = x\n"
+    "blocks 1-4   u = x; d = d + attention(u); x = N(x + attention(u))\n"
+    "             u' = x; d = d + mlp(u'); x = N(x + mlp(u'))\n"
+    "attention    4 heads, causal softmax(q k / sqrt(4)) v\n"
+    "mlp          mlp(u) = down(gelu(up(u)))\n"
+    "head         h = x + N(d); logits = tok_emb h\n"
+    "start        matrices N(0, 0.02^2); N = 4\n";
+static const char PARALLEL[] =
+    "rmsnorm      N(x) = x / sqrt(mean(x^2) + eps) * gamma, eps 1e-06\n"
+    "embedding    x = tok_emb[token] + pos_emb[t]\n"
+    "blocks 1-4   u = N(x); x = x + attention(u)\n"
+    "             u' = u; x = x + mlp(u')\n"
+    "attention    4 heads, causal softmax(q k / sqrt(4)) v\n"
+    "mlp          mlp(u) = down(gelu(up(u)))\n"
+    "head         h = N(x); logits = tok_emb h\n"
+    "start        matrices N(0, 0.02^2), proj and down divided by sqrt(2N); N = 4\n";
+static const char B2T[] = "dyt          N(x) = tanh(alpha x) * gamma + beta\n"
+                          "embedding    x = tok_emb[token] + pos_emb[t]\n"
+                          "blocks 1-4   x_block = x; u = x; x = N(x + attention(u))\n"
+                          "             u' = x; x = N(x + mlp(u') + x_block)\n"
+                          "attention    4 heads, causal softmax(q k / sqrt(4)) v\n"
+                          "mlp          mlp(u) = down(gelu(up(u)))\n"
+                          "head         h = x; logits = tok_emb h\n"
+                          "start        matrices N(0, 0.02^2); N = 4\n";
+static const char WIRED[] =
+    "layernorm    N(x) = (x - mean) / sqrt(var + eps) * gamma + beta, beta 0, eps 0.5\n"
+    "embedding    x = tok_emb[token] + pos_emb[t]\n"
+    "blocks 1-4   x_block = x; u = -0.5 S(x); x = S(x - 2 N(attention(u)) + 0.25 x_block)\n"
+    "             u' = x_block; x = 0\n"
+    "             within attention q = N(q), k = N(k), v = N(v) per head\n"
+    "             S is a gain alone, gamma without a norm\n"
+    "attention    4 heads on 2 of keys and values, causal softmax(q k / sqrt(4)) v\n"
+    "mlp          mlp(u) = down(gelu(up(u))), no biases\n"
+    "head         h = N(x); logits = tok_emb h\n"
+    "start        matrices N(0, 0.02^2); N = 4\n";
+
+static void check_text(const ModelOptions *options, unsigned warm_slots, const char *want) {
+    char *text = text_of(options, warm_slots);
+    CHECK(strcmp(text, want) == 0, "got\n%s    want\n%s", text, want);
+    mem_free(text);
+}
+
+static void test_texts(void) {
+    static const WireEntry WIRE[] = {
+        {"attn.in", "scale"},      {"attn.out", "norm"},      {"attn.post", "scale"},
+        {"attn.gain", NULL, -0.5}, {"attn.branch", NULL, -2}, {"attn.block_skip", NULL, 0.25},
+        {"mlp.read", "block"},     {"mlp.skip", NULL, 0},     {"mlp.branch", NULL, 0},
+    };
+    char hash[17];
+    ModelOptions peri = net_options("peri", "rmsnorm"), post = net_options("post", "layernorm");
+    ModelOptions dual = net_options("resi_dual", "rmsnorm");
+    ModelOptions parallel = net_options("parallel", "rmsnorm");
+    ModelOptions wired = net_options("hybrid", "layernorm");
+    ModelOptions b2t = net_options("b2t", "dyt");
+    post.mlp = index_named(mlp_name, "swiglu");
+    post.position = POSITION_ROPE;
+    post.tie_embeddings = false;
+    wired.norm_eps = 0.5;
+    wired.bias = false;
+    wired.n_kv_head = 2;
+    wired.wire = WIRE;
+    wired.n_wire = sizeof WIRE / sizeof *WIRE;
+    check_text(&peri, 0, PERI);
+    check_text(&post, ALL_SLOTS, POST);
+    check_text(&dual, 0, RESI_DUAL);
+    check_text(&parallel, 0, PARALLEL);
+    check_text(&b2t, 0, B2T);
+    check_text(&wired, 0, WIRED);
+    equations_hash(hash, "a"); /* published value of FNV-1a */
+    CHECK(strcmp(hash, "af63dc4c8601ec8c") == 0, "hash of \"a\" is %s", hash);
+}
+
+/* norm_removal is a line behind the others where it is on, and nothing where it is off. */
+static void test_removals(void) {
+    static const struct {
+        NormRemoval removal;
+        const char *line;
+    } CASES[] = {
+        {{0, 3, "mlp", 0.5, true}, ""},
+        {{7, 3, "mlp final", 0.9, true},
+         "norm-removal of mlp final, groups: 5, after updates 7 .. 19; N divides by a running mean "
+         "of its deviations, memory 0.9, first tokens apart\n"},
+        {{7, 0, "emb final", 0, false},
+         "norm-removal of emb final, groups: 2, after updates 7 .. 7; N divides by a running mean "
+         "of its deviations, memory 0\n"},
+        {{9, 1, "emb", 0, false},
+         "norm-removal of emb, groups: 1, after updates 9 .. 9; N divides by a running mean of its "
+         "deviations, memory 0\n"},
+        {{9, 1, "qkv", 0, false}, "norm-removal no norm is named\n"},
+    };
+    ModelOptions options = net_options("peri", "rmsnorm");
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        char want[2048];
+        options.removal = CASES[i].removal;
+        snprintf(want, sizeof want, "%s%s", PERI, CASES[i].line);
+        check_text(&options, 0, want);
+    }
+}
+
+static void test_texts_differ(void) {
+    static const WireEntry ENTRIES[] = {
+        {"attn.in", "scale"},         {"attn.out", "scale"},       {"attn.post", "scale"},
+        {"mlp.in", "scale"},          {"mlp.out", "scale"},        {"mlp.post", "scale"},
+        {"attn.skip", NULL, 0.9},     {"attn.branch", NULL, 0},    {"attn.gain", NULL, 1.00001},
+        {"attn.block_skip", NULL, 3}, {"mlp.skip", NULL, 0.9},     {"mlp.branch", NULL, -1},
+        {"mlp.gain", NULL, 1.00001},  {"mlp.block_skip", NULL, 3},
+    };
+    for (size_t row = 0; row < ROW_COUNT; row++) {
+        ModelOptions options = net_options(ROWS[row].name, "layernorm");
+        CHECK(same_text(&options, &options), "%s is not itself", ROWS[row].name);
+        for (size_t other = 0; other < row; other++) {
+            ModelOptions others = net_options(ROWS[other].name, "layernorm");
+            CHECK(!same_text(&options, &others), "%s and %s", ROWS[row].name, ROWS[other].name);
+        }
+        for (size_t i = 0; i < sizeof ENTRIES / sizeof *ENTRIES; i++) {
+            const char *name = strchr(ENTRIES[i].key, '.') + 1;
+            ModelOptions wired = options;
+            wired.wire = &ENTRIES[i];
+            wired.n_wire = 1;
+            bool scaled = strcmp(ROWS[row].name, "layerscale") == 0 && strcmp(name, "out") == 0;
+            CHECK(same_text(&options, &wired) == scaled, "%s: %s", ROWS[row].name, ENTRIES[i].key);
+        }
+    }
+}
+
+static void test_texts_of_options(void) {
+    const ModelOptions base = net_options("pre", "layernorm");
+    ModelOptions changed[19];
+    size_t n = sizeof changed / sizeof *changed;
+    for (size_t i = 0; i < n; i++) changed[i] = base;
+    for (int i = 0; i < 4; i++) changed[i].norm = i + 1;
+    for (int i = 4; i < 8; i++) changed[i].mlp = i - 3;
+    changed[8].position = POSITION_ROPE;
+    changed[9].position = POSITION_NONE;
+    changed[10].bias = false;
+    changed[11].tie_embeddings = false;
+    changed[12].norm_eps = 1e-4;
+    changed[13].init_std = 0.03;
+    changed[14].embed_norm = SWITCH_ON;
+    changed[15].qk_norm = SWITCH_ON;
+    changed[16].n_kv_head = 2;
+    changed[17].n_head = 2;
+    changed[18].n_layer = 5;
+    for (size_t i = 0; i < n; i++) {
+        CHECK(!same_text(&base, &changed[i]), "option %zu leaves no trace", i);
+        for (size_t k = 0; k < i; k++)
+            CHECK(!same_text(&changed[i], &changed[k]), "%zu, %zu", i, k);
+    }
+}
+
+static size_t count_words(const char *from, const char *to, const char *word) {
+    size_t count = 0;
+    for (; (from = strstr(from, word)) && from < to; from++) count++;
+    return count;
+}
+
+/* Blocks are printed in groups; each must carry a w for every norm of that slot that warms up. */
+static void check_marks(const char *text, const RowNet *net, int slot) {
+    size_t seen = 0;
+    for (const char *at = strstr(text, "\nblock"); at; at = strstr(at + 1, "\nblock")) {
+        size_t first = 0, last = 0;
+        const char *end = at + 1;
+        while ((end = strchr(end, '\n')) && end[1] == ' ') end++;
+        if (sscanf(at, "\nblocks %zu-%zu", &first, &last) != 2) {
+            CHECK(sscanf(at, "\nblock %zu", &first) == 1, "label of a block: %.20s", at);
+            last = first;
+        }
+        CHECK(first == seen + 1, "block %zu follows %zu", first, seen);
+        size_t marks = count_words(at, end, "Nw(") + count_words(at, end, "Sw(");
+        for (seen = first; seen <= last; seen++) {
+            const RowBlock *block = &net->block[seen - 1];
+            size_t want = 0;
+            for (int mlp = 0; mlp < 2; mlp++)
+                want += (mlp ? &block->mlp : &block->attn)->slot[slot] != '.' &&
+                        row_is_warm(net, 1u << slot, seen - 1, mlp, slot);
+            CHECK(marks == want, "block %zu, slot %d: %zu marks, want %zu in\n%s", seen, slot,
+                  marks, want, text);
+        }
+        seen = last;
+    }
+    CHECK(seen == net->N, "%zu blocks printed", seen);
+    CHECK(count_words(text, text + strlen(text), "w(") ==
+              count_words(strstr(text, "\nblock"), strstr(text, "\nattention"), "w("),
+          "a mark outside the blocks:\n%s", text);
+}
+
+static void test_marks(void) {
+    for (size_t i = 0; i < ROW_COUNT * 3 * SLOTS; i++) {
+        const char *name = ROWS[i / 9].name;
+        ModelOptions options = net_options(name, "layernorm");
+        options.n_layer = 5;
+        RowNet net = row_net(name, 5);
+        options.final_norm = (int)(i / 3 % 3);
+        options.qk_norm = SWITCH_ON;
+        row_switch(&net, "final_norm", switch_name(options.final_norm));
+        char *text = text_of(&options, 1u << i % 3);
+        check_marks(text, &net, (int)(i % 3));
+        mem_free(text);
+        text = text_of(&options, 0);
+        CHECK(!strstr(text, "w(") && !strstr(text, "warmup"), "%s without warm-up:\n%s", name,
+              text);
+        mem_free(text);
+    }
+}
+
+/* The coefficient of every branch has an a, that of a second stream none; off, whatever its other
+ * keys say, it leaves no trace, and its two orders read differently. */
+static void test_branch_warmup(void) {
+    static const char DEEPER[] =
+        "branch-warmup a: from branch_warmup.from to 1 over .steps updates, in block l over l "
+        "times as many\n";
+    static const char EQUAL[] =
+        "branch-warmup a: from branch_warmup.from to 1 over .steps updates, "
+        "in every block the same\n";
+    for (size_t row = 0; row < ROW_COUNT; row++) {
+        ModelOptions options = net_options(ROWS[row].name, "layernorm");
+        char *off = text_of(&options, 0), *text[3];
+        for (int i = 0; i < 3; i++) {
+            branch_warmup = (BranchWarmup){.steps = i ? 9 : 0, .from = 0.3, .order = i / 2};
+            text[i] = text_of(&options, 0);
+        }
+        branch_warmup = (BranchWarmup){0};
+        CHECK(strcmp(text[0], off) == 0, "off, got\n%s    want\n%s", text[0], off);
+        CHECK(strcmp(text[1] + strlen(text[1]) - strlen(DEEPER), DEEPER) == 0, "%s", text[1]);
+        CHECK(strcmp(text[2] + strlen(text[2]) - strlen(EQUAL), EQUAL) == 0, "%s", text[2]);
+        const char *end = strstr(text[1], "\nattention"), *off_end = strstr(off, "\nattention");
+        size_t warm = count_words(text[1], end, " + a ");
+        size_t all = count_words(off, off_end, "u = ") + count_words(off, off_end, "u' = ");
+        CHECK(warm == all && all > 0, "%zu branches, %zu of them warm in\n%s", all, warm, text[1]);
+        mem_free(off);
+        for (int i = 0; i < 3; i++) mem_free(text[i]);
+    }
+}
+
+static void test_branch_warmup_texts(void) {
+    static const WireEntry WIRE[] = {{"attn.branch", NULL, -2}, {"attn.skip", NULL, 0}};
+    ModelOptions wired = net_options("resi_dual", "layernorm");
+    wired.wire = WIRE;
+    wired.n_wire = 2;
+    branch_warmup = (BranchWarmup){.steps = 9};
+    char *text = text_of(&wired, ALL_SLOTS);
+    branch_warmup = (BranchWarmup){0};
+    CHECK(strstr(text, "u = x; d = d + attention(u); x = Nw(-2 a attention(u))\n") &&
+              strstr(text, "u' = x; d = d + mlp(u'); x = Nw(x + a mlp(u'))\n"),
+          "%s", text);
+    mem_free(text);
+}
+
+static const Test TESTS[] = {
+    {"equations: golden texts", test_texts},
+    {"equations: norms that leave", test_removals},
+    {"equations: every row and every override reads differently", test_texts_differ},
+    {"equations: every option reads differently", test_texts_of_options},
+    {"equations: w stands exactly where gamma-warmup acts", test_marks},
+    {"equations: branch-warmup at every branch", test_branch_warmup},
+    {"equations: branch-warmup among other coefficients", test_branch_warmup_texts},
+};
+TEST_MAIN(TESTS)

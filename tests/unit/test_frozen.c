@@ -1,0 +1,209 @@
+/* test_frozen.c - norms divided by constants: the right ones, in the right places, and back again.
+ *
+ * A frozen norm is an affine map, so its gradient is tried without small steps: for any v,
+ * <dy, f(x+v) - f(x)> = <dx, v>. */
+#include "model/model.h"
+#include "ops/ops.h"
+#include "tests/lib/nets.h"
+
+#include <malloc.h>
+
+enum { V = 32, T = 8, LINES = 40, WIDTH = 23 };
+
+static const char *const KINDS[] = {"layernorm", "rmsnorm", "rmsnorm_plus1"};
+enum { KIND_COUNT = sizeof KINDS / sizeof *KINDS };
+
+static double tolerance(void) {
+    return sizeof(real) == sizeof(float) ? 2e-5 : 1e-12;
+}
+
+/* --- one norm --- */
+
+typedef struct {
+    real x[LINES * WIDTH], y[LINES * WIDTH], dy[LINES * WIDTH], dx[LINES * WIDTH],
+        moved[LINES * WIDTH];
+    real gamma[WIDTH], beta[WIDTH], dgamma[WIDTH], dbeta[WIDTH], stats[2 * LINES], r[LINES];
+} Arrays;
+
+static void fill(real *x, size_t n, uint32_t stream, double shift) {
+    for (size_t i = 0; i < n; i++) x[i] = (real)(shift + net_normal(stream, i));
+}
+
+static double dot(const real *a, const real *b, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
+static void check_norm(const char *name, bool centers) {
+    static Arrays a;
+    const size_t n = LINES * WIDTH;
+    NormFrozen frozen = {.r = a.r, .rows = 7, .first = 3, .centers = centers};
+    real *partials = mem_alloc(norm_partials(WIDTH) * sizeof(real));
+    Norm norm = {.kind = norm_kind(index_named(norm_name, name)),
+                 .C = WIDTH,
+                 .eps = (real)1e-5,
+                 .gamma = a.gamma,
+                 .beta = strcmp(name, "layernorm") == 0 ? a.beta : NULL,
+                 .dgamma = a.dgamma,
+                 .dbeta = a.dbeta,
+                 .stats = a.stats,
+                 .frozen = &frozen,
+                 .partials = partials};
+    const double w = 0.7, offset = strcmp(name, "rmsnorm_plus1") == 0 ? 1 : 0;
+    memset(&a, 0, sizeof a);
+    fill(a.x, n, 1, 0.5);
+    fill(a.dy, n, 2, 0);
+    fill(a.gamma, WIDTH, 3, 1);
+    fill(a.beta, WIDTH, 4, 0);
+    for (size_t i = 0; i < LINES; i++) a.r[i] = (real)net_uniform(5, i, 0.5, 2);
+    norm_forward(&norm, a.y, a.x, (real)w, LINES);
+    norm_backward(&norm, a.dx, a.dy, a.x, (real)w, LINES, GRAD_SET);
+    bool takes_mean = centers && norm.beta;
+    for (size_t row = 0; row < LINES; row++) {
+        double mean = 0, r = (double)a.r[(3 + row) % 7];
+        for (size_t c = 0; c < WIDTH; c++) mean += (double)a.x[row * WIDTH + c] / WIDTH;
+        for (size_t c = 0; c < WIDTH; c++) {
+            double xhat = ((double)a.x[row * WIDTH + c] - (takes_mean ? mean : 0)) * r;
+            double want = w * (offset + (double)a.gamma[c]) * xhat;
+            if (norm.beta) want += (double)a.beta[c];
+            CHECK_NEAR(a.y[row * WIDTH + c], want, tolerance() * 10);
+        }
+    }
+    fill(a.moved, n, 6, 0);
+    double by_dx = dot(a.dx, a.moved, n), before = dot(a.dy, a.y, n);
+    for (size_t i = 0; i < n; i++) a.moved[i] += a.x[i];
+    norm_forward(&norm, a.y, a.moved, (real)w, LINES);
+    CHECK_NEAR(dot(a.dy, a.y, n) - before, by_dx, tolerance() * 1e3);
+    norm_forward(&norm, a.y, a.x, (real)w, LINES);
+    double by_dgamma = dot(a.dgamma, a.beta, WIDTH); /* any direction will do */
+    for (size_t c = 0; c < WIDTH; c++) a.gamma[c] += a.beta[c];
+    norm_forward(&norm, a.moved, a.x, (real)w, LINES);
+    CHECK_NEAR(dot(a.dy, a.moved, n) - dot(a.dy, a.y, n), by_dgamma, tolerance() * 1e3);
+    mem_free(partials);
+}
+
+static void test_one_norm(void) {
+    for (size_t k = 0; k < KIND_COUNT; k++) {
+        check_norm(KINDS[k], true);
+        check_norm(KINDS[k], false);
+    }
+}
+
+/* --- whole nets --- */
+
+static int tokens[T];
+
+static Model *drawn_model(const char *topology, const char *norm, size_t batch) {
+    static const GammaWarmup WARMUP = {.steps = 10, .from = 0.1, .to = 1, .slots = 7};
+    static ModelOptions options;
+    options = net_options(topology, norm);
+    options.context = T;
+    options.qk_norm = index_named(switch_name, "on");
+    Model *model = model_create(&options, &WARMUP, V, batch, MODEL_FORWARD);
+    net_draw(model, 9);
+    net_tokens(tokens, T, V, 5);
+    return model;
+}
+
+/* Logits (T,V) of the row, token by token where `alone`. */
+static void logits_of(Model *model, real *logits, bool alone) {
+    for (size_t t = 0; t < T; t++) {
+        Pass pass = {.tokens = tokens, .B = 1, .T = T, .gamma = (real)0.7};
+        if (alone && t) {
+            pass.tokens += t;
+            pass.T = 1;
+            pass.past = t;
+        } else if (alone) {
+            pass.T = 1;
+        }
+        if (alone || t == 0) model_forward(model, &pass);
+        memcpy(logits + t * V, model_logits(model, alone ? 0 : t), V * sizeof *logits);
+    }
+}
+
+static double distance(const real *a, const real *b) {
+    double worst = 0, largest = 0;
+    for (size_t i = 0; i < T * V; i++) {
+        worst = fmax(worst, fabs((double)(a[i] - b[i])));
+        largest = fmax(largest, fabs((double)a[i]));
+    }
+    return worst / largest;
+}
+
+/* Every token's own deviation put in by hand is the norm as it was. */
+static void test_true_statistics(void) {
+    for (size_t row = 0; row < ROW_COUNT; row++) {
+        for (size_t k = 0; k < KIND_COUNT; k++) {
+            Model *model = drawn_model(ROWS[row].name, KINDS[k], 1);
+            real real_logits[T * V], frozen_logits[T * V], alone[T * V];
+            logits_of(model, real_logits, false);
+            for (size_t i = 0; i < model->n_sites; i++) {
+                NormSite *site = &model->site[i];
+                Deviations one = {{1, 1}, {1, 1}};
+                norm_site_freeze(site, &one, T, false);
+                for (size_t j = 0; j < site->frozen.rows; j++)
+                    site->r[j] = site->stats[j * site->n_stats + site->n_stats - 1];
+            }
+            logits_of(model, frozen_logits, false);
+            logits_of(model, alone, true);
+            CHECK(distance(real_logits, frozen_logits) <= 1e-5, "%s, %s: off by %g", ROWS[row].name,
+                  KINDS[k], distance(real_logits, frozen_logits));
+            CHECK(distance(real_logits, alone) <= 1e-4, "%s, %s, token by token: off by %g",
+                  ROWS[row].name, KINDS[k], distance(real_logits, alone));
+            for (size_t i = 0; i < model->n_sites; i++) norm_site_thaw(&model->site[i]);
+            logits_of(model, alone, false);
+            CHECK(memcmp(real_logits, alone, sizeof alone) == 0, "thawed, it is another net");
+            model_free(model);
+        }
+    }
+}
+
+/* Means over tokens, the first apart, over the heads of a token together. */
+static void test_constants(void) {
+    Model *model = drawn_model("peri", "rmsnorm", 2);
+    int rows[2 * T];
+    net_tokens(rows, 2 * T, V, 8);
+    model_forward(model, &(Pass){.tokens = rows, .B = 2, .T = T, .gamma = 1});
+    for (size_t i = 0; i < model->n_sites; i++) {
+        NormSite *site = &model->site[i];
+        const size_t each = site->per_token;
+        double first = 0, rest = 0;
+        Deviations seen = {{0, 0}, {0, 0}};
+        for (size_t t = 0; t < 2 * T; t++) {
+            for (size_t h = 0; h < each; h++)
+                *(t % T ? &rest : &first) += 1 / (double)site->stats[t * each + h];
+        }
+        norm_site_observe(site, &seen, 2, T);
+        norm_site_freeze(site, &seen, T, false);
+        double all = 2 * T * (double)each / (first + rest);
+        CHECK_NEAR(site->frozen.r[0], all, tolerance() * all);
+        CHECK_NEAR(site->frozen.r[T * each - 1], all, tolerance() * all);
+        norm_site_freeze(site, &seen, T, true);
+        first = 2 * (double)each / first;
+        rest = 2 * (T - 1) * (double)each / rest;
+        CHECK_NEAR(site->frozen.r[0], first, tolerance() * first);
+        CHECK_NEAR(site->frozen.r[each - 1], first, tolerance() * first);
+        CHECK_NEAR(site->frozen.r[each], rest, tolerance() * rest);
+        CHECK(site->frozen.rows == T * each, "%zu rows", site->frozen.rows);
+        norm_site_identity(site, T);
+        CHECK(site->frozen.r[each] == 1 && !site->frozen.centers, "identity divides");
+    }
+    size_t held = mallinfo2().uordblks;
+    for (size_t i = 0; i < 10 * model->n_sites; i++) norm_site_identity(&model->site[i / 10], T);
+    CHECK(mallinfo2().uordblks < held + 4096, "tables are left behind"); /* they have 15 KB */
+    CHECK(model->n_sites == 2 + 4 * 6, "%zu sites", model->n_sites); /* in, out twice; q and k */
+    CHECK(strcmp(model->site[0].name, "emb_norm") == 0, "%s", model->site[0].name);
+    model_free(model);
+}
+
+static const Test TESTS[] = {
+    {"frozen: one norm and its gradients", test_one_norm},
+    {"frozen: true statistics put in by hand", test_true_statistics},
+    {"frozen: constants are means", test_constants},
+};
+
+int main(int argc, char **argv) {
+    ops_start(1);
+    return test_main(TESTS, sizeof TESTS / sizeof *TESTS, argc, argv);
+}

@@ -1,0 +1,115 @@
+/* test_memory.c - the memory plan of a net, counted a second time from the equations.
+ *
+ * A buffer too few shows as a wrong gradient; one too many shows nowhere but here. Absent norms
+ * cost nothing: what they would write is what they read. All sizes are multiples of 64 bytes, so
+ * that nothing is rounded. */
+#include "model/mlp.h"
+#include "ops/ops.h"
+#include "tests/lib/nets.h"
+
+enum { V = 16, B = 2, T = 16, R = B * T, C = 16, NH = 4, HS = 4, F = 32, N = R * C };
+
+/* Elements that every pass needs, and those that only training needs. */
+typedef struct {
+    size_t pass, training;
+} Need;
+
+static size_t head_norm(size_t heads, size_t stats) {
+    return R * heads * (HS + stats); /* what is normed, its statistics */
+}
+
+static Need sublayer_need(const RowSublayer *s, size_t stats) {
+    Need need = {.pass = N};                                           /* y */
+    if (s->slot[0] != '.' || s->number[ROW_GAIN] != 1) need.pass += N; /* u */
+    for (int slot = 0; slot < 3; slot++) {
+        if (slot > 0 && s->slot[slot] != '.') need.pass += N; /* b, s: inputs of the norms */
+        if (s->slot[slot] == 'n') need.pass += R * stats;
+    }
+    return need;
+}
+
+static Need block_need(const RowBlock *block, const ModelOptions *options, size_t stats) {
+    const size_t NKV = options->n_kv_head, gated = mlp_kind(options->mlp)->gated;
+    Need attn = sublayer_need(&block->attn, stats), mlp = sublayer_need(&block->mlp, stats);
+    Need need = {attn.pass + mlp.pass, attn.training + mlp.training};
+    need.pass += R * HS * (NH + 2 * NKV) + R * NH + N; /* q k v, softmax denominators, mixed */
+    need.pass += R * F * (2 + gated);
+    if (block->qkv == 'w') need.pass += R * HS * (NH + NKV) + 2 * R * stats;
+    if (block->qkv == 'h' || block->qkv == 'v') need.pass += head_norm(NH + NKV, stats);
+    if (block->qkv == 'v') need.pass += head_norm(NKV, stats);
+    return need;
+}
+
+static Need net_need(const RowNet *net, const ModelOptions *options) {
+    const size_t stats = norm_kind(options->norm)->n_stats, NKV = options->n_kv_head;
+    const size_t gated = mlp_kind(options->mlp)->gated, emb = net->emb, dual = net->dual;
+    Need need = {0};
+    need.pass += N * (1 + emb + dual) + R * stats * emb; /* the sum, its norm, the second stream */
+    need.training += N * (3 + emb + dual);
+    need.pass += V + R * V; /* logits of a token, of all */
+    if (dual || net->final_norm) need.pass += N, need.training += N;
+    if (net->final_norm) need.pass += R * stats;
+    need.pass += 2 * N;                    /* b and o where no norm keeps them */
+    need.training += 5 * N;                /* of s, o and b, and of u in each sublayer */
+    need.pass += attention_scratch(T, HS); /* of one thread */
+    if (options->position == POSITION_ROPE) need.pass += T * HS;
+    need.training += R * HS * (2 * NH + 2 * NKV) + R * F * (1 + gated);
+    need.training += 3 * norm_partials(C);
+    bool normed = false;
+    for (size_t l = 0; l < net->N; l++) normed |= net->block[l].qkv != '.';
+    if (normed) need.pass += R * HS * NH, need.training += 2 * R * HS * NH; /* the detour */
+    for (size_t l = 0; l < net->N; l++) {
+        Need block = block_need(&net->block[l], options, stats);
+        need.pass += block.pass;
+        need.training += block.training;
+    }
+    return need;
+}
+
+static const struct {
+    const char *mlp, *position, *qk, *embed, *final;
+    size_t n_kv_head;
+} VARIANTS[] = {
+    {"gelu", "learned", "auto", "auto", "auto", 4},
+    {"swiglu", "rope", "on", "on", "off", 2},
+    {"geglu", "none", "off", "off", "on", 1},
+};
+
+static void check_memory(const char *topology, const char *norm, size_t variant, bool training) {
+    const GammaWarmup off = {0};
+    ModelOptions options = net_options(topology, norm);
+    RowNet net = row_net(topology, 4);
+    options.d_ff = F;
+    options.context = T;
+    options.mlp = index_named(mlp_name, VARIANTS[variant].mlp);
+    options.position = index_named(position_name, VARIANTS[variant].position);
+    options.n_kv_head = VARIANTS[variant].n_kv_head;
+    options.qk_norm = index_named(switch_name, VARIANTS[variant].qk);
+    options.embed_norm = index_named(switch_name, VARIANTS[variant].embed);
+    options.final_norm = index_named(switch_name, VARIANTS[variant].final);
+    row_switch(&net, "qk_norm", VARIANTS[variant].qk);
+    row_switch(&net, "embed_norm", VARIANTS[variant].embed);
+    row_switch(&net, "final_norm", VARIANTS[variant].final);
+    Model *model = model_create(&options, &off, V, B, training);
+    Need need = net_need(&net, &options);
+    size_t want = sizeof(real) * (need.pass + training * need.training) + R * sizeof(double);
+    CHECK(model->arena.size == want && model->arena.used == want,
+          "%s %s, variant %zu, training %d: %zu bytes, want %zu", topology, norm, variant, training,
+          model->arena.size, want);
+    model_free(model);
+}
+
+static void test_memory(void) {
+    static const char *const NORMS[] = {"layernorm", "rmsnorm", "dyt"};
+    for (size_t i = 0; i < ROW_COUNT * sizeof VARIANTS / sizeof *VARIANTS; i++) {
+        for (size_t k = 0; k < 6; k++)
+            check_memory(ROWS[i % ROW_COUNT].name, NORMS[k / 2], i / ROW_COUNT, k % 2);
+    }
+}
+
+static const Test TESTS[] = {{"memory: every buffer and no other", test_memory}};
+
+int main(int argc, char **argv) {
+    ops_start(1);
+    return test_main(TESTS, sizeof TESTS / sizeof *TESTS, argc, argv);
+}

@@ -1,0 +1,390 @@
+/* test_ops_attention.c - causal attention and rotary positions against their formulas in double.
+ *
+ * The reference keeps whole T x T maps and never thinks of blocks. Its mask of dropout is drawn
+ * here again from the documented counters, so forward and backward must both have used it. */
+#include "ops/ops.h"
+#include "base/philox.h"
+#include "tests/lib/numbers.h"
+
+static const AttentionShape SHAPES[] = {
+    /* B, T, NH, NKV, HS */
+    {1, 1, 1, 1, 1},   {2, 5, 2, 2, 4},    {3, 31, 4, 1, 3},   {1, 63, 2, 1, 8},  {2, 64, 4, 2, 8},
+    {2, 65, 4, 2, 8},  {1, 128, 1, 1, 2},  {1, 130, 4, 1, 16}, {1, 200, 3, 3, 5}, {2, 193, 6, 2, 7},
+    {1, 70, 2, 1, 64}, {1, 129, 1, 1, 80}, {2, 64, 2, 2, 33},
+};
+static const Dropout OFF = {.p = 0};
+static const Dropout ON = {.p = 0.2, .seed = 11, .step = 4, .micro = 2, .site = 7};
+enum { CANARIES = 64 };
+
+typedef struct {
+    AttentionShape shape;
+    const Dropout *dropout;
+    size_t nq, nk, rows, scratch_size;
+    real *q, *k, *v, *out, *lse, *dout, *dq, *dk, *dv, *scratch;
+    real *qkv, *dqkv; /* the columns of q, k and v in one tensor */
+    double *want_out, *want_lse, *want_dq, *want_dk, *want_dv;
+} Attention;
+
+static Attention attention_draw(AttentionShape shape, const Dropout *dropout, double std) {
+    Attention a = {.shape = shape, .dropout = dropout};
+    a.nq = shape.B * shape.T * shape.NH * shape.HS;
+    a.nk = shape.B * shape.T * shape.NKV * shape.HS;
+    a.rows = shape.B * shape.NH * shape.T;
+    a.q = new_drawn(a.nq, std);
+    a.k = new_drawn(a.nk, 1);
+    a.v = new_drawn(a.nk, 1);
+    a.out = new_drawn(a.nq, 1); /* what was there must not matter */
+    a.lse = new_drawn(a.rows, 1);
+    a.dout = new_drawn(a.nq, 1);
+    a.dq = new_drawn(a.nq, 1);
+    a.dk = new_drawn(a.nk, 1);
+    a.dv = new_drawn(a.nk, 1);
+    a.qkv = new_reals(a.nq + 2 * a.nk);
+    a.dqkv = new_reals(a.nq + 2 * a.nk);
+    a.scratch_size = attention_scratch(shape.T, shape.HS);
+    a.scratch = new_drawn(a.scratch_size + CANARIES, 1);
+    a.want_out = new_doubles(a.nq);
+    a.want_lse = new_doubles(a.rows);
+    a.want_dq = new_doubles(a.nq);
+    a.want_dk = new_doubles(a.nk);
+    a.want_dv = new_doubles(a.nk);
+    return a;
+}
+
+/* Columns of one tensor from or to q, k and v. */
+static void columns(real *joined, real *q, real *k, real *v, AttentionShape s, bool join) {
+    const size_t widths[] = {s.NH * s.HS, s.NKV * s.HS, s.NKV * s.HS};
+    real *parts[] = {q, k, v}, *at = joined;
+    for (size_t row = 0; row < s.B * s.T; row++) {
+        for (size_t i = 0; i < 3; at += widths[i++]) {
+            real *part = parts[i] + row * widths[i];
+            memcpy(join ? at : part, join ? part : at, widths[i] * sizeof(real));
+        }
+    }
+}
+
+static void forward(Attention *a) {
+    columns(a->qkv, a->q, a->k, a->v, a->shape, true);
+    attention_forward(a->out, a->lse, a->qkv, a->scratch, a->dropout, a->shape);
+}
+
+/* Gradients are set, whatever was there. */
+static void backward(Attention *a) {
+    for (size_t i = 0; i < a->nq + 2 * a->nk; i++) a->dqkv[i] = NAN;
+    columns(a->qkv, a->q, a->k, a->v, a->shape, true);
+    attention_backward(a->dqkv, a->dout, a->out, a->lse, a->qkv, a->scratch, a->dropout, a->shape);
+    columns(a->dqkv, a->dq, a->dk, a->dv, a->shape, false);
+}
+
+/* What the probability of key j is multiplied by; row = (b*NH + h)*T + t. */
+static double mask_of(const Dropout *dropout, size_t row, size_t T, size_t j) {
+    if (dropout->p == 0) return 1;
+    size_t index = row * ((T + 3) / 4) + j / 4;
+    Philox r = philox(dropout->seed, STREAM_DROPOUT, (uint32_t)index, dropout->site << 8,
+                      dropout->step, dropout->micro);
+    return (double)r.word[j % 4] < floor(dropout->p * 4294967296.0) ? 0 : 1 / (1 - dropout->p);
+}
+
+static double product(const real *a, const real *b, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
+/* One query: probabilities p, their dropped form, output, and the gradients of everything. */
+static void reference_row(Attention *a, double *p, size_t b, size_t h, size_t t) {
+    const size_t T = a->shape.T, NH = a->shape.NH, NKV = a->shape.NKV, HS = a->shape.HS;
+    const size_t kv = h / (NH / NKV), row = (b * NH + h) * T + t;
+    const size_t at = ((b * T + t) * NH + h) * HS, by_key = NKV * HS,
+                 first = (b * T * NKV + kv) * HS;
+    const double by = 1 / sqrt((double)HS);
+    double largest = -INFINITY, total = 0, inner = 0;
+    for (size_t j = 0; j <= t; j++) {
+        p[j] = by * product(a->q + at, a->k + first + j * by_key, HS);
+        largest = fmax(largest, p[j]);
+    }
+    for (size_t j = 0; j <= t; j++) total += exp(p[j] - largest);
+    a->want_lse[row] = largest + log(total);
+    for (size_t j = 0; j <= t; j++) {
+        size_t key = first + j * by_key;
+        p[j] = exp(p[j] - largest) / total;
+        double mask = mask_of(a->dropout, row, T, j);
+        for (size_t c = 0; c < HS; c++) {
+            a->want_out[at + c] += p[j] * mask * (double)a->v[key + c];
+            a->want_dv[key + c] += p[j] * mask * (double)a->dout[at + c];
+        }
+        inner += p[j] * mask * product(a->dout + at, a->v + key, HS);
+    }
+    for (size_t j = 0; j <= t; j++) {
+        size_t key = first + j * by_key;
+        double dp = mask_of(a->dropout, row, T, j) * product(a->dout + at, a->v + key, HS);
+        double ds = by * p[j] * (dp - inner);
+        for (size_t c = 0; c < HS; c++) {
+            a->want_dq[at + c] += ds * (double)a->k[key + c];
+            a->want_dk[key + c] += ds * (double)a->q[at + c];
+        }
+    }
+}
+
+static void reference(Attention *a) {
+    double *p = new_doubles(a->shape.T);
+    for (size_t b = 0; b < a->shape.B; b++) {
+        for (size_t h = 0; h < a->shape.NH; h++) {
+            for (size_t t = 0; t < a->shape.T; t++) reference_row(a, p, b, h, t);
+        }
+    }
+}
+
+/* The gradient of a lone key is zero, and what rounding leaves of it is no part of anything. */
+static void check_scores_gradient(const real *got, const double *want, size_t n, const char *what,
+                                  size_t shape) {
+    double most = 0;
+    for (size_t i = 0; i < n; i++) most = fmax(most, fabs(want[i]));
+    for (size_t i = 0; most < 1e-12 && i < n; i++)
+        CHECK(fabs((double)got[i]) < 16 * (double)REAL_EPSILON, "%s, shape %zu", what, shape);
+    if (most >= 1e-12) CHECK_NMSE(got, want, n, NMSE_GRADIENT, "%s, shape %zu", what, shape);
+}
+
+static void check_shape(size_t index, const Dropout *dropout) {
+    Attention a = attention_draw(SHAPES[index], dropout, 1);
+    real *canaries = new_copy(a.scratch + a.scratch_size, CANARIES);
+    const char *with = dropout->p > 0 ? "with dropout" : "without dropout";
+    reference(&a);
+    forward(&a);
+    backward(&a);
+    CHECK_NMSE(a.out, a.want_out, a.nq, NMSE_FORWARD, "out, shape %zu %s", index, with);
+    CHECK_NMSE(a.lse, a.want_lse, a.rows, NMSE_FORWARD, "lse, shape %zu %s", index, with);
+    check_scores_gradient(a.dq, a.want_dq, a.nq, "dq", index);
+    check_scores_gradient(a.dk, a.want_dk, a.nk, "dk", index);
+    CHECK_NMSE(a.dv, a.want_dv, a.nk, NMSE_GRADIENT, "dv, shape %zu %s", index, with);
+    CHECK(same_bits(a.scratch + a.scratch_size, canaries, CANARIES), "beyond scratch, shape %zu",
+          index);
+    free_all();
+}
+
+static void attention_matches_formula(void) {
+    for (size_t i = 0; i < COUNT(SHAPES); i++) {
+        check_shape(i, &OFF);
+        check_shape(i, &ON);
+    }
+}
+
+/* Two blocks of 64 query rows for each thread, and no more: it is a share of the memory plan. */
+static void scratch_is_bounded(void) {
+    for (size_t threads = 1; threads <= 2; threads++) {
+        ops_start(threads);
+        for (size_t T = 1; T <= 1024; T = 2 * T + 1) {
+            size_t blocks = (T + 63) / 64 * 64, had = attention_scratch(T, 32);
+            CHECK(had % threads == 0 && had / threads < 2 * 64 * blocks + 5 * 32 * (blocks + 64),
+                  "%zu for %zu tokens on %zu threads", had, T, threads);
+        }
+    }
+    ops_start(1);
+}
+
+static void dropout_depends_on_every_key(void) {
+    static const Dropout OTHERS[] = {
+        {.p = 0.2, .seed = 12, .step = 4, .micro = 2, .site = 7},
+        {.p = 0.2, .seed = 11, .step = 5, .micro = 2, .site = 7},
+        {.p = 0.2, .seed = 11, .step = 4, .micro = 3, .site = 7},
+        {.p = 0.2, .seed = 11, .step = 4, .micro = 2, .site = 8},
+    };
+    Attention a = attention_draw(SHAPES[5], &ON, 1);
+    forward(&a);
+    real *out = new_copy(a.out, a.nq);
+    for (size_t k = 0; k < COUNT(OTHERS); k++) {
+        a.dropout = &OTHERS[k];
+        forward(&a);
+        CHECK(!same_bits(a.out, out, a.nq), "case %zu gives the same mask", k);
+    }
+    a.dropout = &ON;
+    forward(&a);
+    CHECK(same_bits(a.out, out, a.nq), "the same keys give the same mask");
+    free_all();
+}
+
+/* --- finite differences, in the double build --- */
+
+static long double weighted_output(void *self) {
+    Attention *a = (Attention *)self;
+    long double sum = 0;
+    forward(a);
+    for (size_t i = 0; i < a->nq; i++) sum += (long double)a->dout[i] * (long double)a->out[i];
+    return sum;
+}
+
+static void check_differences(Attention *a, real *x, const real *dx, size_t n, size_t stride,
+                              const char *what) {
+    double error = 0, norm = 0;
+    for (size_t i = 0; i < n; i += stride) {
+        error = fmax(error, fabs(difference(weighted_output, a, &x[i], 0.02) - (double)dx[i]));
+        norm += (double)dx[i] * (double)dx[i];
+    }
+    CHECK(error <= 1e-9 * sqrt(norm), "%s: off by %g of %g", what, error, sqrt(norm));
+}
+
+static void attention_matches_differences(void) {
+    static const AttentionShape SMALL = {2, 5, 4, 2, 3}, LARGE = {1, 67, 2, 1, 4};
+    if (sizeof(real) < sizeof(double)) return;
+    for (int i = 0; i < 4; i++) {
+        size_t stride = i / 2 ? 29 : 1;
+        Attention a = attention_draw(i / 2 ? LARGE : SMALL, i % 2 ? &ON : &OFF, 1);
+        zero(a.dq, a.nq);
+        zero(a.dk, a.nk);
+        zero(a.dv, a.nk);
+        forward(&a);
+        backward(&a);
+        check_differences(&a, a.q, a.dq, a.nq, stride, "dq");
+        check_differences(&a, a.k, a.dk, a.nk, stride, "dk");
+        check_differences(&a, a.v, a.dv, a.nk, stride, "dv");
+        free_all();
+    }
+}
+
+/* --- what attention must never do --- */
+
+static void the_future_is_invisible(void) {
+    static const AttentionShape SHAPE = {2, 150, 4, 2, 8};
+    static const size_t NOW[] = {0, 1, 40, 63, 64, 70, 127, 128, 148};
+    const size_t T = SHAPE.T, ldq = SHAPE.NH * SHAPE.HS, ldk = SHAPE.NKV * SHAPE.HS;
+    for (size_t n = 0; n < COUNT(NOW); n++) {
+        const size_t now = NOW[n];
+        Attention a = attention_draw(SHAPE, n % 2 ? &ON : &OFF, 1);
+        forward(&a);
+        real *out = new_copy(a.out, a.nq), *lse = new_copy(a.lse, a.rows);
+        for (size_t b = 0; b < SHAPE.B; b++) {
+            for (size_t i = (b * T + now + 1) * ldk; i < (b + 1) * T * ldk; i++) {
+                a.k[i] = (real)(3 * draw_normal());
+                a.v[i] = (real)(3 * draw_normal());
+            }
+            for (size_t i = (b * T + now + 1) * ldq; i < (b + 1) * T * ldq; i++) a.q[i] = 1;
+        }
+        forward(&a);
+        for (size_t b = 0; b < SHAPE.B; b++) {
+            size_t at = b * T * ldq, after = at + (now + 1) * ldq;
+            CHECK(same_bits(a.out + at, out + at, (now + 1) * ldq), "out up to %zu", now);
+            CHECK(!same_bits(a.out + after, out + after, ldq), "the change shows after %zu", now);
+            for (size_t h = 0; h < SHAPE.NH; h++) {
+                size_t row = (b * SHAPE.NH + h) * T;
+                CHECK(same_bits(a.lse + row, lse + row, now + 1), "lse up to %zu", now);
+            }
+        }
+        free_all();
+    }
+}
+
+/* Scores far beyond the range of exp: outputs stay weighted means of the values. */
+static void huge_scores_stay_finite(void) {
+    Attention a = attention_draw(SHAPES[7], &OFF, 1e4);
+    forward(&a);
+    backward(&a);
+    for (size_t i = 0; i < a.nq; i++) {
+        CHECK(fabs((double)a.out[i]) < 6, "out %g", (double)a.out[i]);
+        CHECK(isfinite(a.dq[i]), "dq %g", (double)a.dq[i]);
+    }
+    for (size_t i = 0; i < a.nk; i++) CHECK(isfinite(a.dk[i]) && isfinite(a.dv[i]), "dk, dv");
+    for (size_t i = 0; i < a.rows; i++) CHECK(isfinite(a.lse[i]), "lse %g", (double)a.lse[i]);
+    free_all();
+}
+
+static void a_nan_is_not_hidden(void) {
+    Attention a = attention_draw(SHAPES[7], &OFF, 1);
+    a.k[5] = NAN; /* head size 16, one key head: seen by every query */
+    forward(&a);
+    for (size_t i = 0; i < a.nq; i++) CHECK(isnan(a.out[i]), "element %zu", i);
+    free_all();
+}
+
+/* --- rotary positions --- */
+
+enum { ROPES = 4 };
+static const struct {
+    size_t B, T, NH, HS;
+} ROPE[ROPES] = {{1, 1, 1, 2}, {2, 5, 3, 8}, {1, 300, 2, 6}, {2, 130, 4, 64}};
+
+static void rope_turns_pairs(void) {
+    for (size_t s = 0; s < ROPES; s++) {
+        const size_t B = ROPE[s].B, T = ROPE[s].T, NH = ROPE[s].NH, HS = ROPE[s].HS, half = HS / 2;
+        const size_t n = B * T * NH * HS;
+        real *table = new_reals(T * HS), *x = new_drawn(n, 1);
+        double *want_table = new_doubles(T * HS), *want = new_widened(x, n);
+        for (size_t row = 0; row < B * T * NH; row++) {
+            size_t t = row / NH % T;
+            for (size_t i = 0; i < half; i++) {
+                double angle = (double)t / pow(10000, 2 * (double)i / (double)HS);
+                double *pair = want_table + (t * half + i) * 2, *a = want + row * HS + i;
+                double before = a[0];
+                pair[0] = cos(angle);
+                pair[1] = sin(angle);
+                a[0] = before * pair[0] - a[half] * pair[1];
+                a[half] = a[half] * pair[0] + before * pair[1];
+            }
+        }
+        rope_table(table, T, HS);
+        CHECK_NMSE(table, want_table, T * HS, NMSE_FORWARD, "table, case %zu", s);
+        rope_forward(x, table, B, T, NH, HS, NH * HS);
+        CHECK_NMSE(x, want, n, NMSE_FORWARD, "x, case %zu", s);
+        free_all();
+    }
+}
+
+/* A rotation keeps lengths; its gradient is the transpose, which is also its inverse. */
+static void rope_is_a_rotation(void) {
+    for (size_t s = 0; s < ROPES; s++) {
+        const size_t B = ROPE[s].B, T = ROPE[s].T, NH = ROPE[s].NH, HS = ROPE[s].HS;
+        const size_t n = B * T * NH * HS;
+        real *table = new_reals(T * HS), *x = new_drawn(n, 1), *y = new_drawn(n, 1);
+        real *turned = new_copy(x, n), *back = new_copy(y, n);
+        rope_table(table, T, HS);
+        rope_forward(turned, table, B, T, NH, HS, NH * HS);
+        rope_backward(back, table, B, T, NH, HS, NH * HS);
+        double tolerance = 16 * (double)REAL_EPSILON;
+        for (size_t row = 0; row < B * T * NH; row++) {
+            const real *a = turned + row * HS, *b = x + row * HS;
+            double length = product(b, b, HS);
+            CHECK_NEAR(product(a, a, HS), length, tolerance * length);
+        }
+        CHECK_NEAR(product(turned, y, n), product(x, back, n), tolerance * (double)n);
+        rope_backward(turned, table, B, T, NH, HS, NH * HS);
+        CHECK_NMSE(turned, new_widened(x, n), n, NMSE_FORWARD, "there and back, case %zu", s);
+        free_all();
+    }
+}
+
+/* The last token alone is the last row of all, for scores of any size. */
+static void the_next_token_is_the_last(void) {
+    static const double STDS[] = {1, 1000};
+    for (size_t i = 0; i < 2 * COUNT(SHAPES); i++) {
+        AttentionShape shape = SHAPES[i / 2];
+        if (shape.T == 1) continue;
+        shape.B = 1;
+        Attention a = attention_draw(shape, &OFF, STDS[i % 2]);
+        const size_t own = shape.NH * shape.HS, t = shape.T - 1;
+        real *next = new_drawn(own, 1);
+        double *want = new_doubles(own);
+        columns(a.qkv, a.q, a.k, a.v, shape, true);
+        attention_forward(a.out, a.lse, a.qkv, a.scratch, &OFF, shape);
+        for (size_t c = 0; c < own; c++) want[c] = (double)a.out[t * own + c];
+        attention_next(next, a.qkv, a.scratch, t, shape);
+        CHECK_NMSE(next, want, own, NMSE_FORWARD, "shape %zu, std %g", i / 2, STDS[i % 2]);
+        free_all();
+    }
+}
+
+static const Test TESTS[] = {
+    {"attention and its gradients match the formula", attention_matches_formula},
+    {"attention matches finite differences", attention_matches_differences},
+    {"the next token is the last of a row", the_next_token_is_the_last},
+    {"scratch is bounded", scratch_is_bounded},
+    {"dropout in attention depends on every key", dropout_depends_on_every_key},
+    {"the future is invisible", the_future_is_invisible},
+    {"huge scores stay finite", huge_scores_stay_finite},
+    {"a NaN is not hidden", a_nan_is_not_hidden},
+    {"rope turns pairs", rope_turns_pairs},
+    {"rope is a rotation, backward its transpose", rope_is_a_rotation},
+};
+
+int main(int argc, char **argv) {
+    ops_start(1); /* small sizes: threads would only wait for each other */
+    return test_main(TESTS, COUNT(TESTS), argc, argv);
+}

@@ -1,0 +1,373 @@
+/* test_params.c - which parameters a net has, with which shapes, and from which values they start;
+ * sizes that cannot be. */
+#include "tests/lib/nets.h"
+
+enum { V = 13 };
+
+typedef struct {
+    const char *topology, *norm, *mlp, *position, *qk_norm;
+    size_t n_kv_head;
+    bool no_bias, untied;
+    WireEntry wire;
+    const char *want; /* "name rows x columns" of one block's net: @ stands for "blocks.0." */
+} Names;
+
+#define BODY                                                                                       \
+    "@attn.qkv 48x16 @attn.qkv+ 48 @attn.proj 16x16 @attn.proj+ 16 @mlp.up 20x16 @mlp.up+ 20 "     \
+    "@mlp.down 16x20 @mlp.down+ 16 "
+#define EMB "tok_emb.weight 13x16 pos_emb.weight 6x16 "
+#define NORM(name) name ".gamma 16 " name ".beta 16 "
+
+/* Layers are short for their weight; + is their bias. */
+/* clang-format off */
+static const Names NAMES[] = {
+    {"pre", "layernorm", .want = EMB BODY NORM("@attn.norm_in") NORM("@mlp.norm_in") NORM("final_norm")},
+    {"post", "layernorm", .want = EMB BODY NORM("@attn.norm_post") NORM("@mlp.norm_post")},
+    {"peri", "rmsnorm", .want = EMB BODY "@attn.norm_in.gamma 16 @attn.norm_out.gamma 16 @mlp.norm_in.gamma 16 @mlp.norm_out.gamma 16 emb_norm.gamma 16 final_norm.gamma 16"},
+    {"peri", "rmsnorm_plus1", "swiglu", "rope", .n_kv_head = 2, .no_bias = true, .untied = true,
+     .want = "tok_emb.weight 13x16 head.weight 13x16 @attn.qkv 32x16 @attn.proj 16x16 @mlp.up 20x16 @mlp.gate 20x16 @mlp.down 16x20 "
+             "@attn.norm_in.gamma 16 @attn.norm_out.gamma 16 @mlp.norm_in.gamma 16 @mlp.norm_out.gamma 16 emb_norm.gamma 16 final_norm.gamma 16"},
+    {"post", "layernorm", "geglu", "none", .no_bias = true,
+     .want = "tok_emb.weight 13x16 @attn.qkv 48x16 @attn.proj 16x16 @mlp.up 20x16 @mlp.gate 20x16 @mlp.down 16x20 @attn.norm_post.gamma 16 @mlp.norm_post.gamma 16"},
+    {"none", "layernorm", "swiglu", .want = EMB BODY "@mlp.gate 20x16 @mlp.gate+ 20 " NORM("final_norm")},
+    {"olmo2", "layernorm", .n_kv_head = 2,
+     .want = EMB "@attn.qkv 32x16 @attn.qkv+ 32 @attn.proj 16x16 @attn.proj+ 16 @mlp.up 20x16 @mlp.up+ 20 @mlp.down 16x20 @mlp.down+ 16 "
+             NORM("@attn.norm_out") NORM("@mlp.norm_out") NORM("@attn.norm_q") "@attn.norm_k.gamma 8 @attn.norm_k.beta 8 " NORM("final_norm")},
+    {"olmo2", "layernorm", .qk_norm = "off", .want = EMB BODY NORM("@attn.norm_out") NORM("@mlp.norm_out") NORM("final_norm")},
+    {"pre", "layernorm", .qk_norm = "on",
+     .want = EMB BODY NORM("@attn.norm_in") NORM("@mlp.norm_in") NORM("final_norm") "@attn.norm_q.gamma 4 @attn.norm_q.beta 4 @attn.norm_k.gamma 4 @attn.norm_k.beta 4"},
+    {"hybrid", "rmsnorm", .want = EMB BODY "@attn.norm_post.gamma 16 @attn.norm_q.gamma 4 @attn.norm_k.gamma 4 @attn.norm_v.gamma 4 final_norm.gamma 16"},
+    {"hybrid_star", "rmsnorm", .want = EMB BODY "@attn.norm_in.gamma 16 @mlp.norm_in.gamma 16 @attn.norm_q.gamma 4 @attn.norm_k.gamma 4 @attn.norm_v.gamma 4 final_norm.gamma 16"},
+    {"layerscale", "layernorm", .want = EMB BODY NORM("@attn.norm_in") NORM("@mlp.norm_in") "@attn.norm_out.gamma 16 @mlp.norm_out.gamma 16 " NORM("final_norm")},
+    {"layerscale", "none", .want = EMB BODY "@attn.norm_out.gamma 16 @mlp.norm_out.gamma 16"},
+    {"parallel", "layernorm", .want = EMB BODY NORM("@attn.norm_in") NORM("final_norm")},
+    {"resi_dual", "dyt", .want = EMB BODY NORM("@attn.norm_post") NORM("@mlp.norm_post") NORM("final_norm") "@attn.norm_post.alpha 1 @mlp.norm_post.alpha 1 final_norm.alpha 1"},
+    {"peri", "none", .qk_norm = "on", .want = EMB BODY},
+    {"post", "layernorm", .wire = {"mlp.out", "scale"}, .want = EMB BODY NORM("@attn.norm_post") NORM("@mlp.norm_post") "@mlp.norm_out.gamma 16"},
+    {"post", "dyt", .no_bias = true, .wire = {"mlp.post", "none"},
+     .want = EMB "@attn.qkv 48x16 @attn.proj 16x16 @mlp.up 20x16 @mlp.down 16x20 @attn.norm_post.gamma 16 @attn.norm_post.alpha 1"},
+};
+/* clang-format on */
+
+static ModelOptions named_options(const Names *names) {
+    ModelOptions options = net_options(names->topology, names->norm);
+    options.n_layer = 1;
+    options.n_kv_head = names->n_kv_head;
+    options.bias = !names->no_bias;
+    options.tie_embeddings = !names->untied;
+    options.wire = &names->wire;
+    options.n_wire = names->wire.key != NULL;
+    if (names->mlp) options.mlp = index_named(mlp_name, names->mlp);
+    if (names->position) options.position = index_named(position_name, names->position);
+    if (names->qk_norm) options.qk_norm = index_named(switch_name, names->qk_norm);
+    return options;
+}
+
+/* "@attn.qkv+" is blocks.0.attn.qkv.bias. */
+static void full_name(char *full, size_t size, const char *brief) {
+    size_t length = strlen(brief);
+    bool block = *brief == '@', bias = brief[length - 1] == '+';
+    bool layer = block && !bias && !strstr(brief, "norm");
+    snprintf(full, size, "%s%.*s%s", block ? "blocks.0." : "", (int)(length - block - bias),
+             brief + block,
+             bias    ? ".bias"
+             : layer ? ".weight"
+                     : "");
+}
+
+static void test_names(void) {
+    const GammaWarmup off = {0};
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        ModelOptions options = named_options(&NAMES[i]);
+        Model *model = model_create(&options, &off, V, 1, false);
+        size_t count = 0, total = 0, rows, columns;
+        char brief[64], shape[32], full[128];
+        for (const char *at = NAMES[i].want; sscanf(at, " %63s %31s", brief, shape) == 2; count++) {
+            at = strstr(strstr(at, brief) + strlen(brief), shape) + strlen(shape);
+            full_name(full, sizeof full, brief);
+            if (sscanf(shape, "%zux%zu", &rows, &columns) != 2) columns = 0;
+            size_t p = params_find(&model->params, full);
+            total += rows * (columns ? columns : 1);
+            CHECK(p < params_count(&model->params), "%s %s: no %s", NAMES[i].topology,
+                  NAMES[i].norm, full);
+            if (p == params_count(&model->params)) continue;
+            const Param *param = &model->params.list[p];
+            CHECK(param->shape[0] == rows && param->shape[1] == columns, "%s %s: %s is %zu x %zu",
+                  NAMES[i].topology, NAMES[i].norm, full, param->shape[0], param->shape[1]);
+        }
+        CHECK(params_count(&model->params) == count, "%s %s: %zu parameters, want %zu",
+              NAMES[i].topology, NAMES[i].norm, params_count(&model->params), count);
+        CHECK(params_total(&model->params) == total, "%s %s: %zu elements, want %zu",
+              NAMES[i].topology, NAMES[i].norm, params_total(&model->params), total);
+        model_free(model);
+    }
+}
+
+/* What decay and learning rate depend on. */
+static void test_kinds(void) {
+    static const struct {
+        const char *ending;
+        ParamKind kind;
+    } KINDS[] = {
+        {".weight", PARAM_MATRIX},
+        {".bias", PARAM_BIAS},
+        {".beta", PARAM_BETA},
+        {".alpha", PARAM_ALPHA},
+        {"norm_in.gamma", PARAM_GAMMA_IN},
+        {"norm_out.gamma", PARAM_GAMMA_OUT},
+        {"norm_post.gamma", PARAM_GAMMA_OUT},
+        {"emb_norm.gamma", PARAM_GAMMA},
+        {"final_norm.gamma", PARAM_GAMMA},
+        {"norm_q.gamma", PARAM_GAMMA},
+        {"norm_k.gamma", PARAM_GAMMA},
+        {"norm_v.gamma", PARAM_GAMMA},
+    };
+    static const WireEntry EVERYWHERE[] = {{"attn.in", "norm"}, {"mlp.out", "scale"}};
+    const GammaWarmup off = {0};
+    size_t seen[sizeof KINDS / sizeof *KINDS] = {0};
+    ModelOptions options = net_options("hybrid", "dyt");
+    options.wire = EVERYWHERE;
+    options.n_wire = 2;
+    options.embed_norm = SWITCH_ON;
+    options.tie_embeddings = false;
+    Model *model = model_create(&options, &off, V, 1, false);
+    for (size_t p = 0; p < params_count(&model->params); p++) {
+        const Param *param = &model->params.list[p];
+        for (size_t k = 0; k < sizeof KINDS / sizeof *KINDS; k++) {
+            size_t length = strlen(param->name), ending = strlen(KINDS[k].ending);
+            if (length < ending || strcmp(param->name + length - ending, KINDS[k].ending)) continue;
+            CHECK(param->kind == KINDS[k].kind, "%s is of kind %d", param->name, (int)param->kind);
+            seen[k]++;
+        }
+        size_t size = param->shape[0] * (param->shape[1] ? param->shape[1] : 1);
+        CHECK(param->count == size && (param->shape[1] > 0) == (param->kind == PARAM_MATRIX),
+              "%s: %zu elements", param->name, param->count);
+        CHECK(!p || param->offset >= param[-1].offset + param[-1].count, "%s overlaps",
+              param->name);
+        CHECK(param->offset + param->count <= model->params.size, "%s does not fit", param->name);
+    }
+    for (size_t k = 0; k < sizeof KINDS / sizeof *KINDS; k++)
+        CHECK(seen[k], "no parameter ends with %s", KINDS[k].ending);
+    model_free(model);
+}
+
+/* --- first values --- */
+
+/* Mean and standard deviation within five sigma of theirs. */
+static void check_normal(const real *x, size_t n, double std, const char *label) {
+    double mean = 0, squares = 0;
+    for (size_t i = 0; i < n; i++) mean += (double)x[i] / (double)n;
+    for (size_t i = 0; i < n; i++) squares += (double)x[i] * (double)x[i] / (double)n;
+    CHECK(x[0] != 0 && x[n - 1] != 0, "%s: an end was left out", label);
+    CHECK(fabs(mean) < 5 * std / sqrt((double)n), "%s: mean %.3g", label, mean);
+    CHECK(fabs(sqrt(squares) - std) < 5 * std / sqrt(2 * (double)n), "%s: std %.4g, want %.4g",
+          label, sqrt(squares), std);
+}
+
+/* The std of a matrix under a rule, in units of init_std, written from the table. */
+static double rule_std(const char *rule, const char *name, size_t N) {
+    bool residual = strstr(name, "attn.proj.") || strstr(name, "mlp.down.");
+    if (strcmp(rule, "scaled") == 0 && residual) return 1 / sqrt(2 * (double)N);
+    if (strcmp(rule, "deepnorm") == 0 && (residual || strstr(name, "mlp.up.")))
+        return pow(8 * (double)N, -0.25);
+    return 1;
+}
+
+static double gamma_start(const Model *model, const RowNet *net, const char *name) {
+    size_t l;
+    bool plus1 = norm_kind(model->options.norm) == &norm_rmsnorm_plus1, gain_alone = false;
+    double gain = 1;
+    if (strstr(name, "norm_out") && sscanf(name, "blocks.%zu", &l) == 1) {
+        const RowBlock *block = &net->block[l];
+        gain = block->out_start;
+        gain_alone = (strstr(name, ".mlp.") ? &block->mlp : &block->attn)->slot[1] == 'S';
+    }
+    return gain - (plus1 && !gain_alone);
+}
+
+static void check_start(const Model *model, const RowNet *net, const Param *param) {
+    const Shape *s = &model->shape;
+    const real *x = model->params.values + param->offset;
+    double std = model->options.init_std, start = 0;
+    char label[200];
+    snprintf(label, sizeof label, "%s %s, init %s: %s", topology_name(model->options.topology),
+             norm_name(model->options.norm), net->init, param->name);
+    for (size_t i = 0; i < param->count; i++)
+        CHECK(x[i] == (real)(float)x[i], "%s: not a float", label);
+    if (param->kind == PARAM_MATRIX) {
+        size_t values = s->NKV * s->HS * s->C, rest = param->count;
+        if (strstr(param->name, "qkv") && strcmp(net->init, "deepnorm") == 0) {
+            rest -= values;
+            check_normal(x + rest, values, std * pow(8 * (double)s->L, -0.25), label);
+        }
+        check_normal(x, rest, std * rule_std(net->init, param->name, s->L), label);
+        return;
+    }
+    if (net_is_gamma(param)) start = gamma_start(model, net, param->name);
+    if (param->kind == PARAM_ALPHA) start = 0.5;
+    for (size_t i = 0; i < param->count; i++)
+        CHECK(x[i] == (real)(float)start, "%s starts at %g, want %g", label, (double)x[i], start);
+}
+
+static void test_start(void) {
+    static const char *const INITS[] = {"auto", "plain", "scaled", "deepnorm"};
+    const GammaWarmup off = {0};
+    for (size_t i = 0; i < ROW_COUNT * 4; i++) {
+        const Row *row = &ROWS[i / 4];
+        ModelOptions options = net_options(row->name, norm_name((int)(i / 4 + i) % 4));
+        RowNet net = row_net(row->name, 4);
+        options.d_model = 32;
+        options.d_ff = 48;
+        options.mlp = index_named(mlp_name, "swiglu");
+        options.n_kv_head = 2;
+        options.tie_embeddings = false;
+        options.context = 40;
+        options.init_std = 0.05;
+        options.init = index_named(init_name, INITS[i % 4]);
+        if (i % 4) net.init = INITS[i % 4];
+        Model *model = model_create(&options, &off, 50, 1, false);
+        model_init(model, (uint32_t)i);
+        for (size_t p = 0; p < params_count(&model->params); p++)
+            check_start(model, &net, &model->params.list[p]);
+        model_free(model);
+    }
+}
+
+/* A normal distribution, not cut off, different for every name and seed. */
+static void test_draws(void) {
+    const GammaWarmup off = {0};
+    ModelOptions options = net_options("pre", "layernorm");
+    options.tie_embeddings = false;
+    options.d_model = 64;
+    Model *a = model_create(&options, &off, 512, 1, false);
+    Model *b = model_create(&options, &off, 512, 1, false);
+    model_init(a, 1);
+    model_init(b, 2);
+    const real *tok = net_value(a, "tok_emb.weight"), *head = net_value(a, "head.weight");
+    const real *other = net_value(b, "tok_emb.weight");
+    const size_t n = (size_t)512 * 64;
+    double beyond[4] = {0}, product = 0, lag = 0, seeds = 0;
+    for (size_t i = 0; i < n; i++) {
+        double z = (double)tok[i] / 0.02;
+        for (size_t k = 1; k < 4; k++) beyond[k] += (fabs(z) > (double)k) / (double)n;
+        product += z * (double)head[i] / 0.02 / (double)n;
+        lag += z * (double)tok[(i + 1) % n] / 0.02 / (double)n;
+        seeds += z * (double)other[i] / 0.02 / (double)n;
+    }
+    for (size_t k = 1; k < 4; k++) {
+        double p = erfc((double)k / sqrt(2));
+        CHECK_NEAR(beyond[k], p, 5 * sqrt(p / (double)n));
+    }
+    CHECK_NEAR(product, 0, 5 / sqrt((double)n));
+    CHECK_NEAR(lag, 0, 5 / sqrt((double)n));
+    CHECK_NEAR(seeds, 0, 5 / sqrt((double)n));
+    model_free(a);
+    model_free(b);
+}
+
+/* Bit-equal wherever name, shape and std agree; returns how many tensors did. */
+static size_t compare_starts(const Model *a, const Model *b) {
+    size_t shared = 0;
+    for (size_t p = 0; p < params_count(&a->params); p++) {
+        const Param *x = &a->params.list[p];
+        size_t q = params_find(&b->params, x->name);
+        if (q == params_count(&b->params)) continue;
+        const Param *y = &b->params.list[q];
+        bool same = x->shape[0] == y->shape[0] && x->shape[1] == y->shape[1] && x->std == y->std &&
+                    x->start == y->start && x->tail_begin == y->tail_begin;
+        bool tails = x->tail_begin < x->count && x->tail_std != y->tail_std;
+        if (!same || tails) continue;
+        shared++;
+        CHECK(memcmp(a->params.values + x->offset, b->params.values + y->offset,
+                     x->count * sizeof(real)) == 0,
+              "%s differs between %s and %s", x->name, topology_name(a->options.topology),
+              topology_name(b->options.topology));
+    }
+    return shared;
+}
+
+/* The start of a tensor depends on seed, name, shape and std alone: neither on the row nor on the
+ * depth, on sizes elsewhere, on memory for training or on earlier values. */
+static void test_shared_starts(void) {
+    const GammaWarmup off = {0};
+    ModelOptions base = net_options("pre", "layernorm");
+    base.init = INIT_PLAIN;
+    Model *first = model_create(&base, &off, V, 1, false);
+    model_init(first, 5);
+    for (size_t row = 0; row < ROW_COUNT; row++) {
+        ModelOptions options = net_options(ROWS[row].name, row % 2 ? "rmsnorm" : "layernorm");
+        options.init = INIT_PLAIN;
+        options.tie_embeddings = row % 3;
+        options.n_layer = 4 + row % 3;
+        options.mlp = index_named(mlp_name, row % 2 ? "relu" : "gelu");
+        Model *other = model_create(&options, &off, V, 2, true);
+        model_init(other, 77);
+        model_init(other, 5);
+        size_t shared = compare_starts(first, other);
+        CHECK(shared >= 2 + 4 * 8, "%s shares %zu tensors", ROWS[row].name, shared);
+        model_free(other);
+    }
+    model_free(first);
+}
+
+static void test_check(void) {
+    static const struct {
+        size_t d_model, n_head, n_kv_head;
+        Position position;
+        const char *says; /* NULL = fine */
+    } CASES[] = {
+        {16, 4, 0, POSITION_ROPE, NULL},
+        {16, 3, 0, POSITION_LEARNED, "model.n_head = 3 does not divide model.d_model = 16"},
+        {16, 32, 0, POSITION_LEARNED, "model.n_head = 32 does not divide model.d_model = 16"},
+        {16, 4, 3, POSITION_LEARNED, "model.n_kv_head = 3 does not divide model.n_head = 4"},
+        {16, 4, 8, POSITION_LEARNED, "model.n_kv_head = 8 does not divide model.n_head = 4"},
+        {16, 4, 1, POSITION_LEARNED, NULL},
+        {16, 4, 4, POSITION_NONE, NULL},
+        {12, 4, 0, POSITION_ROPE, "even head size"},
+        {12, 4, 0, POSITION_LEARNED, NULL},
+        {12, 4, 2, POSITION_NONE, NULL},
+        {16, 16, 0, POSITION_ROPE, "even head size, but model.d_model / model.n_head = 1"},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        ModelOptions options = net_options("pre", "layernorm");
+        char error[256] = "";
+        options.d_model = CASES[i].d_model;
+        options.n_head = CASES[i].n_head;
+        options.n_kv_head = CASES[i].n_kv_head;
+        options.position = CASES[i].position;
+        bool good = model_check(&options, error, sizeof error);
+        CHECK(good == !CASES[i].says, "case %zu: %s", i, error);
+        CHECK(!CASES[i].says || strstr(error, CASES[i].says), "case %zu: %s", i, error);
+    }
+    ModelOptions mixed = net_options("pre", "layernorm");
+    char error[256] = "";
+    mixed.layers = "pre*3";
+    CHECK(!model_check(&mixed, error, sizeof error) && strstr(error, "adds up"), "%s", error);
+}
+
+/* d_ff 0: 4 C, or 8 C/3 rounded up to a multiple of 64 where the kind gates. */
+static void test_widths(void) {
+    static const struct {
+        const char *mlp;
+        size_t C, F;
+    } CASES[] = {{"gelu", 16, 64},       {"relu", 48, 192},    {"relu2", 384, 1536},
+                 {"swiglu", 16, 64},     {"geglu", 24, 64},    {"swiglu", 25, 128},
+                 {"swiglu", 48, 128},    {"geglu", 384, 1024}, {"swiglu", 768, 2048},
+                 {"swiglu", 4096, 10944}};
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        const MlpKind *kind = mlp_kind(index_named(mlp_name, CASES[i].mlp));
+        size_t F = mlp_width(kind, CASES[i].C);
+        CHECK(F == CASES[i].F, "%s of %zu: %zu, want %zu", CASES[i].mlp, CASES[i].C, F, CASES[i].F);
+    }
+}
+
+static const Test TESTS[] = {
+    {"params: names and shapes", test_names},
+    {"params: kinds and places", test_kinds},
+    {"params: first values of every row under every rule", test_start},
+    {"params: draws are normal and independent", test_draws},
+    {"params: nets share the starts of what they share", test_shared_starts},
+    {"params: sizes that cannot be", test_check},
+    {"params: automatic widths", test_widths},
+};
+TEST_MAIN(TESTS)

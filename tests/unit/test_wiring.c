@@ -1,0 +1,413 @@
+/* test_wiring.c - topology, layers, wire and switches resolve to the blocks that rows.h says, and
+ * every mistake is named. */
+#include "tests/lib/nets.h"
+
+#include <limits.h>
+#include <malloc.h>
+
+static ModelOptions options_of(const char *topology, size_t N) {
+    ModelOptions options = net_options(topology, "layernorm");
+    options.n_layer = N;
+    return options;
+}
+
+/* --- a resolved net against rows.h --- */
+
+static void check_sublayer(const SublayerWiring *got, const RowSublayer *want, const char *label) {
+    static const char KINDS[] = {[SLOT_ABSENT] = '.', [SLOT_NORM] = 'n', [SLOT_SCALE] = 'S'};
+    static const char READS[] = {[READ_STREAM] = 'x', [READ_BLOCK] = 'b', [READ_SHARED] = 'u'};
+    const double numbers[] = {got->skip, got->branch, got->gain, got->block_skip, got->dual};
+    for (int slot = 0; slot < SLOTS; slot++) {
+        CHECK(KINDS[got->slot[slot]] == want->slot[slot], "%s: %s", label, slot_name(slot));
+    }
+    CHECK(READS[got->read] == want->read, "%s: read", label);
+    for (size_t i = 0; i < 5; i++) {
+        CHECK(fabs(numbers[i] - want->number[i]) <= 1e-14 * fabs(want->number[i]),
+              "%s: number %zu is %.17g, want %.17g", label, i, numbers[i], want->number[i]);
+    }
+}
+
+static void check_net(const ModelOptions *options, const RowNet *net, const char *label) {
+    static const char QKV[] = {
+        [QKV_PLAIN] = '.', [QK_WHOLE] = 'w', [QK_HEAD] = 'h', [QKV_HEAD] = 'v'};
+    char error[256] = "", place[200];
+    Wiring wiring;
+    bool good = wiring_resolve(&wiring, options, error, sizeof error);
+    CHECK(good, "%s: %s", label, error);
+    if (!good) return;
+    CHECK(wiring.L == net->N, "%s: %zu blocks", label, wiring.L);
+    CHECK(wiring.embed_norm == net->emb, "%s: embedding norm", label);
+    CHECK((wiring.final == FINAL_DUAL) == net->dual, "%s: second stream", label);
+    CHECK(wiring.final_norm == net->final_norm, "%s: final norm", label);
+    CHECK(net->dual || wiring.final == (net->final_norm ? FINAL_NORM : FINAL_NONE), "%s: final",
+          label);
+    CHECK(strcmp(init_name((int)wiring.init), net->init) == 0, "%s: init %s", label,
+          init_name((int)wiring.init));
+    for (size_t l = 0; l < net->N; l++) {
+        const BlockWiring *got = &wiring.block[l];
+        const RowBlock *want = &net->block[l];
+        snprintf(place, sizeof place, "%s, N %zu, attention of block %zu", label, net->N, l + 1);
+        check_sublayer(&got->attn, &want->attn, place);
+        snprintf(place, sizeof place, "%s, N %zu, mlp of block %zu", label, net->N, l + 1);
+        check_sublayer(&got->mlp, &want->mlp, place);
+        CHECK(strcmp(got->row, want->row->name) == 0, "%s: row %s", place, got->row);
+        CHECK(QKV[got->qkv] == want->qkv, "%s: q, k, v norms", place);
+        CHECK(got->out_start == want->out_start, "%s: out starts at %g", place, got->out_start);
+    }
+    wiring_free(&wiring);
+}
+
+static void check_error(const ModelOptions *options, const char *words) {
+    char error[256] = "";
+    Wiring wiring;
+    bool good = wiring_resolve(&wiring, options, error, sizeof error);
+    CHECK(!good, "accepted; expected a complaint with \"%s\"", words);
+    CHECK(good || !wiring.block, "what was refused keeps memory");
+    if (good) wiring_free(&wiring);
+    CHECK(strstr(error, words), "\"%s\" does not say \"%s\"", error, words);
+}
+
+static void test_rows(void) {
+    const size_t depths[] = {4, 5, 7, 8, 12};
+    int count = 0;
+    while (topology_name(count)) count++;
+    CHECK(count == ROW_COUNT, "%d topologies", count);
+    CHECK(!topology_name(-1) && !topology_about(-1) && !topology_about(count), "outside the list");
+    CHECK(!topology_name(INT_MIN) && !topology_about(INT_MIN), "far below it");
+    CHECK(!topology_name(INT_MAX) && !topology_about(INT_MAX), "far above it");
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        for (size_t k = 0; k < 5; k++) {
+            RowNet net = row_net(ROWS[i].name, depths[k]);
+            ModelOptions options = options_of(ROWS[i].name, depths[k]);
+            check_net(&options, &net, ROWS[i].name);
+        }
+        CHECK(strlen(topology_about((int)i)) > 10, "%s has a description", topology_name((int)i));
+    }
+}
+
+/* Published values, and starts that depend on depth. */
+static void test_formulas(void) {
+    static const struct {
+        const char *topology;
+        size_t N;
+        double skip, out_start;
+    } CASES[] = {
+        {"deepnorm", 12, 2.2134, 1}, {"deepnorm", 24, 2.6321, 1}, {"keel", 1, 2, 1},
+        {"keel", 12, 24, 1},         {"layerscale", 1, 1, 0.1},   {"layerscale", 18, 1, 0.1},
+        {"layerscale", 19, 1, 1e-5}, {"layerscale", 24, 1, 1e-5}, {"layerscale", 25, 1, 1e-6},
+        {"respost", 25, 1, 0},       {"layerscale", 32, 1, 1e-6},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        ModelOptions options = options_of(CASES[i].topology, CASES[i].N);
+        Wiring wiring;
+        char error[256];
+        if (!wiring_resolve(&wiring, &options, error, sizeof error)) abort();
+        for (size_t l = 0; l < CASES[i].N; l++) {
+            CHECK_NEAR(wiring.block[l].attn.skip, CASES[i].skip, 5e-5);
+            CHECK_NEAR(wiring.block[l].mlp.skip, CASES[i].skip, 5e-5);
+            CHECK(wiring.block[l].out_start == CASES[i].out_start, "%s, N %zu: starts at %g",
+                  CASES[i].topology, CASES[i].N, wiring.block[l].out_start);
+        }
+        wiring_free(&wiring);
+    }
+}
+
+/* --- layers --- */
+
+static void test_layers(void) {
+    static const struct {
+        const char *topology, *layers, *blocks[12];
+    } CASES[] = {
+        {"pre", "post*2 pre*", {"post", "post", "pre", "pre"}},
+        {"pre", "post*2 pre*2", {"post", "post", "pre", "pre"}},
+        {"peri", "  post \t keel\tlns lns ", {"post", "keel", "lns", "lns"}},
+        {"post", "pre* lns*3", {"pre", "lns", "lns", "lns"}},
+        {"post", "pre*2 lns* b2t*2", {"pre", "pre", "b2t", "b2t"}}, /* nothing is left for lns */
+        {"none", "post*01 peri*", {"post", "peri", "peri", "peri"}},
+        {"deepnorm", "lns*", {"lns", "lns", "lns", "lns"}},
+        {"pre",
+         "post*10 pre",
+         {"post", "post", "post", "post", "post", "post", "post", "post", "post", "post", "pre"}},
+        {"pre", "mixln*", {"mixln", "mixln", "mixln", "mixln"}},
+        {"mixln", "pre mixln*", {"pre", "mixln", "mixln", "mixln"}},
+        {"mixln",
+         "mixln*2 none*",
+         {"mixln", "mixln", "none", "none", "none", "none", "none", "none"}},
+        {"mixln",
+         "keel mixln* keel",
+         {"keel", "mixln", "mixln", "mixln", "mixln", "mixln", "mixln", "keel"}},
+        {"hybrid_star", "hybrid_star pre*", {"hybrid_star", "pre", "pre", "pre"}},
+        {"pre", "pre hybrid_star*", {"pre", "hybrid_star", "hybrid_star", "hybrid_star"}},
+        {"resi_dual",
+         "resi_dual*3 resi_dual",
+         {"resi_dual", "resi_dual", "resi_dual", "resi_dual"}},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        size_t N = 0;
+        while (CASES[i].blocks[N]) N++;
+        ModelOptions options = options_of(CASES[i].topology, N);
+        RowNet net = row_net(CASES[i].topology, N);
+        options.layers = CASES[i].layers;
+        for (size_t l = 1; l <= N; l++)
+            net.block[l - 1] = row_block(row_find(CASES[i].blocks[l - 1]), N, l);
+        check_net(&options, &net, CASES[i].layers);
+    }
+}
+
+static void test_layers_errors(void) {
+    static const struct {
+        const char *topology, *norm, *layers, *says;
+        size_t N;
+    } CASES[] = {
+        {"pre", "layernorm", "pre*3", "adds up to 3 blocks, but model.n_layer is 4", 4},
+        {"pre", "layernorm", "pre*4 post", "adds up to 5 blocks, but model.n_layer is 4", 4},
+        {"pre", "layernorm", "pre*5 post*", "adds up to 5 blocks", 4},
+        {"pre", "layernorm", "pre* post*", "only one row can take the rest", 4},
+        {"pre", "layernorm", "prre*4", "unknown topology \"prre\"; did you mean \"pre\"?", 4},
+        {"pre", "layernorm", "zebra*4", "unknown topology \"zebra\"", 4},
+        {"pre", "layernorm", "Pre*4", "unknown topology \"Pre\"", 4},
+        {"pre", "layernorm", "pre *4", "unknown topology \"\"", 4},
+        {"pre", "layernorm", "pre,post*", "unknown topology \"pre,post\"", 4},
+        {"pre", "layernorm", "pre*0 post*", "\"pre*0\" needs a whole number above 0", 4},
+        {"pre", "layernorm", "pre*-1", "\"pre*-1\" needs a whole number", 4},
+        {"pre", "layernorm", "pre*+4", "\"pre*+4\" needs a whole number", 4},
+        {"pre", "layernorm", "pre*2x post*", "\"pre*2x\" needs a whole number", 4},
+        {"pre", "layernorm", "pre*2*2", "\"pre*2*2\" needs a whole number", 4},
+        {"pre", "layernorm", "pre*1.5 post*", "\"pre*1.5\" needs a whole number", 4},
+        {"pre", "layernorm", "pre*18446744073709551617", "needs a whole number", 4},
+        {"pre", "layernorm", "pre*1000000", "adds up to 1000000 blocks", 4},
+        {"pre", "layernorm", "pre*1000001", "needs a whole number", 4},
+        {"pre", "layernorm", " ", "adds up to 0 blocks", 4},
+        {"pre", "layernorm", "resi_dual*2 pre*", "resi_dual cannot be mixed", 4},
+        {"resi_dual", "layernorm", "resi_dual pre*", "resi_dual cannot be mixed", 4},
+        {"post", "layernorm", "resi_dual*4", "resi_dual cannot be mixed", 4},
+        {"pre", "none", "pre keel*", "norm none does not go with topology keel", 4},
+        {"pre", "layernorm", "mixln*", "needs at least 4", 3},
+        {"pre", "layernorm", "pre mixln*", "model.n_layer = 2", 2},
+        {"mixln", "layernorm", "", "model.n_layer = 3 is too few for topology mixln", 3},
+        {"keel", "none", "", "norm none does not go with topology keel", 4},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        ModelOptions options = options_of(CASES[i].topology, CASES[i].N);
+        options.norm = index_named(norm_name, CASES[i].norm);
+        options.layers = CASES[i].layers;
+        check_error(&options, CASES[i].says);
+    }
+}
+
+/* --- wire --- */
+
+static void check_wire(const char *topology, const WireEntry *wire, size_t count) {
+    ModelOptions options = options_of(topology, 5);
+    RowNet net = row_net(topology, 5);
+    char label[100];
+    snprintf(label, sizeof label, "%s with %s %s", topology, wire->key,
+             wire->text ? wire->text : "number");
+    options.wire = wire;
+    options.n_wire = count;
+    for (size_t i = 0; i < count; i++) row_wire(&net, wire[i].key, wire[i].text, wire[i].number);
+    check_net(&options, &net, label);
+}
+
+static void test_wire(void) {
+    static const WireEntry ENTRIES[] = {
+        {"attn.in", "none"},
+        {"attn.in", "norm"},
+        {"attn.in", "scale"},
+        {"attn.out", "none"},
+        {"attn.out", "norm"},
+        {"attn.out", "scale"},
+        {"attn.post", "none"},
+        {"attn.post", "norm"},
+        {"attn.post", "scale"},
+        {"mlp.in", "none"},
+        {"mlp.in", "norm"},
+        {"mlp.in", "scale"},
+        {"mlp.out", "none"},
+        {"mlp.out", "norm"},
+        {"mlp.out", "scale"},
+        {"mlp.post", "none"},
+        {"mlp.post", "norm"},
+        {"mlp.post", "scale"},
+        {"attn.read", "stream"},
+        {"attn.read", "block"},
+        {"mlp.read", "stream"},
+        {"mlp.read", "block"},
+        {"mlp.read", "shared"},
+        {"attn.skip", NULL, 0},
+        {"attn.branch", NULL, 0.5},
+        {"attn.gain", NULL, 0.25},
+        {"attn.block_skip", NULL, -1},
+        {"mlp.skip", NULL, 3},
+        {"mlp.branch", NULL, -0.25},
+        {"mlp.gain", NULL, 1e-3},
+        {"mlp.block_skip", NULL, 0.1},
+    };
+    static const WireEntry DUALS[] = {{"attn.dual", NULL, 0.5}, {"mlp.dual", NULL, 0}};
+    static const WireEntry TWICE[] = {
+        {"mlp.in", "norm"}, {"mlp.gain", NULL, 2}, {"mlp.in", "none"}};
+    for (size_t row = 0; row < ROW_COUNT; row++) {
+        for (size_t i = 0; i < sizeof ENTRIES / sizeof *ENTRIES; i++)
+            check_wire(ROWS[row].name, &ENTRIES[i], 1);
+        check_wire(ROWS[row].name, TWICE, 3);
+    }
+    check_wire("resi_dual", DUALS, 2);
+}
+
+static void test_wire_errors(void) {
+    static const struct {
+        const char *topology;
+        WireEntry entry;
+        const char *says;
+    } CASES[] = {
+        {"pre", {"attn", "none"}, "unknown key \"attn\"; keys begin with attn. or mlp."},
+        {"pre", {"ffn.in", "none"}, "unknown key \"ffn.in\"; keys begin with attn. or mlp."},
+        {"pre", {"", "none"}, "unknown key \"\""},
+        {"pre", {"attn.", "none"}, "unknown key \"attn.\""},
+        {"pre", {"mlp.mid", "none"}, "unknown key \"mlp.mid\"; known after attn. and mlp. are in"},
+        {"pre", {"mlp.ski", NULL, 1}, "unknown key \"mlp.ski\""},
+        {"pre", {"attn.in", "layernorm"}, "\"attn.in\" must be \"none\", \"norm\" or \"scale\""},
+        {"pre", {"mlp.post", NULL, 1}, "\"mlp.post\" must be \"none\", \"norm\" or \"scale\""},
+        {"pre", {"attn.skip", "norm"}, "\"attn.skip\" must be a number, not \"norm\""},
+        {"pre", {"mlp.gain", "1"}, "\"mlp.gain\" must be a number, not \"1\""},
+        {"pre", {"attn.read", "shared"}, "\"attn.read\" must be \"stream\" or \"block\""},
+        {"pre", {"attn.read", NULL, 1}, "\"attn.read\" must be \"stream\" or \"block\""},
+        {"pre", {"mlp.read", "mlp"}, "\"mlp.read\" must be \"stream\", \"block\" or \"shared\""},
+        {"pre", {"mlp.read", NULL, 1}, "\"mlp.read\" must be \"stream\", \"block\" or \"shared\""},
+        {"pre", {"attn.dual", NULL, 1}, "\"attn.dual\" means nothing here"},
+        {"post", {"mlp.dual", NULL, 0}, "\"mlp.dual\" means nothing here"},
+        {"resi_dual", {"mlp.dual", "norm"}, "\"mlp.dual\" must be a number"},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        ModelOptions options = options_of(CASES[i].topology, 4);
+        options.wire = &CASES[i].entry;
+        options.n_wire = 1;
+        check_error(&options, CASES[i].says);
+    }
+}
+
+/* --- the switches --- */
+
+static void test_switches(void) {
+    static const char *const VALUES[] = {"auto", "on", "off"};
+    static const char *const INITS[] = {"auto", "plain", "scaled", "deepnorm"};
+    for (size_t row = 0; row < ROW_COUNT; row++) {
+        for (int i = 0; i < 3 * 3 * 3 * 4; i++) {
+            int embed = i % 3, final = i / 3 % 3, qk = i / 9 % 3, init = i / 27;
+            ModelOptions options = options_of(ROWS[row].name, 4);
+            RowNet net = row_net(ROWS[row].name, 4);
+            char label[100];
+            snprintf(label, sizeof label, "%s, embed %s, final %s, qk %s, init %s", ROWS[row].name,
+                     VALUES[embed], VALUES[final], VALUES[qk], INITS[init]);
+            options.embed_norm = index_named(switch_name, VALUES[embed]);
+            options.final_norm = index_named(switch_name, VALUES[final]);
+            options.qk_norm = index_named(switch_name, VALUES[qk]);
+            options.init = index_named(init_name, INITS[init]);
+            row_switch(&net, "embed_norm", VALUES[embed]);
+            row_switch(&net, "final_norm", VALUES[final]);
+            row_switch(&net, "qk_norm", VALUES[qk]);
+            if (init) net.init = INITS[init];
+            check_net(&options, &net, label);
+        }
+    }
+}
+
+static void test_warm(void) {
+    static const char *const VALUES[] = {"auto", "on", "off"};
+    for (size_t i = 0; i < ROW_COUNT * 3 * 8; i++) {
+        const Row *row = &ROWS[i / 24];
+        const char *final = VALUES[i / 8 % 3];
+        unsigned slots = i % 8;
+        ModelOptions options = options_of(row->name, 4);
+        RowNet net = row_net(row->name, 4);
+        Wiring wiring;
+        char error[256];
+        options.final_norm = index_named(switch_name, final);
+        row_switch(&net, "final_norm", final);
+        if (!wiring_resolve(&wiring, &options, error, sizeof error)) abort();
+        for (int k = 0; k < 4 * 2 * 3; k++) {
+            size_t l = (size_t)k / 6;
+            bool mlp = k / 3 % 2;
+            CHECK(wiring_is_warm(&wiring, slots, l, mlp, (Slot)(k % 3)) ==
+                      row_is_warm(&net, slots, l, mlp, k % 3),
+                  "%s, final %s, slots %u: block %zu mlp %d slot %d", row->name, final, slots, l,
+                  mlp, k % 3);
+        }
+        wiring_free(&wiring);
+    }
+}
+
+/* Sets of slots, and the rows that have them and nothing else about their sublayers. */
+static void test_plain(void) {
+    static const struct {
+        const char *topology, *key, *text;
+        double number;
+        unsigned slots; /* 8 = no set */
+    } NETS[] = {
+        {"post", NULL, NULL, 0, 4},
+        {"pre", NULL, NULL, 0, 1},
+        {"peri", NULL, NULL, 0, 3},
+        {"sandwich", NULL, NULL, 0, 3},
+        {"olmo2", NULL, NULL, 0, 2},
+        {"pre_post", NULL, NULL, 0, 5},
+        {"none", NULL, NULL, 0, 0},
+        {"deepnorm", NULL, NULL, 0, 8},
+        {"resi_dual", NULL, NULL, 0, 8},
+        {"mixln", NULL, NULL, 0, 8},
+        {"lns", NULL, NULL, 0, 8},
+        {"hybrid", NULL, NULL, 0, 8},
+        {"b2t", NULL, NULL, 0, 8},
+        {"parallel", NULL, NULL, 0, 8},
+        {"parallel2", NULL, NULL, 0, 8},
+        {"layerscale", NULL, NULL, 0, 8},
+        {"pre", "attn.branch", NULL, 0.5, 8},
+        {"pre", "mlp.branch", NULL, 0.5, 8},
+        {"pre", "mlp.skip", NULL, 0.5, 8},
+        {"pre", "mlp.gain", NULL, 0.5, 8},
+        {"pre", "mlp.read", "block", 0, 8},
+        {"post", "mlp.block_skip", NULL, 1, 8},
+        {"pre", "mlp.out", "norm", 0, 8},
+        {"pre", "attn.post", "norm", 0, 8},
+    };
+    for (size_t i = 0; i < sizeof NETS / sizeof *NETS; i++) {
+        ModelOptions options = options_of(NETS[i].topology, 12);
+        WireEntry entry = {NETS[i].key, NETS[i].text, NETS[i].number};
+        char error[200] = "";
+        Wiring wiring;
+        options.wire = &entry;
+        options.n_wire = NETS[i].key != NULL;
+        bool good = wiring_resolve(&wiring, &options, error, sizeof error);
+        CHECK(good, "%s: %s", NETS[i].topology, error);
+        if (!good) continue;
+        for (unsigned slots = 0; slots < 8; slots++)
+            CHECK(wiring_is_plain(&wiring, slots) == (slots == NETS[i].slots), "%s %s: slots %u",
+                  NETS[i].topology, NETS[i].key ? NETS[i].key : "", slots);
+        wiring_free(&wiring);
+    }
+}
+
+static void test_memory_returns(void) {
+    ModelOptions options = options_of("peri", 12);
+    char error[200];
+    Wiring wiring;
+    size_t before = mallinfo2().uordblks;
+    for (int i = 0; i < 1000; i++) {
+        if (!wiring_resolve(&wiring, &options, error, sizeof error)) abort();
+        wiring_free(&wiring);
+    }
+    CHECK(mallinfo2().uordblks < before + 100000, "%zu bytes", mallinfo2().uordblks - before);
+}
+
+static const Test TESTS[] = {
+    {"wiring: every block of all 19 rows", test_rows},
+    {"wiring: published coefficients, starts by depth", test_formulas},
+    {"wiring: layers", test_layers},
+    {"wiring: mistakes in layers", test_layers_errors},
+    {"wiring: every override in every row", test_wire},
+    {"wiring: mistakes in wire", test_wire_errors},
+    {"wiring: embed_norm, final_norm, qk_norm, init", test_switches},
+    {"wiring: where gamma-warmup acts", test_warm},
+    {"wiring: which nets are plain", test_plain},
+    {"wiring: memory returns", test_memory_returns},
+};
+TEST_MAIN(TESTS)
