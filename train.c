@@ -107,7 +107,7 @@ static int train(const Config *config, const Cli *cli, int argc, char **argv) {
 static int describe(const Config *config) {
     char hash[17],
         *text = equations_text(&config->model, &config->gamma_warmup, &config->branch_warmup);
-    equations_hash(hash, text);
+    equations_hash(hash, &config->model, &config->gamma_warmup, &config->branch_warmup);
     printf("%sequations    %s\n", text, hash);
     mem_free(text);
     return EXIT_DONE;

@@ -233,7 +233,3 @@ char *equations_text(const ModelOptions *options, const GammaWarmup *warmup,
     wiring_free(&wiring);
     return text_end(&text);
 }
-
-void equations_hash(char hash[17], const char *equations) {
-    snprintf(hash, 17, "%016llx", (unsigned long long)hash_text(HASH_START, equations));
-}

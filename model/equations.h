@@ -1,8 +1,8 @@
 /* equations.h - the program prints the equations that will run.
  *
  * One idea: names of topologies are ambiguous, in papers and in code; text generated from the
- * wiring that runs is not, and a hash of it goes into every run, so that two runs with one name but
- * different equations cannot be confused. Read next: model.h. */
+ * wiring that runs is not. A hash of the resolved model goes into every run, so that two runs with
+ * one name but different equations cannot be confused. Read next: model.h. */
 #ifndef MODEL_EQUATIONS_H
 #define MODEL_EQUATIONS_H
 
@@ -12,7 +12,13 @@
  * must pass model_check. */
 char *equations_text(const ModelOptions *options, const GammaWarmup *warmup,
                      const BranchWarmup *branch);
-/* 16 hexadecimal digits and a NUL: the hash of that text. */
-void equations_hash(char hash[17], const char *equations);
+/* The same model in the canonical form that is hashed, for mem_free: it lists the resolved norms,
+ * slots, coefficients, warm-up scope, branches, head and initialization, and depends on no wording.
+ */
+char *equations_canonical(const ModelOptions *options, const GammaWarmup *warmup,
+                          const BranchWarmup *branch);
+/* The hash of the canonical form: 16 hexadecimal digits and a NUL. */
+void equations_hash(char hash[17], const ModelOptions *options, const GammaWarmup *warmup,
+                    const BranchWarmup *branch);
 
 #endif

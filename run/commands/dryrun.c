@@ -90,11 +90,9 @@ static double seconds_total(const Forecast *forecast) {
 /* --- printing: each function one block of lines --- */
 
 static void print_equations(const Config *config) {
-    char hash[17],
-        *text = equations_text(&config->model, &config->gamma_warmup, &config->branch_warmup);
-    equations_hash(hash, text);
+    char hash[17];
+    equations_hash(hash, &config->model, &config->gamma_warmup, &config->branch_warmup);
     printf("equations    %s (--describe prints them)\n\n", hash);
-    mem_free(text);
 }
 
 static void print_group(const char *name, const GroupSize *group) {

@@ -111,7 +111,7 @@ static void print_resolved(Json *json, const Manifest *manifest) {
 static void print_equations(Json *json, const Config *config) {
     char hash[17],
         *text = equations_text(&config->model, &config->gamma_warmup, &config->branch_warmup);
-    equations_hash(hash, text);
+    equations_hash(hash, &config->model, &config->gamma_warmup, &config->branch_warmup);
     json_string(json, "equations_hash", hash);
     json_key(json, "equations");
     fputc('[', json->out);

@@ -15,7 +15,7 @@ static const double QUIET_SECONDS = 5; /* at most this long without a line */
 static void print_equations(const Config *config) {
     char hash[17],
         *text = equations_text(&config->model, &config->gamma_warmup, &config->branch_warmup);
-    equations_hash(hash, text);
+    equations_hash(hash, &config->model, &config->gamma_warmup, &config->branch_warmup);
     fprintf(stderr, "\n%sequations    %s\n\n", text, hash);
     mem_free(text);
 }

@@ -20,7 +20,7 @@ header = json.loads(file.read(length), object_pairs_hook=lambda pairs: dict(pair
                     if len(dict(pairs)) == len(pairs) else sys.exit("repeated key"))
 meta = header.pop("__metadata__")
 assert all(isinstance(value, str) for value in meta.values()), meta
-assert meta["format_version"] == "1" and meta["step"] == "20" and meta["format"] == "pt", meta
+assert meta["format_version"] == "2" and meta["step"] == "20" and meta["format"] == "pt", meta
 assert meta["equations"] == run["equations_hash"], meta["equations"]
 config = json.loads(meta["config"])
 assert config["model"]["topology"] == "peri" and config["train"]["steps"] == 20, config

@@ -26,7 +26,7 @@ install_and_uninstall() {
     same "files" "$(installed | grep -v ' share/peri/scripts/report/')" "$want"
     mkdir "$tmp/elsewhere"
     said=$(cd "$tmp/elsewhere" && ../root/usr/bin/peri-train --config peri_rms --describe)
-    has "a config found from elsewhere" "$said" "equations    44362270c8c7d55f"
+    has "a config found from elsewhere" "$said" "equations    fde84562a2e6e48c"
     has "an installed sweep" "$(cd "$tmp" && PATH=$tmp/root/usr/bin:$PATH TRAIN='' \
         "$tmp/root/usr/share/peri/scripts/sweep.sh" sweeps/norms.json --dry-run 2>&1)" "runs/norms: "
     has "an installed script" "$("$tmp/root/usr/share/peri/scripts/plot.sh" --help)" "plot.sh RUN..."

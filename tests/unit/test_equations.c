@@ -14,10 +14,16 @@ static char *text_of(const ModelOptions *options, unsigned warm_slots) {
     return equations_text(options, &warmup, &branch_warmup);
 }
 
+static void hash_of(char hash[17], const ModelOptions *options, unsigned warm_slots) {
+    GammaWarmup warmup = {.steps = warm_slots ? 10 : 0, .from = 0.1, .to = 1, .slots = warm_slots};
+    if (!warm_slots) warmup.slots = ALL_SLOTS;
+    equations_hash(hash, options, &warmup, &branch_warmup);
+}
+
 static bool same_text(const ModelOptions *a, const ModelOptions *b) {
     char *text_a = text_of(a, 0), *text_b = text_of(b, 0), hash_a[17], hash_b[17];
-    equations_hash(hash_a, text_a);
-    equations_hash(hash_b, text_b);
+    hash_of(hash_a, a, 0);
+    hash_of(hash_b, b, 0);
     bool same = strcmp(text_a, text_b) == 0;
     CHECK(same == (strcmp(hash_a, hash_b) == 0), "text and hash disagree");
     CHECK(strlen(hash_a) == 16 && strspn(hash_a, "0123456789abcdef") == 16, "hash %s", hash_a);
@@ -97,7 +103,6 @@ static void test_texts(void) {
         {"attn.gain", NULL, -0.5}, {"attn.branch", NULL, -2}, {"attn.block_skip", NULL, 0.25},
         {"mlp.read", "block"},     {"mlp.skip", NULL, 0},     {"mlp.branch", NULL, 0},
     };
-    char hash[17];
     ModelOptions peri = net_options("peri", "rmsnorm"), post = net_options("post", "layernorm");
     ModelOptions dual = net_options("resi_dual", "rmsnorm");
     ModelOptions parallel = net_options("parallel", "rmsnorm");
@@ -117,8 +122,47 @@ static void test_texts(void) {
     check_text(&parallel, 0, PARALLEL);
     check_text(&b2t, 0, B2T);
     check_text(&wired, 0, WIRED);
-    equations_hash(hash, "a"); /* published value of FNV-1a */
-    CHECK(strcmp(hash, "af63dc4c8601ec8c") == 0, "hash of \"a\" is %s", hash);
+    CHECK(hash_text(HASH_START, "a") == 0xaf63dc4c8601ec8cULL, "published value of FNV-1a");
+}
+
+/* The canonical form is a file format: these are its bytes for a model that has everything, and the
+ * hash of them by another implementation of FNV-1a. */
+static void test_canonical(void) {
+    static const char WANT[] =
+        "norm layernorm eps=1.0000000000000001e-05 eps_out=9.9999999999999995e-07 beta=1\n"
+        "embedding norm=0\n"
+        "block 1 attn Nw-- read=x skip=1 branch=1 gain=1 block_skip=0 dual=0\n"
+        "block 1 mlp --- read=u skip=1 branch=1 gain=1 block_skip=0 dual=0\n"
+        "block 1 qkv=qk_head out_start=1\n"
+        "block 2 attn NwSw- read=x skip=1 branch=1 gain=1 block_skip=0 dual=0\n"
+        "block 2 mlp NwSw- read=x skip=1 branch=1 gain=1 block_skip=0 dual=0\n"
+        "block 2 qkv=qk_head out_start=0.10000000000000001\n"
+        "attention heads=4 kv_heads=2 head_size=4 position=rope\n"
+        "mlp swiglu bias=1\n"
+        "head h=N(x) norm=1 tied=0\n"
+        "init scaled std=0.02 blocks=2\n"
+        "gamma_warmup\n"
+        "branch_warmup equal\n"
+        "norm_removal groups=1 first=7 last=7 average=0.5 first_apart=1 order=mlp,emb,\n";
+    ModelOptions options = net_options("parallel", "layernorm");
+    options.n_layer = 2;
+    options.layers = "parallel layerscale";
+    options.n_kv_head = 2;
+    options.qk_norm = SWITCH_ON;
+    options.position = POSITION_ROPE;
+    options.mlp = index_named(mlp_name, "swiglu");
+    options.tie_embeddings = false;
+    options.removal = (NormRemoval){7, 3, "mlp  emb ", 0.5, true};
+    GammaWarmup gamma = {.steps = 10, .from = 0.1, .to = 1, .slots = ALL_SLOTS};
+    BranchWarmup branch = {.steps = 9, .order = BRANCH_EQUAL};
+    char *text = equations_canonical(&options, &gamma, &branch), hash[17], want[17];
+    CHECK(strcmp(text, WANT) == 0, "got\n%s    want\n%s", text, WANT);
+    uint64_t sum = 0xcbf29ce484222325ULL;
+    for (const char *c = WANT; *c; c++) sum = (sum ^ (unsigned char)*c) * 1099511628211ULL;
+    snprintf(want, sizeof want, "%016llx", (unsigned long long)sum);
+    equations_hash(hash, &options, &gamma, &branch);
+    CHECK(strcmp(hash, want) == 0, "hash %s, want %s", hash, want);
+    mem_free(text);
 }
 
 /* norm_removal is a line behind the others where it is on, and nothing where it is off. */
@@ -299,6 +343,7 @@ static void test_branch_warmup_texts(void) {
 
 static const Test TESTS[] = {
     {"equations: golden texts", test_texts},
+    {"equations: canonical form", test_canonical},
     {"equations: norms that leave", test_removals},
     {"equations: every row and every override reads differently", test_texts_differ},
     {"equations: every option reads differently", test_texts_of_options},

@@ -1,0 +1,136 @@
+/* equations_hash.c - the hash of a model's equations. See equations.h.
+ *
+ * One idea: the hash is taken of the resolved model in a canonical form, a line of numbers and fixed
+ * words for each part, and not of the printed text. So a change of wording never makes a checkpoint
+ * look like another model, and every difference that --describe shows changes the hash. The fixed
+ * words below are part of format_version "2": they are not edited. */
+#include "model/equations.h"
+
+#include "base/text_out.h"
+#include "model/mlp.h"
+#include "model/removal.h"
+#include "norm/norm.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const SLOT_WORDS[] = {
+    [SLOT_ABSENT] = "-", [SLOT_NORM] = "N", [SLOT_SCALE] = "S"};
+static const char *const READ_WORDS[] = {
+    [READ_STREAM] = "x", [READ_BLOCK] = "x_block", [READ_SHARED] = "u"};
+static const char *const QKV_WORDS[] = {
+    [QKV_PLAIN] = "-", [QK_WHOLE] = "qk_whole", [QK_HEAD] = "qk_head", [QKV_HEAD] = "qkv_head"};
+static const char *const FINAL_WORDS[] = {
+    [FINAL_NONE] = "x", [FINAL_NORM] = "N(x)", [FINAL_DUAL] = "x+N(d)"};
+static const char *const INIT_WORDS[] = {
+    [INIT_PLAIN] = "plain", [INIT_SCALED] = "scaled", [INIT_DEEPNORM] = "deepnorm"};
+static const char *const POSITION_WORDS[] = {
+    [POSITION_LEARNED] = "learned", [POSITION_ROPE] = "rope", [POSITION_NONE] = "none"};
+
+/* 17 digits are enough to tell any two doubles apart; -0 is 0. */
+static void write_number(FILE *out, const char *name, double value) {
+    fprintf(out, " %s=%.17g", name, value + 0.0);
+}
+
+/* eps only of norms that add it to a statistic; DyT has none. */
+static void write_norm(FILE *out, const ModelOptions *options) {
+    const NormKind *kind = norm_kind(options->norm);
+    const bool uses_eps = kind->gamma && !kind->alpha, own = options->norm_eps != 0;
+    fprintf(out, "norm %s", kind->name);
+    write_number(out, "eps", !uses_eps ? 0 : own ? options->norm_eps : kind->eps);
+    write_number(out, "eps_out", !uses_eps ? 0 : own ? options->norm_eps : kind->eps_out);
+    fprintf(out, " beta=%d\n", kind->beta && options->bias);
+}
+
+/* Slots in the order in, out, post; a w behind those that gamma-warmup scales. */
+static void write_sublayer(FILE *out, const Wiring *wiring, unsigned warm_slots, size_t block,
+                           bool mlp) {
+    const BlockWiring *of = &wiring->block[block];
+    const SublayerWiring *w = mlp ? &of->mlp : &of->attn;
+    fprintf(out, "block %zu %s ", block + 1, mlp ? "mlp" : "attn");
+    for (int slot = 0; slot < SLOTS; slot++) {
+        bool warm = w->slot[slot] != SLOT_ABSENT &&
+                    wiring_is_warm(wiring, warm_slots, block, mlp, (Slot)slot);
+        fprintf(out, "%s%s", SLOT_WORDS[w->slot[slot]], warm ? "w" : "");
+    }
+    fprintf(out, " read=%s", READ_WORDS[w->read]);
+    write_number(out, "skip", w->skip);
+    write_number(out, "branch", w->branch);
+    write_number(out, "gain", w->gain);
+    write_number(out, "block_skip", w->block_skip);
+    write_number(out, "dual", w->dual);
+    fputc('\n', out);
+}
+
+static void write_blocks(FILE *out, const Wiring *wiring, unsigned warm_slots) {
+    for (size_t l = 0; l < wiring->L; l++) {
+        write_sublayer(out, wiring, warm_slots, l, false);
+        write_sublayer(out, wiring, warm_slots, l, true);
+        fprintf(out, "block %zu qkv=%s", l + 1, QKV_WORDS[wiring->block[l].qkv]);
+        write_number(out, "out_start", wiring->block[l].out_start);
+        fputc('\n', out);
+    }
+}
+
+static void write_branches(FILE *out, const ModelOptions *options) {
+    const size_t NKV = options->n_kv_head ? options->n_kv_head : options->n_head;
+    fprintf(out, "attention heads=%zu kv_heads=%zu head_size=%zu position=%s\n", options->n_head,
+            NKV, options->d_model / options->n_head, POSITION_WORDS[options->position]);
+    fprintf(out, "mlp %s bias=%d\n", mlp_name(options->mlp), options->bias);
+}
+
+/* The words of `text` with one comma between them, however many blanks there were. */
+static void write_words(FILE *out, const char *text) {
+    for (const char *at = text + strspn(text, " "); *at; at += strspn(at, " ")) {
+        size_t length = strcspn(at, " ");
+        fprintf(out, "%.*s,", (int)length, at);
+        at += length;
+    }
+}
+
+/* Nothing where norm_removal is off. */
+static void write_removal(FILE *out, const ModelOptions *options, const Wiring *wiring) {
+    const NormRemoval *removal = &options->removal;
+    const size_t groups = removal_groups(options, wiring);
+    if (!removal->start) return;
+    fprintf(out, "norm_removal groups=%zu", groups);
+    if (groups) {
+        fprintf(out, " first=%zu last=%zu", removal->start, removal_after(removal, groups - 1));
+        write_number(out, "average", removal->average);
+        fprintf(out, " first_apart=%d order=", removal->first_apart);
+        write_words(out, removal->order);
+    }
+    fputc('\n', out);
+}
+
+char *equations_canonical(const ModelOptions *options, const GammaWarmup *warmup,
+                          const BranchWarmup *branch) {
+    const unsigned warm_slots = warmup->steps ? warmup->slots : 0;
+    char error[256];
+    TextOut text;
+    Wiring wiring;
+    if (!wiring_resolve(&wiring, options, error, sizeof error)) die(EXIT_USAGE, "%s", error);
+    FILE *out = text_begin(&text);
+    write_norm(out, options);
+    fprintf(out, "embedding norm=%d\n", wiring.embed_norm);
+    write_blocks(out, &wiring, warm_slots);
+    write_branches(out, options);
+    fprintf(out, "head h=%s norm=%d tied=%d\n", FINAL_WORDS[wiring.final], wiring.final_norm,
+            options->tie_embeddings);
+    fprintf(out, "init %s", INIT_WORDS[wiring.init]);
+    write_number(out, "std", options->init_std);
+    fprintf(out, " blocks=%zu\n", options->n_layer);
+    if (warm_slots) fputs("gamma_warmup\n", out);
+    if (branch->steps)
+        fprintf(out, "branch_warmup %s\n", branch->order == BRANCH_EQUAL ? "equal" : "deeper");
+    write_removal(out, options, &wiring);
+    wiring_free(&wiring);
+    return text_end(&text);
+}
+
+void equations_hash(char hash[17], const ModelOptions *options, const GammaWarmup *warmup,
+                    const BranchWarmup *branch) {
+    char *text = equations_canonical(options, warmup, branch);
+    snprintf(hash, 17, "%016llx", (unsigned long long)hash_text(HASH_START, text));
+    mem_free(text);
+}
