@@ -7,7 +7,9 @@
 #                        hours, two at a time; a part that was stopped goes on where it was
 #     --quick            all parts with few steps and one seed, in a folder that is thrown away:
 #                        shows that every part still runs, and judges nothing
+#     --verdicts         docs/claims/verdicts.json from the CSVs, to standard output
 #     --page             docs/claims.md from the CSVs, to standard output
+#     --deviations       docs/claims/deviations.md from the git history, to standard output
 #     --text FILE        tinyshakespeare.txt, for part nanogpt_char
 #     --jobs N           runs at once (all cores)
 #
@@ -62,13 +64,18 @@ list() {
     done | column -t
 }
 
-page() {
-    python3 -B scripts/claims page "$csvs"
+# output WORD: what docs/claims.md or one of its companions contains now.
+output() {
+    case $1 in
+    deviations) python3 -B scripts/claims deviations ;;
+    *) python3 -B scripts/claims "$1" "$csvs" ;;
+    esac
 }
 
-# write_page: in one piece, or not at all.
-write_page() {
-    page >docs/claims.md.new && mv docs/claims.md.new docs/claims.md
+# write_pages: each in one piece, or not at all.
+write_pages() {
+    output verdicts >docs/claims/verdicts.json.new && mv docs/claims/verdicts.json.new docs/claims/verdicts.json
+    output page >docs/claims.md.new && mv docs/claims.md.new docs/claims.md
 }
 
 try_all() {
@@ -78,9 +85,8 @@ try_all() {
     trap "rm -rf '$made'" EXIT
     runs=$made/runs csvs=$made quick=yes
     for name in "${parts[@]}"; do part "$name"; done
-    page >"$made/claims.md"
-    # Gradient norms want more steps than these before they have a jitter.
-    ! grep '| val_loss | .*not measured yet' "$made/claims.md" >&2 || { echo "claims.sh: a part left claims without runs" >&2 && exit 1; }
+    output verdicts >"$made/verdicts.json"
+    ! grep 'Not measured: .*runs with 0 seeds' "$made/verdicts.json" >&2 || { echo "claims.sh: a part left claims without runs" >&2 && exit 1; }
     echo "${#parts[@]} parts run"
 }
 
@@ -88,7 +94,7 @@ try_all() {
 todo=()
 while (($#)); do
     case $1 in
-    --list | --full | --quick | --page) todo+=("${1#--}") ;;
+    --list | --full | --quick | --page | --verdicts | --deviations) todo+=("${1#--}") ;;
     --part | --text | --jobs)
         (($# > 1)) || wrong "$1 needs a value"
         case $1 in
@@ -107,11 +113,11 @@ done
 for words in "${todo[@]}"; do
     case $words in
     list) list ;;
-    page) page ;;
+    page | verdicts | deviations) output "$words" ;;
     quick) try_all ;;
     full)
-        for name in "${parts[@]}"; do part "$name" && write_page; done
+        for name in "${parts[@]}"; do part "$name" && write_pages; done
         ;;
-    part*) part "${words#part }" && write_page ;;
+    part*) part "${words#part }" && write_pages ;;
     esac
 done
