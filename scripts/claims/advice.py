@@ -18,8 +18,12 @@ def span(item, digits=3):
     return f"{low:.{digits}f} to {high:.{digits}f}"
 
 
+def signed(value, digits=3):
+    return f"{value:+.{digits}f}".replace("-", "\u2212")
+
+
 def signed_span(item, digits=3):
-    return f"{item['low']:+.{digits}f} to {item['high']:+.{digits}f}".replace("-", "\u2212")
+    return f"{signed(item['low'], digits)} to {signed(item['high'], digits)}"
 
 
 class Facts:
@@ -61,19 +65,19 @@ def peri_or_pre(facts):
     best, mean = facts.primary("peri-lower"), facts.row("peri-lower", "mean over 5 learning rates")
     character = facts.primary("char")
     return (
-        f"If you cannot tune the learning rate, use Peri-LN: at equal rates it ends {size(mean['estimate'])} nats below "
-        f"Pre-LN at 4 blocks ({span(mean)}, mean over five rates), and {size(character['estimate'])} below it on nanoGPT's "
-        f"character model at 1e-3 ({span(character)}). If you tune both, the difference is undecided: "
-        f"{size(best['estimate'])} nats lower at 4 blocks ({span(best)}), where {best['n']} seeds do not exclude less than "
-        "the margin of 0.02."
+        "If you cannot tune the learning rate, use Peri-LN: at equal rates it ends "
+        f"{size(mean['estimate'])} nats below Pre-LN at 4 blocks ({span(mean)}, mean over five rates), and "
+        f"{size(character['estimate'])} below it on nanoGPT's character model at 1e-3 ({span(character)}). If you tune "
+        f"both, the difference is undecided: {size(best['estimate'])} nats lower at 4 blocks ({span(best)}), where "
+        f"{best['n']} seeds do not exclude a difference below the margin of 0.02."
     )
 
 
 def rates(facts):
     post, pre, peri = (facts.trained(label) for label in ("Post-LN", "Pre-LN", "Peri-LN"))
     return (
-        f"Post-LN needs a low rate: at 4 blocks all seeds train up to {post['highest_rate']:g}, those of Pre-LN and Peri-LN "
-        f"at {pre['highest_rate']:g} too, the highest rate tried. The sensitivity to the learning rate is "
+        f"Post-LN needs a low rate: at 4 blocks all its seeds train up to {post['highest_rate']:g}, those of Pre-LN and "
+        f"Peri-LN up to {pre['highest_rate']:g}, the highest rate tried. The sensitivity to the learning rate is "
         f"{post['sensitivity']:.2f} for Post-LN, {pre['sensitivity']:.3f} for Pre-LN and {peri['sensitivity']:.3f} for "
         "Peri-LN; whether Peri-LN is better than Pre-LN in this is undecided."
     )
@@ -82,16 +86,16 @@ def rates(facts):
 def deep(facts):
     found = sorted(facts.deep())
     return (
-        f"For 12 to 96 blocks there is no advice yet: after 300 steps Peri-LN is {found[0]:.3f} to {found[-1]:.3f} nats "
-        "above Pre-LN, but in these runs DeepNorm and Keel, which were made for depth, do not train either."
+        "For 12 to 96 blocks there is no advice yet: after 300 steps at 1e-3 Peri-LN is "
+        f"{found[0]:.3f} to {found[-1]:.3f} nats above Pre-LN, but in these runs DeepNorm and Keel, which were made for depth, do not train either."
     )
 
 
 def embedding(facts):
     found = facts.primary("embed-norm")
     return (
-        f"Use Peri-LN with its embedding norm: at 4 blocks without it, it ends {size(found['estimate'])} nats above Pre-LN "
-        f"({span(found)}), each at its best rate."
+        "Use Peri-LN with its embedding norm: without it, it ends "
+        f"{size(found['estimate'])} nats above Pre-LN at 4 blocks ({span(found)}), each at its best rate."
     )
 
 
@@ -99,12 +103,11 @@ def kind_of_norm(facts):
     character, tuned, step = facts.primary("rms-char"), facts.primary("rms-loss"), facts.primary("rms-step")
     best = facts.primary("rms-rate")
     return (
-        "We see no difference between RMSNorm and LayerNorm: RMSNorm ends "
-        f"{size(character['estimate'], 4)} nats lower on the character model at 1e-3 ({signed_span(character, 4)}), is "
-        "undecided at 4 "
-        f"blocks with tuned rates ({signed_span(tuned)}), and a step takes {step['estimate']:.3f} times as long "
-        f"({span(step)}). Do not lower the rate for RMSNorm untested: its best rate is {best['estimate']:.2f} times that of "
-        f"LayerNorm ({span(best, 2)}), which is undecided."
+        "We see no difference between RMSNorm and LayerNorm: RMSNorm minus LayerNorm is "
+        f"{signed(character['estimate'], 4)} nats on the character model at 1e-3 ({signed_span(character, 4)}) and "
+        f"{signed(tuned['estimate'])} at 4 blocks with tuned rates ({signed_span(tuned)}, undecided); a step takes "
+        f"{step['estimate']:.3f} times as long ({span(step)}). Do not lower the rate for RMSNorm untested: its best rate is "
+        f"{best['estimate']:.2f} times that of LayerNorm ({span(best, 2)}, undecided)."
     )
 
 
@@ -114,9 +117,9 @@ def warmups(facts):
         facts.row("gamma-warmup", "pre, in and post norms: final validation loss"),
     )
     return (
-        "Do not expect a gain from gamma-warmup or branch warm-up in Pre-LN: at 4 blocks and 8e-3 the final loss rises by "
-        f"{size(gamma['estimate'])} ({span(gamma)}) and {size(branch['estimate'])} nats ({span(branch)}). What gamma-warmup "
-        "does to early spikes is undecided."
+        "Do not expect a gain from gamma-warmup or branch warm-up in Pre-LN: at 4 blocks and 8e-3 the final loss rises "
+        f"by {size(gamma['estimate'])} ({span(gamma)}) and {size(branch['estimate'])} nats ({span(branch)}). What "
+        "gamma-warmup does to early spikes is undecided."
     )
 
 

@@ -1,4 +1,4 @@
-"""claim: what a claim consists of: words, a claimed number, one primary test, further rows, and controls of its parts."""
+"""claim: what a claim consists of: words, a claimed number, a primary test and further rows."""
 
 from dataclasses import dataclass, field
 

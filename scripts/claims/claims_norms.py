@@ -143,7 +143,7 @@ NORMS = [
             Arm("residual", {"model.wire.attn.skip": ""}, "skip 1"),
             direction="above",
             settings=PLACES,
-            end_point="fraction of runs that end at 3 nats or more; three placements, 4 and 12 blocks, learning rate 1e-3",
+            end_point="fraction of runs that end at 3 nats or more; three placements, 4 and 12 blocks",
         ),
         [
             Test(

@@ -32,7 +32,7 @@ SHAPE = [
         "variance-shape",
         "own",
         "In trained Pre-LN the variance of the stream grows exponentially with depth rather than linearly.",
-        "Kim et al. 2025 (arXiv 2502.02732); in a trained GPT-2, which is Pre-LN, it grows by a factor of 1.34 per block.",
+        "Kim et al. 2025 (arXiv 2502.02732); in a trained GPT-2 it grows by a factor of 1.34 per block.",
         "64 " + DEEP,
         300,
         Test(

@@ -244,8 +244,8 @@ STABILITY = [
         Original(
             "not distinguishable at this scale",
             "every test must hold",
-            "After the planned regime showed 27 flagged steps of Peri-LN against 5 of Pre-LN, another regime was chosen "
-            "and judged on the page instead. The planned test decides again; the later one is in the rows.",
+            "After the planned regime showed 27 flagged steps of Peri-LN against 5 of Pre-LN, another regime was "
+            "chosen and judged on the page instead. The planned test decides again; the later one is in the rows.",
         ),
     ),
 ]

@@ -27,7 +27,7 @@ TRAINED = [
         "inference",
         "article",
         "Norms can be dropped from a trained model at a cost of 0.03 nats.",
-        f"Reported for GPT-2 XL after 800 steps of fine-tuning ({BARONI}). No number without fine-tuning is known to us.",
+        f"Reported for GPT-2 XL after 800 steps of fine-tuning ({BARONI}). No number without fine-tuning is known.",
         "4 blocks of width 64, Pre-LN with LayerNorm, learning rate 2e-3; norms removed without further training",
         1200,
         Test(

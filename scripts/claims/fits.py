@@ -1,8 +1,8 @@
 """fits: loss over the learning rate of two arms, and the difference of the two at the best rate of each.
 
 The model is loss ~ arm x (1, ln rate, ln^2 rate) + seed, over the best rate of each arm's grid and its two neighbours.
-Where a neighbour has failed runs, or an arm has no two neighbours, the best rates are compared by a paired t: the spread
-of an arm next to its failures is not that of the other.
+Where a neighbour has failed runs, or an arm has no two neighbours, the best rates are compared by a paired t: the
+spread of an arm next to its failures is not that of the other.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""judge: from a claim and the CSVs to a verdict. All rules of the verdicts are here; docs/claims/protocol.md tells them."""
+"""judge: from a claim and the CSVs to a verdict. docs/claims/protocol.md has the rules in words."""
 
 import math
 from dataclasses import dataclass
