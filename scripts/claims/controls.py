@@ -22,6 +22,11 @@ class Check:
     kind: str  # positive or negative
     passed: bool
     found: str
+    query: dict  # what was compared, so that others can compare it again
+
+
+def asked(form, *arms, **more):
+    return {"form": form, "arms": [{"part": arm.part, "keys": arm.keys} for arm in arms], **more}
 
 
 def trains(label, kind, *arms):
@@ -30,7 +35,7 @@ def trains(label, kind, *arms):
     def check(data):
         losses = [data.values((arm.part, arm.keys), "val_loss") for arm in arms]
         broken, runs = sum(map(failed, losses)), sum(map(len, losses))
-        return Check(label, kind, broken == 0 and runs > 0, f"{broken} of {runs} runs failed")
+        return Check(label, kind, broken == 0 and runs > 0, f"{broken} of {runs} runs failed", asked("trains", *arms))
 
     return check
 
@@ -41,7 +46,7 @@ def fails(label, kind, *arms):
     def check(data):
         losses = [data.values((arm.part, arm.keys), "val_loss") for arm in arms]
         broken, runs = sum(map(failed, losses)), sum(map(len, losses))
-        return Check(label, kind, broken == runs > 0, f"{broken} of {runs} runs failed")
+        return Check(label, kind, broken == runs > 0, f"{broken} of {runs} runs failed", asked("fails", *arms))
 
     return check
 
@@ -52,9 +57,9 @@ def differs(label, kind, a, b, metric="val_loss"):
     def check(data):
         pairs = data.pairs((a.part, a.keys), (b.part, b.keys), metric)
         if len(pairs) < 2:
-            return Check(label, kind, False, "no runs")
+            return Check(label, kind, False, "no runs", {})
         low, high = results.mean_of([x - y for x, y in pairs]).interval(0.05)
-        return Check(label, kind, low > 0, f"{low:+.3f} to {high:+.3f}")
+        return Check(label, kind, low > 0, f"{low:+.3f} to {high:+.3f}", asked("differs", a, b, metric=metric))
 
     return check
 
@@ -65,7 +70,13 @@ def same(label, kind, a, b, metric="val_loss", tolerance=0.0):
     def check(data):
         pairs = data.pairs((a.part, a.keys), (b.part, b.keys), metric)
         most = max((abs(x - y) for x, y in pairs), default=float("nan"))
-        return Check(label, kind, most <= tolerance, f"largest difference {most:.2g}")
+        return Check(
+            label,
+            kind,
+            most <= tolerance,
+            f"largest difference {most:.2g}",
+            asked("same", a, b, metric=metric, tolerance=tolerance),
+        )
 
     return check
 
@@ -76,12 +87,12 @@ def alike(label, kind, a, b, metric="val_loss"):
     def check(data):
         x, y = (list(data.values((arm.part, arm.keys), metric).values()) for arm in (a, b))
         if min(len(x), len(y)) < 2:
-            return Check(label, kind, False, "no runs")
+            return Check(label, kind, False, "no runs", {})
         squares = sum(sum((value - stats.mean(group)) ** 2 for value in group) for group in (x, y))
         df = len(x) + len(y) - 2
         error = (squares / df * (1 / len(x) + 1 / len(y))) ** 0.5
         low, high = results.Student(stats.mean(x) - stats.mean(y), error, df, min(len(x), len(y))).interval(0.05)
-        return Check(label, kind, low <= 0 <= high, f"{low:+.3f} to {high:+.3f}")
+        return Check(label, kind, low <= 0 <= high, f"{low:+.3f} to {high:+.3f}", asked("alike", a, b, metric=metric))
 
     return check
 
@@ -91,7 +102,13 @@ def near(label, kind, arm, metric, value, tolerance):
 
     def check(data):
         found = stats.mean(data.values((arm.part, arm.keys), metric).values())
-        return Check(label, kind, abs(found - value) <= tolerance, f"{found:.4g} against {value:g}")
+        return Check(
+            label,
+            kind,
+            abs(found - value) <= tolerance,
+            f"{found:.4g} against {value:g}",
+            asked("near", arm, metric=metric, value=value, tolerance=tolerance),
+        )
 
     return check
 
@@ -102,7 +119,13 @@ def counted(label, kind, arm, metric, least=None, most=None):
     def check(data):
         values = list(data.values((arm.part, arm.keys), metric).values())
         good = bool(values) and all(v >= least if least is not None else v <= most for v in values)
-        return Check(label, kind, good, "events " + ", ".join(f"{value:g}" for value in values))
+        return Check(
+            label,
+            kind,
+            good,
+            "events " + ", ".join(f"{value:g}" for value in values),
+            asked("counted", arm, metric=metric, least=least, most=most),
+        )
 
     return check
 

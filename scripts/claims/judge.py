@@ -24,11 +24,15 @@ class Judgement:
     controls: str = "none"
 
 
+def margin_of(test):
+    return protocol.MARGINS[test.margin] if isinstance(test.margin, str) else test.margin
+
+
 def margins(test):
     """The margin band on the scale of the estimate; (0, 0) for failures, which have an exact test without margin."""
     if test.kind == "failures":
         return 0.0, 0.0
-    size = protocol.MARGINS[test.margin] if isinstance(test.margin, str) else test.margin
+    size = margin_of(test)
     if test.kind in estimating.RATIOS:
         size = math.log(size)
     return -size, size

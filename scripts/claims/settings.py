@@ -77,6 +77,13 @@ def differences(data, checks):
                 "high": high,
                 "n": found.n,
                 "tuned": tuned,
+                "query": {
+                    "kind": test.kind,
+                    "a": vars(test.a),
+                    "b": vars(test.b),
+                    "metric": "val_loss",
+                    "settings": [],
+                },
                 "controls": controls.state_of([test.a.part, test.b.part], checks),
             }
         )
@@ -122,6 +129,7 @@ def sensitivities(data, checks):
                 "group": group,
                 "label": label,
                 "part": arm.part,
+                "keys": arm.keys,
                 "rates": sorted(grid.losses),
                 "sensitivity": found.estimate if highest else None,
                 "low": low if highest else None,

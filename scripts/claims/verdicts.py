@@ -35,6 +35,19 @@ def ends(found, alpha):
     return [in_unit(found, end) for end in found.result.interval(alpha)]
 
 
+def query_of(test):
+    """What a test compares, so that others can compute it again."""
+    arms = {name: {"part": arm.part, "keys": arm.keys} if arm else None for name, arm in (("a", test.a), ("b", test.b))}
+    return {
+        "kind": test.kind,
+        **arms,
+        "metric": test.metric,
+        "other": test.other,
+        "null": test.null,
+        "settings": test.settings,
+    }
+
+
 def arm_of(test, found, i):
     arm = (test.a, test.b)[i]
     if arm is None:
@@ -78,7 +91,9 @@ def primary_of(test, found):
         "null": 1.0 if found.log else 0.0,
         "margin_low": floor,
         "margin_high": ceiling,
+        "margin": judging.margin_of(test),
         "n": found.result.n,
+        "query": query_of(test),
     }
 
 
@@ -96,6 +111,7 @@ def row_of(data, test):
         "high": high,
         "n": found.result.n,
         "exploratory": test.exploratory,
+        "query": query_of(test),
     }
 
 
