@@ -1,6 +1,7 @@
 """exact: intervals and tests of counts and of failures, without large-sample approximations."""
 
 import math
+from functools import lru_cache
 
 from stats import incomplete_beta
 
@@ -12,10 +13,11 @@ def binomial_tail(k, n, p):
     return 0.0 if k > n else incomplete_beta(k, n - k + 1, p)
 
 
+@lru_cache(maxsize=None)
 def beta_quantile(p, a, b):
     """The x at which the regularized incomplete beta function is p, by bisection."""
     low, high = 0.0, 1.0
-    for _ in range(200):
+    for _ in range(60):
         middle = (low + high) / 2
         low, high = (middle, high) if incomplete_beta(a, b, middle) < p else (low, middle)
     return (low + high) / 2

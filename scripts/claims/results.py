@@ -6,11 +6,17 @@ hypothesis that the true value is at most `bound`; `below(bound)` that it is at 
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist
 
 import exact
 import stats
 from measured import NotMeasured
+
+
+@lru_cache(maxsize=None)
+def t_quantile(p, df):
+    return stats.t_quantile(p, df)
 
 
 def t_above(t, df):
@@ -27,7 +33,7 @@ class Student:
     n: int
 
     def interval(self, alpha):
-        half = stats.t_quantile(1 - alpha / 2, self.df) * self.error
+        half = t_quantile(1 - alpha / 2, self.df) * self.error
         return self.estimate - half, self.estimate + half
 
     def above(self, bound):
