@@ -88,8 +88,8 @@ def deep(facts):
     found = sorted(facts.deep())
     return (
         "For 12 to 96 blocks there is no advice yet: after 300 steps at 1e-3 Peri-LN is "
-        f"{found[0]:.3f} to {found[-1]:.3f} nats above Pre-LN, but in these runs DeepNorm and Keel, which were made for "
-        "depth, do not train either."
+        f"{found[0]:.3f} to {found[-1]:.3f} nats above Pre-LN, but in these runs DeepNorm and Keel, made for depth, "
+        "do not train either."
     )
 
 

@@ -44,7 +44,11 @@ TRAINED = [
         + [without(name, norms, "layernorm") for name in ("pre", "peri") for norms in ("frozen", "frozen_first")]
         + [without(name, norms) for name in ("pre", "peri", "post") for norms in ("frozen", "frozen_first")],
         Number(0.03, "nats", "0.03 nats"),
-        Original("contradicted", "every test must hold", "One test; frozen statistics were dropped after their runs."),
+        Original(
+            "not distinguishable at this scale",
+            "one test that holds is enough",
+            "One test; frozen statistics, whose intervals are wide, were dropped after their runs.",
+        ),
     ),
     Claim(
         "batchnorm",

@@ -1,7 +1,7 @@
 """deviations: docs/claims/deviations.md, the changes of the plan after the runs, from the git history.
 
-The plan is what scripts/claims/claims.py said in each commit: for every claim its tests, without their words. A change is
-a deviation if the CSV of a part that the claim reads was in the repository already, or came with the same commit.
+The plan is what scripts/claims/claims.py contains in each commit: the tests of every claim, without their words. A
+change is a deviation if the CSV of a part that the claim reads was there already, or came with the same commit.
 """
 
 import json
@@ -38,7 +38,8 @@ for claim in CLAIMS:
     tests = [claim["primary"]] if "primary" in claim else claim.get("tests", [])
     rule = "every test" if claim.get("every") else "one test"
     name = claim.get("id") or claim["name"]
-    plans[name.replace("_", "-")] = {"rule": rule if len(tests) > 1 else "one test", "tests": list(filter(judged, tests))}
+    rule = rule if len(tests) > 1 else "one test"
+    plans[name.replace("_", "-")] = {"rule": rule, "tests": list(filter(judged, tests))}
 print(json.dumps(plans))
 """
 
@@ -73,10 +74,27 @@ def parts_of(plan):
     return {test[arm]["part"] for test in plan["tests"] for arm in ("a", "b") if arm in test} if plan else set()
 
 
+WORDS = {
+    "tuned": "{} at best rates",
+    "at_best": "{} at best rates",
+    "best_rate": "best rate",
+    "ratio": "ratio of {}",
+    "level_ratio": "logarithm of {}",
+    "counts": "number of {}",
+    "failures": "failures",
+    "sensitivity": "sensitivity to the learning rate",
+    "fit": "difference of fits",
+}
+
+
 def end_points(plan):
     """Words for what the tests of a plan measure."""
-    kinds = {test.get("kind", "") + " " + test.get("metric", "val_loss") for test in plan["tests"]}
-    return ", ".join(sorted(kind.strip() for kind in kinds))
+    found = {WORDS.get(test.get("kind"), "{}").format(test.get("metric", "val_loss")) for test in plan["tests"]}
+    return ", ".join(sorted(found))
+
+
+def tests(count, word):
+    return f"{count} test{'s' if count > 1 else ''} {word}"
 
 
 def change(old, new):
@@ -84,12 +102,12 @@ def change(old, new):
     if old == new:
         return ""
     if not old or not old["tests"]:
-        return f"new: {len(new['tests'])} tests of {end_points(new)}" if new and new["tests"] else ""
+        return f"new: {tests(len(new['tests']), 'of')} {end_points(new)}" if new and new["tests"] else ""
     if not new or not new["tests"]:
         return "removed"
     before, after = ([json.dumps(test, sort_keys=True) for test in plan["tests"]] for plan in (old, new))
-    gone, come = (sum(test not in other for test in tests) for tests, other in ((before, after), (after, before)))
-    words = [f"{count} tests {word}" for count, word in ((gone, "removed"), (come, "added")) if count]
+    gone, come = (sum(test not in other for test in these) for these, other in ((before, after), (after, before)))
+    words = [tests(count, word) for count, word in ((gone, "removed"), (come, "added")) if count]
     if end_points(old) != end_points(new):
         words.append(f"{end_points(old)} became {end_points(new)}")
     if old["rule"] != new["rule"]:
@@ -118,8 +136,9 @@ def deviations(root):
 
 HEAD = """# Deviations from the plan
 
-Generated from the git history by `scripts/claims.sh --deviations`: every change of what decides a claim that was committed
-when runs that it reads were there already. Changes of words are no deviations. [protocol.md](protocol.md) has the rules.
+Generated from the git history by `scripts/claims.sh --deviations`: every change of what decides a claim that was
+committed when runs that it reads were there already. Changes of words are no deviations. [protocol.md](protocol.md)
+has the rules.
 
 ## Changes after results
 

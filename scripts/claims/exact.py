@@ -1,7 +1,7 @@
 """exact: intervals and tests of counts and of failures, without large-sample approximations."""
 
 import math
-from functools import lru_cache
+from functools import cache
 
 from stats import incomplete_beta
 
@@ -13,7 +13,7 @@ def binomial_tail(k, n, p):
     return 0.0 if k > n else incomplete_beta(k, n - k + 1, p)
 
 
-@lru_cache(maxsize=None)
+@cache
 def beta_quantile(p, a, b):
     """The x at which the regularized incomplete beta function is p, by bisection."""
     low, high = 0.0, 1.0

@@ -6,7 +6,7 @@ hypothesis that the true value is at most `bound`; `below(bound)` that it is at 
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from statistics import NormalDist
 
 import exact
@@ -14,7 +14,7 @@ import stats
 from measured import NotMeasured
 
 
-@lru_cache(maxsize=None)
+@cache
 def t_quantile(p, df):
     return stats.t_quantile(p, df)
 

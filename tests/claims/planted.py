@@ -131,25 +131,29 @@ def scenarios(data):
     not_lower = (protocol.FAILS, protocol.NO_DIFFERENCE)
     loss = one_rate(1.9, character), one_rate(1.9 - three, character)
     phi = 0.2  # the counts of part spikes at 1.6e-2 spread so
+    high, none = one_rate(0.6, best), (None, TRUE_DIFFERENCE)
+    modes, failing, rarely = bimodal(1.17, 3.1, 0.4), bimodal(1.2, 3.1, 0.4), bimodal(1.2, 3.1, 0.05)
+    like_peri, like_post = losses_like(data, "peri"), losses_like(data, "post")
+    few, many = spikes(0.4, 1e-6), spikes(14, phi)
     return [
         ("equal arms, tuned", TUNED, pre, pre, RATES, equal, TRUE_DIFFERENCE),
         ("three margins, tuned", TUNED, losses_like(data, "pre", -three), pre, RATES, lower, not_lower),
-        ("equal arms, one rate, 4 blocks", EQUAL, one_rate(0.6, best), one_rate(0.6, best), one, equal, TRUE_DIFFERENCE),
-        ("three margins, one rate, 4 blocks", EQUAL, one_rate(0.6 - three, best), one_rate(0.6, best), one, lower, not_lower),
+        ("equal arms, one rate, 4 blocks", EQUAL, high, high, one, equal, TRUE_DIFFERENCE),
+        ("three margins, one rate, 4 blocks", EQUAL, one_rate(0.6 - three, best), high, one, lower, not_lower),
         ("equal arms, one rate, character model", EQUAL, loss[0], loss[0], one, equal, TRUE_DIFFERENCE),
         ("three margins, one rate, character model", EQUAL, loss[1], loss[0], one, lower, not_lower),
-        ("equal arms, bimodal with failures, tuned", TUNED, bimodal_over_rates, bimodal_over_rates, RATES, None, TRUE_DIFFERENCE),
-        ("equal arms, bimodal, one rate", EQUAL, bimodal(1.17, 3.1, 0.4), bimodal(1.17, 3.1, 0.4), one, None, TRUE_DIFFERENCE),
-        ("equal failures, 4 of 10", FAILURES, bimodal(1.2, 3.1, 0.4), bimodal(1.2, 3.1, 0.4), one, None, TRUE_DIFFERENCE),
-        ("failures, 1 of 20 against 4 of 5", FAILURES, bimodal(1.2, 3.1, 0.05), bimodal(1.2, 3.1, 0.8), one, lower, not_lower),
-        ("equal counts, 2 events in 5 seeds", COUNTS, spikes(0.4, 1e-6), spikes(0.4, 1e-6), one, None, TRUE_DIFFERENCE),
-        ("equal counts, 14 events a run", COUNTS, spikes(14, phi), spikes(14, phi), one, equal, TRUE_DIFFERENCE),
-        ("counts, ratio 1 to 4", COUNTS, spikes(3.5, phi), spikes(14, phi), one, lower, not_lower),
+        ("equal arms, bimodal with failures, tuned", TUNED, bimodal_over_rates, bimodal_over_rates, RATES, *none),
+        ("equal arms, bimodal, one rate", EQUAL, modes, modes, one, *none),
+        ("equal failures, 4 of 10", FAILURES, failing, failing, one, *none),
+        ("failures, 1 of 20 against 4 of 5", FAILURES, rarely, bimodal(1.2, 3.1, 0.8), one, lower, not_lower),
+        ("equal counts, 2 events in 5 seeds", COUNTS, few, few, one, *none),
+        ("equal counts, 14 events a run", COUNTS, many, many, one, equal, TRUE_DIFFERENCE),
+        ("counts, ratio 1 to 4", COUNTS, spikes(3.5, phi), many, one, lower, not_lower),
         ("equal sensitivity", SENSITIVITY, pre, pre, RATES, equal, TRUE_DIFFERENCE),
-        ("sensitivity of Peri-LN and Post-LN as measured", SENSITIVITY, losses_like(data, "peri"), losses_like(data, "post"), RATES, lower, not_lower),
-        ("equal minima, one beyond the grid", TUNED, parabola(4e-2, 0.6), parabola(4e-3, 0.6), RATES, None, TRUE_DIFFERENCE),
-        ("equal minima, one at the last rate", TUNED, parabola(1.6e-2, 0.6), parabola(4e-3, 0.6), RATES, None, TRUE_DIFFERENCE),
-    ]  # fmt: skip
+        ("sensitivity of Peri-LN and Post-LN as measured", SENSITIVITY, like_peri, like_post, RATES, lower, not_lower),
+        ("equal minima, one beyond the grid", TUNED, parabola(4e-2, 0.6), parabola(4e-3, 0.6), RATES, *none),
+        ("equal minima, one at the last rate", TUNED, parabola(1.6e-2, 0.6), parabola(4e-3, 0.6), RATES, *none),
+    ]
 
 
 def three_against_one(random):
