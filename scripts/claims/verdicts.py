@@ -203,5 +203,25 @@ def verdicts(folder):
     )
 
 
+def compact(value):
+    return json.dumps(value, ensure_ascii=False)
+
+
+def lines_of(value, indent, deep=()):
+    """JSON with one line for each key of an object, and one for each item of the lists under the keys `deep`."""
+    pad, lines = " " * indent, []
+    for key, item in value.items():
+        if key in deep and item:
+            items = f",\n{pad} ".join(compact(element) for element in item)
+            lines.append(f"{pad}{compact(key)}: [\n{pad} {items}\n{pad}]")
+        else:
+            lines.append(f"{pad}{compact(key)}: {compact(item)}")
+    return ",\n".join(lines)
+
+
 def text(folder):
-    return json.dumps(verdicts(folder), indent=1, ensure_ascii=False) + "\n"
+    """Lines that a person can compare: a line for each key of a claim, and for each row."""
+    found = verdicts(folder)
+    claims = ",\n".join(f"  {{\n{lines_of(claim, 3, ('secondary',))}\n  }}" for claim in found.pop("claims"))
+    rest = lines_of(found, 1, ("peri_minus_pre", "sensitivity", "advice"))
+    return f'{{\n "claims": [\n{claims}\n ],\n{rest}\n}}\n'
