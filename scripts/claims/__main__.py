@@ -1,4 +1,4 @@
-"""claims: `collect PART FOLDER FILE.csv` reduces runs to a CSV; `page FOLDER` prints docs/claims.md from all of them."""
+"""claims: `collect FOLDER FILE.csv` reduces the runs of a part to a CSV; `page FOLDER` prints docs/claims.md."""
 
 import sys
 from pathlib import Path
@@ -19,7 +19,11 @@ EXIT_USAGE, EXIT_DATA = 2, 3
 def print_page(folder):
     data = measured.Measured(folder)
     judgements = [judge.judge(data, claim) for claim in CLAIMS]
-    sys.stdout.write(page.page(judgements, text.INTRODUCTION, text.tally(judgements), text.tables(data), text.ending(data, judgements)))
+    sys.stdout.write(
+        page.page(
+            judgements, text.INTRODUCTION, text.tally(judgements), text.tables(data), text.ending(data, judgements)
+        )
+    )
 
 
 def main(words):

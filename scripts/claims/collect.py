@@ -1,22 +1,22 @@
-"""collect: what a part measured, from its run folders into one CSV with a line a run."""
+"""collect: reduces the run folders of a part to one CSV with a line per run."""
 
 import csv
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable
 
 import runs as reading
 import stats
 
-WORST_LOSS = math.log(256)  # nats per byte of a net that knows nothing: what a run that broke is given
-EARLY = 0.25  # the share of a run that counts as early
-WINDOW = 32  # steps on either side whose median is the usual gradient norm
+WORST_LOSS = math.log(256)  # nats per byte of uniform predictions, the loss of a run that failed
+EARLY = 0.25  # fraction of a run that counts as early
+WINDOW = 32  # steps on either side over which the running median is taken
 JITTER_FROM = 10  # the first steps' gradients fall steeply in every run
 
 
 @dataclass
 class Metric:
-    """A column: what it means, in a sentence for docs/claims.md, and how a run gives it."""
+    """A column: its name, its meaning as docs/claims.md prints it, and a function of a run."""
 
     name: str
     meaning: str
@@ -44,9 +44,9 @@ def flagged(run):
     return len({row["step"] for row in reading.csv_rows(run.path / "spikes.csv")})
 
 
-def jitter_over(run, share):
-    """Root mean square of ln(grad_norm) about its running median, in the first `share` of a run."""
-    end = share * run.config["train.steps"]
+def jitter_over(run, fraction):
+    """Root mean square of ln(grad_norm) about its running median, in the first `fraction` of a run."""
+    end = fraction * run.config["train.steps"]
     norms = [reading.number(row["grad_norm"]) for row in reading.csv_rows(run.path / "log.csv") if row["grad_norm"]]
     logs = [math.log(norm) for norm in norms[: int(end)] if norm > 0 and math.isfinite(norm)]
     around = [logs[max(0, i - WINDOW) : i + WINDOW + 1] for i in range(len(logs))]
@@ -55,7 +55,7 @@ def jitter_over(run, share):
 
 
 def rise_early(run):
-    """How far the training loss climbs above its lowest value so far, at most."""
+    """The largest rise of the training loss above its lowest value so far."""
     end, lowest, most = EARLY * run.config["train.steps"], math.inf, 0.0
     for step, loss in sorted(run.curves["train_loss"].items()):
         if step > end:
@@ -66,7 +66,7 @@ def rise_early(run):
 
 
 def variances(run):
-    """Variance of the stream as it enters each block, at the last step that layers.csv has."""
+    """Variance of the stream at the input of each block, at the last step of layers.csv."""
     last = max((reading.number(row["step"]) for row in run.stream), default=math.nan)
     rows = [row for row in run.stream if reading.number(row["step"]) == last]
     blocks = [row for row in rows if row["sublayer"] in ("attn", "final")]
@@ -74,7 +74,7 @@ def variances(run):
 
 
 def growth(run, block):
-    """Variance behind `block` blocks (-1: all) over that of what enters the second block."""
+    """Variance after `block` blocks (-1: all) divided by that after the first."""
     depth = variances(run)
     if len(depth) < 3 or block >= len(depth):
         return math.nan
@@ -103,19 +103,31 @@ def fit(run, change):
 
 
 METRICS = [
-    Metric("val_loss", "final validation loss, nats per byte; ln 256 where a run broke", final_loss),
+    Metric("val_loss", "final validation loss, nats per byte; ln 256 if the run failed", final_loss),
     Metric("val_third", "validation loss after a third of the run", loss_at_third),
     Metric("train_loss", "last training loss", lambda run: run.summary("train_loss")),
-    Metric("diverged", "1 where run.json says so", lambda run: int(run.ending == reading.DIVERGED)),
+    Metric("diverged", "1 if the run diverged (run.json)", lambda run: int(run.ending == reading.DIVERGED)),
     Metric("flagged", "steps in spikes.csv", flagged),
-    Metric("flagged_early", "those in the first quarter", flagged_early),
-    Metric("score_grad", "OLMo 2's spike score of the gradient norm, percent", lambda run: run.summary("spike_score_grad")),
-    Metric("score_loss", "the same of the loss", lambda run: run.summary("spike_score_loss")),
-    Metric("jitter", "root mean square of ln(grad_norm) about its running median of 65 steps", lambda run: jitter_over(run, 1)),
+    Metric("flagged_early", "the same in the first quarter of the run", flagged_early),
+    Metric(
+        "score_grad", "OLMo 2's spike score of the gradient norm, percent", lambda run: run.summary("spike_score_grad")
+    ),
+    Metric("score_loss", "OLMo 2's spike score of the loss, percent", lambda run: run.summary("spike_score_loss")),
+    Metric(
+        "jitter",
+        "root mean square of ln(grad_norm) about its running median of 65 steps",
+        lambda run: jitter_over(run, 1),
+    ),
     Metric("jitter_early", "the same in the first quarter of the run", lambda run: jitter_over(run, EARLY)),
-    Metric("rise_early", "largest climb of the training loss above its lowest value in the first quarter", rise_early),
-    Metric("growth_60", "variance of the stream behind block 60 over that behind block 1", lambda run: growth(run, 60)),
-    Metric("growth", "variance of the stream behind the last block over that behind the first", lambda run: growth(run, -1)),
+    Metric(
+        "rise_early",
+        "largest rise of the training loss above its lowest value in the first quarter of the run",
+        rise_early,
+    ),
+    Metric("growth_60", "variance of the stream after block 60 over that after block 1", lambda run: growth(run, 60)),
+    Metric(
+        "growth", "variance of the stream after the last block over that after the first", lambda run: growth(run, -1)
+    ),
     Metric("spread", "standard deviation over blocks of ln(variance of the stream)", spread),
     Metric("r2_linear", "R^2 of a line through the variance over the blocks", lambda run: fit(run, float)),
     Metric("r2_log", "R^2 of a line through ln(variance) over the blocks", lambda run: fit(run, math.log)),
@@ -123,7 +135,7 @@ METRICS = [
 
 
 def varied(all_runs):
-    """The keys whose values differ between runs, but for name and seed."""
+    """The keys whose values differ between runs, except name and seed."""
     keys = sorted(set().union(*(run.config for run in all_runs)) - {"name", "train.seed"})
     return [key for key in keys if len({str(run.config.get(key)) for run in all_runs}) > 1]
 
@@ -135,7 +147,7 @@ def cell(value):
 
 
 def collect(folder, path):
-    """Writes the CSV of the runs in `folder`. A run that is unfinished is an error: it would be measured twice."""
+    """Writes the CSV of the runs in `folder`. An unfinished run is an error: the CSV would not be measured again."""
     all_runs = reading.read_runs([folder])
     unfinished = [run for run in all_runs if run.ending == reading.LEFT_OUT]
     if unfinished:
@@ -144,6 +156,6 @@ def collect(folder, path):
     with open(path, "w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["run", "seed", *keys, *(metric.name for metric in METRICS)])
-        for run in sorted(all_runs, key=lambda run: (str(run.path.name))):
+        for run in sorted(all_runs, key=lambda run: str(run.path.name)):
             values = [metric.value(run) for metric in METRICS]
             writer.writerow(map(cell, [run.path.name, run.seed, *(run.config.get(key) for key in keys), *values]))

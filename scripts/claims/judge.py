@@ -1,10 +1,10 @@
-"""judge: from a claim and what was measured to verdicts. Every rule stands here and nowhere else."""
+"""judge: from a claim and the measurements to a verdict. All rules of the verdicts are here."""
 
 import math
 from dataclasses import dataclass
 
 import measured as measuring
-from claims import Arm, Claim, Test
+from claim import Claim, Test
 
 SUPPORTED, CONTRADICTED, OPEN = "supported", "contradicted", "not distinguishable at this scale"
 UNTESTABLE, MISSING = "cannot be tested here", "not measured yet"
@@ -12,7 +12,7 @@ UNTESTABLE, MISSING = "cannot be tested here", "not measured yet"
 
 @dataclass
 class Finding:
-    """What one test came to. `a` and `b` are means; `rates` the learning rates that tuning chose."""
+    """The result of one test. `a` and `b` are means, `rates` the learning rates that tuning chose."""
 
     test: Test
     interval: measuring.Interval
@@ -46,8 +46,8 @@ def tuned(data, arm):
     return (arm.part, arm.keys | {"optim.lr": best}), float(best)
 
 
-def of_pilot(data, test):
-    """The difference that the pilot says five seeds show, in the unit of the test; NaN without a pilot."""
+def detectable_by(data, test):
+    """The detectable difference, from the pilot, in the unit of the test; NaN without a pilot."""
     if not test.pilot:
         return math.nan
     a, b = ((arm.part, arm.keys) for arm in test.pilot)
@@ -62,7 +62,7 @@ def of_pilot(data, test):
 
 
 def verdict_of(test, found):
-    """Of a test: by where its whole 95 % interval lies."""
+    """The verdict of a test, by where its whole 95 % interval lies."""
     low, high = found.low, found.high
     if math.isnan(found.mean):
         return OPEN if found.n else MISSING
@@ -77,7 +77,13 @@ def verdict_of(test, found):
         return SUPPORTED if inside else CONTRADICTED if outside else OPEN
     if test.sign == 0:
         return ""
-    return SUPPORTED if min(test.sign * low, test.sign * high) > 0 else CONTRADICTED if max(test.sign * low, test.sign * high) < 0 else OPEN
+    return (
+        SUPPORTED
+        if min(test.sign * low, test.sign * high) > 0
+        else CONTRADICTED
+        if max(test.sign * low, test.sign * high) < 0
+        else OPEN
+    )
 
 
 def find(data, test):
@@ -91,11 +97,11 @@ def find(data, test):
         found = measuring.percent(pairs) if test.as_percent else measuring.difference(pairs)
         mean_a, mean_b = (measuring.stats.mean(pair[i] for pair in pairs) for i in (0, 1))
         rates = [rate for rate in (rate_a, rate_b) if rate]
-    return Finding(test, found, mean_a, mean_b, rates, of_pilot(data, test), verdict_of(test, found))
+    return Finding(test, found, mean_a, mean_b, rates, detectable_by(data, test), verdict_of(test, found))
 
 
 def judge(data, claim):
-    """`every`: supported by all tests together, contradicted by one. Else the other way round."""
+    """With `every`, all tests must support the claim and one can contradict it; without, the other way round."""
     if claim.tests is None:
         return Judgement(claim, [], UNTESTABLE)
     findings = []
@@ -103,7 +109,9 @@ def judge(data, claim):
         try:
             findings.append(find(data, test))
         except measuring.NotMeasured:
-            findings.append(Finding(test, measuring.interval([]), math.nan, math.nan, [], of_pilot(data, test), MISSING))
+            findings.append(
+                Finding(test, measuring.interval([]), math.nan, math.nan, [], detectable_by(data, test), MISSING)
+            )
     verdicts = [finding.verdict for finding in findings if finding.verdict]
     strong, weak = (CONTRADICTED, SUPPORTED) if claim.every else (SUPPORTED, CONTRADICTED)
     if MISSING in verdicts:

@@ -1,6 +1,6 @@
-"""measured: the CSVs of the parts, arms in them, and what a paired comparison of two arms says.
+"""measured: reads the CSVs of the parts, and compares two arms in them, paired by seed.
 
-An arm is a part and the values of some keys, {"model.topology": "peri"}. Runs of two arms are paired by seed.
+An arm is (part, keys) with the values of some keys, {"model.topology": "peri"}.
 """
 
 import csv
@@ -11,11 +11,11 @@ from pathlib import Path
 import stats
 
 SEEDS = 5  # of every arm
-POWER = 0.8
+POWER = 0.8  # probability of detecting the detectable difference
 
 
 class NotMeasured(Exception):
-    """A claim asks for a run that no CSV has; the text says which."""
+    """A claim needs a run that no CSV has. The text names it."""
 
 
 class Measured:
@@ -28,7 +28,7 @@ class Measured:
                 self.parts[path.stem] = list(csv.DictReader(file))
 
     def values(self, arm, metric):
-        """seed -> value of the arm's runs."""
+        """{seed: value} over the runs of an arm."""
         part, keys = arm
         rows = [row for row in self.parts.get(part, []) if all(same(row.get(key), keys[key]) for key in keys)]
         found = {}
@@ -40,13 +40,13 @@ class Measured:
         return found
 
     def pairs(self, a, b, metric):
-        """[(value of a, value of b)] of the seeds that both have."""
+        """[(value of a, value of b)] for the seeds that both arms have."""
         of_a, of_b = self.values(a, metric), self.values(b, metric)
         return [(of_a[seed], of_b[seed]) for seed in sorted(of_a) if seed in of_b]
 
 
 def same(text, value):
-    """Whether a cell holds a value: numbers as numbers, the rest as Python and JSON print it."""
+    """Whether a cell is equal to a value: numbers are compared as numbers, all else as text."""
     if text is None:
         return False
     try:
@@ -57,7 +57,7 @@ def same(text, value):
 
 @dataclass
 class Interval:
-    """A mean and the ends of its 95 % interval over n seeds; the interval is NaN below two."""
+    """A mean and the ends of its 95 % interval over n seeds, which are NaN below two seeds."""
 
     mean: float
     low: float
@@ -75,7 +75,7 @@ def difference(pairs):
 
 
 def percent(pairs):
-    """100 (mean a / mean b - 1), with the interval of the ratio linearised about it."""
+    """100 (mean a / mean b - 1), with the interval of the linearized ratio."""
     below = stats.mean(b for _, b in pairs)
     if not pairs or below == 0:
         return Interval(math.nan, math.nan, math.nan, len(pairs))
@@ -85,7 +85,7 @@ def percent(pairs):
 
 
 def detectable(values, n=SEEDS):
-    """The difference that n paired seeds show four times out of five, from the differences of a pilot."""
+    """The difference that n paired seeds detect with probability POWER, from the differences of a pilot."""
     if len(values) < 2:
         return math.nan
     center = stats.mean(values)

@@ -1,4 +1,4 @@
-"""page: docs/claims.md from judgements and tables."""
+"""page: prints docs/claims.md from judgements and tables."""
 
 import math
 
@@ -59,7 +59,7 @@ def anchor(claim):
 
 
 def parts_of(claim):
-    """The parts that a claim is answered from, in their order, without those of the pilot."""
+    """The parts that a claim is tested on, in order, without those of the pilot."""
     named = {}
     for test in claim.tests or []:
         for arm in (test.a, test.b):
@@ -70,13 +70,17 @@ def parts_of(claim):
 
 def section(judgement, extra):
     claim = judgement.claim
-    lines = [f"<a id=\"{anchor(claim)}\"></a>", "", f"### {claim.article}", ""]
-    lines += [f"**{judgement.verdict[0].upper()}{judgement.verdict[1:]}.** {claim.comment}".rstrip(), "", f"- Literature: {claim.literature}"]
+    lines = [f'<a id="{anchor(claim)}"></a>', "", f"### {claim.article}", ""]
+    lines += [
+        f"**{judgement.verdict[0].upper()}{judgement.verdict[1:]}.** {claim.comment}".rstrip(),
+        "",
+        f"- Literature: {claim.literature}",
+    ]
     if claim.tests is None:
         return lines + [""]
     lines.append(f"- Holds for: {claim.holds}.")
     parts = parts_of(claim)
-    lines.append("- Again: " + ", ".join(f"`scripts/claims.sh --part {part}`" for part in parts))
+    lines.append("- Reproduce: " + ", ".join(f"`scripts/claims.sh --part {part}`" for part in parts))
     rule = "every test must hold" if claim.every else "one test that holds is enough"
     lines += [f"- Verdict: {rule}.", ""] if len(claim.tests) > 1 else [""]
     head = ["test", "measure", "claimed", "measured", "95 % interval", "seeds", "detectable", "verdict"]
@@ -90,9 +94,10 @@ def page(judgements, introduction, tally, extra, ending):
     lines = [introduction, "## Verdicts", "", tally, ""]
     rows = [[f"[{judgement.claim.article}](#{anchor(judgement.claim)})", judgement.verdict] for judgement in judgements]
     lines += table(["the claim", "verdict"], rows, 2) + [""]
-    lines += ["## Measures", ""] + table(["measure", "what it is"], [[f"`{m.name}`", m.meaning] for m in METRICS], 2) + [""]
+    lines += (
+        ["## Measures", ""] + table(["measure", "what it is"], [[f"`{m.name}`", m.meaning] for m in METRICS], 2) + [""]
+    )
     lines += ["## Claim by claim", ""]
     for judgement in judgements:
         lines += section(judgement, extra)
     return "\n".join(lines + ending) + "\n"
-

@@ -1,4 +1,4 @@
-"""report: arguments, then runs -> groups -> comparisons, tables, charts -> one page and its Markdown twin."""
+"""report: reads runs, groups and compares them, and writes one HTML page and the same tables as Markdown."""
 
 import argparse
 import shlex
@@ -20,13 +20,13 @@ EXIT_USAGE, EXIT_DATA, EXIT_IO = 2, 3, 4  # as of ./train
 
 @dataclass
 class Report:
-    """All that a page says, before it is HTML or Markdown."""
+    """The content of a page, before it is HTML or Markdown."""
 
     title: str
     headline: list  # sentences
     shared: str
     tables: list
-    sentences: list  # of the differences
+    sentences: list  # about the differences
     sections: list  # charts
     equations: list
     run_list: object
@@ -74,7 +74,8 @@ def report(chosen, command):
         equations=origin.equations(groups, keys),
         run_list=tables.run_list(groups, chosen.out.parent),
         left_out=[f"{run.path} {run.why}." for run in left_out],
-        facts=origin.facts(groups, left_out, command))
+        facts=origin.facts(groups, left_out, command),
+    )
 
 
 def main(words):

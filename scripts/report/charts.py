@@ -1,6 +1,6 @@
-"""Charts: which curves the runs give, and how groups are spread over colours and panels.
+"""charts: the curves of the runs, and how groups are assigned to colors and panels.
 
-The first key that differs between groups is the colour, all others together make a panel."""
+The first key that differs between groups selects the color, all others together the panel."""
 
 import math
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from groups import label_of
 from runs import number
 from svg import Axis, Series, panel
 
-WINDOWS, POINTS = 50, 200  # training loss: means of a fiftieth of the rows, of which 200 are drawn
+WINDOWS, POINTS = 50, 200  # training loss: means over a fiftieth of the steps, of which 200 are drawn
 LR = "optim.lr"
 STEP = "step (updates)"
 BAND = "Mean over seeds, with a band from the lowest to the highest."
@@ -25,8 +25,8 @@ class Section:
 
 
 @dataclass
-class Place:
-    """Where a group is drawn."""
+class Placing:
+    """The panel and the color of a group."""
 
     group: object
     panel: str
@@ -34,27 +34,27 @@ class Place:
     name: str
 
 
-def places(groups, keys):
+def placings(groups, keys):
     known = {key for group in groups for key in group.config}
     styles, found = {}, []
     for group in groups:
         name = label_of(group.config, keys[:1], known) if keys else group.label
         style = styles.setdefault(name, len(styles))
-        found.append(Place(group, label_of(group.config, keys[1:], known), style, name or "without"))
+        found.append(Placing(group, label_of(group.config, keys[1:], known), style, name or "without"))
     return found
 
 
 def section(title, words, drawn, axes, levels=()):
-    """`drawn` are (place, [Series]) with something to draw; axes() of all points makes both axes."""
-    drawn = [(place, series) for place, series in drawn if any(one.points for one in series)]
+    """`drawn` are (placing, [Series]), axes(points) returns both axes. None if there is nothing to draw."""
+    drawn = [(placing, series) for placing, series in drawn if any(one.points for one in series)]
     if not drawn:
         return None
-    captions = list(dict.fromkeys(place.panel for place, _ in drawn))
-    legend = sorted({(place.style, place.name) for place, _ in drawn})
+    captions = list(dict.fromkeys(placing.panel for placing, _ in drawn))
+    legend = sorted({(placing.style, placing.name) for placing, _ in drawn})
     x, y = axes([point for _, series in drawn for one in series for point in one.points + edges(one)])
     panels = []
     for caption in captions:
-        curves = [one for place, series in drawn if place.panel == caption for one in series]
+        curves = [one for placing, series in drawn if placing.panel == caption for one in series]
         panels.append((caption, panel(f"{title}{': ' if caption else ''}{caption}", x, y, curves, levels)))
     return Section(title, words, legend, panels)
 
@@ -64,7 +64,7 @@ def edges(series):
 
 
 def over_seeds(curves):
-    """Mean and min..max band of {x: y} curves at every x that all of them have."""
+    """Mean and min..max band of {x: y} curves at every x that all curves have."""
     shared = sorted(set.intersection(*map(set, curves))) if curves else []
     columns = [(x, [curve[x] for curve in curves]) for x in shared]
     means = [(x, stats.mean(values)) for x, values in columns]
@@ -72,126 +72,177 @@ def over_seeds(curves):
 
 
 def smooth(curve):
-    """Means over the rows before, thinned out."""
+    """Running means over the preceding steps, thinned out."""
     steps, width = sorted(curve), max(1, len(curve) // WINDOWS)
     stride = max(1, len(steps) // POINTS)
     means = {}
     for end in range(len(steps), 0, -stride):
-        means[steps[end - 1]] = stats.mean(curve[step] for step in steps[max(0, end - width):end])
+        means[steps[end - 1]] = stats.mean(curve[step] for step in steps[max(0, end - width) : end])
     return means
 
 
 def last_train_loss(run):
-    """The end of the smoothed curve, NaN where there is none."""
+    """The last value of the smoothed curve, NaN if there is none."""
     curve = smooth(run.curves["train_loss"])
     return curve[max(curve)] if curve else math.nan
 
 
 def loss_axes(points, floors=(), log=False):
-    return (Axis(STEP, [x for x, _ in points], air=0),
-            Axis(f"loss (nats per token{', log' * log})", [y for _, y in points] + list(floors), log))
+    return (
+        Axis(STEP, [x for x, _ in points], air=0),
+        Axis(f"loss (nats per token{', log' * log})", [y for _, y in points] + list(floors), log),
+    )
 
 
 def floor_levels(groups):
-    """Every entropy floor as a dashed line, the lowest with words."""
+    """Every entropy floor as a dashed line; the lowest has a label."""
     floors = sorted({run.floor for group in groups for run in group.runs if run.floor > 0})
     words = f"entropy floor{'s from' * (len(floors) > 1)} {floors[0]:.4g}" if floors else ""
-    return list(zip(floors, [words] + [""] * len(floors)))
+    return list(zip(floors, [words] + [""] * (len(floors) - 1), strict=True))
 
 
 def losses(groups, keys):
     drawn = []
-    for place in places(groups, keys):
-        runs = place.group.healthy
+    for placing in placings(groups, keys):
+        runs = placing.group.healthy
         train, _ = over_seeds([positive(smooth(run.curves["train_loss"])) for run in runs])
         val, band = over_seeds([positive(run.curves["val_loss"]) for run in runs])
-        drawn.append((place, [Series(place.name, place.style, train, faint=True),
-                              Series(place.name, place.style, val, band)]))
+        drawn.append(
+            (
+                placing,
+                [
+                    Series(placing.name, placing.style, train, faint=True),
+                    Series(placing.name, placing.style, val, band),
+                ],
+            )
+        )
     levels = floor_levels(groups)
     return section(
-        "Loss", f"Lines with dots: validation loss. {BAND} Faint lines: training loss, smoothed. Dashed: what no "
-        "model can get below.", drawn, lambda points: loss_axes(points, [floor for floor, _ in levels], log=True), levels)
+        "Loss",
+        f"Lines with dots: validation loss. {BAND} Faint lines: training loss, smoothed. Dashed: the "
+        "entropy of the data, which no model can go below.",
+        drawn,
+        lambda points: loss_axes(points, [floor for floor, _ in levels], log=True),
+        levels,
+    )
 
 
 def late_losses(groups, keys):
-    """Validation loss alone, from the middle of training on, where groups lie close together."""
+    """Validation loss alone over the second half of training, where groups are close together."""
     drawn = []
-    for place in places(groups, keys):
-        val, band = over_seeds([run.curves["val_loss"] for run in place.group.healthy])
+    for placing in placings(groups, keys):
+        val, band = over_seeds([run.curves["val_loss"] for run in placing.group.healthy])
         middle = max((x for x, _ in val), default=0) / 2
-        drawn.append((place, [Series(place.name, place.style, [point for point in val if point[0] >= middle],
-                                     [edge for edge in band if edge[0] >= middle])]))
+        drawn.append(
+            (
+                placing,
+                [
+                    Series(
+                        placing.name,
+                        placing.style,
+                        [point for point in val if point[0] >= middle],
+                        [edge for edge in band if edge[0] >= middle],
+                    )
+                ],
+            )
+        )
     return section("Validation loss, second half of training", BAND, drawn, loss_axes)
 
 
 def lr_sensitivity(groups, keys):
-    """Final validation loss over the peak learning rate, where that differs."""
+    """Final validation loss over the peak learning rate, if that differs between groups."""
     if LR not in keys:
         return None
     curves = {}
-    for place in places(groups, [key for key in keys if key != LR]):
-        name = place.name if len(keys) > 1 else "all groups"
-        empty = (place, Series(name, place.style, [], whiskers=True))
-        _, curve = curves.setdefault((place.panel, name), empty)
-        values, lr = place.group.values("val_loss"), place.group.config.get(LR, 0)
+    for placing in placings(groups, [key for key in keys if key != LR]):
+        name = placing.name if len(keys) > 1 else "all groups"
+        empty = (placing, Series(name, placing.style, [], whiskers=True))
+        _, curve = curves.setdefault((placing.panel, name), empty)
+        values, lr = placing.group.values("val_loss"), placing.group.config.get(LR, 0)
         if values and lr > 0:
-            curve.points.append((lr, place.group.loss))
+            curve.points.append((lr, placing.group.loss))
             curve.band.append((lr, min(values), max(values)))
     return section(
-        "Sensitivity to the learning rate", "Final validation loss over the peak learning rate: mean over seeds, bars "
-        "from the lowest to the highest. Runs that diverged are left out; where all did, there is no point.",
-        [(place, [series]) for place, series in curves.values()],
-        lambda points: (Axis("optim.lr (peak, log)", [x for x, _ in points], True, sorted({x for x, _ in points})),
-                        Axis("final val loss (nats per token)", [y for _, y in points])))
+        "Sensitivity to the learning rate",
+        "Final validation loss over the peak learning rate: mean over seeds, bars "
+        "from the lowest to the highest. Diverged runs are left out; if all diverged, there is no point.",
+        [(placing, [series]) for placing, series in curves.values()],
+        lambda points: (
+            Axis("optim.lr (peak, log)", [x for x, _ in points], True, sorted({x for x, _ in points})),
+            Axis("final val loss (nats per token)", [y for _, y in points]),
+        ),
+    )
 
 
 def depth(row):
-    """Layer l: l before the attention, l + 1/2 before the MLP; the head reads at the last."""
+    """Layer l: l before the attention, l + 1/2 before the MLP; the last depth is the input of the head."""
     return number(row["layer"]) + (0.5 if row["sublayer"] == "mlp" else 0)
 
 
 def by_depth(run, column):
-    """depth -> value at the last measured step; the embedding is what layer 1 reads."""
+    """{depth: value} at the last measured step; the embedding is the input of layer 1."""
     rows = [row for row in run.stream if row["sublayer"] != "embedding"]
     last = max((number(row["step"]) for row in rows), default=0)
     return positive({depth(row): number(row[column]) for row in rows if number(row["step"]) == last})
 
 
 def by_step(run, column):
-    """step -> value of the stream that the head reads."""
+    """{step: value} of the stream at the input of the head."""
     return positive({number(row["step"]): number(row[column]) for row in run.stream if row["sublayer"] == "final"})
 
 
 def positive(curve):
-    """What of a curve a logarithm can show."""
+    """The points of a curve that a logarithmic axis can show."""
     return {x: value for x, value in curve.items() if math.isfinite(value) and value > 0}
 
 
 def of_layers(groups, keys, title, words, curve, x_label, y_label):
-    """A section drawn from layers.csv; curve(run) is {x: y}."""
+    """A section from layers.csv; curve(run) returns {x: y}."""
     drawn = []
-    for place in places(groups, keys):
-        points, band = over_seeds([found for found in map(curve, place.group.healthy) if found])
-        drawn.append((place, [Series(place.name, place.style, points, band)]))
-    return section(title, words, drawn, lambda points: (
-        Axis(x_label, [x for x, _ in points], air=0), Axis(y_label, [y for _, y in points], log=True)))
+    for placing in placings(groups, keys):
+        points, band = over_seeds([found for found in map(curve, placing.group.healthy) if found])
+        drawn.append((placing, [Series(placing.name, placing.style, points, band)]))
+    return section(
+        title,
+        words,
+        drawn,
+        lambda points: (Axis(x_label, [x for x, _ in points], air=0), Axis(y_label, [y for _, y in points], log=True)),
+    )
 
 
 def sections(groups, keys):
-    """All charts that the runs have data for."""
+    """All charts for which the runs have data."""
     depths = "depth (l: attention, l + \N{VULGAR FRACTION ONE HALF}: MLP of layer l)"
     found = [
         losses(groups, keys),
         late_losses(groups, keys),
         lr_sensitivity(groups, keys),
-        of_layers(groups, keys, "Variance of the residual stream over depth",
-                  f"Over the features of a token, first tokens left out, at the last measured step. {BAND}",
-                  lambda run: by_depth(run, "variance"), depths, "variance (log)"),
-        of_layers(groups, keys, "Variance of the residual stream over training",
-                  f"Of the last stream, which the head reads. {BAND}",
-                  lambda run: by_step(run, "variance"), STEP, "variance (log)"),
-        of_layers(groups, keys, "Gradient of the residual stream over depth",
-                  f"Root mean square of the loss's gradient per element, at the last measured step. {BAND}",
-                  lambda run: by_depth(run, "grad_rms"), depths, "gradient rms (nats per token, log)"),
+        of_layers(
+            groups,
+            keys,
+            "Variance of the residual stream over depth",
+            f"Over the features of a token, without first tokens, at the last measured step. {BAND}",
+            lambda run: by_depth(run, "variance"),
+            depths,
+            "variance (log)",
+        ),
+        of_layers(
+            groups,
+            keys,
+            "Variance of the residual stream over training",
+            f"At the input of the head. {BAND}",
+            lambda run: by_step(run, "variance"),
+            STEP,
+            "variance (log)",
+        ),
+        of_layers(
+            groups,
+            keys,
+            "Gradient of the residual stream over depth",
+            f"Root mean square of the gradient of the loss per element, at the last measured step. {BAND}",
+            lambda run: by_depth(run, "grad_rms"),
+            depths,
+            "gradient rms (nats per token, log)",
+        ),
     ]
     return [one for one in found if one]

@@ -1,4 +1,4 @@
-"""Comparisons: which group is ahead, and differences between groups, paired by seed, in plain words."""
+"""compare: which group has the lowest loss, and differences between groups, paired by seed, in sentences."""
 
 import math
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ UNIT = "nats per token"
 
 
 class NoBaseline(Exception):
-    """A baseline that is no group; the text is the sentence for the user."""
+    """--baseline names no group. The text is the message for the user."""
 
 
 @dataclass
 class Difference:
-    """Final validation loss of `group` minus that of `base`, over the seeds that both have."""
+    """Final validation loss of `group` minus that of `base`, over the seeds that both groups have."""
 
     group: object
     base: object
@@ -34,17 +34,21 @@ class Difference:
         return f"{signed(self.mean - self.half)} to {signed(self.mean + self.half)}"
 
     def sentence(self):
-        """In words, where there are at least two seeds."""
+        """As a sentence, for at least two seeds."""
         ours, theirs, count = self.group.label, self.base.label, seeds(self.seeds)
         if self.verdict == "not distinguishable":
-            return (f"{ours} is not distinguishable from {theirs}: the difference is {signed(self.mean)} {UNIT} "
-                    f"(95 % interval {self.interval()}, {count}).")
-        return (f"{ours} is {self.verdict} than {theirs} by {abs(self.mean):.4f} {UNIT} "
-                f"(95 % interval of the difference {self.interval()}, {count}).")
+            return (
+                f"{ours} is not distinguishable from {theirs}: the difference is {signed(self.mean)} {UNIT} "
+                f"(95 % interval {self.interval()}, {count})."
+            )
+        return (
+            f"{ours} is {self.verdict} than {theirs} by {abs(self.mean):.4f} {UNIT} "
+            f"(95 % interval of the difference {self.interval()}, {count})."
+        )
 
 
 def signed(value):
-    """With its sign, and the typographic minus."""
+    """With a sign, and with the typographic minus."""
     return f"{value:+.4f}".replace("-", "\N{MINUS SIGN}")
 
 
@@ -59,43 +63,43 @@ def difference(group, base):
 
 
 def sentences(found):
-    """One for each difference that can be judged, and one for all others."""
+    """A sentence for each difference that can be judged, and one for all others."""
     judged = [one.sentence() for one in found if not math.isnan(one.half)]
     others = [one.group.label for one in found if math.isnan(one.half)]
     needed = "two seeds in common with the baseline that did not diverge"
     if found and not judged:
         return [f"None of the differences can be judged: that needs {needed}."]
-    return judged + ([f"Not judged, for want of {needed}: {'; '.join(others)}."] if others else [])
+    return judged + ([f"Not judged, without {needed}: {'; '.join(others)}."] if others else [])
 
 
 def find_baseline(groups, label):
     for group in groups:
         if group.label == " ".join(label.split()):
             return group
-    raise NoBaseline(f"no group is called \"{label}\"; there are: {', '.join(group.label for group in groups)}")
+    raise NoBaseline(f'no group is called "{label}"; there are: {", ".join(group.label for group in groups)}')
 
 
 def pre_twin(group, groups):
-    """The group that differs from this one in nothing but the topology pre."""
+    """The group that differs from this one only in its topology, pre."""
     wanted = {**group.config, "model.topology": "pre"}
     return next((other for other in groups if other.config == wanted), None)
 
 
 def differences(groups, label=None):
-    """Every group against its baseline: `label`, or else its twin in pre, or else the first group."""
+    """Every group against its baseline: the group `label`, else its twin with topology pre, else the first group."""
     chosen = find_baseline(groups, label) if label else None
     pairs = [(group, chosen or pre_twin(group, groups) or groups[0]) for group in groups]
     return [difference(group, base) for group, base in pairs if group is not base]
 
 
 def ranked(groups):
-    """The groups with a final validation loss, lowest first; those with diverged runs come last."""
+    """The groups with a final validation loss, lowest first; groups with diverged runs come last."""
     known = [group for group in groups if not math.isnan(group.loss)]
     return sorted(known, key=lambda group: (group.diverged > 0, group.loss))
 
 
 def lead(best):
-    """Who is ahead, and how sure that number is."""
+    """The group with the lowest loss, and the interval of that loss."""
     half = stats.half_width(best.values("val_loss"))
     count = seeds(len(best.values("val_loss")))
     sure = count if math.isnan(half) else f"\N{PLUS-MINUS SIGN} {half:.4f}, 95 % interval over {count}"
@@ -103,24 +107,28 @@ def lead(best):
 
 
 def margin(best, other, name):
-    """How far the best is from another group, and whether that can be told from chance."""
+    """The distance of the best group from another, and whether it is distinguishable from chance."""
     gap = other.loss - best.loss
-    place = f"It lies {abs(gap):.4f} {'below' if gap >= 0 else 'above'} {name}, {other.label} ({other.loss:.4f})"
+    place = f"It is {abs(gap):.4f} {'below' if gap >= 0 else 'above'} {name}, {other.label} ({other.loss:.4f})"
     paired = difference(best, other)
     if math.isnan(paired.half):
-        return f"{place}; with {seeds(paired.seeds)} in common, that cannot be told from chance."
-    sure = "not distinguishable" if paired.verdict == "not distinguishable" else "distinguishable"
-    return (f"{place}, and is {sure} from it: the paired difference is {signed(paired.mean)} "
-            f"(95 % interval {paired.interval()}, {seeds(paired.seeds)}).")
+        return f"{place}; with {seeds(paired.seeds)} in common, that is not distinguishable from chance."
+    verdict = "not distinguishable" if paired.verdict == "not distinguishable" else "distinguishable"
+    return (
+        f"{place}, and is {verdict} from it: the paired difference is {signed(paired.mean)} "
+        f"(95 % interval {paired.interval()}, {seeds(paired.seeds)})."
+    )
 
 
 def headline(groups, compared):
-    """One to four sentences: who is ahead, of the next, of its baseline, and who diverged."""
+    """One to four sentences: the lowest loss, its distance from the next and from its baseline, and diverged runs."""
     order = ranked(groups)
     if not order:
-        return ["No group has a final validation loss: its runs diverged, or never measured one."]
+        return ["No group has a final validation loss: all runs diverged, or never validated."]
     best = order[0]
-    sentences = [lead(best) if len(order) > 1 else f"{best.label}: the final validation loss is {best.loss:.4f} {UNIT}."]
+    sentences = [
+        lead(best) if len(order) > 1 else f"{best.label}: the final validation loss is {best.loss:.4f} {UNIT}."
+    ]
     if len(order) > 1:
         sentences.append(margin(best, order[1], "the next"))
     base = next((pair.base for pair in compared if pair.group is best), None)
@@ -129,5 +137,5 @@ def headline(groups, compared):
     diverged = sum(group.diverged for group in groups)
     if diverged:
         count = sum(len(group.runs) for group in groups)
-        sentences.append(f"{diverged} of {count} runs diverged; groups with one of them rank behind the others.")
+        sentences.append(f"{diverged} of {count} runs diverged; groups with diverged runs are ranked last.")
     return sentences

@@ -1,4 +1,4 @@
-"""Groups: runs whose configs differ only in the seed, and what the groups are called."""
+"""groups: runs whose configs differ only in the seed, and the labels of the groups."""
 
 import math
 from dataclasses import dataclass
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 import stats
 from runs import DIVERGED, FINISHED, LEFT_OUT
 
-# Keys that change no number of a run, and the seed that a group is a sample of.
+# Keys that change no number of a run, and the seed, over which a group is a sample.
 NOT_A_DIFFERENCE = ("name", "train.seed", "train.threads", "train.checkpoint_every", "train.keep", "log.")
-FIRST_KEYS = ("model.topology", "model.norm", "optim.lr")  # of a label; the others follow in the config's order
+FIRST_KEYS = ("model.topology", "model.norm", "optim.lr")  # of a label; the others follow in the order of the config
 
 
 @dataclass
 class Group:
     label: str
     config: dict  # without NOT_A_DIFFERENCE
-    runs: list  # one a seed, finished or diverged
+    runs: list  # one per seed, finished or diverged
 
     @property
     def healthy(self):
@@ -26,12 +26,12 @@ class Group:
         return sum(run.ending == DIVERGED for run in self.runs)
 
     def values(self, key):
-        """A number of the summaries of the runs that did not diverge, where it is known."""
+        """A number from the summaries of the runs that did not diverge, if it is known."""
         return stats.finite(run.summary(key) for run in self.healthy)
 
     @property
     def loss(self):
-        """Mean final validation loss, NaN where there is none."""
+        """Mean final validation loss, NaN if there is none."""
         return stats.mean(self.values("val_loss"))
 
     def loss_by_seed(self):
@@ -59,15 +59,17 @@ def show(value):
 
 
 def short_key(key, keys):
-    """A key without its section, where that is neither another key's name nor that of a section."""
+    """A key without its section, unless that is also the name of another key or of a section."""
     parts = {other: other.partition(".") for other in {key, *keys}}
-    taken = {name for other, (_, _, name) in parts.items() if other != key} | {section for section, _, _ in parts.values()}
+    taken = {name for other, (_, _, name) in parts.items() if other != key} | {
+        section for section, _, _ in parts.values()
+    }
     name = parts[key][2]
     return key if name in taken else name
 
 
 def part(key, value, keys):
-    """What a key adds to a label: topology and norm speak for themselves."""
+    """What a key adds to a label. Of topology and norm only the value is printed."""
     if key in ("model.topology", "model.norm") and value != "none":
         return show(value)
     return f"{short_key(key, keys)} {show(value)}"
@@ -83,13 +85,13 @@ def compared(config):
 
 
 def differing_keys(configs):
-    """The keys whose values are not the same in all configs, those of FIRST_KEYS in front."""
+    """The keys whose values are not the same in all configs, FIRST_KEYS first."""
     keys = list(dict.fromkeys([*FIRST_KEYS, *(key for config in configs for key in config)]))
     return [key for key in keys if any(config.get(key) != configs[0].get(key) for config in configs)]
 
 
 def sort_key(config, keys):
-    """Numbers by size, before words by their letters; a key without a value first."""
+    """Numbers by value, then strings alphabetically; a key without a value comes first."""
     order = []
     for key in keys:
         value = config.get(key, "")
@@ -99,9 +101,9 @@ def sort_key(config, keys):
 
 
 def gather(runs):
-    """Groups in the order of their labels' values, the keys that differ, and the runs left out.
+    """Groups sorted by the values of their labels, the keys that differ, and the runs that are left out.
 
-    A second run of a seed is the same measurement again and no further sample: it is left out."""
+    A second run of a seed is the same measurement, not a further sample: it is left out."""
     gathered, left_out = {}, [run for run in runs if run.ending == LEFT_OUT]
     for run in runs:
         if run.ending == LEFT_OUT:
@@ -117,5 +119,5 @@ def gather(runs):
     keys = differing_keys(configs) if configs else []
     known = {key for config in configs for key in config}
     labels = [label_of(config, keys or FIRST_KEYS[:2], known) for config in configs]
-    groups = [Group(*parts) for parts in zip(labels, configs, members)]
+    groups = [Group(*parts) for parts in zip(labels, configs, members, strict=True)]
     return sorted(groups, key=lambda group: sort_key(group.config, keys)), keys, left_out

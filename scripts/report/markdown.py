@@ -1,8 +1,8 @@
-"""Markdown: the tables and sentences of a report, GitHub flavoured, without charts."""
+"""markdown: the tables and sentences of a report in GitHub's Markdown, without charts."""
 
 
 def plain(text):
-    """Text without what Markdown would read as markup."""
+    """Text with the characters escaped that Markdown would read as markup."""
     return "".join("\\" + letter if letter in "\\`*|<[]" else letter for letter in text)
 
 

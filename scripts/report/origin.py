@@ -1,15 +1,25 @@
-"""Origin: the equations behind the groups, what the groups share, and how the numbers were made."""
+"""origin: the equations of the groups, what the groups have in common, and how the numbers were measured."""
 
 from groups import label_of, show
 
-# What a reader wants to know of the common part of the configs, and how it is called.
-SHARED = {"model.topology": "topology", "model.norm": "norm", "model.n_layer": "n_layer", "model.d_model": "d_model",
-          "model.context": "context", "optim.lr": "lr", "optim.schedule": "schedule", "data.train": "data",
-          "train.steps": "steps", "train.batch": "batch", "train.accum": "accum"}
+# The keys of the common part of the configs that are printed, and their short names.
+SHARED = {
+    "model.topology": "topology",
+    "model.norm": "norm",
+    "model.n_layer": "n_layer",
+    "model.d_model": "d_model",
+    "model.context": "context",
+    "optim.lr": "lr",
+    "optim.schedule": "schedule",
+    "data.train": "data",
+    "train.steps": "steps",
+    "train.batch": "batch",
+    "train.accum": "accum",
+}
 
 
 def equations(groups, keys):
-    """(names, lines) of every different set of equations, named by the keys that they depend on."""
+    """(names, lines) of every distinct set of equations, named by the keys that it depends on."""
     keys = [key for key in keys if key.startswith(("model.", "gamma_warmup.", "branch_warmup."))]
     known = {key for group in groups for key in group.config}
     names = {}
@@ -22,23 +32,24 @@ def equations(groups, keys):
 
 
 def shared(groups, keys):
-    """What is the same in all groups, as short as a caption."""
+    """What all groups have in common, as a caption."""
     config = groups[0].config
     parts = [f"{name} {show(config[key])}" for key, name in SHARED.items() if key in config and key not in keys]
     return "The same in all groups: " + ", ".join(parts) + "."
 
 
 def distinct(runs, part, *keys):
-    """The different values of run.json's part, each once."""
+    """The distinct values of a part of run.json."""
     facts = [run.part(part) for run in runs]
     return list(dict.fromkeys(", ".join(str(fact.get(key, "unknown")) for key in keys) for fact in facts))
 
 
 def facts(groups, left_out, command):
-    """(name, lines) of how the numbers were made."""
+    """(name, lines): how the numbers were measured."""
     runs = [run for group in groups for run in group.runs]
-    times = sorted(filter(None, [run.facts.get("started") for run in runs]
-                          + [run.part("summary").get("ended") for run in runs]))
+    times = sorted(
+        filter(None, [run.facts.get("started") for run in runs] + [run.part("summary").get("ended") for run in runs])
+    )
     dates = f"{times[0]} to {times[-1]}" if times else "unknown"
     counts = f"{len(runs)} in {len(groups)} groups; {len(left_out)} left out"
     return [
@@ -50,6 +61,6 @@ def facts(groups, left_out, command):
         ("Threads", distinct(runs, "machine", "threads")),
         ("BLAS", distinct(runs, "machine", "blas")),
         ("Data", distinct(runs, "data", "description")),
-        ("Intervals", ["95 % of Student's t over seeds; each stands for itself, none is corrected for their number"]),
-        ("Again", [command]),
+        ("Intervals", ["95 % of Student's t over seeds, without a correction for multiple comparisons"]),
+        ("Command", [command]),
     ]

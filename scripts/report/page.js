@@ -1,4 +1,4 @@
-// A click on a heading sorts its table: first upwards, then downwards. What is not a number comes last.
+// A click on a heading sorts its table: first ascending, then descending. NaN comes last.
 for (const table of document.querySelectorAll("table")) {
     table.querySelectorAll("thead th").forEach((head, column) => {
         const button = document.createElement("button");
@@ -8,7 +8,7 @@ for (const table of document.querySelectorAll("table")) {
     });
 }
 
-// Paper shows what was folded away too.
+// Print the folded details, too.
 addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((part) => (part.open = true)));
 
 function sort(table, head, column) {

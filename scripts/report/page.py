@@ -1,4 +1,4 @@
-"""Page: a report as one HTML file, with its style and its few lines of script inside."""
+"""page: a report as one HTML file that contains its style sheet and its script."""
 
 from html import escape
 from pathlib import Path
@@ -10,7 +10,7 @@ RIGHT = ' class="number"'
 
 
 def words(text):
-    """Escaped text in which no line ends between a sign and its number, or a number and its unit."""
+    """Escaped text without line breaks between a sign and its number, or a number and its unit."""
     for short in ("\N{PLUS-MINUS SIGN} ", " %"):
         text = text.replace(short, short.replace(" ", "\N{NO-BREAK SPACE}"))
     return escape(text)
@@ -24,13 +24,17 @@ def cell(one, first):
 
 
 def table(made):
-    """Its headings become buttons where the script runs; without it the table is as it is."""
-    heads = "".join(f'<th scope="col"{RIGHT * numeric}>{escape(head)}</th>'
-                    for head, numeric in zip(made.heads, made.numeric))
+    """The script turns the headings into buttons; without it the table is not sortable."""
+    heads = "".join(
+        f'<th scope="col"{RIGHT * numeric}>{escape(head)}</th>'
+        for head, numeric in zip(made.heads, made.numeric, strict=True)
+    )
     rows = "\n".join("<tr>" + "".join(cell(one, i == 0) for i, one in enumerate(row)) + "</tr>" for row in made.rows)
     note = f"<p>{words(made.words)}</p>" if made.words else ""
-    return (f'<h2>{made.title}</h2>{note}<div class="wide"><table id="{made.title.lower()}">'
-            f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>")
+    return (
+        f'<h2>{made.title}</h2>{note}<div class="wide"><table id="{made.title.lower()}">'
+        f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>"
+    )
 
 
 def bullets(lines):
@@ -39,15 +43,21 @@ def bullets(lines):
 
 def section(made):
     legend = "".join(f"<li>{svg.sample(style)}{escape(name)}</li>" for style, name in made.legend)
-    panels = "".join(f"<figure>{f'<figcaption>{escape(caption)}</figcaption>' if caption else ''}{drawing}</figure>"
-                     for caption, drawing in made.panels)
-    return (f'<section><h2>{escape(made.title)}</h2><p>{words(made.words)}</p><ul class="legend">{legend}</ul>'
-            f'<div class="panels">{panels}</div></section>')
+    panels = "".join(
+        f"<figure>{f'<figcaption>{escape(caption)}</figcaption>' if caption else ''}{drawing}</figure>"
+        for caption, drawing in made.panels
+    )
+    return (
+        f'<section><h2>{escape(made.title)}</h2><p>{words(made.words)}</p><ul class="legend">{legend}</ul>'
+        f'<div class="panels">{panels}</div></section>'
+    )
 
 
 def equations(found):
-    parts = (f"<details><summary>{words(labels)}</summary><pre>{escape(chr(10).join(lines))}</pre></details>"
-             for labels, lines in found)
+    parts = (
+        f"<details><summary>{words(labels)}</summary><pre>{escape(chr(10).join(lines))}</pre></details>"
+        for labels, lines in found
+    )
     return "<section><h2>Equations</h2>" + "".join(parts) + "</section>"
 
 

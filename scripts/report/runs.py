@@ -1,4 +1,4 @@
-"""Runs: which folders are runs, what their files say, and how each of them ended."""
+"""runs: which folders are runs, the contents of their files, and how each run ended."""
 
 import json
 import math
@@ -12,12 +12,12 @@ EXIT_DIVERGED = 5  # of ./train
 
 
 class NoRun(Exception):
-    """A path that holds no run; the text is the sentence for the user."""
+    """A path without a run. The text is the message for the user."""
 
 
 @dataclass
 class Run:
-    """One run folder. `ending` is FINISHED, DIVERGED or LEFT_OUT; `why` says more of the last two."""
+    """One run folder. `ending` is FINISHED, DIVERGED or LEFT_OUT; `why` explains the last two."""
 
     path: Path
     config: dict  # dotted key -> value
@@ -30,7 +30,7 @@ class Run:
         return self.config.get("train.seed")
 
     def part(self, name):
-        """An object in run.json, empty where there is none."""
+        """An object in run.json, empty if there is none."""
         value = self.facts.get(name)
         return value if isinstance(value, dict) else {}
 
@@ -39,12 +39,12 @@ class Run:
         return number(self.part("data").get("entropy_floor"))
 
     def summary(self, key):
-        """A number of run.json's summary, NaN where there is none."""
+        """A number from the summary in run.json, NaN if there is none."""
         return number(self.part("summary").get(key))
 
     @cached_property
     def curves(self):
-        """column -> {step: value} of log.csv, where it was measured and is finite."""
+        """{column: {step: value}} of log.csv, where the value was measured and is finite."""
         curves = {"train_loss": {}, "val_loss": {}}
         for row in csv_rows(self.path / "log.csv"):
             step = number(row.get("step"))
@@ -56,13 +56,13 @@ class Run:
 
     @cached_property
     def stream(self):
-        """The rows of layers.csv about the residual stream, without those of first tokens."""
+        """The records of layers.csv about the residual stream, without first tokens."""
         rows = csv_rows(self.path / "layers.csv")
         return [row for row in rows if row.get("site") == "stream" and row.get("position") == "rest"]
 
 
 def number(value):
-    """A float; NaN for what is empty, null or damaged."""
+    """A float; NaN for what is empty, null or malformed."""
     try:
         return float(value)
     except (TypeError, ValueError):
@@ -70,7 +70,7 @@ def number(value):
 
 
 def csv_rows(path):
-    """The rows of a CSV file as dicts. A torn line, without its end or with cells missing, is no row."""
+    """The records of a CSV file as dicts. An incomplete line, without its end or with fields missing, is skipped."""
     try:
         lines = path.read_text(errors="replace").split("\n")[:-1]
     except OSError:
@@ -79,11 +79,11 @@ def csv_rows(path):
     for line in lines[1:]:
         cells = line.split(",")
         if len(cells) == len(head):
-            yield dict(zip(head, cells))
+            yield dict(zip(head, cells, strict=True))
 
 
 def flat(config, prefix=""):
-    """{"a": {"b": 1}} as {"a.b": 1}; what is empty ("", [], {}) counts as not there."""
+    """{"a": {"b": 1}} as {"a.b": 1}; empty values ("", [], {}) are left out."""
     values = {}
     for key, value in config.items():
         if isinstance(value, dict):
@@ -94,7 +94,7 @@ def flat(config, prefix=""):
 
 
 def how_it_ended(config, facts):
-    """ending and why, from run.json."""
+    """(ending, why), from run.json."""
     summary = facts.get("summary")
     if not isinstance(summary, dict):
         return LEFT_OUT, "has no summary: it is still running or was killed"
@@ -110,15 +110,15 @@ def how_it_ended(config, facts):
 
 
 def read_object(path):
-    """The JSON object in a file; ValueError where there is none."""
+    """The JSON object in a file; ValueError if there is none."""
     try:
         value = json.loads(path.read_text(errors="replace"))
     except OSError as error:
         raise ValueError(f"has no {path.name}") from error
     except ValueError as error:
-        raise ValueError(f"has a damaged {path.name}") from error
+        raise ValueError(f"has a corrupt {path.name}") from error
     if not isinstance(value, dict):
-        raise ValueError(f"has a damaged {path.name}")
+        raise ValueError(f"has a corrupt {path.name}")
     return value
 
 
@@ -138,7 +138,7 @@ def is_run(path):
 
 
 def run_folders(root):
-    """The run folders at or below a path, in the order of their names."""
+    """The run folders at or below a path, sorted by name."""
     root = Path(root)
     if not root.is_dir():
         raise NoRun(f"{root} is not a folder")
@@ -149,7 +149,7 @@ def run_folders(root):
             found.append(Path(folder))
             inner.clear()
     if not found:
-        raise NoRun(f"{root} is not a run and holds none")
+        raise NoRun(f"{root} is not a run and contains none")
     return found
 
 

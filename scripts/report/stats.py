@@ -1,4 +1,4 @@
-"""Statistics: Student's t and the 95 % interval of a mean."""
+"""stats: Student's t and the 95 % interval of a mean."""
 
 import math
 
@@ -25,7 +25,7 @@ def t_cdf(t, df):
 
 
 def t_quantile(p, df):
-    """The t at which t_cdf is p, p from 0.5 to below 1: doubling, then halving to the last bit."""
+    """The t at which t_cdf is p, p 0.5 <= p < 1: doubling, then bisection to the last bit."""
     low, high = 0.0, 1.0
     while t_cdf(high, df) < p:
         low, high = high, 2 * high
@@ -39,7 +39,7 @@ def finite(values):
 
 
 def mean(values):
-    """The mean, NaN of nothing."""
+    """The mean, NaN if there are no values."""
     values = list(values)
     return math.fsum(values) / len(values) if values else math.nan
 
@@ -52,7 +52,7 @@ def median(values):
 
 
 def half_width(values):
-    """Half of the 95 % interval of the mean; NaN below two values."""
+    """Half the width of the 95 % interval of the mean; NaN below two values."""
     values = list(values)
     n = len(values)
     if n < 2:

@@ -1,6 +1,6 @@
-"""SVG: one panel with two axes, curves, bands, marks and dashed levels, drawn by hand.
+"""svg: one panel with two axes, curves, bands, marks and dashed levels, without a plotting library.
 
-Colours and fonts are classes of page.css, so that both colour schemes and print work."""
+Colors and fonts are classes of page.css, so that both color schemes and print work."""
 
 import math
 from dataclasses import dataclass, field
@@ -8,12 +8,12 @@ from html import escape
 
 WIDTH, HEIGHT = 440, 290
 LEFT, RIGHT, TOP, BOTTOM = 62, 14, 12, 48
-COLOURS, DASHES = 8, ("", "7 4", "2 3")  # the ninth series has the first colour and the next dashes
+COLORS, DASHES = 8, ("", "7 4", "2 3")  # the ninth series has the first color and the next dash pattern
 PIXELS_PER_LETTER = 6.6
 
 
 def short(value):
-    """A tick's label: 0.5, 12, 2500, 3e-4."""
+    """The label of a tick: 0.5, 12, 2500, 3e-4."""
     text = f"{value:.4g}"
     if value != 0 and (abs(value) < 1e-2 or abs(value) >= 1e5):
         mantissa, exponent = f"{value:.3e}".split("e")
@@ -30,7 +30,7 @@ def round_ticks(low, high, wanted=5):
 
 
 def log_ticks(low, high):
-    """Powers of ten, with 2 and 5 between them where they are few, or round numbers within one decade."""
+    """Powers of ten, with 2 and 5 times them if there are few, or round numbers within one decade."""
     decades = math.log10(high / low)
     if decades < 0.8:
         return [tick for tick in round_ticks(low, high) if tick > 0]
@@ -43,13 +43,13 @@ def log_ticks(low, high):
 
 @dataclass
 class Axis:
-    """A range of values that lies between the pixels `start` and `end`, with some air around it."""
+    """A range of values, with a margin, between the pixels `start` and `end`."""
 
     label: str
     values: list
     log: bool = False
     ticks: list = None
-    air: float = 0.04  # of the range, at both ends
+    air: float = 0.04  # margin at both ends, as a fraction of the range
     start: float = 0
     end: float = 1
 
@@ -70,7 +70,7 @@ class Axis:
         return self.start + (self.scaled(value) - low) / (high - low) * (self.end - self.start)
 
     def spaced_ticks(self, room):
-        """(pixel, label) of the ticks whose labels do not touch; room(label) is what one takes."""
+        """(pixel, label) of the ticks whose labels do not overlap; room(label) is the size of one in pixels."""
         kept, edge = [], -math.inf
         for pixel, label in sorted((self.at(tick), short(tick)) for tick in self.ticks):
             if pixel - room(label) / 2 >= edge:
@@ -81,21 +81,21 @@ class Axis:
 
 @dataclass
 class Series:
-    """One curve: `style` picks colour and dashes, `faint` is for what lies behind."""
+    """One curve: `style` selects color and dashes, `faint` curves are drawn in the background."""
 
     name: str
     style: int
     points: list  # (x, y)
     band: list = field(default_factory=list)  # (x, low, high)
     faint: bool = False
-    whiskers: bool = False  # a bar per point instead of a band
+    whiskers: bool = False  # an error bar per point instead of a band
 
     def classes(self):
-        return f"c{self.style % COLOURS}{' faint' if self.faint else ''}"
+        return f"c{self.style % COLORS}{' faint' if self.faint else ''}"
 
 
 def dashes(style):
-    pattern = DASHES[style // COLOURS % len(DASHES)]
+    pattern = DASHES[style // COLORS % len(DASHES)]
     return f' stroke-dasharray="{pattern}"' if pattern else ""
 
 
@@ -106,8 +106,10 @@ def path(points):
 def draw_series(series, x, y):
     shapes = []
     if series.whiskers:
-        shapes += [f'<path class="whisker {series.classes()}" d="M{x.at(at):.1f} {y.at(low):.1f}V{y.at(high):.1f}"/>'
-                   for at, low, high in series.band]
+        shapes += [
+            f'<path class="whisker {series.classes()}" d="M{x.at(at):.1f} {y.at(low):.1f}V{y.at(high):.1f}"/>'
+            for at, low, high in series.band
+        ]
     elif len(series.band) > 1:
         edge = [(x.at(at), y.at(high)) for at, _, high in series.band]
         edge += [(x.at(at), y.at(low)) for at, low, _ in reversed(series.band)]
@@ -115,32 +117,42 @@ def draw_series(series, x, y):
     placed = [(x.at(at), y.at(value)) for at, value in series.points]
     shapes.append(f'<path class="line {series.classes()}"{dashes(series.style)} d="{path(placed)}"/>')
     if not series.faint:
-        shapes += [f'<circle class="dot {series.classes()}" cx="{px:.1f}" cy="{py:.1f}" r="2.6">'
-                   f"<title>{escape(series.name)}: {short(at)}, {value:.5g}</title></circle>"
-                   for (px, py), (at, value) in zip(placed, series.points)]
+        shapes += [
+            f'<circle class="dot {series.classes()}" cx="{px:.1f}" cy="{py:.1f}" r="2.6">'
+            f"<title>{escape(series.name)}: {short(at)}, {value:.5g}</title></circle>"
+            for (px, py), (at, value) in zip(placed, series.points, strict=True)
+        ]
     return "".join(shapes)
 
 
 def draw_axes(x, y):
-    """Grid lines, tick labels and what the axes are."""
+    """Grid lines, tick labels and axis labels."""
     shapes = []
     for px, label in x.spaced_ticks(lambda label: PIXELS_PER_LETTER * len(label) + 10):
-        shapes.append(f'<path class="grid" d="M{px:.1f} {TOP}V{HEIGHT - BOTTOM}"/>'
-                      f'<text x="{px:.1f}" y="{HEIGHT - BOTTOM + 17}" text-anchor="middle">{label}</text>')
+        shapes.append(
+            f'<path class="grid" d="M{px:.1f} {TOP}V{HEIGHT - BOTTOM}"/>'
+            f'<text x="{px:.1f}" y="{HEIGHT - BOTTOM + 17}" text-anchor="middle">{label}</text>'
+        )
     for py, label in y.spaced_ticks(lambda label: 18):
-        shapes.append(f'<path class="grid" d="M{LEFT} {py:.1f}H{WIDTH - RIGHT}"/>'
-                      f'<text x="{LEFT - 8}" y="{py + 4:.1f}" text-anchor="end">{label}</text>')
+        shapes.append(
+            f'<path class="grid" d="M{LEFT} {py:.1f}H{WIDTH - RIGHT}"/>'
+            f'<text x="{LEFT - 8}" y="{py + 4:.1f}" text-anchor="end">{label}</text>'
+        )
     middle = (TOP + HEIGHT - BOTTOM) / 2
-    shapes.append(f'<text class="axis" x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 8}" text-anchor="middle">'
-                  f"{escape(x.label)}</text>"
-                  f'<text class="axis" transform="translate(14 {middle}) rotate(-90)" text-anchor="middle">'
-                  f"{escape(y.label)}</text>")
+    shapes.append(
+        f'<text class="axis" x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 8}" text-anchor="middle">'
+        f"{escape(x.label)}</text>"
+        f'<text class="axis" transform="translate(14 {middle}) rotate(-90)" text-anchor="middle">'
+        f"{escape(y.label)}</text>"
+    )
     return "".join(shapes)
 
 
 def draw_level(y, words):
-    return (f'<path class="level" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>'
-            f'<text x="{WIDTH - RIGHT - 4}" y="{y - 5:.1f}" text-anchor="end">{escape(words)}</text>')
+    return (
+        f'<path class="level" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>'
+        f'<text x="{WIDTH - RIGHT - 4}" y="{y - 5:.1f}" text-anchor="end">{escape(words)}</text>'
+    )
 
 
 def panel(title, x, y, series, levels=()):
@@ -148,11 +160,15 @@ def panel(title, x, y, series, levels=()):
     x.start, x.end, y.start, y.end = LEFT, WIDTH - RIGHT, HEIGHT - BOTTOM, TOP
     lines = "".join(draw_level(y.at(value), words) for value, words in levels)
     curves = "".join(draw_series(one, x, y) for one in sorted(series, key=lambda one: not one.faint))
-    return (f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">'
-            f"<title>{escape(title)}</title>{draw_axes(x, y)}{lines}{curves}</svg>")
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">'
+        f"<title>{escape(title)}</title>{draw_axes(x, y)}{lines}{curves}</svg>"
+    )
 
 
 def sample(style):
-    """The line beside a name in a legend."""
-    return (f'<svg class="sample" viewBox="0 0 28 10" aria-hidden="true">'
-            f'<path class="line c{style % COLOURS}"{dashes(style)} d="M1 5H27"/></svg>')
+    """The line beside a name in the legend."""
+    return (
+        f'<svg class="sample" viewBox="0 0 28 10" aria-hidden="true">'
+        f'<path class="line c{style % COLORS}"{dashes(style)} d="M1 5H27"/></svg>'
+    )

@@ -1,4 +1,4 @@
-"""Tables: the numbers of the report as cells, the same for HTML and Markdown."""
+"""tables: the numbers of the report as cells, the same for HTML and Markdown."""
 
 import math
 import os
@@ -16,7 +16,7 @@ NOTHING = "\N{EN DASH}"
 @dataclass
 class Cell:
     text: str
-    value: float = None  # what a number is sorted by; words are sorted by the text
+    value: float = None  # of a number, which is sorted by it; other cells are sorted by their text
     link: str = None
 
 
@@ -29,8 +29,8 @@ class Table:
 
     @property
     def numeric(self):
-        """Which columns hold numbers, to be aligned to the right."""
-        return [all(cell.value is not None for cell in column) for column in zip(*self.rows)]
+        """Which columns contain numbers; these are right-aligned."""
+        return [all(cell.value is not None for cell in column) for column in zip(*self.rows, strict=True)]
 
 
 def figure(value, form=".4f"):
@@ -38,14 +38,14 @@ def figure(value, form=".4f"):
 
 
 def with_interval(values):
-    """mean +- half of its 95 % interval."""
+    """mean +- half the width of its 95 % interval."""
     center, half = stats.mean(values), stats.half_width(values)
     text = figure(center).text
     return Cell(text if math.isnan(half) else f"{text} \N{PLUS-MINUS SIGN} {half:.4f}", center)
 
 
 def per_thousand(group, key):
-    """Spikes per 1,000 steps of all runs, the diverged ones included."""
+    """Spikes per 1,000 steps over all runs, including diverged ones."""
     steps = math.fsum(stats.finite(run.summary("steps") for run in group.runs))
     spikes = math.fsum(stats.finite(run.summary(key) for run in group.runs))
     return 1000 * spikes / steps if steps else math.nan
@@ -56,20 +56,38 @@ def group_row(group):
     train = stats.finite(map(last_train_loss, group.healthy))
     memory = group.values("peak_rss_mb")
     return [
-        Cell(group.label), Cell(str(len(group.runs)), len(group.runs)),
-        with_interval(group.values("val_loss")), figure(stats.mean(group.values("best_val_loss"))),
-        figure(stats.mean(gaps)), figure(stats.mean(train)),
-        figure(per_thousand(group, "grad_spikes"), ".2f"), figure(per_thousand(group, "loss_spikes"), ".2f"),
-        Cell(str(group.diverged), group.diverged), figure(stats.median(group.values("tokens_per_s")), ",.0f"),
+        Cell(group.label),
+        Cell(str(len(group.runs)), len(group.runs)),
+        with_interval(group.values("val_loss")),
+        figure(stats.mean(group.values("best_val_loss"))),
+        figure(stats.mean(gaps)),
+        figure(stats.mean(train)),
+        figure(per_thousand(group, "grad_spikes"), ".2f"),
+        figure(per_thousand(group, "loss_spikes"), ".2f"),
+        Cell(str(group.diverged), group.diverged),
+        figure(stats.median(group.values("tokens_per_s")), ",.0f"),
         figure(max(memory, default=math.nan), ",.0f"),
     ]
 
 
 def results(groups):
-    words = ("Losses in nats per token: means over the seeds that did not diverge, \N{PLUS-MINUS SIGN} half of the "
-             "95 % interval. Spikes per 1,000 steps.")
-    heads = ["group", "seeds", "final val loss", "best val loss", "gap to floor", "train loss", "grad spikes",
-             "loss spikes", "diverged", "tokens/s", "peak MB"]
+    words = (
+        "Losses in nats per token: means over the seeds that did not diverge, \N{PLUS-MINUS SIGN} half the width "
+        "of the 95 % interval. Spikes per 1,000 steps."
+    )
+    heads = [
+        "group",
+        "seeds",
+        "final val loss",
+        "best val loss",
+        "gap to floor",
+        "train loss",
+        "grad spikes",
+        "loss spikes",
+        "diverged",
+        "tokens/s",
+        "peak MB",
+    ]
     return Table("Results", words, heads, [group_row(group) for group in groups])
 
 
@@ -78,14 +96,26 @@ def paired(differences):
     for one in differences:
         interval = NOTHING if math.isnan(one.half) else one.interval()
         mean = Cell(NOTHING if math.isnan(one.mean) else signed(one.mean), one.mean)
-        rows.append([Cell(one.group.label), Cell(one.base.label), Cell(str(one.seeds), one.seeds), mean,
-                     Cell(interval), Cell(one.verdict)])
-    return Table("Differences", "Final validation loss minus that of the baseline, of the same seed: below zero is better.",
-                 ["group", "baseline", "seeds", "difference", "95 % interval", "verdict"], rows)
+        rows.append(
+            [
+                Cell(one.group.label),
+                Cell(one.base.label),
+                Cell(str(one.seeds), one.seeds),
+                mean,
+                Cell(interval),
+                Cell(one.verdict),
+            ]
+        )
+    return Table(
+        "Differences",
+        "Final validation loss minus that of the baseline with the same seed; negative is better.",
+        ["group", "baseline", "seeds", "difference", "95 % interval", "verdict"],
+        rows,
+    )
 
 
 def link(run, name, beside):
-    """A link where the run lies below the folder of the report, so that both can move together; else its name."""
+    """A link if the run is below the folder of the report, so that both can be moved together; otherwise the name."""
     path = run.path / name
     if not path.exists():
         return Cell(NOTHING)
@@ -94,11 +124,19 @@ def link(run, name, beside):
 
 
 def run_list(groups, beside):
-    """Every run that counts, with links relative to the folder of the report."""
+    """Every run of the groups, with links relative to the folder of the report."""
     rows = []
     for group in groups:
         for run in group.runs:
-            rows.append([Cell(group.label), Cell(str(run.seed), number(run.seed)), figure(run.summary("val_loss")),
-                         Cell(run.why or run.ending), Cell(os.path.relpath(run.path, beside)),
-                         link(run, "config.json", beside), link(run, "log.csv", beside)])
+            rows.append(
+                [
+                    Cell(group.label),
+                    Cell(str(run.seed), number(run.seed)),
+                    figure(run.summary("val_loss")),
+                    Cell(run.why or run.ending),
+                    Cell(os.path.relpath(run.path, beside)),
+                    link(run, "config.json", beside),
+                    link(run, "log.csv", beside),
+                ]
+            )
     return Table("Runs", "", ["group", "seed", "final val loss", "ending", "folder", "config", "log"], rows)

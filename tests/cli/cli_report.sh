@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# cli_report.sh - report.sh: its numbers from the logs, its sentences from known differences, its errors.
+# cli_report.sh - scripts/report.sh: numbers from the logs, verdicts on known differences, error messages.
 set -euo pipefail
 source "$(dirname "$0")/../lib/cli.sh"
 
-# report ARGUMENT...: runs it; what it says is left in $said.
+# report ARGUMENT...: runs report.sh; sets $said to its output.
 report() {
     said=$(scripts/report.sh "$@" 2>&1) || fail "report.sh $*: $said"
 }
 
-# refused CODE PART ARGUMENT...: report.sh ends with CODE and says PART in one sentence.
+# refused CODE PART ARGUMENT...: report.sh exits with CODE and a one-line message that contains PART.
 refused() {
     local got=0
     said=$(scripts/report.sh "${@:3}" 2>&1) || got=$?
@@ -17,8 +17,8 @@ refused() {
     same "lines of \"$said\"" "$(wc -l <<<"$said")" 1
 }
 
-# fake FOLDER TOPOLOGY SEED LOSS [SUMMARY]: a run with that final validation loss, as if 10 of 10
-# steps were made; SUMMARY is more of run.json's.
+# fake FOLDER TOPOLOGY SEED LOSS [SUMMARY]: a run of 10 steps with that final validation loss;
+# SUMMARY is added to the summary in run.json.
 fake() {
     local run=$tmp/$1
     mkdir -p "$run"
@@ -29,7 +29,7 @@ fake() {
     printf 'step,train_loss,val_loss\n0,,5\n10,%s,%s\n' "$4" "$4" >"$run/log.csv"
 }
 
-# fakes FOLDER TOPOLOGY LOSS...: runs of the seeds 1, 2, ...
+# fakes FOLDER TOPOLOGY LOSS...: runs with seeds 1, 2, ...
 fakes() {
     local seed=0 loss
     for loss in "${@:3}"; do
@@ -38,7 +38,7 @@ fakes() {
     done
 }
 
-# row FILE TITLE LABEL: the row that begins with LABEL in the table below "## TITLE" of a report.md.
+# row FILE TITLE LABEL: the row that starts with LABEL in the table below "## TITLE" of a report.md.
 row() {
     awk -v title="## $2" -v start="| $3 |" '/^## / { inside = $0 == title } inside && index($0, start) == 1' "$1"
 }
@@ -52,7 +52,7 @@ toy_sweep() {
     done
 }
 
-# final COLUMN RUN...: mean of the last row's values.
+# final COLUMN RUN...: the mean of the last values of the runs.
 final() {
     local column=$1 run
     shift
@@ -112,9 +112,9 @@ assert not balance.open_tags, balance.open_tags
 charts = [xml.fromstring(text) for text in re.findall(r"<svg.*?</svg>", page, re.S)]
 named = [chart for chart in charts if chart.get("role") == "img"]
 assert len(named) >= 2 and all(chart.get("aria-label") == chart.find("title").text for chart in named)
-assert not re.search(r"nan|inf\b", "".join(re.findall(r' (?:d|cx|cy|x|y)="[^"]*"', page))), "a place is no number"
+assert not re.search(r"nan|inf\b", "".join(re.findall(r' (?:d|cx|cy|x|y)="[^"]*"', page))), "a coordinate is not a number"
 PYTHON
-    if grep -nE '(https?:)?//[a-z]|url\(|@import|<link|src=' "$tmp/sweep/report.html"; then fail "something is loaded"; fi
+    if grep -nE '(https?:)?//[a-z]|url\(|@import|<link|src=' "$tmp/sweep/report.html"; then fail "the page loads something"; fi
 }
 
 quantiles() {
@@ -130,8 +130,8 @@ print(label_of(config, config, config))')" \
         "topology none rmsnorm lr 3e-4 train.steps 20 gamma_warmup.steps 5 bias true data.train x wire.mlp.out none slots in,out"
 }
 
-# Differences to pre: -0.10, -0.11, -0.12; the same upwards; -0.10, 0.10, 0.05. Half of the first
-# interval is 4.3027 * 0.01 / sqrt(3).
+# Differences from pre: -0.10, -0.11, -0.12; the same with the other sign; -0.10, 0.10, 0.05. Half the
+# width of the first interval is 4.3027 * 0.01 / sqrt(3).
 differences_are_judged() {
     local text interval="95 % interval of the difference"
     fakes known pre 1.00 1.10 1.20
@@ -146,15 +146,15 @@ differences_are_judged() {
     has "neither" "$text" "- keel is not distinguishable from pre: the difference is +0.0167"
     has "one seed" "$text" "did not diverge: lns."
     has "headline" "$said" "peri has the lowest final validation loss: 0.9900 nats per token (± 0.2236, "
-    has "next" "$said" "0.0100 below the next, lns (1.0000); with 1 seed in common, that cannot be told from chance."
-    has "baseline" "$said" "It lies 0.1100 below its baseline, pre (1.1000), and is distinguishable from it"
+    has "next" "$said" "0.0100 below the next, lns (1.0000); with 1 seed in common, that is not distinguishable from chance."
+    has "baseline" "$said" "It is 0.1100 below its baseline, pre (1.1000), and is distinguishable from it"
     has "row" "$(row "$tmp/known/report.md" Results peri)" \
         "| peri | 3 | 0.9900 ± 0.2236 | – | 0.4900 | 0.9900 | 100.00 | 0.00 | 0 | – | – |"
     report "$tmp/known" --baseline post
     has "chosen baseline" "$(<"$tmp/known/report.md")" "- pre is better than post by 0.1100"
 }
 
-all_endings_are_told() {
+all_endings_are_reported() {
     local text
     fakes ends pre 1.0 1.1
     fakes ends peri 0.5 0.2
@@ -172,19 +172,19 @@ all_endings_are_told() {
     text=$(<"$tmp/ends/report.md")
     has "diverged" "$(row "$tmp/ends/report.md" Results peri)" "| peri | 2 | 0.2000 | "
     has "count" "$(row "$tmp/ends/report.md" Results peri)" "| 1 | – | – |"
-    has "torn rows do not count" "$(row "$tmp/ends/report.md" Results pre)" \
+    has "incomplete lines are skipped" "$(row "$tmp/ends/report.md" Results pre)" \
         "| pre | 2 | 0.6000 ± 6.3531 | – | 0.1000 | 0.6000 |"
     has "headline" "$said" "pre has the lowest"
     has "headline" "$said" "1 of 4 runs diverged"
     has "stopped" "$text" "- $tmp/ends/stopped is unfinished: it stopped at step 4 of 10."
     has "failed" "$text" "- $tmp/ends/broken failed: it ended with exit code 4."
-    has "killed" "$text" "- $tmp/ends/killed has a damaged run.json."
+    has "killed" "$text" "- $tmp/ends/killed has a corrupt run.json."
     has "running" "$text" "- $tmp/ends/running has no summary"
-    # Found before pre-1, it is the one that counts.
+    # The first run found is kept: "again" comes before pre-1.
     has "repeated" "$text" "- $tmp/ends/pre-1 repeats $tmp/ends/again: the same config and seed."
 }
 
-errors_are_sentences() {
+errors_have_messages() {
     mkdir -p "$tmp/empty"
     fakes one pre 1.0
     fake none/a pre 1 1 ', "exit_code": 4'
@@ -193,7 +193,7 @@ errors_are_sentences() {
     refused 2 "does not end in .html" "$tmp/one" --out "$tmp/one/report.md"
     refused 2 'no group is called "post"; there are: pre rmsnorm' "$tmp/one" --baseline post
     refused 3 "$tmp/nothing is not a folder" "$tmp/nothing"
-    refused 3 "$tmp/empty is not a run and holds none" "$tmp/one" "$tmp/empty"
+    refused 3 "$tmp/empty is not a run and contains none" "$tmp/one" "$tmp/empty"
     refused 3 "no run has finished: $tmp/none/a failed" "$tmp/none"
     refused 4 "cannot write $tmp/away/x.html" "$tmp/one" --out "$tmp/away/x.html"
     report --help
@@ -207,12 +207,12 @@ if ! command -v python3 >/dev/null; then
     test_case "report: needs python3" echo "note: skipped report.sh: no python3"
     test_done
 fi
-test_case "report: numbers come from the logs" numbers_come_from_the_logs
-test_case "report: page is well-formed and loads nothing" page_is_well_formed
-test_case "report: layers and learning rates are drawn" layers_and_rates_are_drawn
+test_case "report: numbers are those of the logs" numbers_come_from_the_logs
+test_case "report: the page is well-formed and self-contained" page_is_well_formed
+test_case "report: charts of layers and learning rates" layers_and_rates_are_drawn
 test_case "report: t quantiles" quantiles
 test_case "report: labels" labels
-test_case "report: differences are judged" differences_are_judged
-test_case "report: all endings are told" all_endings_are_told
-test_case "report: errors are sentences" errors_are_sentences
+test_case "report: verdicts on differences" differences_are_judged
+test_case "report: every way a run can end is reported" all_endings_are_reported
+test_case "report: error messages" errors_have_messages
 test_done

@@ -1,46 +1,56 @@
-"""What is compared: nets for loss and gradients, runs for the optimiser."""
+"""What is compared: models, for loss and gradients, and runs, for the optimizer."""
 
 import itertools
 
-from net import ROWS
+from net import TOPOLOGIES
 
-# (name, model keys, gamma_warmup and branch_warmup or None and t, wire or None and its equations,
-# norm_removal or None and the names of the norms that are out after t updates)
+# (name, model keys, gamma_warmup or None, branch_warmup or None, t, wire or None and its equations,
+# norm_removal or None and the names of the norms that are removed after t updates)
 CASES = []
 
 
-def case(name, warmup=None, t=0, wire=None, block=None, branch=None, removal=None, out=(), **model):
-    CASES.append((name, model, warmup, branch, t, wire, block, removal, out))
+def case(name, warmup=None, t=0, wire=None, block=None, branch=None, removal=None, removed=(), **model):
+    CASES.append((name, model, warmup, branch, t, wire, block, removal, removed))
 
 
-def every_row():
-    """All rows with both norms; the other keys turn round beside them."""
+def every_topology():
+    """Every topology with both norms; the other keys cycle through their values."""
     mlps = itertools.cycle(["gelu", "swiglu", "geglu", "relu2", "relu"])
     positions = itertools.cycle(["learned", "rope", "none"])
     ties = itertools.cycle([True, False, False, True, False, True, True])
     biases = itertools.cycle([True, True, False, True, True, True, False, False, True, False, True])
     shapes = itertools.cycle([(8, 2, 0), (8, 4, 2), (12, 2, 1), (8, 2, 2), (12, 6, 2)])
-    for row in ROWS:
+    for topology in TOPOLOGIES:
         for norm in ("layernorm", "rmsnorm"):
             d_model, n_head, n_kv_head = next(shapes)
             position = next(positions)
-            case(row + " " + norm, topology=row, norm=norm, n_layer=4 if row == "mixln" else 2,
-                 d_model=d_model, n_head=n_head, n_kv_head=n_kv_head, mlp=next(mlps),
-                 position=position, tie_embeddings=next(ties), bias=next(biases))
+            case(
+                topology + " " + norm,
+                topology=topology,
+                norm=norm,
+                n_layer=4 if topology == "mixln" else 2,
+                d_model=d_model,
+                n_head=n_head,
+                n_kv_head=n_kv_head,
+                mlp=next(mlps),
+                position=position,
+                tie_embeddings=next(ties),
+                bias=next(biases),
+            )
 
 
 def other_norms():
-    for row in ("peri", "post", "layerscale", "hybrid", "olmo2"):
-        case(row + " plus1", topology=row, norm="rmsnorm_plus1", position="rope")
-        case(row + " dyt", topology=row, norm="dyt", mlp="swiglu")
-        case(row + " without norms", topology=row, norm="none", mlp="relu2")
+    for topology in ("peri", "post", "layerscale", "hybrid", "olmo2"):
+        case(topology + " plus1", topology=topology, norm="rmsnorm_plus1", position="rope")
+        case(topology + " dyt", topology=topology, norm="dyt", mlp="swiglu")
+        case(topology + " without norms", topology=topology, norm="none", mlp="relu2")
     case("dyt without betas", norm="dyt", bias=False, qk_norm="on")
 
 
 def batch_norms():
     half = {"steps": 8, "from": 0.25, "to": 0.75, "slots": ["in", "out", "post"]}
-    for row in ("post", "pre", "peri", "keel", "resi_dual", "layerscale"):
-        case(row + " batchnorm", topology=row, norm="batchnorm")
+    for topology in ("post", "pre", "peri", "keel", "resi_dual", "layerscale"):
+        case(topology + " batchnorm", topology=topology, norm="batchnorm")
     case("olmo2 batchnorm", topology="olmo2", norm="batchnorm", n_head=4, n_kv_head=2, mlp="geglu")
     case("hybrid batchnorm", topology="hybrid", norm="batchnorm", n_kv_head=1, position="rope")
     case("batchnorm without betas", norm="batchnorm", bias=False, qk_norm="on", mlp="swiglu")
@@ -49,8 +59,7 @@ def batch_norms():
 
 
 def switches():
-    case("qk per head", topology="pre", norm="layernorm", qk_norm="on", position="rope",
-         n_kv_head=1)
+    case("qk per head", topology="pre", norm="layernorm", qk_norm="on", position="rope", n_kv_head=1)
     case("qk on in hybrid", topology="hybrid", qk_norm="on")
     case("qk on in olmo2", topology="olmo2", qk_norm="on", norm="layernorm", n_head=4, n_kv_head=2)
     case("qk off in olmo2", topology="olmo2", qk_norm="off")
@@ -63,7 +72,7 @@ def switches():
     case("final off in resi_dual", topology="resi_dual", final_norm="off")
     case("eps of all", topology="peri", norm_eps=0.05, norm="layernorm", qk_norm="on")
     case("eps of rmsnorm", topology="sandwich", norm_eps=0.3)
-    case("longer rows", topology="peri", context=70, position="rope", n_head=4, n_kv_head=2)
+    case("longer sequences", topology="peri", context=70, position="rope", n_head=4, n_kv_head=2)
     case("auto width", topology="pre", d_ff=0)
     case("auto width, gated", topology="peri", d_ff=0, mlp="swiglu", n_layer=1, bias=False)
 
@@ -75,9 +84,14 @@ def warmups():
     def only(*slots):
         return {**half, "slots": list(slots)}
 
-    for row in ROWS:
-        case(row + " at w 0.1", warmup=tenth, topology=row, norm="layernorm",
-             n_layer=4 if row == "mixln" else 1)
+    for topology in TOPOLOGIES:
+        case(
+            topology + " at w 0.1",
+            warmup=tenth,
+            topology=topology,
+            norm="layernorm",
+            n_layer=4 if topology == "mixln" else 1,
+        )
     case("w 0.5 of in", warmup=only("in"), t=4, topology="peri")
     case("w 0.5 of out", warmup=only("out"), t=4, topology="peri", norm="layernorm")
     case("w 0.5 of post", warmup=only("post"), t=4, topology="keel", norm="rmsnorm_plus1")
@@ -91,23 +105,46 @@ def warmups():
 def branches():
     deeper = {"steps": 10, "from": 0.0, "order": "deeper"}
     equal = {"steps": 8, "from": 0.25, "order": "equal"}
-    for row in ROWS:
-        case(row + " with a below 1", branch=deeper, t=7, topology=row, norm="layernorm",
-             n_layer=4 if row == "mixln" else 2)
-    for row in ("post", "pre", "peri", "deepnorm"):
-        case(row + " with a 0.25", branch=equal, topology=row)
-        case(row + " with a 1 in block 1", branch=deeper, t=19, topology=row, n_layer=3)
-        case(row + " with a 1", branch=equal, t=8, topology=row, n_layer=1)
-    case("a and w", branch=equal, t=4, topology="peri", norm="layernorm",
-         warmup={"steps": 10, "from": 0.5, "to": 1.0, "slots": ["in", "out"]})
+    for topology in TOPOLOGIES:
+        case(
+            topology + " with a below 1",
+            branch=deeper,
+            t=7,
+            topology=topology,
+            norm="layernorm",
+            n_layer=4 if topology == "mixln" else 2,
+        )
+    for topology in ("post", "pre", "peri", "deepnorm"):
+        case(topology + " with a 0.25", branch=equal, topology=topology)
+        case(topology + " with a 1 in block 1", branch=deeper, t=19, topology=topology, n_layer=3)
+        case(topology + " with a 1", branch=equal, t=8, topology=topology, n_layer=1)
+    case(
+        "a and w",
+        branch=equal,
+        t=4,
+        topology="peri",
+        norm="layernorm",
+        warmup={"steps": 10, "from": 0.5, "to": 1.0, "slots": ["in", "out"]},
+    )
 
 
 def mixes():
     case("mix", topology="peri", layers="post*2 pre*", n_layer=4)
-    case("mix of all kinds", topology="pre", layers="olmo2 lns*2 keel deepnorm hybrid_star b2t",
-         n_layer=7, norm="layernorm")
-    case("mix below post", topology="post", layers="parallel* hybrid post", n_layer=4, mlp="geglu",
-         warmup={"steps": 10, "from": 0.5, "to": 1.0, "slots": ["post"]})
+    case(
+        "mix of all kinds",
+        topology="pre",
+        layers="olmo2 lns*2 keel deepnorm hybrid_star b2t",
+        n_layer=7,
+        norm="layernorm",
+    )
+    case(
+        "mix below post",
+        topology="post",
+        layers="parallel* hybrid post",
+        n_layer=4,
+        mlp="geglu",
+        warmup={"steps": 10, "from": 0.5, "to": 1.0, "slots": ["post"]},
+    )
     case("mix with mixln", topology="pre", layers="mixln*2 layerscale*", n_layer=4)
 
 
@@ -138,9 +175,9 @@ def wire_read(b, x):
 
 def wire_dual(b, x):
     o = b.A(x)
-    x, b.net.d = b.n("attn", "post", x + o), b.net.d + 0.5 * o
+    x, b.model.d = b.n("attn", "post", x + o), b.model.d + 0.5 * o
     o = b.M(x)
-    x, b.net.d = b.n("mlp", "post", x + 0.75 * o), b.net.d + o
+    x, b.model.d = b.n("mlp", "post", x + 0.75 * o), b.model.d + o
     return x
 
 
@@ -157,60 +194,126 @@ def wire_deepnorm(b, x):
 def wires():
     half = {"steps": 10, "from": 0.5, "to": 1.0, "slots": ["in", "out"]}
     case("wire peri", wire={"mlp.out": "none"}, block=wire_peri, topology="peri")
-    case("wire pre", wire={"attn.branch": 0.5, "mlp.skip": 0.75, "mlp.gain": 1.25}, block=wire_pre,
-         topology="pre", norm="layernorm", warmup=half)
-    case("wire post", block=wire_post, topology="post",
-         wire={"attn.in": "norm", "attn.skip": 0.75, "mlp.block_skip": 0.25})
-    case("wire parallel", wire={"mlp.in": "norm"}, block=wire_parallel, topology="parallel",
-         norm="layernorm")
-    case("wire read", wire={"mlp.read": "block", "mlp.out": "scale"}, block=wire_read,
-         topology="pre", warmup=half)
-    case("wire dual", wire={"attn.dual": 0.5, "mlp.branch": 0.75}, block=wire_dual,
-         topology="resi_dual")
+    case(
+        "wire pre",
+        wire={"attn.branch": 0.5, "mlp.skip": 0.75, "mlp.gain": 1.25},
+        block=wire_pre,
+        topology="pre",
+        norm="layernorm",
+        warmup=half,
+    )
+    case(
+        "wire post",
+        block=wire_post,
+        topology="post",
+        wire={"attn.in": "norm", "attn.skip": 0.75, "mlp.block_skip": 0.25},
+    )
+    case("wire parallel", wire={"mlp.in": "norm"}, block=wire_parallel, topology="parallel", norm="layernorm")
+    case("wire read", wire={"mlp.read": "block", "mlp.out": "scale"}, block=wire_read, topology="pre", warmup=half)
+    case("wire dual", wire={"attn.dual": 0.5, "mlp.branch": 0.75}, block=wire_dual, topology="resi_dual")
     case("wire lns", wire={"attn.gain": 0.75}, block=wire_lns, topology="lns", norm="layernorm")
     case("wire deepnorm", wire={"mlp.skip": 1.5}, block=wire_deepnorm, topology="deepnorm")
 
 
 def removals():
-    """Constants in place of some norms, named here one by one, or of all."""
+    """Constants in place of the statistics of some norms, which are named here, or of all."""
     first = ["blocks.0.mlp.norm_in", "blocks.1.mlp.norm_in", "blocks.0.attn.norm_in"]
-    posts = ["blocks.%d.%s.norm_post" % (i, f) for f in ("mlp", "attn") for i in range(2)]
-    peri = ["blocks.%d.%s.norm_%s" % (i, f, s) for f in ("mlp", "attn") for i in range(2)
-            for s in ("in", "out")]
-    heads = ["blocks.%d.attn.norm_%s" % (i, x) for i in range(2) for x in "qkv"]
+    posts = [f"blocks.{i}.{f}.norm_post" for f in ("mlp", "attn") for i in range(2)]
+    peri = [f"blocks.{i}.{f}.norm_{s}" for f in ("mlp", "attn") for i in range(2) for s in ("in", "out")]
+    heads = [f"blocks.{i}.attn.norm_{x}" for i in range(2) for x in "qkv"]
     usual = {"start": 5, "interval": 2, "order": "mlp attn qkv emb final"}
     for norm in ("layernorm", "rmsnorm"):
-        case("pre %s leaves" % norm, topology="pre", norm=norm, removal=usual, t=9, out=first)
-        case("pre %s has left" % norm, topology="pre", norm=norm, removal=usual, t=13,
-             out=first + ["blocks.1.attn.norm_in", "final_norm"])
-        case("post %s leaves" % norm, topology="post", norm=norm, removal=usual, t=10,
-             out=posts[:3], position="rope")
-        case("post %s has left" % norm, topology="post", norm=norm, t=5, out=posts,
-             removal={"start": 5, "interval": 0, "first_apart": False})
-        case("peri %s leaves" % norm, topology="peri", norm=norm, t=9,
-             removal={"start": 2, "interval": 3, "order": "final emb attn"},
-             out=["final_norm", "emb_norm", *peri[4:6]])
-        case("peri %s all but emb" % norm, topology="peri", norm=norm, removal=usual, t=12,
-             out=peri, bias=False)
-        case("heads %s leave" % norm, topology="hybrid", norm=norm, t=3, n_head=4, n_kv_head=2,
-             removal={"start": 1, "interval": 2, "order": "qkv"}, out=heads)
-    case("plus1 leaves", topology="pre", norm="rmsnorm_plus1", removal=usual, t=8, n_layer=1,
-         out=["blocks.0.mlp.norm_in", "blocks.0.attn.norm_in"])
-    case("whole q and k leave", topology="olmo2", norm="rmsnorm", t=10,
-         removal={"start": 5, "interval": 2, "order": "qkv attn"},
-         warmup={"steps": 30, "from": 0.5, "to": 1.0, "slots": ["out"]},
-         out=["blocks.%d.attn.norm_%s" % (i, x) for i in range(2) for x in "qk"]
-         + ["blocks.0.attn.norm_out"])
-    case("not yet", topology="pre", norm="layernorm", removal=usual, t=4)
+        case(f"pre {norm}, removal begun", topology="pre", norm=norm, removal=usual, t=9, removed=first)
+        case(
+            f"pre {norm}, all removed",
+            topology="pre",
+            norm=norm,
+            removal=usual,
+            t=13,
+            removed=first + ["blocks.1.attn.norm_in", "final_norm"],
+        )
+        case(
+            f"post {norm}, removal begun",
+            topology="post",
+            norm=norm,
+            removal=usual,
+            t=10,
+            removed=posts[:3],
+            position="rope",
+        )
+        case(
+            f"post {norm}, all removed",
+            topology="post",
+            norm=norm,
+            t=5,
+            removed=posts,
+            removal={"start": 5, "interval": 0, "first_apart": False},
+        )
+        case(
+            f"peri {norm}, removal begun",
+            topology="peri",
+            norm=norm,
+            t=9,
+            removal={"start": 2, "interval": 3, "order": "final emb attn"},
+            removed=["final_norm", "emb_norm", *peri[4:6]],
+        )
+        case(
+            f"peri {norm}, all but emb removed",
+            topology="peri",
+            norm=norm,
+            removal=usual,
+            t=12,
+            removed=peri,
+            bias=False,
+        )
+        case(
+            f"heads {norm}, removal begun",
+            topology="hybrid",
+            norm=norm,
+            t=3,
+            n_head=4,
+            n_kv_head=2,
+            removal={"start": 1, "interval": 2, "order": "qkv"},
+            removed=heads,
+        )
+    case(
+        "plus1, removal begun",
+        topology="pre",
+        norm="rmsnorm_plus1",
+        removal=usual,
+        t=8,
+        n_layer=1,
+        removed=["blocks.0.mlp.norm_in", "blocks.0.attn.norm_in"],
+    )
+    case(
+        "whole q and k removed",
+        topology="olmo2",
+        norm="rmsnorm",
+        t=10,
+        removal={"start": 5, "interval": 2, "order": "qkv attn"},
+        warmup={"steps": 30, "from": 0.5, "to": 1.0, "slots": ["out"]},
+        removed=[f"blocks.{i}.attn.norm_{x}" for i in range(2) for x in "qk"] + ["blocks.0.attn.norm_out"],
+    )
+    case("before removal", topology="pre", norm="layernorm", removal=usual, t=4)
 
 
-for add in (every_row, other_norms, batch_norms, switches, warmups, branches, mixes, wires, removals):
+for add in (every_topology, other_norms, batch_norms, switches, warmups, branches, mixes, wires, removals):
     add()
 
 OPTIM = {
-    "lr": 0.01, "min_lr_ratio": 0.1, "schedule": "cosine", "warmup_steps": 4, "decay_fraction": 0.2,
-    "rmsnorm_lr_scale": 1.0, "beta1": 0.9, "beta2": 0.99, "eps": 1e-6, "weight_decay": 0.1,
-    "decay_gamma_in": False, "decay_gamma_out": False, "clip": 1.0,
+    "lr": 0.01,
+    "min_lr_ratio": 0.1,
+    "schedule": "cosine",
+    "warmup_steps": 4,
+    "decay_fraction": 0.2,
+    "rmsnorm_lr_scale": 1.0,
+    "beta1": 0.9,
+    "beta2": 0.99,
+    "eps": 1e-6,
+    "weight_decay": 0.1,
+    "decay_gamma_in": False,
+    "decay_gamma_out": False,
+    "clip": 1.0,
 }
 
 SMALL = {"n_layer": 1, "position": "rope", "norm": "layernorm"}
@@ -242,11 +345,21 @@ run("decay of out gammas", decay_gamma_out=True, weight_decay=0.5)
 run("decay of post gammas", {"topology": "keel"}, decay_gamma_out=True, weight_decay=0.5)
 run("decay of S", {"topology": "layerscale"}, decay_gamma_out=True, weight_decay=0.5)
 run("no decay", {"topology": "resi_dual", "tie_embeddings": False}, weight_decay=0.0)
-run("gammas warm up", rms, warmup={"steps": 9, "from": 0.1, "to": 1.0, "slots": ["in", "out"]},
-    accum=2, beta1=0.8, beta2=0.95)
+run(
+    "gammas warm up",
+    rms,
+    warmup={"steps": 9, "from": 0.1, "to": 1.0, "slots": ["in", "out"]},
+    accum=2,
+    beta1=0.8,
+    beta2=0.95,
+)
 run("branches warm up", plus1, branch={"steps": 6, "from": 0.0, "order": "deeper"})
 run("batchnorm", {"norm": "batchnorm", "bias": False}, accum=2)
-run("no lr scale of batchnorm", {"norm": "batchnorm", "bias": False, "topology": "post"},
-    rmsnorm_lr_scale=0.5)
-run("dyt, large eps", {"norm": "dyt", "mlp": "swiglu", "position": "learned"}, eps=1e-2,
-    decay_gamma_in=True, decay_gamma_out=True)
+run("no lr scale of batchnorm", {"norm": "batchnorm", "bias": False, "topology": "post"}, rmsnorm_lr_scale=0.5)
+run(
+    "dyt, large eps",
+    {"norm": "dyt", "mlp": "swiglu", "position": "learned"},
+    eps=1e-2,
+    decay_gamma_in=True,
+    decay_gamma_out=True,
+)

@@ -1,7 +1,7 @@
 """The model in PyTorch, float64, written from the papers' equations: one function per topology.
 
-Nothing here comes from the C sources. A parameter comes into being when an equation first uses it,
-so the set of names is part of what is compared.
+Nothing here is derived from the C sources. A parameter is created when an equation first uses it, so the set
+of names is part of what is compared.
 """
 
 import math
@@ -12,31 +12,45 @@ import torch.nn.functional as F
 torch.set_default_dtype(torch.float64)
 
 DEFAULTS = {
-    "topology": "peri", "norm": "rmsnorm", "norm_eps": 0, "n_layer": 2, "n_head": 2, "n_kv_head": 0,
-    "d_model": 8, "d_ff": 12, "context": 5, "mlp": "gelu", "position": "learned", "qk_norm": "auto",
-    "embed_norm": "auto", "final_norm": "auto", "bias": True, "tie_embeddings": True, "layers": "",
+    "topology": "peri",
+    "norm": "rmsnorm",
+    "norm_eps": 0,
+    "n_layer": 2,
+    "n_head": 2,
+    "n_kv_head": 0,
+    "d_model": 8,
+    "d_ff": 12,
+    "context": 5,
+    "mlp": "gelu",
+    "position": "learned",
+    "qk_norm": "auto",
+    "embed_norm": "auto",
+    "final_norm": "auto",
+    "bias": True,
+    "tie_embeddings": True,
+    "layers": "",
 }
 
 MASK64 = 2**64 - 1
 
 
-def hash_text(text, start=0xCBF29CE484222325):
+def hash_text(text, state=0xCBF29CE484222325):
     """FNV-1a, 64 bits."""
     for byte in text.encode():
-        start = ((start ^ byte) * 0x100000001B3) & MASK64
-    return start
+        state = ((state ^ byte) * 0x100000001B3) & MASK64
+    return state
 
 
 def bits(label, i):
-    """Number i of the stream called label: 20 bits of splitmix64."""
+    """Number i of the stream `label`: 20 bits of splitmix64."""
     z = (hash_text(label) + (i + 1) * 0x9E3779B97F4A7C15) & MASK64
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK64
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK64
     return (z ^ (z >> 31)) >> 44
 
 
-def first_value(name, label, i):
-    """Sums of powers of two that a float holds exactly."""
+def initial_value(name, label, i):
+    """Sums of powers of two, which a float represents exactly."""
     k = bits(label, i)
     if name.endswith(".gamma"):
         return 0.5 + k / 2**20  # 0.5 .. 1.5
@@ -50,10 +64,10 @@ def first_value(name, label, i):
     return size * (k - 2**19) / 2**20  # -size/2 .. size/2
 
 
-class Net:
-    """label: stream of the weights. w: gamma-warmup's factor, on the slots in `warm`. ramp: that of
-    branch-warmup in block l = 1..N. block: the equations of every block, where they are those of no
-    topology (a `wire` override)."""
+class Model:
+    """label: the stream of the weights. w: the factor of gamma-warmup, for the slots in `warm`. ramp(l): the factor of
+    branch-warmup in block l = 1..N. block: the equations of every block, if they are not those of a topology (a `wire`
+    override). removed: norms that divide by constants."""
 
     def __init__(self, label, config, vocab, block=None):
         unknown = set(config) - set(DEFAULTS)
@@ -62,18 +76,18 @@ class Net:
         self.label, self.vocab, self.block = label, vocab, block
         self.w, self.warm = 1.0, set()
         self.ramp = lambda l: 1.0
-        self.out, self.first_apart = set(), True  # norms that divide by constants
+        self.removed, self.first_apart = set(), True
         self.params = {}
         self.batch_norms, self.training = {}, True
         c = self.c
-        self.rows = layer_rows(c["layers"], c["topology"], c["n_layer"])
+        self.topologies = topologies_of(c["layers"], c["topology"], c["n_layer"])
         self.has_embed_norm = switch(c["embed_norm"], c["topology"] == "peri")
         self.has_final_norm = switch(c["final_norm"], c["topology"] not in NO_FINAL_NORM)
 
     def param(self, name, *shape):
         if name not in self.params:
             count = math.prod(shape)
-            values = [first_value(name, self.label + "/" + name, i) for i in range(count)]
+            values = [initial_value(name, self.label + "/" + name, i) for i in range(count)]
             self.params[name] = torch.tensor(values).reshape(shape).requires_grad_()
         assert self.params[name].shape == shape, name
         return self.params[name]
@@ -89,7 +103,7 @@ class Net:
             x = self.norm("emb_norm", x)
         self.d = x
         for i in range(self.c["n_layer"]):
-            equations = self.block or ROWS[self.rows[i]]
+            equations = self.block or TOPOLOGIES[self.topologies[i]]
             x = equations(Block(self, i), x)
         if self.c["topology"] == "resi_dual":
             h = x + (self.norm("final_norm", self.d) if self.has_final_norm else self.d)
@@ -100,7 +114,7 @@ class Net:
         return F.cross_entropy(logits.reshape(-1, self.vocab), targets.reshape(-1))
 
     def norm(self, name, x, slot=None):
-        """slot: in, out or post of a block; None for norms that gamma-warmup never touches."""
+        """slot: in, out or post of a block; None for norms to which gamma-warmup never applies."""
         kind, n = self.c["norm"], x.shape[-1]
         if kind == "none":
             return x
@@ -116,19 +130,19 @@ class Net:
         if kind == "batchnorm":
             return w * gamma * self.batch_norm(name, x) + beta
         eps = self.c["norm_eps"] or (1e-5 if kind == "layernorm" and slot != "out" else 1e-6)
-        if name in self.out:
-            middle = x.mean(-1, keepdim=True) if kind == "layernorm" else 0.0
+        if name in self.removed:
+            center = x.mean(-1, keepdim=True) if kind == "layernorm" else 0.0
             gain = 1 + gamma if kind == "rmsnorm_plus1" else gamma
-            return w * gain * (x - middle) / self.constants(name, x) + beta
+            return w * gain * (x - center) / self.constants(name, x) + beta
         if kind == "layernorm":
-            centred = x - x.mean(-1, keepdim=True)
-            variance = (centred * centred).mean(-1, keepdim=True)
-            return w * gamma * centred / torch.sqrt(variance + eps) + beta
+            centered = x - x.mean(-1, keepdim=True)
+            variance = (centered * centered).mean(-1, keepdim=True)
+            return w * gamma * centered / torch.sqrt(variance + eps) + beta
         gain = 1 + gamma if kind == "rmsnorm_plus1" else gamma
         return w * gain * x / torch.sqrt((x * x).mean(-1, keepdim=True) + eps)
 
     def batch_norm(self, name, x):
-        """PyTorch's own, without gains; in training it moves its running statistics."""
+        """PyTorch's BatchNorm without gains; in training it updates its running statistics."""
         n = x.shape[-1]
         if name not in self.batch_norms:
             eps = self.c["norm_eps"] or 1e-5
@@ -142,18 +156,18 @@ class Net:
             yield name + ".running_var", module.running_var
 
     def constants(self, name, x):
-        """Deviations that do not depend on x (B,T,..): of first tokens and of the others."""
-        label, T = "%s/%s.deviation" % (self.label, name), x.shape[1]
-        first, rest = (first_value(".deviation", label, i) for i in range(2))
+        """Constants in place of the standard deviation or RMS of x (B,T,..), one of them for first tokens."""
+        label, T = f"{self.label}/{name}.deviation", x.shape[1]
+        first, rest = (initial_value(".deviation", label, i) for i in range(2))
         if not self.first_apart:
             first = rest = (first + (T - 1) * rest) / T
         return torch.tensor([first] + [rest] * (T - 1)).view(T, *[1] * (x.dim() - 2))
 
     def feeds_head(self, name):
-        """The last post norm is the head's norm where no other comes between, or beside N(d)."""
-        last = "blocks.%d.mlp.norm_post" % (self.c["n_layer"] - 1)
-        between = self.has_final_norm and self.c["topology"] != "resi_dual"
-        return name == last and not between
+        """Whether this is the last post norm and the head reads its output, directly or in a sum with N(d)."""
+        last = f"blocks.{self.c['n_layer'] - 1}.mlp.norm_post"
+        follows = self.has_final_norm and self.c["topology"] != "resi_dual"
+        return name == last and not follows
 
     def linear(self, name, x, out):
         y = x @ self.param(name + ".weight", out, x.shape[-1]).T
@@ -209,49 +223,48 @@ def gelu(x):
 
 
 def rotated(x):
-    """Turns the pairs (i, i + HS/2) of x (B,T,heads,HS) by t * 10000^(-2i/HS)."""
+    """RoPE: rotates the pairs (i, i + HS/2) of x (B,T,heads,HS) by t * 10000^(-2i/HS)."""
     T, HS = x.shape[1], x.shape[3]
     a, b = x[..., : HS // 2], x[..., HS // 2 :]
-    rates = torch.tensor([10000 ** (-2 * i / HS) for i in range(HS // 2)])
-    angle = (torch.arange(T)[:, None] * rates[None, :])[None, :, None, :]
+    frequencies = torch.tensor([10000 ** (-2 * i / HS) for i in range(HS // 2)])
+    angle = (torch.arange(T)[:, None] * frequencies[None, :])[None, :, None, :]
     cos, sin = torch.cos(angle), torch.sin(angle)
     return torch.cat([a * cos - b * sin, b * cos + a * sin], -1)
 
 
-def layer_rows(layers, topology, n):
-    """The name in every block: "post*3 pre*" is three of post, then pre for the rest."""
+def topologies_of(layers, topology, n):
+    """The topology of every block: "post*3 pre*" is post three times, then pre for the remaining blocks."""
     words = [word.partition("*") for word in (layers or topology + "*").split()]
     counts = [int(count or 1) if count or not star else None for _, star, count in words]
     rest = n - sum(count for count in counts if count is not None)
-    rows = []
-    for (name, _, _), count in zip(words, counts):
-        rows += [name] * (rest if count is None else count)
-    assert len(rows) == n, rows
-    return rows
+    names = []
+    for (name, _, _), count in zip(words, counts, strict=True):
+        names += [name] * (rest if count is None else count)
+    assert len(names) == n, names
+    return names
 
 
 class Block:
-    """What the equations below are written with. N is the depth of the net, l = 1..N; a is what
-    branch-warmup multiplies a branch by."""
+    """The symbols of the equations below. N is the number of blocks, l = 1..N; a is the factor of branch-warmup."""
 
-    def __init__(self, net, i):
-        self.net, self.prefix = net, "blocks.%d" % i
-        self.N, self.l = net.c["n_layer"], i + 1
-        self.a = net.ramp(self.l)
+    def __init__(self, model, i):
+        self.model, self.prefix = model, f"blocks.{i}"
+        self.N, self.l = model.c["n_layer"], i + 1
+        self.a = model.ramp(self.l)
 
     def A(self, u, qkv_norms=None):
-        return self.net.attention(self.prefix + ".attn", u, qkv_norms)
+        return self.model.attention(self.prefix + ".attn", u, qkv_norms)
 
     def M(self, u):
-        return self.net.mlp(self.prefix + ".mlp", u)
+        return self.model.mlp(self.prefix + ".mlp", u)
 
     def n(self, where, slot, x):
-        return self.net.norm("%s.%s.norm_%s" % (self.prefix, where, slot), x, slot)
+        return self.model.norm(f"{self.prefix}.{where}.norm_{slot}", x, slot)
 
     def S(self, where, x):
-        """A gain without a norm in the slot `out`; there whatever the kind of the norms."""
-        gain = self.net.param("%s.%s.norm_out.gamma" % (self.prefix, where), x.shape[-1])
-        return (self.net.w if "out" in self.net.warm else 1.0) * gain * x
+        """A gain without a norm in slot `out`, for every kind of norm."""
+        gain = self.model.param(f"{self.prefix}.{where}.norm_out.gamma", x.shape[-1])
+        return (self.model.w if "out" in self.model.warm else 1.0) * gain * x
 
 
 NO_FINAL_NORM = {"post", "deepnorm", "keel", "pre_post", "b2t"}
@@ -285,9 +298,9 @@ def deepnorm(b, x):
 
 def resi_dual(b, x):
     o = b.A(x)
-    x, b.net.d = b.n("attn", "post", x + b.a * o), b.net.d + o
+    x, b.model.d = b.n("attn", "post", x + b.a * o), b.model.d + o
     o = b.M(x)
-    x, b.net.d = b.n("mlp", "post", x + b.a * o), b.net.d + o
+    x, b.model.d = b.n("mlp", "post", x + b.a * o), b.model.d + o
     return x
 
 
@@ -351,10 +364,24 @@ def none(b, x):
     return x + b.a * b.M(x)
 
 
-ROWS = {
-    "post": post, "pre": pre, "peri": peri, "sandwich": peri, "olmo2": olmo2, "deepnorm": deepnorm,
-    "resi_dual": resi_dual, "mixln": mixln, "lns": lns, "hybrid": hybrid,
-    "hybrid_star": hybrid_star, "keel": keel, "pre_post": pre_post, "b2t": b2t,
-    "parallel": parallel, "parallel2": parallel2, "layerscale": layerscale, "respost": respost,
+TOPOLOGIES = {
+    "post": post,
+    "pre": pre,
+    "peri": peri,
+    "sandwich": peri,
+    "olmo2": olmo2,
+    "deepnorm": deepnorm,
+    "resi_dual": resi_dual,
+    "mixln": mixln,
+    "lns": lns,
+    "hybrid": hybrid,
+    "hybrid_star": hybrid_star,
+    "keel": keel,
+    "pre_post": pre_post,
+    "b2t": b2t,
+    "parallel": parallel,
+    "parallel2": parallel2,
+    "layerscale": layerscale,
+    "respost": respost,
     "none": none,
 }

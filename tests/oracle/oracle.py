@@ -1,22 +1,22 @@
 #!/usr/bin/python3
-"""Writes tests/oracle/fixtures.bin: what the trainer's losses, gradients and updates must be.
+"""Writes tests/oracle/fixtures.bin: the losses, gradients and updates that the trainer must reproduce.
 
-    make oracle          needs Debian's python3-torch; tests/test_oracle.c reads the file
+    make oracle          needs Debian's python3-torch; tests/unit/test_oracle.c reads the file
 
-net.py is the model, cases.py what is compared. Weights and tokens are not in the file: both sides
-compute them (bits() and first_value() in net.py). The file is lines of text, each array followed by
-its bytes:
+net.py is the model, cases.py lists what is compared. Weights and tokens are not in the file: both sides
+compute them (bits() and initial_value() in net.py). The file consists of lines of text, and each array is
+followed by its bytes:
 
-    peri-oracle 1 HASH      FNV-1a of net.py, cases.py and oracle.py, one after the other
-    gradients NAME          or: run NAME
+    peri-oracle 1 HASH      FNV-1a of net.py, cases.py and oracle.py, concatenated
+    gradients NAME          or run NAME
     config JSON             a config of the trainer
     t N                     updates already taken (of both warm-ups and norm_removal), for gradients
     array NAME COUNT        then COUNT little-endian doubles and a newline
     end
 
 Arrays of gradients: loss (1), then the gradient of every parameter; with batchnorm also its running
-statistics after the pass and eval_loss (1), the loss by them. Arrays of a run: what log.csv says of
-each of the 20 updates (COLUMNS), then the last value of every parameter and running statistic.
+statistics after the pass, and eval_loss (1), the loss computed with them. Arrays of a run: the columns of
+log.csv over the 20 updates (COLUMNS), then the final value of every parameter and running statistic.
 """
 
 import json
@@ -27,12 +27,12 @@ import struct
 import torch
 
 import cases
-from net import Net, bits, hash_text
+from net import Model, bits, hash_text
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 VOCAB, BATCH, STEPS = 11, 2, 20
 COLUMNS = ("train_loss", "grad_norm", "clip_scale", "lr", "gamma_scale")
-STREAM = 71  # tokens of the runs' text: 7 micro-batches of 2 x 5 tokens, then from the start
+STREAM = 71  # tokens of the text of the runs: 7 micro-batches of 2 x 5 tokens, then again from the start
 
 
 def sources_hash():
@@ -57,63 +57,63 @@ def gamma_scale(warmup, t):
 def branch_factor(branch, t, l):
     if not branch:
         return 1.0
-    share = min(1.0, t / (branch["steps"] * (l if branch["order"] == "deeper" else 1)))
-    return branch["from"] + (1 - branch["from"]) * share
+    fraction = min(1.0, t / (branch["steps"] * (l if branch["order"] == "deeper" else 1)))
+    return branch["from"] + (1 - branch["from"]) * fraction
 
 
-def warm(net, warmup, branch, t):
-    net.w, net.warm = gamma_scale(warmup, t), set(warmup["slots"] if warmup else [])
-    net.ramp = lambda l: branch_factor(branch, t, l)
+def warm(model, warmup, branch, t):
+    model.w, model.warm = gamma_scale(warmup, t), set(warmup["slots"] if warmup else [])
+    model.ramp = lambda l: branch_factor(branch, t, l)
 
 
 def write_array(out, name, values):
-    out.write(("array %s %d\n" % (name, len(values))).encode())
-    out.write(struct.pack("<%dd" % len(values), *values) + b"\n")
+    out.write(f"array {name} {len(values)}\n".encode())
+    out.write(struct.pack(f"<{len(values)}d", *values) + b"\n")
 
 
-def write_head(out, kind, name, net, warmup, branch, wire=None, rest=None):
-    config = {"model": dict(net.c), **(rest or {})}
+def write_header(out, kind, name, model, warmup, branch, wire=None, rest=None):
+    config = {"model": dict(model.c), **(rest or {})}
     if wire:
         config["model"]["wire"] = wire
     if warmup:
         config["gamma_warmup"] = warmup
     if branch:
         config["branch_warmup"] = branch
-    out.write(("%s %s\nconfig %s\n" % (kind, name, json.dumps(config))).encode())
+    out.write(f"{kind} {name}\nconfig {json.dumps(config)}\n".encode())
 
 
-def write_statistics(out, net):
-    for key, value in net.running_statistics():
+def write_statistics(out, model):
+    for key, value in model.running_statistics():
         write_array(out, key, value.tolist())
 
 
-def write_gradients(out, name, model, warmup, branch, t, wire, block, removal, removed):
-    net = Net(name, model, VOCAB, block)
-    warm(net, warmup, branch, t)
-    net.out, net.first_apart = set(removed), (removal or {}).get("first_apart", True)
-    shape = (BATCH, net.c["context"])
+def write_gradients(out, name, keys, warmup, branch, t, wire, block, removal, removed):
+    model = Model(name, keys, VOCAB, block)
+    warm(model, warmup, branch, t)
+    model.removed, model.first_apart = set(removed), (removal or {}).get("first_apart", True)
+    shape = (BATCH, model.c["context"])
     tokens = torch.tensor(tokens_of(name + "/tokens", shape[0] * shape[1])).view(shape)
     targets = torch.tensor(tokens_of(name + "/targets", shape[0] * shape[1])).view(shape)
-    loss = net.loss(tokens, targets)
+    loss = model.loss(tokens, targets)
     loss.backward()
     rest = {"train": {"batch": BATCH}, **({"norm_removal": removal} if removal else {})}
-    write_head(out, "gradients", name, net, warmup, branch, wire, rest)
+    write_header(out, "gradients", name, model, warmup, branch, wire, rest)
     out.write(b"t %d\n" % t)
     write_array(out, "loss", [loss.item()])
-    for key, value in net.params.items():
+    for key, value in model.params.items():
         write_array(out, key, value.grad.flatten().tolist())
-    write_statistics(out, net)
-    if net.batch_norms:
-        net.training = False
-        write_array(out, "eval_loss", [net.loss(tokens, targets).item()])
+    write_statistics(out, model)
+    if model.batch_norms:
+        model.training = False
+        write_array(out, "eval_loss", [model.loss(tokens, targets).item()])
     out.write(b"end\n")
 
 
-# --- the optimiser
+# --- the optimizer ---
 
 
 def learning_rate(o, norm, s):
-    """Of update s = 1..STEPS."""
+    """The learning rate of update s = 1..STEPS."""
     W, lr, low = o["warmup_steps"], o["lr"], o["lr"] * o["min_lr_ratio"]
     if s <= W:
         rate = lr * s / W
@@ -148,37 +148,37 @@ def adamw(o, moments, name, p, g, lr, n):
 
 
 def micro_batch(stream, k, T):
-    """Micro-batch k of the sequential order."""
-    cells = BATCH * T
-    start = k % ((STREAM - 1) // cells) * cells
-    tokens = torch.tensor(stream[start : start + cells]).view(BATCH, T)
-    return tokens, torch.tensor(stream[start + 1 : start + cells + 1]).view(BATCH, T)
+    """Micro-batch k in sequential order."""
+    count = BATCH * T
+    start = k % ((STREAM - 1) // count) * count
+    tokens = torch.tensor(stream[start : start + count]).view(BATCH, T)
+    return tokens, torch.tensor(stream[start + 1 : start + count + 1]).view(BATCH, T)
 
 
-def write_run(out, name, model, o, warmup, branch, accum):
-    net = Net(name, model, VOCAB)
-    stream, moments, rows = tokens_of("runs/tokens", STREAM), {}, []
+def write_run(out, name, keys, o, warmup, branch, accum):
+    model = Model(name, keys, VOCAB)
+    stream, moments, log = tokens_of("runs/tokens", STREAM), {}, []
     for s in range(1, STEPS + 1):
-        warm(net, warmup, branch, s - 1)
+        warm(model, warmup, branch, s - 1)
         total = 0.0
         for j in range(accum):
-            loss = net.loss(*micro_batch(stream, (s - 1) * accum + j, net.c["context"])) / accum
+            loss = model.loss(*micro_batch(stream, (s - 1) * accum + j, model.c["context"])) / accum
             loss.backward()
             total += loss.item()
-        norm = math.sqrt(sum((p.grad**2).sum().item() for p in net.params.values()))
+        norm = math.sqrt(sum((p.grad**2).sum().item() for p in model.params.values()))
         clip = 1.0 if o["clip"] == 0 or norm <= o["clip"] else o["clip"] / norm
-        lr = learning_rate(o, net.c["norm"], s)
-        rows.append((total, norm, clip, lr, net.w))
-        for key, p in net.params.items():
+        lr = learning_rate(o, model.c["norm"], s)
+        log.append((total, norm, clip, lr, model.w))
+        for key, p in model.params.items():
             new = adamw(o, moments, key, p.detach(), clip * p.grad, lr, s)
-            net.params[key] = new.requires_grad_()
+            model.params[key] = new.requires_grad_()
     rest = {"optim": o, "train": {"steps": STEPS, "batch": BATCH, "accum": accum}}
-    write_head(out, "run", name, net, warmup, branch, rest=rest)
-    for column, values in zip(COLUMNS, zip(*rows)):
+    write_header(out, "run", name, model, warmup, branch, rest=rest)
+    for column, values in zip(COLUMNS, zip(*log, strict=True), strict=True):
         write_array(out, column, values)
-    for key, value in net.params.items():
+    for key, value in model.params.items():
         write_array(out, key, value.flatten().tolist())
-    write_statistics(out, net)
+    write_statistics(out, model)
     out.write(b"end\n")
 
 
@@ -192,7 +192,7 @@ def main():
         for one in cases.RUNS:
             write_run(out, *one)
     sizes = (len(cases.CASES), len(cases.RUNS), os.path.getsize(path))
-    print("%d nets and %d runs, %d bytes" % sizes)
+    print("{} models and {} runs, {} bytes".format(*sizes))
 
 
 if __name__ == "__main__":
