@@ -215,76 +215,15 @@ def wires():
     case("wire deepnorm", wire={"mlp.skip": 1.5}, block=wire_deepnorm, topology="deepnorm")
 
 
+USUAL = {"start": 5, "interval": 2, "order": "mlp attn qkv emb final"}
+
+
 def removals():
     """Constants in place of the statistics of some norms, which are named here, or of all."""
-    first = ["blocks.0.mlp.norm_in", "blocks.1.mlp.norm_in", "blocks.0.attn.norm_in"]
-    posts = [f"blocks.{i}.{f}.norm_post" for f in ("mlp", "attn") for i in range(2)]
-    peri = [f"blocks.{i}.{f}.norm_{s}" for f in ("mlp", "attn") for i in range(2) for s in ("in", "out")]
-    heads = [f"blocks.{i}.attn.norm_{x}" for i in range(2) for x in "qkv"]
-    usual = {"start": 5, "interval": 2, "order": "mlp attn qkv emb final"}
     for norm in ("layernorm", "rmsnorm"):
-        case(f"pre {norm}, removal begun", topology="pre", norm=norm, removal=usual, t=9, removed=first)
-        case(
-            f"pre {norm}, all removed",
-            topology="pre",
-            norm=norm,
-            removal=usual,
-            t=13,
-            removed=first + ["blocks.1.attn.norm_in", "final_norm"],
-        )
-        case(
-            f"post {norm}, removal begun",
-            topology="post",
-            norm=norm,
-            removal=usual,
-            t=10,
-            removed=posts[:3],
-            position="rope",
-        )
-        case(
-            f"post {norm}, all removed",
-            topology="post",
-            norm=norm,
-            t=5,
-            removed=posts,
-            removal={"start": 5, "interval": 0, "first_apart": False},
-        )
-        case(
-            f"peri {norm}, removal begun",
-            topology="peri",
-            norm=norm,
-            t=9,
-            removal={"start": 2, "interval": 3, "order": "final emb attn"},
-            removed=["final_norm", "emb_norm", *peri[4:6]],
-        )
-        case(
-            f"peri {norm}, all but emb removed",
-            topology="peri",
-            norm=norm,
-            removal=usual,
-            t=12,
-            removed=peri,
-            bias=False,
-        )
-        case(
-            f"heads {norm}, removal begun",
-            topology="hybrid",
-            norm=norm,
-            t=3,
-            n_head=4,
-            n_kv_head=2,
-            removal={"start": 1, "interval": 2, "order": "qkv"},
-            removed=heads,
-        )
-    case(
-        "plus1, removal begun",
-        topology="pre",
-        norm="rmsnorm_plus1",
-        removal=usual,
-        t=8,
-        n_layer=1,
-        removed=["blocks.0.mlp.norm_in", "blocks.0.attn.norm_in"],
-    )
+        removals_of_blocks(norm)
+    plus1 = ["blocks.0.mlp.norm_in", "blocks.0.attn.norm_in"]
+    case("plus1, removal begun", topology="pre", norm="rmsnorm_plus1", removal=USUAL, t=8, n_layer=1, removed=plus1)
     case(
         "whole q and k removed",
         topology="olmo2",
@@ -294,7 +233,29 @@ def removals():
         warmup={"steps": 30, "from": 0.5, "to": 1.0, "slots": ["out"]},
         removed=[f"blocks.{i}.attn.norm_{x}" for i in range(2) for x in "qk"] + ["blocks.0.attn.norm_out"],
     )
-    case("before removal", topology="pre", norm="layernorm", removal=usual, t=4)
+    case("before removal", topology="pre", norm="layernorm", removal=USUAL, t=4)
+
+
+def removals_of_blocks(norm):
+    first = ["blocks.0.mlp.norm_in", "blocks.1.mlp.norm_in", "blocks.0.attn.norm_in"]
+    every = [*first, "blocks.1.attn.norm_in", "final_norm"]
+    posts = [f"blocks.{i}.{f}.norm_post" for f in ("mlp", "attn") for i in range(2)]
+    peri = [f"blocks.{i}.{f}.norm_{s}" for f in ("mlp", "attn") for i in range(2) for s in ("in", "out")]
+    heads = [f"blocks.{i}.attn.norm_{x}" for i in range(2) for x in "qkv"]
+
+    def some(name, removed, removal=USUAL, **model):
+        case(f"{model['topology']} {norm}, {name}", norm=norm, removal=removal, removed=removed, **model)
+
+    some("removal begun", first, topology="pre", t=9)
+    some("all removed", every, topology="pre", t=13)
+    some("removal begun", posts[:3], topology="post", t=10, position="rope")
+    at_once = {"start": 5, "interval": 0, "first_apart": False}
+    some("all removed", posts, at_once, topology="post", t=5)
+    backwards = {"start": 2, "interval": 3, "order": "final emb attn"}
+    some("removal begun", ["final_norm", "emb_norm", *peri[4:6]], backwards, topology="peri", t=9)
+    some("all but emb removed", peri, topology="peri", t=12, bias=False)
+    of_heads = {"start": 1, "interval": 2, "order": "qkv"}
+    some("heads removed", heads, of_heads, topology="hybrid", t=3, n_head=4, n_kv_head=2)
 
 
 for add in (every_topology, other_norms, batch_norms, switches, warmups, branches, mixes, wires, removals):
