@@ -11,7 +11,6 @@
 set -euo pipefail
 source "$(dirname "$0")/usage.sh"
 cd "$(dirname "$0")/.."
-export LC_ALL=C
 
 steps=100 row_steps=40 pairs=40
 if [[ ${1:-} == --quick ]]; then

@@ -17,7 +17,6 @@
 set -euo pipefail
 source "$(dirname "$0")/usage.sh"
 cd "$(dirname "$0")/.."
-export LC_ALL=C
 
 parts=(pilot pilot_deep placement spikes lr_warmup depth depth_96 variance_init layernorm residual rmsnorm_lr gamma_warmup branch_warmup unnormed
     few_tokens dyt_start dyt_start_few pre_embed peri_bare literal batchnorm removal inference speed nanogpt_char)

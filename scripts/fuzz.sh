@@ -23,7 +23,7 @@ fi
 
 corpus=$(mktemp -d)
 trap 'rm -rf "$corpus"' EXIT
-export OMP_NUM_THREADS=1 LC_ALL=C
+export OMP_NUM_THREADS=1
 
 # Messages of the program go nowhere (-close_fd_mask), reports of the sanitizers are kept.
 fuzz() {

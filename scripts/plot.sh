@@ -17,7 +17,6 @@
 # An empty field is a missing value, and the line goes on past it; nan and inf interrupt it.
 set -euo pipefail
 source "$(dirname "$0")/usage.sh"
-export LC_ALL=C
 
 runs=() where=() file=log x="" y="" smooth=1 log="" out="" terminal=no
 while (($#)); do

@@ -7,7 +7,7 @@
 set -euo pipefail
 source "$(dirname "$0")/usage.sh"
 cd "$(dirname "$0")/.."
-export LC_ALL=C OMP_WAIT_POLICY=passive
+export OMP_WAIT_POLICY=passive
 
 # What runs: variables and a program.
 declare -A parts=(

@@ -18,7 +18,6 @@
 set -euo pipefail
 source "$(dirname "$0")/usage.sh"
 here=$(dirname "$0")
-export LC_ALL=C
 for program in ./train "$here/../train" "$(command -v peri-train || true)"; do
     [[ -n ${TRAIN:-} || ! -x $program ]] || TRAIN=$program
 done
