@@ -1,26 +1,26 @@
 #!/usr/bin/env bash
-# cli_claims.sh - docs/claims.md: its numbers from the CSVs, its verdicts from known differences, its CSVs from runs.
+# cli_claims.sh - scripts/claims.sh: the page from the CSVs, verdicts on known differences, CSVs from runs.
 set -euo pipefail
 source "$(dirname "$0")/../lib/cli.sh"
 
-# claims ARGUMENT...: the program behind claims.sh.
+# claims ARGUMENT...: the Python program of claims.sh.
 claims() {
     python3 -B scripts/claims "$@"
 }
 
-# python LINE...: with the modules of the claims.
+# python LINE...: runs these lines with the modules of claims and report.
 python() {
     PYTHONPATH=scripts/report:scripts/claims python3 -B -c "$(printf '%s\n' "$@")"
 }
 
-page_is_what_the_csvs_say() {
+page_is_current() {
     scripts/claims.sh --page >"$tmp/claims.md"
-    diff docs/claims.md "$tmp/claims.md" || fail "docs/claims.md is not what scripts/claims.sh --page prints"
+    diff docs/claims.md "$tmp/claims.md" || fail "docs/claims.md differs from scripts/claims.sh --page"
     ! grep -n "not measured yet" docs/claims.md || fail "a claim has no measurement"
 }
 
-# Every part that a claim asks for is a part of claims.sh, and every sweep is one.
-parts_are_there() {
+# Every part of a claim is a part of claims.sh, and so is every sweep.
+parts_exist() {
     local name names
     names=$(scripts/claims.sh --list | awk '{ print $1 }')
     while read -r name; do
@@ -29,12 +29,12 @@ parts_are_there() {
     for name in sweeps/claims/*.json; do
         name=$(basename "$name" .json)
         [[ $name == base || $name == deep ]] && continue
-        grep -qx "$name" <<<"$names" || fail "sweeps/claims/$name.json is no part"
-        same "where $name goes" "$(sed -n 's/.*"out": "\(.*\)".*/\1/p' "sweeps/claims/$name.json")" "runs/claims/$name"
+        grep -qx "$name" <<<"$names" || fail "sweeps/claims/$name.json is not a part"
+        same "folder of $name" "$(sed -n 's/.*"out": "\(.*\)".*/\1/p' "sweeps/claims/$name.json")" "runs/claims/$name"
     done
 }
 
-# placements FILE LOSS_A LOSS_B...: losses of peri and pre, seed by seed, at one rate.
+# placements FILE LOSS_A LOSS_B...: a CSV with losses of peri and pre, seed by seed, at one learning rate.
 placements() {
     local file=$1 seed=0
     echo "run,seed,model.topology,optim.lr,val_loss" >"$file"
@@ -47,15 +47,15 @@ placements() {
     done
 }
 
-# judged ARGUMENTS: "verdict mean low high" of the claim's test that peri is below pre, or what ARGUMENTS of Test say.
+# judged ARGUMENTS: "verdict mean low high" of a test of peri against pre with these ARGUMENTS of Test.
 judged() {
-    python "import measured, judge" "from claims import Claim, Test, placed" "data = measured.Measured('$tmp/csv')" \
+    python "import measured, judge" "from arms import placed" "from claim import Test" "data = measured.Measured('$tmp/csv')" \
         "test = Test('t', 'val_loss', placed('peri', 1e-3), placed('pre', 1e-3), $1)" "found = judge.find(data, test)" \
         "print(found.verdict, *(f'{x:.4f}' for x in (found.interval.mean, found.interval.low, found.interval.high)))"
 }
 
-# Student's t of 4 degrees of freedom is 2.776445 at 0.975. Differences -0.2 -0.1 -0.3 -0.2 -0.2 have the mean -0.2 and
-# the deviation 0.0707107, hence -0.2 +- 0.0878.
+# Student's t with 4 degrees of freedom is 2.776445 at 0.975. Differences -0.2 -0.1 -0.3 -0.2 -0.2 have mean -0.2 and
+# standard deviation 0.0707107, hence the interval -0.2 +- 0.0878.
 verdicts_follow_from_intervals() {
     mkdir -p "$tmp/csv"
     placements "$tmp/csv/placement.csv" 0.8 1.0 0.9 1.0 0.7 1.0 0.8 1.0 0.8 1.0
@@ -76,7 +76,7 @@ verdicts_follow_from_intervals() {
     has "a seed twice" "$said" "two runs"
 }
 
-# A least value is judged by one arm; a tuned arm is the rate with the lowest mean.
+# `least` of one arm; a tuned arm, at the learning rate with the lowest mean; claims of several tests.
 other_rules() {
     local word
     mkdir -p "$tmp/csv"
@@ -89,17 +89,17 @@ other_rules() {
         done
     } >"$tmp/csv/placement.csv"
     for word in "1 supported" "4 not distinguishable at this scale" "8 contradicted"; do
-        same "at least ${word%% *}" "${word#* }" "$(python "import measured, judge" "from claims import Test, placed, BEST" \
+        same "at least ${word%% *}" "${word#* }" "$(python "import measured, judge" "from arms import BEST, placed" "from claim import Test" \
             "test = Test('t', 'val_loss', placed('peri', BEST), least=${word%% *})" \
             "print(judge.find(measured.Measured('$tmp/csv'), test).verdict)")"
     done
-    same "tuned" "$(python "import measured, judge" "from claims import Test, placed, BEST" \
+    same "tuned" "$(python "import measured, judge" "from arms import BEST, placed" "from claim import Test" \
         "found = judge.find(measured.Measured('$tmp/csv'), Test('t', 'val_loss', placed('peri', BEST), placed('pre', BEST), sign=-1))" \
         "print(found.verdict, f'{found.interval.mean:.4f}', found.rates)")" "supported -0.5000 [0.01, 0.001]"
     for word in "True S,S supported" "True S,C contradicted" "True S,O not distinguishable at this scale" "False S,C supported" \
         "False C,C contradicted" "False C,O not distinguishable at this scale"; do
         read -r every tests want <<<"$word"
-        same "every $every of $tests" "$want" "$(python "import judge" "from claims import Claim, Test, Arm" \
+        same "every $every of $tests" "$want" "$(python "import judge" "from claim import Arm, Claim, Test" \
             "words = dict(S=judge.SUPPORTED, C=judge.CONTRADICTED, O=judge.OPEN)" \
             "judge.find = lambda data, test: judge.Finding(test, None, 0, 0, [], 0, words[test.label])" \
             "tests = [Test(x, '', Arm('')) for x in '$tests'.split(',')]" \
@@ -107,7 +107,7 @@ other_rules() {
     done
 }
 
-# What a pilot's differences of deviation 0.0707107 make detectable with five seeds: (2.776445 + 0.940965) / sqrt(5) of it.
+# With differences of standard deviation s in the pilot, five seeds detect (2.776445 + 0.940965) / sqrt(5) * s.
 detectable_is_computed() {
     same "detectable" "$(python "import measured" "print(f'{measured.detectable([-0.2, -0.1, -0.3, -0.2, -0.2]):.5f}')")" 0.11755
 }
@@ -141,7 +141,7 @@ column() {
     awk -F, -v run="$1" -v name="$2" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) c = i } $1 == run { print $c }' "$tmp/part.csv"
 }
 
-# Of gradient norms e, 1, 1, e, 1, 1, ... a third lies 1 from the median of their logarithms, in any unit.
+# Of gradient norms e, 1, 1, e, 1, 1, ... a third is 1 above the median of the logarithms, in any unit.
 jitter_is_relative() {
     local factor
     for factor in 1 1000; do
@@ -160,12 +160,12 @@ refuses() {
     for words in "--part nothing" "--zebra" "--jobs 0" "--part"; do
         # shellcheck disable=SC2086 # words
         if said=$(scripts/claims.sh $words --list 2>&1); then fail "claims.sh $words is accepted"; fi
-        same "sentences about $words: $said" "$(wc -l <<<"$said")" 1
+        same "lines of $said" "$(wc -l <<<"$said")" 1
     done
 }
 
-test_case "claims: the page is what the CSVs say" page_is_what_the_csvs_say
-test_case "claims: parts" parts_are_there
+test_case "claims: the page is current" page_is_current
+test_case "claims: parts" parts_exist
 test_case "claims: verdicts follow from intervals" verdicts_follow_from_intervals
 test_case "claims: other rules" other_rules
 test_case "claims: detectable differences" detectable_is_computed

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# cli_scripts.sh - the scripts themselves: do they notice and print what they should?
+# cli_scripts.sh - the scripts of the repository: check.sh, structure.sh, bench.sh, --help and errors.
 set -euo pipefail
 source "$(dirname "$0")/../lib/cli.sh"
 
-# program NAME: a program to check, its body on stdin.
+# program NAME: a program for check.sh, its body from stdin.
 program() {
     { echo '#!/bin/bash' && cat; } >"$tmp/$1"
     chmod +x "$tmp/$1"
 }
 
-# check CODE LAST_LINE NAME...: check.sh of these programs.
+# check CODE LAST_LINE NAME...: runs check.sh with these programs.
 check() {
     local got=0 programs=("${@:3}")
     said=$(scripts/check.sh "${programs[@]/#/$tmp/}") || got=$?
@@ -46,7 +46,7 @@ BASH
     has "reason" "$said" 'two: got "1", want "2"'
 }
 
-# broken RULE FILE TEXT: a copy of the sources with TEXT at the end of FILE fails that rule there.
+# broken RULE FILE TEXT: structure.sh reports RULE for a copy of the sources with TEXT at the end of FILE.
 broken() {
     local copy=$tmp/copy line
     mkdir -p "$copy"
@@ -85,12 +85,12 @@ structure_notices() {
     broken "no fast-math" Makefile 'CFLAGS += -ffast-math'
 }
 
-# answer SCRIPT ARGUMENT...: it ends with $want; its stdout is left in $said, its stderr in $complained.
+# answer SCRIPT ARGUMENT...: it exits with $want; sets $said to its stdout and $complained to its stderr.
 answer() {
     local got=0
     said=$("$@" 2>"$tmp/complained" </dev/null) || got=$?
     complained=$(cat "$tmp/complained")
-    same "$* ends with" "$got" "$want"
+    same "exit code of $*" "$got" "$want"
 }
 
 scripts_answer() {
@@ -100,17 +100,32 @@ scripts_answer() {
         name=$(basename "$script")
         want=0 answer "$script" --help
         has "$name --help" "$said" "$name "
-        [[ $said != *"#"* && $said != *"set -e"* ]] || fail "$name --help says more than its header: $said"
-        [[ $name != quickstart.sh ]] || continue # whose arguments are the trainer's
+        [[ $said != *"#"* && $said != *"set -e"* ]] || fail "$name --help prints more than its header: $said"
+        [[ $name != quickstart.sh ]] || continue # its arguments are those of the trainer
         want=2 answer "$script" --zebra
-        same "sentences of $name" "$(grep -c '' <<<"$complained")" 1
+        same "lines of $name" "$(grep -c '' <<<"$complained")" 1
         has "$name --zebra" "$complained" "$name: "
         same "$name --zebra prints" "$said" ""
     done
 }
 
-# bench_tables CODE: bench.sh ends with CODE; what it prints is left in $said. Its program measures
-# nothing: --bench ends at once. It refuses the topology $refused and cannot train $broken.
+# Every script that can be run sources usage.sh, which sets LC_ALL.
+scripts_share_a_locale() {
+    local script
+    for script in scripts/*.sh scripts/*/*.sh tests/mutants/mutate.sh; do
+        [[ ! -x $script ]] || grep -qE '^source .*usage\.sh"$' "$script" || fail "$script does not source usage.sh"
+    done
+    same "locale" "$(LC_ALL=C.UTF-8 bash -c 'source scripts/usage.sh; echo "$LC_ALL $caller_locale"')" "C C.UTF-8"
+}
+
+# An entry of equivalent.txt whose line was changed has to be found again.
+equivalents_are_current() {
+    local stale
+    stale=$(tests/mutants/mutate.sh --check-equivalents) || fail "$stale"
+}
+
+# bench_tables CODE: bench.sh exits with CODE; sets $said to its output. Its program measures nothing:
+# --bench returns at once. It refuses topology $refused and fails to train $broken.
 bench_tables() {
     local got=0
     program fake <<BASH
@@ -135,15 +150,15 @@ bench_prints() {
     has "head" "$said" "- compiler: "
     has "columns" "$said" \
         "| workload | topology | norm | threads | ms_per_step | tokens_per_s | ratio | gemm | attention | other |"
-    has "row" "$said" "| deep | post | rmsnorm | 2 | 2.5 | 1e+06 | 0.5000 | 60.0% | 30.0% | 10.0% |"
+    has "line" "$said" "| deep | post | rmsnorm | 2 | 2.5 | 1e+06 | 0.5000 | 60.0% | 30.0% | 10.0% |"
     same "workloads" "$(grep -cE '^\| (xs|m) .* \| 2\.5 \|' <<<"$said")" 4
-    # Of every thread count: all topologies but one and all norms, after s itself.
+    # For every thread count: all topologies but one and all norms, after s itself.
     names=$(($("$TRAIN" --list topologies | wc -l) + $("$TRAIN" --list norms | wc -l)))
-    same "rows of s" "$(grep -c '^| s ' <<<"$said")" $((2 * names))
+    same "lines of s" "$(grep -c '^| s ' <<<"$said")" $((2 * names))
     refused=nothing broken=keel
     bench_tables 1
-    has "a broken run" "$said" "topology keel, norm rmsnorm: --bench 4 failed; it said:"
-    has "what it said" "$said" "train: error: broken"
+    has "a broken run" "$said" "topology keel, norm rmsnorm: --bench 4 failed; its output:"
+    has "its output" "$said" "train: error: broken"
 }
 
 bench_needs_numbers() {
@@ -155,6 +170,8 @@ test_case "scripts: check.sh counts" check_counts
 test_case "scripts: test.sh counts" cases_count
 test_case "scripts: structure.sh notices" structure_notices
 test_case "scripts: --help and wrong arguments" scripts_answer
+test_case "scripts: all use the C locale" scripts_share_a_locale
+test_case "scripts: equivalent mutants are mutants of the sources" equivalents_are_current
 test_case "scripts: bench.sh prints" bench_prints
 test_case "scripts: bench.sh needs numbers" bench_needs_numbers
 test_done
