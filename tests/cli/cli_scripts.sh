@@ -50,7 +50,7 @@ BASH
 broken() {
     local copy=$tmp/copy line
     mkdir -p "$copy"
-    cp -r train.c Makefile README.md LICENSE base ops norm data model run tests scripts configs sweeps docs "$copy"
+    cp -r .ci train.c Makefile README.md LICENSE base ops norm data model run tests scripts configs sweeps docs "$copy"
     printf '%b\n' "$3" >>"$copy/$2"
     line=$(grep -c '' "$copy/$2")
     said=$(scripts/structure.sh "$copy") && fail "structure.sh accepts $3 in $2"
@@ -66,6 +66,8 @@ structure_notices() {
     broken "$floors" norm/norm.c '#include "data/vocab.h"'
     broken "$floors" data/vocab.c '#include "norm/norm.h"'
     broken "$floors" model/mlp.c '#include "run/config/config.h"'
+    broken "$floors" run/io/csv.c '#include "run/optim/spike.h"'
+    broken "$floors" run/train/trainer.c '#include "run/commands/cli.h"'
     broken "library headers" model/mlp.c '#include <cblas.h>'
     broken "library headers" run/train/trainer.c '#include <cJSON.h>'
     broken "library headers" norm/norm.c '#include <omp.h>'
@@ -79,6 +81,14 @@ structure_notices() {
     broken "model/ indexes no reals" model/model.c '    real first = params->values[0];'
     broken "files of at most 500 lines" model/mlp.c "$(printf '\\n%.0s' {1..500})"
     broken "functions of at most 60 lines" model/mlp.c "int f(void) {$(printf '\\n%.0s' {1..60})}"
+    broken "files of at most 500 lines" scripts/usage.sh "$(printf '\\n%.0s' {1..500})"
+    broken "files of at most 500 lines" scripts/report/stats.py "$(printf '\\n%.0s' {1..500})"
+    broken "functions of at most 60 lines" scripts/usage.sh "f() {$(printf '\\n:%.0s' {1..60})\n}"
+    broken "functions of at most 60 lines" scripts/report/stats.py "def f():$(printf '\\n    pass%.0s' {1..60})"
+    broken "banners" model/mlp.c '/* --- forward --- *//* ---'
+    broken "files to read next exist" base/base.h '/* Read next: gone.h */'
+    broken "words of the field" docs/data.md 'The loss is foretold.'
+    broken "words of the field" run/config/config_keys.c 'static const Key keys_too[] = {\n    "rows of a batch",'
     broken "nothing left to do" base/base.c '/* TO''DO: all of it */'
     broken "pages are listed and linked" README.md '[gone](docs/gone.md)'
     broken "pages are listed and linked" docs/data.md 'see [keys](config.md), [gone](gone.md#here)'
