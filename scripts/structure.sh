@@ -166,14 +166,15 @@ nothing_left_to_do() {
 
 # Every page of docs/ is listed in its index, and every link between pages leads to a file.
 pages_linked() {
-    local page place target
+    local page place target folder
     for page in docs/*.md; do
         [[ $page == docs/README.md ]] || grep -qF "](${page#docs/})" docs/README.md ||
             echo "$page:1: not in docs/README.md"
     done
     grep -HnoE '\]\([^):#]+[)#]' "${pages[@]}" docs/*/*.md | while IFS= read -r place; do
-        page=${place%%:*} target=${place##*](}
-        [[ -e ${page%/*}/${target%?} ]] || echo "${place%:*}: links to ${target%?}"
+        page=${place%%:*} target=${place##*](} folder=.
+        [[ $page != */* ]] || folder=${page%/*}
+        [[ -e $folder/${target%?} ]] || echo "${place%:*}: links to ${target%?}"
     done
 }
 

@@ -20,7 +20,7 @@ class Test:
     sign    -1 or 1: the claim is that a is below or above b
     within  the claim is that a and b differ by no more than this; without b, that a is within this of `size`
     least   the claim is that a, or its difference from b, is at least this
-    size    the claimed number, printed beside the interval
+    size    the claimed number, printed next to the interval
     pilot   the pair of arms whose spread over seeds gives the detectable difference
     """
 

@@ -9,7 +9,7 @@ from judge import CONTRADICTED, MISSING, OPEN, SUPPORTED, UNTESTABLE
 INTRODUCTION = """# What is true about norms
 
 An article about the placement of norms makes some twenty numeric claims, most of them without a source;
-[below](#claim-by-claim) they are quoted in short. This page puts a measurement beside each. It is generated:
+[below](#claim-by-claim) they are quoted in short. This page has a measurement for each. It is generated:
 `scripts/claims.sh` trains, reduces every run to a line of a CSV in [claims/](claims/) and writes this page from those
 lines. A test writes it again and compares.
 
@@ -189,7 +189,7 @@ def evaluations(data):
 
 
 def tables(data):
-    """{claim: [(title, head, rows)]}: the tables that a claim has beside its tests."""
+    """{claim: [(title, head, rows)]}: the tables of a claim besides its tests."""
     return {
         "peri_lower": [curves(data)],
         "post_depth": [warmups(data)],
