@@ -2,7 +2,7 @@
 # report.sh RUNS... [--out FILE.html] [--baseline LABEL] [--title TEXT] - compares runs on one page.
 #
 # RUNS are run folders, or folders that contain run folders. Writes one self-contained HTML file, by
-# default report.html in the first of them, and the same tables as Markdown beside it. LABEL is the
+# default report.html in the first of them, and the same tables as Markdown next to it. LABEL is the
 # label of a group in the report; the others are compared with it, seed by seed. docs/report.md
 # defines every number. Exit codes: 2 arguments, 3 runs, 4 writing.
 set -euo pipefail

@@ -13,7 +13,7 @@
 #     --dry-run            print the names and number of runs and the estimated time and disk space
 #
 # A sweep that was stopped or killed resumes with the same command. The program is $TRAIN or else
-# ./train, the one beside scripts/ or peri-train. Exit codes: 0 every run is done or has diverged,
+# ./train, the one next to scripts/ or peri-train. Exit codes: 0 every run is done or has diverged,
 # 1 some failed, 2 usage or config, 3 data, 4 I/O, 130 and 143 stopped.
 set -euo pipefail
 source "$(dirname "$0")/usage.sh"
@@ -22,7 +22,7 @@ for program in ./train "$here/../train" "$(command -v peri-train || true)"; do
     [[ -n ${TRAIN:-} || ! -x $program ]] || TRAIN=$program
 done
 
-# refuse SENTENCE [CODE]
+# refuse MESSAGE [CODE]
 refuse() {
     echo "sweep.sh: $1" >&2
     exit "${2:-2}"

@@ -7,7 +7,7 @@
 caller_locale=${LC_ALL:-}
 export LC_ALL=C
 
-# wrong SENTENCE: ends the script because of its arguments.
+# wrong MESSAGE: ends the script because of its arguments.
 wrong() {
     echo "$(basename "$0"): $1; --help says more" >&2
     exit 2

@@ -15,7 +15,7 @@ class Arm:
 
 @dataclass
 class Test:
-    """One comparison of arm a with arm b, or the value of arm a where b is None.
+    """One comparison of arm a with arm b, or the value of arm a if b is None.
 
     sign    -1 or 1: the claim is that a is below or above b
     within  the claim is that a and b differ by no more than this; without b, that a is within this of `size`

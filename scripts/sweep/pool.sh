@@ -131,7 +131,7 @@ end_of() {
         END { print step == "" ? "-" : step, loss == "" ? "-" : loss }' "$log"
 }
 
-# say SENTENCE: prints it on stderr, replacing the status line.
+# say MESSAGE: prints it on stderr, replacing the status line.
 say() {
     [[ ! -t 2 ]] || printf '\r\033[K' >&2
     echo "$1" >&2

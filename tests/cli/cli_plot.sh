@@ -104,7 +104,7 @@ layers_are_drawn_over_depth() {
     points "0 9 0 9 0 1" one --file layers --where layer=0 --where sublayer=embedding
 }
 
-# refused CODE SENTENCE ARGUMENT...
+# refused CODE MESSAGE ARGUMENT...
 refused() {
     local got=0
     said=$(cd "$tmp" && PATH=$tmp/bin:$PATH "$OLDPWD/scripts/plot.sh" "${@:3}" 2>&1 >"$tmp/out") || got=$?
