@@ -144,7 +144,7 @@ uninstall:
 VERSION = $(shell sed -n 's/^\#define PERI_VERSION "\(.*\)"/\1/p' base/base.h)
 
 dist:
-	@git rev-parse --git-dir >/dev/null 2>&1 || { echo "make dist: needs a git checkout, for the list of files" >&2; exit 1; }
+	@git ls-files --error-unmatch Makefile >/dev/null 2>&1 || { echo "make dist: needs a git checkout, for the list of files" >&2; exit 1; }
 	git archive --prefix=peri-$(VERSION)/ -o peri-$(VERSION).tar.gz HEAD
 
 clean:
