@@ -18,7 +18,7 @@ Group plan_group(Plan *plan, Group group) {
     GroupSize now = {.tensors = params_count(params),
                      .parameters = params_total(params),
                      .weights = (double)params->size * sizeof(real),
-                     .buffers = plan->arena->asked};
+                     .buffers = plan->arena->needed};
     GroupSize *size = &plan->size[plan->group], *mark = &plan->mark;
     size->tensors += now.tensors - mark->tensors;
     size->parameters += now.parameters - mark->parameters;
