@@ -243,7 +243,7 @@ Model *model_create(const ModelOptions *options, const GammaWarmup *warmup, size
     plan_model(model, again);
     if (!options->removal.start) return model;
     for (size_t i = 0; i < model->n_sites; i++) norm_site_reserve(&model->site[i], model->shape.T);
-    model->seen = mem_alloc(size_mul(model->n_sites + 1, sizeof(Deviations)));
+    model->seen = mem_alloc(size_mul(model->n_sites + 1, sizeof(ScaleSums)));
     return model;
 }
 

@@ -50,7 +50,7 @@ static const NormFrozen *add_site(Plan *plan, const char *name, const Norm *norm
                        .group = removal_group(plan->options, plan->wiring, name)};
     snprintf(site->name, sizeof site->name, "%s", name);
     if (plan->options->removal.start)
-        site->average =
+        site->running_scale =
             plan_vector(plan, name, "deviation", PARAM_STATISTIC, TOKEN_GROUPS, 0).value;
     return &site->frozen;
 }

@@ -140,7 +140,7 @@ static void test_true_statistics(void) {
             logits_of(model, real_logits, false);
             for (size_t i = 0; i < model->n_sites; i++) {
                 NormSite *site = &model->site[i];
-                Deviations one = {{1, 1}, {1, 1}};
+                ScaleSums one = {{1, 1}, {1, 1}};
                 norm_site_freeze(site, &one, T, false);
                 for (size_t j = 0; j < site->frozen.rows; j++)
                     site->r[j] = site->stats[j * site->n_stats + site->n_stats - 1];
@@ -169,7 +169,7 @@ static void test_constants(void) {
         NormSite *site = &model->site[i];
         const size_t each = site->per_token;
         double first = 0, rest = 0;
-        Deviations seen = {{0, 0}, {0, 0}};
+        ScaleSums seen = {{0, 0}, {0, 0}};
         for (size_t t = 0; t < 2 * T; t++) {
             for (size_t h = 0; h < each; h++)
                 *(t % T ? &rest : &first) += 1 / (double)site->stats[t * each + h];
