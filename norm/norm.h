@@ -3,10 +3,9 @@
  * One idea: a norm keeps its input and a few statistics per row, never its output. Forward and
  * backward are two functions over a range of rows on the calling thread, so a file of norm/
  * contains the formulas and nothing else. The kind `none` computes nothing where its input is its
- * output, so an absent slot costs nothing. A kind with statistics over the rows (batchnorm) computes
- * them in `gather`, before the first range. A Norm is plain data, filled when the model is planned;
- * it owns nothing.
- * Read next: layernorm.c, rmsnorm.c, norm.c, then model/wiring.h. */
+ * output, so an absent slot costs nothing. A kind with statistics over the rows (batchnorm)
+ * computes them in `gather`, before the first range. A Norm is plain data, filled when the model is
+ * planned; it owns nothing. Read next: layernorm.c, rmsnorm.c, norm.c, then model/wiring.h. */
 #ifndef NORM_NORM_H
 #define NORM_NORM_H
 
