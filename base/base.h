@@ -3,7 +3,8 @@
  * One idea: a program that trains for days allocates all its memory before step 1 and never fails
  * silently. `real` is one typedef, so the same sources also build in double, where gradients are
  * checked to 1e-6. Whoever creates an Arena owns it; pointers taken from it are valid until
- * arena_free. Includes no other file of the project. Read next: philox.h, then ops/ops.h.
+ * arena_free. Includes no other file of the project.
+ * Read next: philox.h, then ops/ops.h.
  *
  * Shapes, everywhere: B sequences in a batch, T tokens in a sequence, R = B*T tokens in a batch,
  * C width of the residual stream, L blocks, NH query heads, NKV key/value heads, HS = C/NH head

@@ -3,7 +3,8 @@
  * One idea: every operation names its kind of work on entry, and the clock of that kind runs until
  * the operation returns. A nested operation pauses the clock of the outer one. When the profiler is
  * off, entering costs one comparison. Only the main thread enters phases, outside of parallel
- * regions. Read next: ../run/commands/bench.h. */
+ * regions.
+ * Read next: ../run/commands/bench.h. */
 #ifndef BASE_PHASE_H
 #define BASE_PHASE_H
 

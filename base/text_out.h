@@ -2,7 +2,8 @@
  *
  * One idea: a string that was truncated because memory ran out must never be taken for complete.
  * open_memstream does not report that on closing; text_end exits instead. The caller owns the
- * strings. Read next: base.h. */
+ * strings.
+ * Read next: base.h. */
 #ifndef BASE_TEXT_OUT_H
 #define BASE_TEXT_OUT_H
 

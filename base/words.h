@@ -1,7 +1,8 @@
 /* words.h - looks up a name in a list, and suggests the nearest one for a misspelt name.
  *
  * One idea: the names of topologies, norms, keys and flags are tables; one search serves all.
- * Nothing here allocates memory. Read next: text_out.h. */
+ * Nothing here allocates memory.
+ * Read next: text_out.h. */
 #ifndef BASE_WORDS_H
 #define BASE_WORDS_H
 

@@ -4,8 +4,8 @@
  * without changing the pass, and holds the constants that a pass reads instead once the norm is
  * frozen. The scale of a token is 1/r: its standard deviation in LayerNorm, its RMS in RMSNorm,
  * both with eps. Removing norms from a trained model: Heimersheim 2024 (arXiv 2409.13710), Baroni
- * et al. 2025 (arXiv 2507.02559). A NormSite owns its constants, not its running scales. Read next:
- * norm.h, ../model/plan.h. */
+ * et al. 2025 (arXiv 2507.02559). A NormSite owns its constants, not its running scales.
+ * Read next: norm.h, ../model/plan.h. */
 #ifndef NORM_FROZEN_H
 #define NORM_FROZEN_H
 

@@ -5,7 +5,8 @@
  * contains the formulas and nothing else. The kind `none` computes nothing where its input is its
  * output, so an absent slot costs nothing. A kind with statistics over the rows (batchnorm)
  * computes them in `gather`, before the first range. A Norm is plain data, filled when the model is
- * planned; it owns nothing. Read next: layernorm.c, rmsnorm.c, norm.c, then model/wiring.h. */
+ * planned; it owns nothing.
+ * Read next: layernorm.c, rmsnorm.c, norm.c, then model/wiring.h. */
 #ifndef NORM_NORM_H
 #define NORM_NORM_H
 

@@ -109,8 +109,9 @@ void embedding_backward(real *dtok, real *dpos, const real *dx, const int *token
 /* --- dropout: x = x * mask / (1-p), mask a function of (seed, step, micro, site, index) --- */
 
 typedef struct {
-    double p; /* 0 = off */
-    uint32_t seed, step, micro, site;
+    double p;                   /* 0 = off */
+    uint32_t seed, step, micro; /* micro: micro-batch of the step */
+    uint32_t site;              /* number of the dropout in the model */
 } Dropout;
 /* In place. The backward pass applies the same function to the gradient. */
 void dropout_apply(real *x, const Dropout *dropout, size_t n);

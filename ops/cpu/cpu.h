@@ -1,7 +1,8 @@
 /* cpu.h - what the files of ops/cpu/ share: chunks, the mask of dropout and GEMM.
  *
  * One idea: a parallel loop runs over chunks whose borders depend on sizes only, so the number of
- * threads cannot change a bit of a result. Private to ops/cpu/ and norm/. Read next: gemm.h. */
+ * threads cannot change a bit of a result. Private to ops/cpu/ and norm/.
+ * Read next: gemm.h. */
 #ifndef OPS_CPU_CPU_H
 #define OPS_CPU_CPU_H
 

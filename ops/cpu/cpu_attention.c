@@ -239,8 +239,7 @@ static void gemm_groups(real *y, OperandA a, const real *groups, size_t rows, si
     }
 }
 
-/* One block of queries of one head. dq is set, dk and dv are set or added to; `row` =
- * (b*NH+h)*T. */
+/* One block of queries of one head. dq is set, dk and dv are set or added to. row = (b*NH+h)*T. */
 static void block_backward(real *dqkv, const real *dout, const real *out, const real *lse,
                            const real *qkv, HeadOffsets at, const Scratch *scratch,
                            const Dropout *dropout, size_t row, size_t t0, bool add,

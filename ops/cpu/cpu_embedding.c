@@ -2,7 +2,8 @@
  *
  * One idea: in the gradient of a table every thread owns some of the columns and goes through the
  * tokens in order. Several tokens may then share a row of the table without partial sums or
- * atomics. Read next: cpu_linear.c. */
+ * atomics.
+ * Read next: cpu_linear.c. */
 #include "ops/cpu/cpu.h"
 #include "ops/ops.h"
 

@@ -10,7 +10,8 @@
  *   - a single row reads every weight once, so nothing is packed.
  * GFLOP/s of gemm_block.h / threaded OpenBLAS 0.3.21 for (M,N,K), on 2 cores with AVX-512, operands
  * not in the cache: (2048,1536,384) 330/316, (2048,384,1536) 335/306, (768,384,128) 370/224,
- * (256,3072,768) 290/295, (2048,2048,2048) 367/399. Read next: gemm_block.h, then cpu_linear.c. */
+ * (256,3072,768) 290/295, (2048,2048,2048) 367/399.
+ * Read next: gemm_block.h, then cpu_linear.c. */
 #include "ops/cpu/cpu.h"
 #include "ops/cpu/gemm.h"
 

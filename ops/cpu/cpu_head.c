@@ -2,7 +2,8 @@
  *
  * One idea: the logits (R,V) are the largest tensor of a small model and are only reduced to a
  * loss. They are computed for one chunk of tokens at a time and are replaced in place by their
- * gradient. Read next: cpu_elementwise.c. */
+ * gradient.
+ * Read next: cpu_elementwise.c. */
 #include "ops/cpu/cpu.h"
 #include "ops/ops.h"
 #include "ops/cpu/vmath.h"

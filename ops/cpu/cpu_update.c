@@ -1,7 +1,8 @@
 /* cpu_update.c - AdamW, initial values and the sampling of a token.
  *
  * One idea: none of them depends on the number of threads: every element is computed by itself, and
- * random numbers are functions of its index. Read next: norm/norm.h. */
+ * random numbers are functions of its index.
+ * Read next: norm/norm.h. */
 #include "ops/cpu/cpu.h"
 #include "ops/ops.h"
 #include "base/philox.h"

@@ -1,8 +1,8 @@
 /* gemm.h - what cpu_gemm.c and the GEMM kernels of each instruction set share.
  *
  * One idea: GemmKernels is a table of functions per instruction set. The processor decides which
- * one runs; the results are the same bit for bit. Private to ops/cpu/cpu_gemm*.c. Read next:
- * gemm_block.h. */
+ * one runs; the results are the same bit for bit. Private to ops/cpu/cpu_gemm*.c.
+ * Read next: * gemm_block.h. */
 #ifndef OPS_CPU_GEMM_H
 #define OPS_CPU_GEMM_H
 

@@ -142,15 +142,15 @@ static inline void ref_heads(const Reference *ref, RefRows y, RefRows u, size_t 
     const size_t heads = which == 'q' ? NH : NKV;
     const size_t first = which == 'q' ? 0 : which == 'k' ? NH : NH + NKV;
     const char qkv = ref->net->block[l].qkv;
-    const bool normed = qkv == 'v' || (qkv != '.' && which != 'v');
+    const bool has_norm = qkv == 'v' || (qkv != '.' && which != 'v');
     char layer[64], norm[64];
     snprintf(layer, sizeof layer, "blocks.%zu.attn.qkv", l);
     snprintf(norm, sizeof norm, "blocks.%zu.attn.norm_%c", l, which);
     ref_linear(ref, y, u, layer, first * HS, heads * HS, C);
     for (size_t t = 0; t < ref->T; t++) {
-        if (normed && qkv == 'w') ref_norm(ref, 'n', norm, y[t], heads * HS, false, 1);
+        if (has_norm && qkv == 'w') ref_norm(ref, 'n', norm, y[t], heads * HS, false, 1);
         for (size_t h = 0; h < heads; h++) {
-            if (normed && qkv != 'w') ref_norm(ref, 'n', norm, y[t] + h * HS, HS, false, 1);
+            if (has_norm && qkv != 'w') ref_norm(ref, 'n', norm, y[t] + h * HS, HS, false, 1);
             if (which != 'v' && ref->options->position == POSITION_ROPE)
                 ref_rope(y[t] + h * HS, HS, t);
         }
