@@ -4,7 +4,7 @@
  * sums of a bias gradient. It runs tile by tile while the tile is in the cache, not in a pass of
  * its own. Sums over rows: every tile owns some columns and goes through the rows in order, so the
  * result is the same for any number of threads, without partial sums or atomics.
- * Read next: * cpu_attention.c. */
+ * Read next: cpu_attention.c. */
 #include "ops/cpu/cpu.h"
 #include "ops/ops.h"
 #include "ops/cpu/vmath.h"

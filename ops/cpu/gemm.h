@@ -2,7 +2,7 @@
  *
  * One idea: GemmKernels is a table of functions per instruction set. The processor decides which
  * one runs; the results are the same bit for bit. Private to ops/cpu/cpu_gemm*.c.
- * Read next: * gemm_block.h. */
+ * Read next: gemm_block.h. */
 #ifndef OPS_CPU_GEMM_H
 #define OPS_CPU_GEMM_H
 
