@@ -146,12 +146,12 @@ void model_remove_norms(Model *model, size_t updates) {
 
 void model_see_anew(Model *model) {
     for (size_t i = 0; model->seen && i < model->n_sites; i++)
-        model->seen[i] = (Deviations){.sum = {0}};
+        model->seen[i] = (ScaleSums){.sum = {0}};
 }
 
 void model_remember(Model *model) {
     for (size_t i = 0; model->seen && i < model->n_sites; i++) /* constants have seen nothing */
-        norm_site_remember(&model->site[i], &model->seen[i], model->options.removal.average);
+        norm_site_update_running(&model->site[i], &model->seen[i], model->options.removal.average);
 }
 
 real *model_logits(Model *model, size_t t) {

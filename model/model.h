@@ -41,7 +41,7 @@ typedef struct {
     NormSite *site; /* (n_sites) every norm that has a statistic, in the order of its parameters */
     size_t n_sites;
     NormMode norm_mode; /* of the pass under way, read by norms with running statistics */
-    Deviations *seen;   /* (n_sites) of the update that is going on; NULL without norm_removal */
+    ScaleSums *seen;    /* (n_sites) of the update that is going on; NULL without norm_removal */
     SublayerShared shared;
     Block *block; /* (L) */
     real *head_scratch;

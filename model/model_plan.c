@@ -92,7 +92,7 @@ static void plan_block(Model *model, Plan *plan, size_t l, size_t *at) {
     *at = out;
     const size_t n = plan->shape.B * plan->shape.T * plan->shape.C;
     plan_group(plan, GROUP_ATTENTION);
-    const ArenaMark mark = arena_mark(plan->arena);
+    const ArenaMark mark = arena_overlay_begin(plan->arena);
     const real *x = l ? model->block[l - 1].y : model->x0;
     real *din = model->dstream[in], *dmiddle = model->dstream[middle];
     char prefix[64];
@@ -131,7 +131,7 @@ static void plan_block(Model *model, Plan *plan, size_t l, size_t *at) {
     sublayer_plan(&block->mlp, plan, &model->shared, prefix, l, true);
     block->sites_end = plan->n_sites;
     plan_group(plan, GROUP_SHARED);
-    if (plan->turns) arena_turn(plan->arena, mark);
+    if (plan->turns) arena_overlay_next(plan->arena, mark);
 }
 
 static void plan_blocks(Model *model, Plan *plan, size_t *at) {
@@ -139,7 +139,7 @@ static void plan_blocks(Model *model, Plan *plan, size_t *at) {
     plan_group(plan, GROUP_MLP);
     for (size_t l = 0; l < s.L; l++) model->block[l].y = plan_reals(plan, s.B * s.T * s.C);
     for (size_t l = 0; l < s.L; l++) plan_block(model, plan, l, at);
-    if (plan->turns) arena_turns_end(plan->arena);
+    if (plan->turns) arena_overlay_end(plan->arena);
 }
 
 static void plan_head(Model *model, Plan *plan, size_t at) {
@@ -243,7 +243,7 @@ Model *model_create(const ModelOptions *options, const GammaWarmup *warmup, size
     plan_model(model, again);
     if (!options->removal.start) return model;
     for (size_t i = 0; i < model->n_sites; i++) norm_site_reserve(&model->site[i], model->shape.T);
-    model->seen = mem_alloc(size_mul(model->n_sites + 1, sizeof(Deviations)));
+    model->seen = mem_alloc(size_mul(model->n_sites + 1, sizeof(ScaleSums)));
     return model;
 }
 

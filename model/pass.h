@@ -30,7 +30,7 @@ typedef struct {
                                     statistics use those of the pass and remember them */
     uint32_t seed, step, micro;  /* counters of dropout */
     Probe *probe;                /* where it notes what it sees, NULL = nowhere */
-    Deviations *seen;            /* (n_sites) where it adds those of the norms, NULL = nowhere */
+    ScaleSums *seen;             /* (n_sites) where it adds those of the norms, NULL = nowhere */
     GradWrite grads;             /* what products do with their gradients; set by the model */
 } Pass;
 

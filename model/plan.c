@@ -18,7 +18,7 @@ Group plan_group(Plan *plan, Group group) {
     GroupSize now = {.tensors = params_count(params),
                      .parameters = params_total(params),
                      .weights = (double)params->size * sizeof(real),
-                     .buffers = plan->arena->asked};
+                     .buffers = plan->arena->needed};
     GroupSize *size = &plan->size[plan->group], *mark = &plan->mark;
     size->tensors += now.tensors - mark->tensors;
     size->parameters += now.parameters - mark->parameters;
@@ -50,7 +50,7 @@ static const NormFrozen *add_site(Plan *plan, const char *name, const Norm *norm
                        .group = removal_group(plan->options, plan->wiring, name)};
     snprintf(site->name, sizeof site->name, "%s", name);
     if (plan->options->removal.start)
-        site->average =
+        site->running_scale =
             plan_vector(plan, name, "deviation", PARAM_STATISTIC, TOKEN_GROUPS, 0).value;
     return &site->frozen;
 }

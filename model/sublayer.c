@@ -158,11 +158,11 @@ static void join_stream(void *context, size_t chunk, size_t first, size_t end) {
 static void leave_branch(void *context, size_t chunk, size_t first, size_t end) {
     const SublayerWork *work = context;
     const Sublayer *sub = work->sublayer;
-    norm_forward_piece(&sub->norm[SLOT_OUT], sub->o, sub->b, warm(sub, SLOT_OUT, work->pass), first,
-                       end);
+    norm_forward_piece(&sub->norm[SLOT_OUT], sub->o, sub->b,
+                       (NormSpan){first, end, warm(sub, SLOT_OUT, work->pass), GRAD_SET});
     join_stream(context, chunk, first, end);
-    norm_forward_piece(&sub->norm[SLOT_POST], sub->y, sub->s, warm(sub, SLOT_POST, work->pass),
-                       first, end);
+    norm_forward_piece(&sub->norm[SLOT_POST], sub->y, sub->s,
+                       (NormSpan){first, end, warm(sub, SLOT_POST, work->pass), GRAD_SET});
 }
 
 /* All rows from b to y: piece by piece through everything or, where a norm gathers, one operation
@@ -216,10 +216,10 @@ static void enter_branch(void *context, size_t chunk, size_t first, size_t end) 
     const SublayerWork *work = context;
     const Sublayer *sub = work->sublayer;
     norm_backward_piece(&sub->norm[SLOT_POST], chunk, sub->ds, sub->dy, sub->s,
-                        warm(sub, SLOT_POST, work->pass), first, end, GRAD_SET);
+                        (NormSpan){first, end, warm(sub, SLOT_POST, work->pass), GRAD_SET});
     part_stream(context, chunk, first, end);
     norm_backward_piece(&sub->norm[SLOT_OUT], chunk, sub->db, sub->dout, sub->b,
-                        warm(sub, SLOT_OUT, work->pass), first, end, GRAD_SET);
+                        (NormSpan){first, end, warm(sub, SLOT_OUT, work->pass), GRAD_SET});
 }
 
 /* All rows from dy to db, in the way that leave_forward took. */

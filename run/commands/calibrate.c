@@ -23,11 +23,11 @@ NormsMode norms_mode(const char *name) {
     return (NormsMode)mode;
 }
 
-/* Deviations (n_sites) of every site over training rows; the caller frees them. */
-static Deviations *observe(StoredModel *stored, const Config *config) {
+/* ScaleSums (n_sites) of every site over training rows; the caller frees them. */
+static ScaleSums *observe(StoredModel *stored, const Config *config) {
     Model *model = stored->model;
     const size_t T = model->shape.T, B = model->shape.B;
-    Deviations *seen = mem_alloc(size_mul(model->n_sites + 1, sizeof *seen));
+    ScaleSums *seen = mem_alloc(size_mul(model->n_sites + 1, sizeof *seen));
     int *tokens = mem_alloc(size_mul(B * T, sizeof(int)));
     int *targets = mem_alloc(size_mul(B * T, sizeof(int)));
     Dataset *data = dataset_open(&config->data, T, B, 1, 0, (uint32_t)config->train.seed);
@@ -50,7 +50,7 @@ static Deviations *observe(StoredModel *stored, const Config *config) {
 void calibrate(StoredModel *stored, const Config *config, NormsMode mode) {
     Model *model = stored->model;
     if (mode == NORMS_REAL) return;
-    Deviations *seen = mode == NORMS_IDENTITY ? NULL : observe(stored, config);
+    ScaleSums *seen = mode == NORMS_IDENTITY ? NULL : observe(stored, config);
     for (size_t i = 0; i < model->n_sites; i++) {
         NormSite *site = &model->site[i];
         if (norm_site_is_frozen(site)) continue;

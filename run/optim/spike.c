@@ -79,7 +79,7 @@ static SpikeDetector detector_of(const SpikeOptions *options, size_t n_tensors) 
 }
 
 double spike_bytes(const SpikeOptions *options, size_t n_tensors) {
-    return detector_of(options, n_tensors).arena.asked;
+    return detector_of(options, n_tensors).arena.needed;
 }
 
 SpikeDetector *spike_create(const SpikeOptions *options, size_t n_tensors) {

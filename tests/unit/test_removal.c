@@ -212,16 +212,16 @@ static void test_no_average(void) {
 
 static void test_remember(void) {
     real average[TOKEN_GROUPS] = {0, 0};
-    NormSite site = {.average = average};
-    Deviations seen = {{6, 30}, {2, 5}};
-    norm_site_remember(&site, &seen, 0.75);
+    NormSite site = {.running_scale = average};
+    ScaleSums seen = {{6, 30}, {2, 5}};
+    norm_site_update_running(&site, &seen, 0.75);
     CHECK(average[TOKEN_FIRST] == 3 && average[TOKEN_REST] == 6, "the first mean as it is");
-    seen = (Deviations){{10, 2}, {2, 1}};
-    norm_site_remember(&site, &seen, 0.75);
+    seen = (ScaleSums){{10, 2}, {2, 1}};
+    norm_site_update_running(&site, &seen, 0.75);
     CHECK(average[TOKEN_FIRST] == (real)3.5 && average[TOKEN_REST] == 5, "a quarter of the next");
-    const Deviations bad[] = {
+    const ScaleSums bad[] = {
         {{INFINITY, 0}, {2, 0}}, {{NAN, INFINITY}, {2, 5}}, {{1e300, 1}, {0, 0}}};
-    for (size_t i = 0; i < 3; i++) norm_site_remember(&site, &bad[i], 0.75);
+    for (size_t i = 0; i < 3; i++) norm_site_update_running(&site, &bad[i], 0.75);
     CHECK(average[TOKEN_FIRST] == (real)3.5 && average[TOKEN_REST] == 5, "what is not finite");
 }
 
@@ -302,7 +302,7 @@ static void twin_follow(Pair *pair, size_t updates) {
         const real *average = average_of(pair->run.model, site->name);
         double first = (double)average[0], rest = (double)average[1];
         if (!pair->config.model.removal.first_apart) first = rest = (first + 15 * rest) / 16;
-        Deviations mean = {{first, rest}, {1, 1}};
+        ScaleSums mean = {{first, rest}, {1, 1}};
         if (twin_out(pair, i, updates)) norm_site_freeze(site, &mean, 16, true);
     }
 }
