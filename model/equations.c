@@ -114,8 +114,8 @@ static char *block_text(const Wiring *wiring, Warm warm_ups, size_t l) {
     fprintf(out, "\n%-13s", "");
     print_sublayer(out, &block->mlp, &mlp);
     if (*QKV[block->qkv]) fprintf(out, "\n%-13swithin attention %s", "", QKV[block->qkv]);
-    if (block->out_start != 1) {
-        fprintf(out, "\n%-13sgains of out slots start at %.9g", "", block->out_start);
+    if (block->out_gain != 1) {
+        fprintf(out, "\n%-13sgains of out slots start at %.9g", "", block->out_gain);
     }
     if (has_scale(&block->attn) || has_scale(&block->mlp)) {
         fprintf(out, "\n%-13sS is a gain alone, gamma without a norm", "");

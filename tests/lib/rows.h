@@ -56,7 +56,7 @@ typedef struct {
     const Row *row;
     RowSublayer attn, mlp;
     char qkv; /* . no norms, w whole q and k, h q and k per head, v also v */
-    double out_start;
+    double out_gain;
 } RowBlock;
 
 typedef struct {
@@ -103,7 +103,7 @@ static inline RowBlock row_block(const Row *row, size_t N, size_t l) {
         .qkv = row_says(row, "qk_norm whole") ? 'w'
                : row_says(row, "qkv_norm")    ? 'v'
                                               : '.',
-        .out_start = row_says(from, "out starts small")  ? small
+        .out_gain = row_says(from, "out starts small")  ? small
                      : row_says(from, "out starts at 0") ? 0
                                                          : 1,
     };

@@ -42,7 +42,7 @@ def first_value(name, label, i):
         return 0.5 + k / 2**20  # 0.5 .. 1.5
     if name.endswith(".alpha"):
         return 0.25 + k / 2**21  # 0.25 .. 0.75
-    if name.endswith(".deviation"):
+    if name.endswith(".running_scale"):
         return 0.5 + k / 2**20
     if name.endswith(".beta"):
         return (0.25 + k / 2**21) * (-1 if k & 1 else 1)  # away from 0
@@ -143,8 +143,8 @@ class Net:
 
     def constants(self, name, x):
         """Deviations that do not depend on x (B,T,..): of first tokens and of the others."""
-        label, T = "%s/%s.deviation" % (self.label, name), x.shape[1]
-        first, rest = (first_value(".deviation", label, i) for i in range(2))
+        label, T = "%s/%s.running_scale" % (self.label, name), x.shape[1]
+        first, rest = (first_value(".running_scale", label, i) for i in range(2))
         if not self.first_apart:
             first = rest = (first + (T - 1) * rest) / T
         return torch.tensor([first] + [rest] * (T - 1)).view(T, *[1] * (x.dim() - 2))

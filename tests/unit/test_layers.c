@@ -18,8 +18,9 @@
 
 enum { V = 11, B = 2, T = 3, LAYERS = 4, PLACES = 2 * LAYERS + 2 };
 
-static const char LETTERS[SITES] = {'x', 'u', 'b', 'o', 'y'};
-static const char *const NAMES[SITES] = {"stream", "norm_in", "branch", "norm_out", "norm_post"};
+static const char LETTERS[PROBE_SITES] = {'x', 'u', 'b', 'o', 'y'};
+static const char *const NAMES[PROBE_SITES] = {"stream", "norm_in", "branch", "norm_out",
+                                               "norm_post"};
 
 typedef struct {
     const char *mlp, *position;
@@ -119,12 +120,12 @@ static void for_all_cases(void (*check)(Case *c), size_t thin) {
 
 /* Whether the second transcription of the topology has the site. */
 static bool site_exists(const RowNet *net, size_t layer, bool mlp, int site) {
-    if (site == SITE_STREAM) return layer > 0 || !mlp;
+    if (site == PROBE_STREAM) return layer > 0 || !mlp;
     if (layer == 0) return false;
-    if (layer == net->N + 1) return site == SITE_NORM_IN && net->final_norm;
+    if (layer == net->N + 1) return site == PROBE_NORM_IN && net->final_norm;
     const RowSublayer *s = mlp ? &net->block[layer - 1].mlp : &net->block[layer - 1].attn;
-    const int slot = site == SITE_NORM_IN ? 0 : site == SITE_NORM_OUT ? 1 : 2;
-    return site == SITE_BRANCH || s->slot[slot] != '.';
+    const int slot = site == PROBE_NORM_IN ? 0 : site == PROBE_NORM_OUT ? 1 : 2;
+    return site == PROBE_BRANCH || s->slot[slot] != '.';
 }
 
 typedef struct {
@@ -134,12 +135,12 @@ typedef struct {
 } Spot;
 
 /* The spots of a net in the order of the file; their number. */
-static size_t spots_of(const RowNet *net, Spot spots[PLACES * SITES]) {
+static size_t spots_of(const RowNet *net, Spot spots[PLACES * PROBE_SITES]) {
     size_t count = 0;
     for (size_t place = 0; place < 2 * net->N + 2; place++) {
         const size_t layer = (place + 1) / 2;
         const bool mlp = place > 0 && place % 2 == 0;
-        for (int site = 0; site < SITES; site++) {
+        for (int site = 0; site < PROBE_SITES; site++) {
             if (site_exists(net, layer, mlp, site))
                 spots[count++] = (Spot){layer, place, mlp, site};
         }
@@ -149,7 +150,7 @@ static size_t spots_of(const RowNet *net, Spot spots[PLACES * SITES]) {
 
 /* --- values --- */
 
-static RefRows seen[B][PLACES][SITES];
+static RefRows seen[B][PLACES][PROBE_SITES];
 
 static void remember(void *row, size_t layer, bool mlp, char letter, RefRows x) {
     const size_t place = layer ? 2 * layer - 1 + mlp : 0;
@@ -160,7 +161,7 @@ static void remember(void *row, size_t layer, bool mlp, char letter, RefRows x) 
 static void check_values(Case *c) {
     const size_t C = c->options.d_model;
     double losses[T], x[B * T * 8];
-    Spot spots[PLACES * SITES];
+    Spot spots[PLACES * PROBE_SITES];
     c->ref.look = remember;
     for (size_t b = 0; b < B; b++) {
         c->ref.b = b;
@@ -170,7 +171,7 @@ static void check_values(Case *c) {
     model_train(c->model, &c->pass);
     for (size_t i = 0, n = spots_of(&c->net, spots); i < n; i++) {
         const Spot *s = &spots[i];
-        const SiteStats *got = probe_stats(c->probe, s->place, (Site)s->site);
+        const ProbeStats *got = probe_stats(c->probe, s->place, (ProbeSite)s->site);
         for (size_t r = 0; r < B * T; r++)
             memcpy(x + r * C, seen[r / T][s->place][s->site][r % T], C * sizeof *x);
         for (int group = 0; group < TOKEN_GROUPS; group++) {
@@ -230,10 +231,10 @@ static void difference_rms(Case *c, const Spot *spot, double rms[TOKEN_GROUPS]) 
 
 static void check_gradients(Case *c) {
     const double tolerance = sizeof(real) == sizeof(float) ? 1e-4 : 1e-6;
-    Spot spots[PLACES * SITES];
+    Spot spots[PLACES * PROBE_SITES];
     model_train(c->model, &c->pass);
     for (size_t i = 0, n = spots_of(&c->net, spots); i < n; i++) {
-        const SiteStats *got = probe_stats(c->probe, spots[i].place, (Site)spots[i].site);
+        const ProbeStats *got = probe_stats(c->probe, spots[i].place, (ProbeSite)spots[i].site);
         double want[TOKEN_GROUPS];
         difference_rms(c, &spots[i], want);
         for (int group = 0; group < TOKEN_GROUPS; group++) {
@@ -276,7 +277,7 @@ static void check_row(char **text, const Case *c, const Spot *spot, int group) {
                            : final          ? "final"
                            : spot->mlp      ? "mlp"
                                             : "attn";
-    const SiteStats *stats = probe_stats(c->probe, spot->place, (Site)spot->site);
+    const ProbeStats *stats = probe_stats(c->probe, spot->place, (ProbeSite)spot->site);
     const Moments *m = &stats->moments[group];
     const double want[] = {m->mean,   m->variance, m->rms,
                            m->absmax, m->kurtosis, stats->grad_rms[group]};
@@ -314,7 +315,7 @@ static void check_file(Case *c) {
     static const char HEADER[] =
         "step,layer,sublayer,site,position,mean,variance,rms,absmax,kurtosis,grad_rms\n";
     char dir[] = "/tmp/test_layers_XXXXXX";
-    Spot spots[PLACES * SITES];
+    Spot spots[PLACES * PROBE_SITES];
     CHECK(mkdtemp(dir) != NULL, "mkdtemp");
     model_train(c->model, &c->pass);
     char *text = written(c->probe, dir);
@@ -336,7 +337,7 @@ static void file_says_nan_inf_and_nothing(void) {
     char dir[] = "/tmp/test_layers_XXXXXX";
     Probe *probe = probe_create(1);
     CHECK(mkdtemp(dir) != NULL, "mkdtemp");
-    SiteStats *stats = probe_stats(probe, place_embedding(), SITE_STREAM);
+    ProbeStats *stats = probe_stats(probe, probe_embedding(), PROBE_STREAM);
     stats->measured = true;
     stats->moments[TOKEN_FIRST] =
         (Moments){.tokens = 1, .mean = -NAN, .rms = INFINITY, .absmax = 1.0 / 3, .kurtosis = NAN};

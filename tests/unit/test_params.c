@@ -179,7 +179,7 @@ static double gamma_start(const Model *model, const RowNet *net, const char *nam
     double gain = 1;
     if (strstr(name, "norm_out") && sscanf(name, "blocks.%zu", &l) == 1) {
         const RowBlock *block = &net->block[l];
-        gain = block->out_start;
+        gain = block->out_gain;
         gain_alone = (strstr(name, ".mlp.") ? &block->mlp : &block->attn)->slot[1] == 'S';
     }
     return gain - (plus1 && !gain_alone);

@@ -151,7 +151,7 @@ static ModelOptions schedule_options(size_t i) {
 
 static real *average_of(const Model *model, const char *site) {
     char name[96];
-    snprintf(name, sizeof name, "%s.deviation", site);
+    snprintf(name, sizeof name, "%s.running_scale", site);
     return net_value(model, name);
 }
 

@@ -52,7 +52,7 @@ static void check_net(const ModelOptions *options, const RowNet *net, const char
         check_sublayer(&got->mlp, &want->mlp, place);
         CHECK(strcmp(got->row, want->row->name) == 0, "%s: row %s", place, got->row);
         CHECK(QKV[got->qkv] == want->qkv, "%s: q, k, v norms", place);
-        CHECK(got->out_start == want->out_start, "%s: out starts at %g", place, got->out_start);
+        CHECK(got->out_gain == want->out_gain, "%s: out starts at %g", place, got->out_gain);
     }
     wiring_free(&wiring);
 }
@@ -90,7 +90,7 @@ static void test_formulas(void) {
     static const struct {
         const char *topology;
         size_t N;
-        double skip, out_start;
+        double skip, out_gain;
     } CASES[] = {
         {"deepnorm", 12, 2.2134, 1}, {"deepnorm", 24, 2.6321, 1}, {"keel", 1, 2, 1},
         {"keel", 12, 24, 1},         {"layerscale", 1, 1, 0.1},   {"layerscale", 18, 1, 0.1},
@@ -105,8 +105,8 @@ static void test_formulas(void) {
         for (size_t l = 0; l < CASES[i].N; l++) {
             CHECK_NEAR(wiring.block[l].attn.skip, CASES[i].skip, 5e-5);
             CHECK_NEAR(wiring.block[l].mlp.skip, CASES[i].skip, 5e-5);
-            CHECK(wiring.block[l].out_start == CASES[i].out_start, "%s, N %zu: starts at %g",
-                  CASES[i].topology, CASES[i].N, wiring.block[l].out_start);
+            CHECK(wiring.block[l].out_gain == CASES[i].out_gain, "%s, N %zu: starts at %g",
+                  CASES[i].topology, CASES[i].N, wiring.block[l].out_gain);
         }
         wiring_free(&wiring);
     }
