@@ -39,7 +39,7 @@ static const char PERI[] = "rmsnorm      N(x) = x / sqrt(mean(x^2) + eps) * gamm
                            "attention    4 heads, causal softmax(q k / sqrt(4)) v\n"
                            "mlp          mlp(u) = down(gelu(up(u)))\n"
                            "head         h = N(x); logits = tok_emb h\n"
-                           "start        matrices N(0, 0.02^2); N = 4\n";
+                           "init         matrices N(0, 0.02^2); N = 4\n";
 static const char POST[] =
     "layernorm    N(x) = (x - mean) / sqrt(var + eps) * gamma + beta, eps 1e-05 (1e-06 in out "
     "slots)\n"
@@ -48,10 +48,10 @@ static const char POST[] =
     "             u' = x; x = Nw(x + mlp(u'))\n"
     "block 4      u = x; x = Nw(x + attention(u))\n"
     "             u' = x; x = N(x + mlp(u'))\n"
-    "attention    4 heads, causal softmax(q k / sqrt(4)) v, q and k turned by RoPE\n"
+    "attention    4 heads, causal softmax(q k / sqrt(4)) v, q and k rotated by RoPE\n"
     "mlp          mlp(u) = down(silu(gate(u)) * up(u))\n"
     "head         h = x; logits = head h\n"
-    "start        matrices N(0, 0.02^2); N = 4\n"
+    "init         matrices N(0, 0.02^2); N = 4\n"
     "gamma-warmup Nw, Sw: gamma times w, from gamma_warmup.from to .to\n";
 static const char RESI_DUAL[] =
     "rmsnorm      N(x) = x / sqrt(mean(x^2) + eps) * gamma, eps 1e-06\n"
@@ -61,7 +61,7 @@ static const char RESI_DUAL[] =
     "attention    4 heads, causal softmax(q k / sqrt(4)) v\n"
     "mlp          mlp(u) = down(gelu(up(u)))\n"
     "head         h = x + N(d); logits = tok_emb h\n"
-    "start        matrices N(0, 0.02^2); N = 4\n";
+    "init         matrices N(0, 0.02^2); N = 4\n";
 static const char PARALLEL[] =
     "rmsnorm      N(x) = x / sqrt(mean(x^2) + eps) * gamma, eps 1e-06\n"
     "embedding    x = tok_emb[token] + pos_emb[t]\n"
@@ -70,7 +70,7 @@ static const char PARALLEL[] =
     "attention    4 heads, causal softmax(q k / sqrt(4)) v\n"
     "mlp          mlp(u) = down(gelu(up(u)))\n"
     "head         h = N(x); logits = tok_emb h\n"
-    "start        matrices N(0, 0.02^2), proj and down divided by sqrt(2N); N = 4\n";
+    "init         matrices N(0, 0.02^2), proj and down divided by sqrt(2N); N = 4\n";
 static const char B2T[] = "dyt          N(x) = tanh(alpha x) * gamma + beta\n"
                           "embedding    x = tok_emb[token] + pos_emb[t]\n"
                           "blocks 1-4   x_block = x; u = x; x = N(x + attention(u))\n"
@@ -78,18 +78,18 @@ static const char B2T[] = "dyt          N(x) = tanh(alpha x) * gamma + beta\n"
                           "attention    4 heads, causal softmax(q k / sqrt(4)) v\n"
                           "mlp          mlp(u) = down(gelu(up(u)))\n"
                           "head         h = x; logits = tok_emb h\n"
-                          "start        matrices N(0, 0.02^2); N = 4\n";
+                          "init         matrices N(0, 0.02^2); N = 4\n";
 static const char WIRED[] =
     "layernorm    N(x) = (x - mean) / sqrt(var + eps) * gamma + beta, beta 0, eps 0.5\n"
     "embedding    x = tok_emb[token] + pos_emb[t]\n"
     "blocks 1-4   x_block = x; u = -0.5 S(x); x = S(x - 2 N(attention(u)) + 0.25 x_block)\n"
     "             u' = x_block; x = 0\n"
     "             within attention q = N(q), k = N(k), v = N(v) per head\n"
-    "             S is a gain alone, gamma without a norm\n"
+    "             S is a gain, gamma without a norm\n"
     "attention    4 heads on 2 of keys and values, causal softmax(q k / sqrt(4)) v\n"
     "mlp          mlp(u) = down(gelu(up(u))), no biases\n"
     "head         h = N(x); logits = tok_emb h\n"
-    "start        matrices N(0, 0.02^2); N = 4\n";
+    "init         matrices N(0, 0.02^2); N = 4\n";
 
 static void check_text(const ModelOptions *options, unsigned warm_slots, const char *want) {
     char *text = text_of(options, warm_slots);
@@ -173,15 +173,15 @@ static void test_removals(void) {
     } CASES[] = {
         {{0, 3, "mlp", 0.5, true}, ""},
         {{7, 3, "mlp final", 0.9, true},
-         "norm-removal of mlp final, groups: 5, after updates 7 .. 19; N divides by a running mean "
-         "of its deviations, memory 0.9, first tokens apart\n"},
+         "norm-removal of mlp final, groups: 5, after steps 7 .. 19; N then divides by an EMA of "
+         "its RMS or standard deviation, decay 0.9, a separate one for first tokens\n"},
         {{7, 0, "emb final", 0, false},
-         "norm-removal of emb final, groups: 2, after updates 7 .. 7; N divides by a running mean "
-         "of its deviations, memory 0\n"},
+         "norm-removal of emb final, groups: 2, after steps 7 .. 7; N then divides by an EMA of "
+         "its RMS or standard deviation, decay 0\n"},
         {{9, 1, "emb", 0, false},
-         "norm-removal of emb, groups: 1, after updates 9 .. 9; N divides by a running mean of its "
-         "deviations, memory 0\n"},
-        {{9, 1, "qkv", 0, false}, "norm-removal no norm is named\n"},
+         "norm-removal of emb, groups: 1, after steps 9 .. 9; N then divides by an EMA of its "
+         "RMS or standard deviation, decay 0\n"},
+        {{9, 1, "qkv", 0, false}, "norm-removal none of these norms exists\n"},
     };
     ModelOptions options = net_options("peri", "rmsnorm");
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
@@ -302,11 +302,11 @@ static void test_marks(void) {
  * keys say, it leaves no trace, and its two orders read differently. */
 static void test_branch_warmup(void) {
     static const char DEEPER[] =
-        "branch-warmup a: from branch_warmup.from to 1 over .steps updates, in block l over l "
-        "times as many\n";
+        "branch-warmup a: from branch_warmup.from to 1 over .steps steps, l times as many in "
+        "block l\n";
     static const char EQUAL[] =
-        "branch-warmup a: from branch_warmup.from to 1 over .steps updates, "
-        "in every block the same\n";
+        "branch-warmup a: from branch_warmup.from to 1 over .steps steps, "
+        "the same in every block\n";
     for (size_t row = 0; row < ROW_COUNT; row++) {
         ModelOptions options = net_options(ROWS[row].name, "layernorm");
         char *off = text_of(&options, 0), *text[3];
