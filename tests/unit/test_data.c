@@ -265,7 +265,7 @@ static void test_stories(void) {
     for (uint32_t i = 0; i < STEP_ROWS; i++) {
         const uint64_t step = (5ULL << 32) + 6;
         dataset_train_batch(data, tokens, targets, step, i / B);
-        stories_row(bytes, T + 1, 7, STREAM_DATA, 6, 5, i);
+        stories_sequence(bytes, T + 1, 7, STREAM_DATA, 6, 5, i);
         for (size_t t = 0; t < T; t++) {
             size_t at = i % B * T + t;
             CHECK(tokens[at] == bytes[t] && targets[at] == bytes[t + 1], "row %u", i);
@@ -274,8 +274,8 @@ static void test_stories(void) {
     double nats = 0;
     dataset_val_batch(data, tokens, targets, 0, 20);
     for (uint32_t r = 0; r < 20; r++) {
-        stories_row(bytes, T + 1, 0, STREAM_VALIDATION, r, 0, 0);
-        nats += stories_row_nats(bytes, T + 1) / T / 20;
+        stories_sequence(bytes, T + 1, 0, STREAM_VALIDATION, r, 0, 0);
+        nats += stories_sequence_nats(bytes, T + 1) / T / 20;
         for (size_t t = 0; t < T; t++) {
             CHECK(tokens[r * T + t] == bytes[t] && targets[r * T + t] == bytes[t + 1], "val %u", r);
         }

@@ -131,11 +131,11 @@ static void test_mixed(void) {
     put_text("mixed/a.txt", "a text");
     put_llmc("mixed/b.bin", 2, 1, 9, 9, 1);
     put_llmc("mixed/c.bin", 4, 7, 9, 9, 1);
-    EXPECT(EXIT_DATA, options_for(in_folder("mixed")), "a.txt holds text", "b.bin holds llm.c");
+    EXPECT(EXIT_DATA, options_for(in_folder("mixed")), "a.txt contains text", "b.bin contains llm.c");
     EXPECT(EXIT_DATA, with_format(in_folder("mixed/*.bin"), FORMAT_AUTO), "uint16", "c.bin",
            "uint32");
     DataOptions numbers = with_val(options_raw(put_u16("n.bin", 0, 99)), "builtin:stories");
-    EXPECT(EXIT_DATA, numbers, "n.bin", "token numbers", "data.val = \"builtin:stories\"");
+    EXPECT(EXIT_DATA, numbers, "n.bin", "token ids", "data.val = \"builtin:stories\"");
 }
 
 static void test_vocab_options(void) {

@@ -182,7 +182,7 @@ static void test_rows_follow_the_documented_words(void) {
     for (uint32_t i = 0; i < 200; i++) {
         unsigned char row[TALE_ROOM];
         Tale tale = tale_tell(i);
-        stories_row(row, sizeof(row), SEED, STREAM_DATA, i, 0, 0);
+        stories_sequence(row, sizeof(row), SEED, STREAM_DATA, i, 0, 0);
         CHECK(!memcmp(row, tale.text, tale.length), "row %u: %.40s", i, (const char *)row);
     }
 }
@@ -191,27 +191,27 @@ static void test_rows_follow_the_documented_words(void) {
 static void test_row_is_the_sum_of_its_stories(void) {
     enum { COUNT = 2049 };
     unsigned char row[COUNT];
-    stories_row(row, COUNT, SEED, STREAM_DATA, 7, 7, 7);
+    stories_sequence(row, COUNT, SEED, STREAM_DATA, 7, 7, 7);
     double sum = 0, first = 0;
     size_t at = 0;
     for (unsigned char *end; (end = memchr(row + at, '\n', COUNT - at)) != NULL;) {
         size_t length = (size_t)(end - row) + 1 - at;
         double whole = stories_story_nats(row + at, length);
-        if (at == 0) first = whole - stories_row_nats(row, length);
+        if (at == 0) first = whole - stories_sequence_nats(row, length);
         sum += whole;
         at += length;
     }
     CHECK(sum > 300, "%g nats", sum);
-    CHECK_NEAR(stories_row_nats(row, at), sum - first, 1e-9);
-    CHECK(stories_row_nats(row, COUNT) > stories_row_nats(row, at), "the cut story is missing");
+    CHECK_NEAR(stories_sequence_nats(row, at), sum - first, 1e-9);
+    CHECK(stories_sequence_nats(row, COUNT) > stories_sequence_nats(row, at), "the cut story is missing");
 }
 
 static void check_conservation(unsigned char *row, size_t cut) {
     unsigned char next = row[cut];
-    double before = stories_row_nats(row, cut), sum = 0;
+    double before = stories_sequence_nats(row, cut), sum = 0;
     for (int byte = 0; byte < 256; byte++) {
         row[cut] = (unsigned char)byte;
-        sum += exp(before - stories_row_nats(row, cut + 1));
+        sum += exp(before - stories_sequence_nats(row, cut + 1));
     }
     row[cut] = next;
     CHECK(fabs(sum - 1) < 1e-9, "the next byte after %zu has probability %.12f: %.*s", cut, sum,
@@ -221,7 +221,7 @@ static void check_conservation(unsigned char *row, size_t cut) {
 static void test_next_bytes_add_up_to_one(void) {
     for (uint32_t i = 0; i < 16; i++) {
         unsigned char row[TALE_ROOM];
-        stories_row(row, sizeof(row), SEED, STREAM_DATA, i, 1, 0);
+        stories_sequence(row, sizeof(row), SEED, STREAM_DATA, i, 1, 0);
         size_t end = (size_t)((unsigned char *)memchr(row, '\n', sizeof(row)) - row);
         /* The stride is no divisor of anything: over the rows it meets every place in a word. */
         for (size_t cut = 1 + i; cut < sizeof(row); cut += 23) check_conservation(row, cut);
@@ -239,7 +239,7 @@ static void test_first_bytes_add_up_to_one(void) {
         if (seen[first]) continue;
         seen[first] = true;
         const unsigned char *bytes = bytes_of(tale.text);
-        sum += exp(stories_row_nats(bytes, tale.length) - stories_story_nats(bytes, tale.length));
+        sum += exp(stories_sequence_nats(bytes, tale.length) - stories_story_nats(bytes, tale.length));
     }
     CHECK_NEAR(sum, 1, 1e-9);
 }
@@ -248,7 +248,7 @@ static void test_first_bytes_add_up_to_one(void) {
 static void test_frequencies(void) {
     enum { ROWS = 20000, LENGTH = 16, PREFIXES = 60 };
     unsigned char(*rows)[LENGTH] = mem_alloc((size_t)ROWS * LENGTH);
-    for (uint32_t i = 0; i < ROWS; i++) stories_row(rows[i], LENGTH, SEED, STREAM_DATA, i, 2, 0);
+    for (uint32_t i = 0; i < ROWS; i++) stories_sequence(rows[i], LENGTH, SEED, STREAM_DATA, i, 2, 0);
     for (int p = 0; p < PREFIXES; p++) {
         size_t length = (size_t[]){2, 8, LENGTH}[p % 3];
         double same_first = 0, same = 0;
@@ -256,7 +256,7 @@ static void test_frequencies(void) {
             same_first += rows[i][0] == rows[p][0];
             same += !memcmp(rows[i], rows[p], length);
         }
-        double chance = exp(-stories_row_nats(rows[p], length));
+        double chance = exp(-stories_sequence_nats(rows[p], length));
         double sigma = sqrt(same_first * chance * (1 - chance));
         CHECK(fabs(same - same_first * chance) <= 5 * sigma + 1, "%.*s: %g of %g, expected %g",
               (int)length, (const char *)rows[p], same, same_first, same_first * chance);
@@ -274,7 +274,7 @@ static void test_what_is_no_story_is_impossible(void) {
             for (int way = 0; way < 2; way++) {
                 bytes[at] = way || good == 'q' ? (unsigned char)(good ^ 0x20) : 'q';
                 CHECK(isinf(stories_story_nats(bytes, tale.length)), "at %zu: %s", at, tale.text);
-                CHECK(isinf(stories_row_nats(bytes, tale.length)), "at %zu: %s", at, tale.text);
+                CHECK(isinf(stories_sequence_nats(bytes, tale.length)), "at %zu: %s", at, tale.text);
             }
             bytes[at] = good;
         }
@@ -282,13 +282,13 @@ static void test_what_is_no_story_is_impossible(void) {
         CHECK(isinf(stories_story_nats(bytes + 1, tale.length - 1)), "without its beginning");
         bytes[tale.length] = '\n';
         CHECK(isinf(stories_story_nats(bytes, tale.length + 1)), "with two endings");
-        CHECK(isinf(stories_row_nats(bytes, tale.length + 1)), "with an empty story");
+        CHECK(isinf(stories_sequence_nats(bytes, tale.length + 1)), "with an empty story");
     }
     CHECK(isinf(stories_story_nats(bytes_of("\n"), 1)), "an empty story");
     CHECK(isinf(stories_story_nats(bytes_of(""), 0)), "nothing");
-    CHECK(isinf(stories_row_nats(bytes_of("7"), 1)), "no row begins so");
-    CHECK(stories_row_nats(bytes_of("O"), 1) == 0, "the first byte is given");
-    CHECK(stories_row_nats(bytes_of(""), 0) == 0, "nothing is certain");
+    CHECK(isinf(stories_sequence_nats(bytes_of("7"), 1)), "no row begins so");
+    CHECK(stories_sequence_nats(bytes_of("O"), 1) == 0, "the first byte is given");
+    CHECK(stories_sequence_nats(bytes_of(""), 0) == 0, "nothing is certain");
 }
 
 static void test_long_rows_are_quick(void) {
@@ -296,8 +296,8 @@ static void test_long_rows_are_quick(void) {
     unsigned char row[LENGTH];
     double start = clock_seconds();
     for (uint32_t i = 0; i < ROWS; i++) {
-        stories_row(row, LENGTH, SEED, STREAM_DATA, i, 3, 0);
-        CHECK(isfinite(stories_row_nats(row, LENGTH)), "row %u", i);
+        stories_sequence(row, LENGTH, SEED, STREAM_DATA, i, 3, 0);
+        CHECK(isfinite(stories_sequence_nats(row, LENGTH)), "row %u", i);
     }
     double per_row = (clock_seconds() - start) / ROWS;
     CHECK(per_row < 5e-3, "%.2f ms for a row of %d bytes", per_row * 1e3, LENGTH);
@@ -421,16 +421,16 @@ static void test_rows_depend_on_their_counters_only(void) {
     unsigned char row[LENGTH], other[LENGTH];
     const uint32_t changed[][5] = {
         {2, 1, 3, 4, 5}, {1, 2, 3, 4, 5}, {1, 1, 4, 4, 5}, {1, 1, 3, 5, 5}, {1, 1, 3, 4, 6}};
-    stories_row(row, LENGTH, 1, 1, 3, 4, 5);
-    stories_row(other, LENGTH, 1, 1, 3, 4, 5);
+    stories_sequence(row, LENGTH, 1, 1, 3, 4, 5);
+    stories_sequence(other, LENGTH, 1, 1, 3, 4, 5);
     CHECK(!memcmp(row, other, LENGTH), "%s", "same counters, other bytes");
     for (size_t i = 0; i < sizeof(changed) / sizeof(changed[0]); i++) {
         const uint32_t *c = changed[i];
-        stories_row(other, LENGTH, c[0], c[1], c[2], c[3], c[4]);
+        stories_sequence(other, LENGTH, c[0], c[1], c[2], c[3], c[4]);
         CHECK(memcmp(row, other, LENGTH), "number %zu changes nothing", i);
     }
     memset(other, '#', LENGTH);
-    stories_row(other, 100, 1, 1, 3, 4, 5);
+    stories_sequence(other, 100, 1, 1, 3, 4, 5);
     CHECK(!memcmp(row, other, 100) && other[100] == '#', "%s", "a shorter row is a prefix");
 }
 
@@ -441,7 +441,7 @@ static void test_prompts(void) {
     for (uint32_t seed = 0; seed < 100; seed++) {
         stories_prompt(seed, prompt, sizeof(prompt));
         CHECK(*prompt && !strpbrk(prompt, " \n"), "'%s'", prompt);
-        CHECK(isfinite(stories_row_nats(bytes_of(prompt), strlen(prompt))), "'%s'", prompt);
+        CHECK(isfinite(stories_sequence_nats(bytes_of(prompt), strlen(prompt))), "'%s'", prompt);
         different += strcmp(prompt, first) != 0;
     }
     CHECK(different > 50, "%d of 100 prompts differ", different);
