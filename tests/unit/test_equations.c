@@ -1,13 +1,13 @@
-/* test_equations.c - the printed equations: golden texts, no two nets that read the same, and a w
- * exactly where gamma-warmup acts. */
+/* test_equations.c - the printed equations and their hash: golden texts, different texts for
+ * different models, and a w exactly where gamma-warmup applies. */
 #include "model/equations.h"
 #include "tests/lib/nets.h"
 
 enum { ALL_SLOTS = 7 };
 
-static BranchWarmup branch_warmup; /* of all texts */
+static BranchWarmup branch_warmup; /* used by text_of */
 
-/* Slots 0: no gamma-warmup, whatever else its keys say. */
+/* warm_slots 0: gamma-warmup is off, with other keys set. */
 static char *text_of(const ModelOptions *options, unsigned warm_slots) {
     GammaWarmup warmup = {.steps = warm_slots ? 10 : 0, .from = 0.1, .to = 1, .slots = warm_slots};
     if (!warm_slots) warmup.slots = ALL_SLOTS;
@@ -125,8 +125,8 @@ static void test_texts(void) {
     CHECK(hash_text(HASH_START, "a") == 0xaf63dc4c8601ec8cULL, "published value of FNV-1a");
 }
 
-/* The canonical form is a file format: these are its bytes for a model that has everything, and the
- * hash of them by another implementation of FNV-1a. */
+/* The canonical form is a file format. WANT has its bytes for a model with every option; the hash
+ * is computed by a second implementation of FNV-1a. */
 static void test_canonical(void) {
     static const char WANT[] =
         "norm layernorm eps=1.0000000000000001e-05 eps_out=9.9999999999999995e-07 beta=1\n"
@@ -165,7 +165,7 @@ static void test_canonical(void) {
     mem_free(text);
 }
 
-/* norm_removal is a line behind the others where it is on, and nothing where it is off. */
+/* norm_removal adds one line where it is on, and nothing where it is off. */
 static void test_removals(void) {
     static const struct {
         NormRemoval removal;
@@ -202,7 +202,7 @@ static void test_texts_differ(void) {
     };
     for (size_t row = 0; row < ROW_COUNT; row++) {
         ModelOptions options = net_options(ROWS[row].name, "layernorm");
-        CHECK(same_text(&options, &options), "%s is not itself", ROWS[row].name);
+        CHECK(same_text(&options, &options), "%s: two texts of one model", ROWS[row].name);
         for (size_t other = 0; other < row; other++) {
             ModelOptions others = net_options(ROWS[other].name, "layernorm");
             CHECK(!same_text(&options, &others), "%s and %s", ROWS[row].name, ROWS[other].name);
@@ -249,7 +249,8 @@ static size_t count_words(const char *from, const char *to, const char *word) {
     return count;
 }
 
-/* Blocks are printed in groups; each must carry a w for every norm of that slot that warms up. */
+/* Equal blocks are printed once, as a range. Each range must have a w at every norm of a slot under
+ * gamma-warmup. */
 static void check_marks(const char *text, const RowNet *net, int slot) {
     size_t seen = 0;
     for (const char *at = strstr(text, "\nblock"); at; at = strstr(at + 1, "\nblock")) {
@@ -298,15 +299,14 @@ static void test_marks(void) {
     }
 }
 
-/* The coefficient of every branch has an a, that of a second stream none; off, whatever its other
- * keys say, it leaves no trace, and its two orders read differently. */
+/* With branch-warmup every branch coefficient has a factor a, but not that of a second stream. Off,
+ * it leaves no trace, whatever its other keys are. Its two orders have different texts. */
 static void test_branch_warmup(void) {
     static const char DEEPER[] =
         "branch-warmup a: from branch_warmup.from to 1 over .steps steps, l times as many in "
         "block l\n";
-    static const char EQUAL[] =
-        "branch-warmup a: from branch_warmup.from to 1 over .steps steps, "
-        "the same in every block\n";
+    static const char EQUAL[] = "branch-warmup a: from branch_warmup.from to 1 over .steps steps, "
+                                "the same in every block\n";
     for (size_t row = 0; row < ROW_COUNT; row++) {
         ModelOptions options = net_options(ROWS[row].name, "layernorm");
         char *off = text_of(&options, 0), *text[3];
@@ -344,9 +344,9 @@ static void test_branch_warmup_texts(void) {
 static const Test TESTS[] = {
     {"equations: golden texts", test_texts},
     {"equations: canonical form", test_canonical},
-    {"equations: norms that leave", test_removals},
-    {"equations: every row and every override reads differently", test_texts_differ},
-    {"equations: every option reads differently", test_texts_of_options},
+    {"equations: norm removal", test_removals},
+    {"equations: every row and every override has its own text", test_texts_differ},
+    {"equations: every option has its own text", test_texts_of_options},
     {"equations: w stands exactly where gamma-warmup acts", test_marks},
     {"equations: branch-warmup at every branch", test_branch_warmup},
     {"equations: branch-warmup among other coefficients", test_branch_warmup_texts},

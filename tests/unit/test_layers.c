@@ -1,9 +1,8 @@
-/* test_layers.c - what layers.csv says: its moments against plain loops, its sites against a
- * forward pass that shares nothing with the model, its gradients against finite differences in that
- * pass.
+/* test_layers.c - layers.csv: its moments against plain loops, its sites against a forward pass
+ * that shares no code with the model, its gradients against finite differences of that pass.
  *
- * A difference is taken by changing one number of one activation in the middle of the plain pass,
- * so a gradient that is measured too early, too late or in another buffer cannot agree. */
+ * A finite difference changes one number of one activation in the middle of the plain pass. So a
+ * gradient that is measured too early, too late or in another buffer cannot agree. */
 #include "base/text_out.h"
 #include "ops/ops.h"
 #include "run/io/files.h"
@@ -14,7 +13,7 @@
 
 #include <unistd.h>
 
-/* --- sites of a net --- */
+/* --- sites of a model --- */
 
 enum { V = 11, B = 2, T = 3, LAYERS = 4, PLACES = 2 * LAYERS + 2 };
 
@@ -25,7 +24,7 @@ static const char *const NAMES[PROBE_SITES] = {"stream", "norm_in", "branch", "n
 typedef struct {
     const char *mlp, *position;
     size_t n_kv_head;
-    double w; /* of gamma-warmup on all slots, 0 = off */
+    double w; /* w of gamma-warmup in all slots, 0 = off */
     double dropout;
     double progress; /* of branch-warmup in deeper order, 0 = off */
     WireEntry wire[8];
@@ -89,7 +88,8 @@ static void case_open(Case *c, const char *topology, const char *norm, const Var
                          .F = c->options.d_ff};
     net_tokens(c->tokens, B * T, V - 3, 1);
     net_tokens(c->targets, B * T, V, 2);
-    for (size_t i = 0; i < B * T; i++) c->tokens[i] += 3; /* 0 to 2 are tiny: no step is small */
+    for (size_t i = 0; i < B * T; i++)
+        c->tokens[i] += 3; /* tokens 0 to 2 are tiny: a finite step would not be small */
     c->probe = probe_create(L);
     c->pass = net_pass(c->tokens, c->targets, B, T);
     c->pass.probe = c->probe;
@@ -104,8 +104,8 @@ static void case_close(Case *c) {
     model_free(c->model);
 }
 
-/* Every topology in the first variant, and in each of the others one topology of `thin`
- * and the one with a second stream, whose gradient meets an `out` norm only there. */
+/* Every topology in the first variant. In each of the others one topology of `thin`, and the one
+ * with a second stream, the only one in which the gradient of that stream enters an `out` norm. */
 static void for_all_cases(void (*check)(Case *c), size_t thin) {
     for (size_t k = 0; k < ROW_COUNT * COUNT(VARIANTS); k++) {
         const size_t row = k % ROW_COUNT, variant = k / ROW_COUNT;
@@ -118,7 +118,7 @@ static void for_all_cases(void (*check)(Case *c), size_t thin) {
     }
 }
 
-/* Whether the second transcription of the topology has the site. */
+/* Whether the topology has the site, according to rows.h. */
 static bool site_exists(const RowNet *net, size_t layer, bool mlp, int site) {
     if (site == PROBE_STREAM) return layer > 0 || !mlp;
     if (layer == 0) return false;
@@ -134,7 +134,7 @@ typedef struct {
     int site;
 } Spot;
 
-/* The spots of a net in the order of the file; their number. */
+/* Lists the sites of a model in the order of the file; returns their number. */
 static size_t spots_of(const RowNet *net, Spot spots[PLACES * PROBE_SITES]) {
     size_t count = 0;
     for (size_t place = 0; place < 2 * net->N + 2; place++) {
@@ -202,7 +202,7 @@ static void nudge_one(void *looker, size_t layer, bool mlp, char letter, RefRows
         x[n->t][n->c] += n->by;
 }
 
-/* The part of the mean loss that row b makes, with the activation nudged. */
+/* The contribution of sequence b to the mean loss, with one activation changed. */
 static double loss_nudged(Case *c, size_t b, Nudge nudge, double by) {
     double losses[T], total = 0;
     nudge.by = by;
@@ -214,7 +214,7 @@ static double loss_nudged(Case *c, size_t b, Nudge nudge, double by) {
     return total;
 }
 
-/* Roots of the mean squares of dL/dx over all elements of a site, by central differences. */
+/* The root mean square of dL/dx over all elements of a site, by central differences. */
 static void difference_rms(Case *c, const Spot *spot, double rms[TOKEN_GROUPS]) {
     const double h = 2e-6;
     const size_t C = c->options.d_model;
@@ -270,7 +270,7 @@ static void a_probe_changes_no_number(void) {
 
 /* --- the file --- */
 
-/* A row that must stand at the beginning of *text, which is moved past it. */
+/* Checks the next line of the file at *text and advances past it. */
 static void check_row(char **text, const Case *c, const Spot *spot, int group) {
     const bool final = spot->layer == c->net.N + 1;
     const char *sublayer = spot->layer == 0 ? "embedding"
@@ -328,7 +328,7 @@ static void check_file(Case *c) {
     rmdir(dir);
 }
 
-/* Two rows for every site that exists, and no other. */
+/* Two lines for every site that exists, and no others. */
 static void file_has_the_sites_that_exist(void) {
     for_all_cases(check_file, 1);
 }

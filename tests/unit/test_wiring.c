@@ -1,5 +1,5 @@
-/* test_wiring.c - topology, layers, wire and switches resolve to the blocks that rows.h says, and
- * every mistake is named. */
+/* test_wiring.c - topology, layers, wire and switches resolve to the blocks of rows.h, and every
+ * mistake gives an error that names it. */
 #include "tests/lib/nets.h"
 
 #include <limits.h>
@@ -11,7 +11,7 @@ static ModelOptions options_of(const char *topology, size_t N) {
     return options;
 }
 
-/* --- a resolved net against rows.h --- */
+/* --- a resolved model against rows.h --- */
 
 static void check_sublayer(const SublayerWiring *got, const RowSublayer *want, const char *label) {
     static const char KINDS[] = {[SLOT_ABSENT] = '.', [SLOT_NORM] = 'n', [SLOT_SCALE] = 'S'};
@@ -52,7 +52,8 @@ static void check_net(const ModelOptions *options, const RowNet *net, const char
         check_sublayer(&got->mlp, &want->mlp, place);
         CHECK(strcmp(got->row, want->row->name) == 0, "%s: row %s", place, got->row);
         CHECK(QKV[got->qkv] == want->qkv, "%s: q, k, v norms", place);
-        CHECK(got->out_gain == want->out_gain, "%s: out starts at %g", place, got->out_gain);
+        CHECK(got->out_gain == want->out_gain, "%s: initial gain of out slots %g", place,
+              got->out_gain);
     }
     wiring_free(&wiring);
 }
@@ -61,8 +62,8 @@ static void check_error(const ModelOptions *options, const char *words) {
     char error[256] = "";
     Wiring wiring;
     bool good = wiring_resolve(&wiring, options, error, sizeof error);
-    CHECK(!good, "accepted; expected a complaint with \"%s\"", words);
-    CHECK(good || !wiring.block, "what was refused keeps memory");
+    CHECK(!good, "accepted; expected an error with \"%s\"", words);
+    CHECK(good || !wiring.block, "memory is left after an error");
     if (good) wiring_free(&wiring);
     CHECK(strstr(error, words), "\"%s\" does not say \"%s\"", error, words);
 }
@@ -85,7 +86,7 @@ static void test_rows(void) {
     }
 }
 
-/* Published values, and starts that depend on depth. */
+/* Published coefficients, and initial gains that depend on the depth. */
 static void test_formulas(void) {
     static const struct {
         const char *topology;
@@ -105,7 +106,7 @@ static void test_formulas(void) {
         for (size_t l = 0; l < CASES[i].N; l++) {
             CHECK_NEAR(wiring.block[l].attn.skip, CASES[i].skip, 5e-5);
             CHECK_NEAR(wiring.block[l].mlp.skip, CASES[i].skip, 5e-5);
-            CHECK(wiring.block[l].out_gain == CASES[i].out_gain, "%s, N %zu: starts at %g",
+            CHECK(wiring.block[l].out_gain == CASES[i].out_gain, "%s, N %zu: initial gain %g",
                   CASES[i].topology, CASES[i].N, wiring.block[l].out_gain);
         }
         wiring_free(&wiring);
@@ -122,7 +123,7 @@ static void test_layers(void) {
         {"pre", "post*2 pre*2", {"post", "post", "pre", "pre"}},
         {"peri", "  post \t keel\tlns lns ", {"post", "keel", "lns", "lns"}},
         {"post", "pre* lns*3", {"pre", "lns", "lns", "lns"}},
-        {"post", "pre*2 lns* b2t*2", {"pre", "pre", "b2t", "b2t"}}, /* nothing is left for lns */
+        {"post", "pre*2 lns* b2t*2", {"pre", "pre", "b2t", "b2t"}}, /* no block remains for lns */
         {"none", "post*01 peri*", {"post", "peri", "peri", "peri"}},
         {"deepnorm", "lns*", {"lns", "lns", "lns", "lns"}},
         {"pre",
@@ -337,12 +338,13 @@ static void test_warm(void) {
     }
 }
 
-/* Sets of slots, and the rows that have them and nothing else about their sublayers. */
+/* Sets of slots, and the rows whose sublayers have norms in these slots and default coefficients.
+ */
 static void test_plain(void) {
     static const struct {
         const char *topology, *key, *text;
         double number;
-        unsigned slots; /* 8 = no set */
+        unsigned slots; /* 8 = not plain */
     } NETS[] = {
         {"post", NULL, NULL, 0, 4},
         {"pre", NULL, NULL, 0, 1},
@@ -400,14 +402,14 @@ static void test_memory_returns(void) {
 
 static const Test TESTS[] = {
     {"wiring: every block of all 19 rows", test_rows},
-    {"wiring: published coefficients, starts by depth", test_formulas},
+    {"wiring: published coefficients, initial gains by depth", test_formulas},
     {"wiring: layers", test_layers},
     {"wiring: mistakes in layers", test_layers_errors},
     {"wiring: every override in every row", test_wire},
     {"wiring: mistakes in wire", test_wire_errors},
     {"wiring: embed_norm, final_norm, qk_norm, init", test_switches},
     {"wiring: where gamma-warmup acts", test_warm},
-    {"wiring: which nets are plain", test_plain},
-    {"wiring: memory returns", test_memory_returns},
+    {"wiring: which models are plain", test_plain},
+    {"wiring: memory is freed", test_memory_returns},
 };
 TEST_MAIN(TESTS)
