@@ -55,9 +55,9 @@ static void with_plus1(void) {
 }
 
 static const Test TESTS[] = {
-    {"gradients while layernorms leave", with_layernorm},
-    {"gradients while rmsnorms leave", with_rmsnorm},
-    {"gradients while rmsnorms of another gain leave", with_plus1},
+    {"gradients during the removal of layernorm", with_layernorm},
+    {"gradients during the removal of rmsnorm", with_rmsnorm},
+    {"gradients during the removal of rmsnorm_plus1", with_plus1},
 };
 
 int main(int argc, char **argv) {

@@ -39,8 +39,8 @@ static const Row ROWS[ROW_COUNT] = {
     {"b2t",         ".", "..n", "..n", "1",        "mlp block_skip 1",            "none",   "plain"},
     {"parallel",    ".", "n..", "...", "1",        "mlp reads u",                 "n",      "scaled"},
     {"parallel2",   ".", "n..", "n..", "1",        "mlp reads block",             "n",      "scaled"},
-    {"layerscale",  ".", "nS.", "nS.", "1",        "out starts small",            "n",      "plain"},
-    {"respost",     ".", ".n.", ".n.", "1",        "out starts at 0",             "n",      "plain"},
+    {"layerscale",  ".", "nS.", "nS.", "1",        "small out gain",              "n",      "plain"},
+    {"respost",     ".", ".n.", ".n.", "1",        "out gain 0",                  "n",      "plain"},
     {"none",        ".", "...", "...", "1",        "",                            "n",      "scaled"},
 };
 /* clang-format on */
@@ -103,9 +103,9 @@ static inline RowBlock row_block(const Row *row, size_t N, size_t l) {
         .qkv = row_says(row, "qk_norm whole") ? 'w'
                : row_says(row, "qkv_norm")    ? 'v'
                                               : '.',
-        .out_gain = row_says(from, "out starts small")  ? small
-                    : row_says(from, "out starts at 0") ? 0
-                                                        : 1,
+        .out_gain = row_says(from, "small out gain") ? small
+                    : row_says(from, "out gain 0")   ? 0
+                                                     : 1,
     };
 }
 

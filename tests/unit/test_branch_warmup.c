@@ -227,7 +227,7 @@ static void test_is_gamma_warmup_of_out_slots(void) {
         LogRow one = update(a, s), other = update(b, s);
         CHECK_NEAR(other.value[LOG_TRAIN_LOSS] / one.value[LOG_TRAIN_LOSS], 1, 0.1 * tolerance);
         CHECK_NEAR(other.value[LOG_GRAD_NORM] / one.value[LOG_GRAD_NORM], 1, tolerance);
-        CHECK(other.value[LOG_GAMMA_SCALE] == 1, "gamma_scale tells of gamma-warmup alone");
+        CHECK(other.value[LOG_GAMMA_SCALE] == 1, "gamma_scale is that of gamma-warmup only");
         for (size_t i = 0; i < params_count(p); i++) {
             const Param *own = &p->list[i];
             double off = gap(p->grads + own->offset, q->grads + own->offset, own->count);
@@ -258,7 +258,7 @@ static void test_same_bits(void) {
 }
 
 static const Test TESTS[] = {
-    {"branch-warmup: a = 0 leaves branches without a gradient", test_nothing},
+    {"branch-warmup: with a = 0 branches have no gradient", test_nothing},
     {"branch-warmup: a = 0.5 is branch coefficients halved", test_halves},
     {"branch-warmup: over is over, whatever a model was before", test_over},
     {"branch-warmup: the end, to the bit", test_end},

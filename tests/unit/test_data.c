@@ -184,7 +184,7 @@ static void test_random_order(void) {
         }
         dataset_close(data);
     }
-    CHECK(different == count, "%zu of %zu starts drawn", different, count);
+    CHECK(different == count, "%zu of %zu starts sampled", different, count);
 }
 
 static void test_sequential_order(void) {

@@ -237,7 +237,7 @@ static void test_texts_of_options(void) {
     changed[17].n_head = 2;
     changed[18].n_layer = 5;
     for (size_t i = 0; i < n; i++) {
-        CHECK(!same_text(&base, &changed[i]), "option %zu leaves no trace", i);
+        CHECK(!same_text(&base, &changed[i]), "option %zu has no effect", i);
         for (size_t k = 0; k < i; k++)
             CHECK(!same_text(&changed[i], &changed[k]), "%zu, %zu", i, k);
     }
@@ -347,7 +347,7 @@ static const Test TESTS[] = {
     {"equations: norm removal", test_removals},
     {"equations: every row and every override has its own text", test_texts_differ},
     {"equations: every option has its own text", test_texts_of_options},
-    {"equations: w stands exactly where gamma-warmup acts", test_marks},
+    {"equations: a w exactly where gamma-warmup applies", test_marks},
     {"equations: branch-warmup at every branch", test_branch_warmup},
     {"equations: branch-warmup among other coefficients", test_branch_warmup_texts},
 };

@@ -355,6 +355,6 @@ static const Test TESTS[] = {
     {"gradients are those of differences", gradients_are_those_of_differences},
     {"a probe changes no number", a_probe_changes_no_number},
     {"the file has the sites that exist", file_has_the_sites_that_exist},
-    {"the file says nan, inf and nothing", file_says_nan_inf_and_nothing},
+    {"the file has nan, inf and empty fields", file_says_nan_inf_and_nothing},
 };
 TEST_MAIN(TESTS)

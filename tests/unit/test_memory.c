@@ -56,9 +56,9 @@ static Need net_need(const RowNet *net, const ModelOptions *options) {
     if (options->position == POSITION_ROPE) need.pass += T * HS;
     need.training += R * HS * (2 * NH + 2 * NKV) + R * F * (1 + gated);
     need.training += 3 * norm_partials(C);
-    bool normed = false;
-    for (size_t l = 0; l < net->N; l++) normed |= net->block[l].qkv != '.';
-    if (normed)
+    bool has_norms = false;
+    for (size_t l = 0; l < net->N; l++) has_norms |= net->block[l].qkv != '.';
+    if (has_norms)
         need.pass += R * HS * NH,
             need.training += 2 * R * HS * NH; /* contiguous copies for norms of q, k, v */
     for (size_t l = 0; l < net->N; l++) {

@@ -338,7 +338,7 @@ static void compare_updates(Fixtures *f, Run *run, const char *label, RunErrors 
         for (size_t c = 0; c < COLUMN_COUNT; c++) {
             double got = row.value[COLUMNS[c].column], w = array_at(&want[c], s - 1);
             double error = fabs(got - w) / (w != 0 ? fabs(w) : 1);
-            worst_see(&errors->column[c], error, label, "every update");
+            worst_see(&errors->column[c], error, label, "every step");
             CHECK(error <= (IS_FLOAT ? 1e-4 : 1e-7), "%s: %s of step %zu is %.17g, want %.17g",
                   label, COLUMNS[c].name, s, got, w);
         }
@@ -434,21 +434,21 @@ static void check_coverage(const NetErrors *errors) {
 static void test_nets(void) {
     NetErrors errors = {0};
     compare_all(&errors, NULL);
-    printf("note: %zu nets\n", errors.count);
+    printf("note: %zu models\n", errors.count);
     worst_print(&errors.loss, "the loss, relative,");
     worst_print(&errors.gradient, "a gradient, relative to its norm,");
     worst_print(&errors.zero, "a gradient that is zero, absolute,");
     worst_print(&errors.statistic, "a running statistic, relative to 1 + its norm,");
     worst_print(&errors.element, "one element in units of 1e-6 + 1e-4 |g|,");
     check_coverage(&errors);
-    CHECK(errors.count >= 48, "only %zu nets", errors.count);
-    CHECK(errors.evaluated >= 11, "only %zu evaluated nets", errors.evaluated);
+    CHECK(errors.count >= 48, "only %zu models", errors.count);
+    CHECK(errors.evaluated >= 11, "only %zu evaluated models", errors.evaluated);
 }
 
 static void test_runs(void) {
     RunErrors errors = {0};
     compare_all(NULL, &errors);
-    printf("note: %zu runs of 20 updates\n", errors.count);
+    printf("note: %zu runs of 20 steps\n", errors.count);
     for (size_t c = 0; c < COLUMN_COUNT; c++) worst_print(&errors.column[c], COLUMNS[c].name);
     worst_print(&errors.weights, "last weights, relative to their norm,");
     CHECK(errors.count >= 10, "only %zu runs", errors.count);

@@ -206,7 +206,8 @@ static void check_start(const Model *model, const RowNet *net, const Param *para
     if (net_is_gamma(param)) start = gamma_start(model, net, param->name);
     if (param->kind == PARAM_ALPHA) start = 0.5;
     for (size_t i = 0; i < param->count; i++)
-        CHECK(x[i] == (real)(float)start, "%s starts at %g, want %g", label, (double)x[i], start);
+        CHECK(x[i] == (real)(float)start, "%s: initial value %g, want %g", label, (double)x[i],
+              start);
 }
 
 static void test_start(void) {

@@ -262,7 +262,7 @@ static void pair_open(Pair *pair, const char *topology, const char *norm, bool a
     pair->twin = model_create(&pair->plain.model, &pair->plain.gamma_warmup,
                               pair->run.model->shape.V, pair->config.train.batch, MODEL_FORWARD);
     pair->want = mem_alloc(pair->twin->n_sites * sizeof *pair->want);
-    CHECK(pair->twin->n_sites == pair->run.model->n_sites, "another net");
+    CHECK(pair->twin->n_sites == pair->run.model->n_sites, "another model");
 }
 
 static void pair_close(Pair *pair) {

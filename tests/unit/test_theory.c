@@ -51,7 +51,8 @@ static void test_pre_growth(void) {
     double means[L + 1], slope, r2, alone = 0;
     for (int n = 1; n <= ROW; n++) alone += 1.0 / n / ROW;
     growth("pre", ROW, 1, false, means);
-    measured("T3", means[1], 1.5 + alone, 1.67, 1.75, "pre: E|x_1|^2/d, rows of %d tokens", ROW);
+    measured("T3", means[1], 1.5 + alone, 1.67, 1.75, "pre: E|x_1|^2/d, sequences of %d tokens",
+             ROW);
     for (size_t i = 0; i < sizeof SHOWN / sizeof *SHOWN; i++) {
         double l = (double)SHOWN[i];
         measured("T3", means[SHOWN[i]], NAN, 1 + l / 2, 1 + 3 * l / 2, "pre: E|x_%zu|^2/d",
@@ -388,7 +389,7 @@ static void test_itself(void) {
             nearest = fmin(nearest, one ? INFINITY : off);
         }
     }
-    printf("    %zu nets, %zu pairs: %zu are one function, farthest %.2g; nearest of the others "
+    printf("    %zu models, %zu pairs: %zu are one function, farthest %.2g; nearest of the others "
            "%.2g\n",
            count, pairs, same, farthest, nearest);
 }
