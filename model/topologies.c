@@ -6,14 +6,13 @@
 
 /* --- the table --- */
 
-/* A row gives, in this order:
- *   the name of model.topology
- *   the slots {in, out, post} of attention and the MLP: NO norm, a NORM, or a GAIN without a norm;
- *     behind them what differs from r = x and from the default coefficients
- *   the input of the head, the rule of initial values, and whatever else is not zero
- *   one line of description, as `train --list topologies` prints it
- * F, A and MLP are the branches in these descriptions, N is a norm, S a gain, N (as a number) the
- * depth and l the block. */
+/* The lines of a row:
+ *   .name    the value of model.topology
+ *   slots    {in, out, post} of attention and the MLP, BOTH where they are the same: NO norm, a
+ *            NORM, or a GAIN (gamma without a norm); then `read` and coefficients, where not default
+ *   model    norms of q, k, v; the input of the head; the rule of initial values; the rest if not 0
+ *   .about   the description that `train --list topologies` prints
+ * In descriptions A is attention, F is attention or the MLP, N(x) a norm, S a gain, N the depth. */
 
 #define NO SLOT_ABSENT
 #define NORM SLOT_NORM
