@@ -36,7 +36,7 @@ static ScaleSums *observe(StoredModel *stored, const Config *config) {
         Pass pass = {.tokens = tokens,
                      .B = B,
                      .T = T,
-                     .seen = seen,
+                     .scale_sums = seen,
                      .gamma = (real)schedule_gamma(&stored->config.gamma_warmup, stored->step),
                      .branch = schedule_branch(&stored->config.branch_warmup, stored->step)};
         model_forward(model, &pass);

@@ -68,9 +68,9 @@ static double change(double before, double now) {
 
 void report_activations(size_t step, const Probe *before, const Probe *now) {
     Greatest greatest = {0};
-    size_t sites = now->places * SITES;
+    size_t sites = now->points * PROBE_SITES;
     for (size_t i = 0; i < sites * TOKEN_GROUPS; i++) {
-        const SiteStats *a = &before->stats[i / TOKEN_GROUPS], *b = &now->stats[i / TOKEN_GROUPS];
+        const ProbeStats *a = &before->stats[i / TOKEN_GROUPS], *b = &now->stats[i / TOKEN_GROUPS];
         const Moments *x = &a->moments[i % TOKEN_GROUPS], *y = &b->moments[i % TOKEN_GROUPS];
         if (!a->measured || !b->measured || !(x->tokens > 0)) continue;
         offer(&greatest, i, fmax(change(x->rms, y->rms), change(x->absmax, y->absmax)));
@@ -80,10 +80,10 @@ void report_activations(size_t step, const Probe *before, const Probe *now) {
         size_t i = greatest.index[k], site = i / TOKEN_GROUPS, group = i % TOKEN_GROUPS;
         const Moments *x = &before->stats[site].moments[group],
                       *y = &now->stats[site].moments[group];
-        ProbePlace place = probe_place(now, site / SITES);
-        printf("  layer %zu %s %s, %s tokens: rms %.4g to %.4g, absmax %.4g to %.4g\n", place.layer,
-               place.sublayer, site_name((int)(site % SITES)), layers_position(group), x->rms,
-               y->rms, x->absmax, y->absmax);
+        ProbePoint point = probe_point(now, site / PROBE_SITES);
+        printf("  layer %zu %s %s, %s tokens: rms %.4g to %.4g, absmax %.4g to %.4g\n", point.layer,
+               point.sublayer, probe_site_name((int)(site % PROBE_SITES)), layers_position(group),
+               x->rms, y->rms, x->absmax, y->absmax);
     }
 }
 

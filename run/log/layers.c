@@ -21,12 +21,12 @@ static void write_numbers(Csv *csv, const Moments *m, double grad_rms) {
     }
 }
 
-static void write_site(Csv *csv, size_t step, ProbePlace place, int site, const SiteStats *stats) {
+static void write_site(Csv *csv, size_t step, ProbePoint point, int site, const ProbeStats *stats) {
     for (size_t group = 0; group < TOKEN_GROUPS; group++) {
         csv_whole(csv, step);
-        csv_whole(csv, place.layer);
-        csv_text(csv, place.sublayer);
-        csv_text(csv, site_name(site));
+        csv_whole(csv, point.layer);
+        csv_text(csv, point.sublayer);
+        csv_text(csv, probe_site_name(site));
         csv_text(csv, layers_position(group));
         write_numbers(csv, &stats->moments[group], stats->grad_rms[group]);
         csv_end_row(csv);
@@ -34,10 +34,10 @@ static void write_site(Csv *csv, size_t step, ProbePlace place, int site, const 
 }
 
 void layers_write(Csv *csv, size_t step, const Probe *probe) {
-    for (size_t place = 0; place < probe->places; place++) {
-        for (int site = 0; site < SITES; site++) {
-            const SiteStats *stats = probe_stats(probe, place, (Site)site);
-            if (stats->measured) write_site(csv, step, probe_place(probe, place), site, stats);
+    for (size_t point = 0; point < probe->points; point++) {
+        for (int site = 0; site < PROBE_SITES; site++) {
+            const ProbeStats *stats = probe_stats(probe, point, (ProbeSite)site);
+            if (stats->measured) write_site(csv, step, probe_point(probe, point), site, stats);
         }
     }
 }

@@ -13,11 +13,29 @@
  * such a checkpoint is the model of its config. */
 static const char FORMAT_VERSION[] = "2", FORMAT_VERSION_1[] = "1";
 
-void stored_model_tensors(const Params *params, Tensor **list) {
+static bool is_version_1(const Snapshot *snapshot) {
+    const char *version = snapshot_metadata(snapshot, "format_version");
+    return version && strcmp(version, FORMAT_VERSION_1) == 0;
+}
+
+/* The name of a tensor in version 1, where `.running_scale` was called `.deviation`; for mem_free.
+ */
+static char *name_in_version_1(const char *name) {
+    static const char suffix[] = ".running_scale";
+    const size_t length = strlen(name), tail = sizeof suffix - 1;
+    bool renamed = length > tail && strcmp(name + length - tail, suffix) == 0;
+    return renamed ? text_format("%.*s.deviation", (int)(length - tail), name)
+                   : text_format("%s", name);
+}
+
+void stored_model_tensors(const Params *params, Snapshot *snapshot) {
+    const bool version_1 = is_version_1(snapshot);
     for (size_t i = 0; i < params_count(params); i++) {
         const Param *param = &params->list[i];
-        tensor_add(list, "", param->name, TENSOR_REAL, param->shape[0], param->shape[1],
-                   params->values + param->offset);
+        char *old_name = version_1 ? name_in_version_1(param->name) : NULL;
+        tensor_add(&snapshot->model, "", old_name ? old_name : param->name, TENSOR_REAL,
+                   param->shape[0], param->shape[1], params->values + param->offset);
+        mem_free(old_name);
     }
 }
 
@@ -54,7 +72,7 @@ const char *stored_model_config(const Snapshot *snapshot, const char *path, Conf
                *json = snapshot_metadata(snapshot, "config"),
                *equations = snapshot_metadata(snapshot, "equations");
     if (!version || !json || !equations) return "its metadata lack version, config or equations";
-    const bool first_version = strcmp(version, FORMAT_VERSION_1) == 0;
+    const bool first_version = is_version_1(snapshot);
     if (!first_version && strcmp(version, FORMAT_VERSION) != 0)
         return "it has another format version";
     if (!config_parse(config, json, path)) return "its config is not understood by this version";
@@ -114,7 +132,7 @@ static const char *read_model(StoredModel *stored, Snapshot *snapshot, const cha
     stored->step = step;
     stored->model =
         model_create(&stored->config.model, &stored->config.gamma_warmup, V, batch, MODEL_FORWARD);
-    stored_model_tensors(&stored->model->params, &snapshot->model);
+    stored_model_tensors(&stored->model->params, snapshot);
     wrong = checkpoint_read(dir, step, snapshot);
     if (wrong)
         stored_model_free(stored);

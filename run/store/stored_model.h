@@ -33,8 +33,9 @@ void stored_model_begin(Model *model, const Vocab *vocab, const char *dir);
 void stored_model_rewire(StoredModel *stored, const char *topology);
 void stored_model_free(StoredModel *stored);
 
-/* The weights as arrays of model.safetensors. */
-void stored_model_tensors(const Params *params, Tensor **list);
+/* Lists the weights as arrays of model.safetensors, with the names of the format version that the
+ * metadata of the snapshot have; without metadata, of the current version. */
+void stored_model_tensors(const Params *params, Snapshot *snapshot);
 /* What the headers of a checkpoint say of the model. */
 void stored_model_describe(Snapshot *snapshot, const Config *config, const Vocab *vocab,
                            size_t step);

@@ -27,7 +27,7 @@ static void moments(const Params *params, real *values, const char *prefix, Tens
 static void list_tensors(Run *run, size_t *action, Snapshot *snapshot) {
     Params *params = &run->model->params;
     Tensor **state = &snapshot->state;
-    stored_model_tensors(params, &snapshot->model);
+    stored_model_tensors(params, snapshot);
     moments(params, params->m, "adam.m.", state);
     moments(params, params->v, "adam.v.", state);
     tensor_add(state, "adam.", "applied", TENSOR_I64, 1, 0, &run->optimizer.applied);

@@ -83,7 +83,7 @@ static bool accumulate(Run *run, size_t step, double gamma, double *loss) {
     const Shape *s = &run->model->shape;
     double total = 0, tokens = (double)(train->batch * s->T * train->accum);
     params_zero_grads(&run->model->params);
-    model_see_anew(run->model);
+    model_reset_scale_sums(run->model);
     for (size_t micro = 0; micro < train->accum; micro++) {
         if (may_give_up(run, micro) && stop_requested()) return false;
         dataset_train_batch(run->data, run->tokens, run->targets, step, micro);
@@ -99,7 +99,7 @@ static bool accumulate(Run *run, size_t step, double gamma, double *loss) {
                      .step = (uint32_t)step,
                      .micro = (uint32_t)micro,
                      .probe = micro == 0 && wants_layers(run, step) ? run->probe : NULL,
-                     .seen = run->model->seen};
+                     .scale_sums = run->model->scale_sums};
         total += model_train(run->model, &pass);
         size_t cells = train->batch * s->T;
         if (run->losses)
@@ -155,7 +155,7 @@ bool run_update(Run *run, size_t step, LogRow *row) {
     bool applied = may_apply(run, &report);
     if (applied) {
         optimizer_update(&run->optimizer, lr, scale);
-        model_remember(run->model);
+        model_update_running_scales(run->model);
     }
     model_remove_norms(run->model, step);
     double seconds = clock_seconds() - start;

@@ -80,7 +80,7 @@ eval_reads_other_data() {
     exits 3 --eval "$tmp/chars" --set data.val="$tmp/foreign.txt"
     has "foreign characters" "$said" "foreign.txt"
     exits 3 --eval "$tmp/chars" --set data.val="$tmp/tokens.bin" --set data.format=raw_u16
-    has "token numbers" "$said" "token numbers, but the model reads text"
+    has "token ids" "$said" "token ids, but the model reads text"
     toy bytes
     exits 0 --eval "$tmp/bytes" --set data.val="$tmp/foreign.txt"
 }

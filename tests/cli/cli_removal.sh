@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# cli_removal.sh - runs whose norms leave: resumed at every step, on other threads, evaluated as they
-# were, begun from the weights of other runs.
+# cli_removal.sh - runs that remove norms: resumed at every step, with other thread counts, evaluated at
+# each stage, started from the weights of other runs and from checkpoints of format version 1.
 set -euo pipefail
 source "$(dirname "$0")/../lib/cli.sh"
 
-# Groups leave after updates 4, 6 .. 16 of 20: of mlp, attention, q and k, embedding, final norm.
+# Groups are removed after steps 4, 6 .. 16 of 20: of mlp, attention, q and k, embedding, final norm.
 leave=(--set norm_removal.start=4 --set norm_removal.interval=2 --set train.accum=2 --set train.checkpoint_every=1
     --set train.keep=1000 --set train.eval_every=1 --set optim.lr=1e-2)
 
@@ -38,8 +38,8 @@ machines_are_alike() {
     toy blind "${leave[@]}" --topology peri --set train.eval_every=0
     cmp "$(weights one)" "$(weights blind)" || fail "validation changes the run"
     toy stays --topology peri --set train.accum=2 --set optim.lr=1e-2
-    [[ $(cell one 4 train_loss) == "$(cell stays 4 train_loss)" ]] || fail "norms are gone before their time"
-    [[ $(cell one 5 train_loss) != "$(cell stays 5 train_loss)" ]] || fail "no norm is gone after update 4"
+    [[ $(cell one 4 train_loss) == "$(cell stays 4 train_loss)" ]] || fail "norms are removed too early"
+    [[ $(cell one 5 train_loss) != "$(cell stays 5 train_loss)" ]] || fail "no norm is removed after step 4"
 }
 
 evaluations_repeat_the_log() {
@@ -74,24 +74,44 @@ other_runs_are_continued() {
     toy tuned --topology pre --set train.init_from="$tmp/plain" "${leave[@]}"
     same "row 0" "$(cell tuned 0 val_loss)" "$(cell plain 10 val_loss)"
     toy longer --topology pre --set train.init_from="$tmp/tuned" "${leave[@]}"
-    toy anew --topology pre --set train.init_from="$tmp/tuned" --set norm_removal.start=1 --set norm_removal.average=0 \
+    toy again2 --topology pre --set train.init_from="$tmp/tuned" --set norm_removal.start=1 --set norm_removal.average=0 \
         --set norm_removal.interval=0
-    grep -q '"first_apart": true' "$tmp/anew/config.json" || fail "no norm_removal in config.json"
+    grep -q '"first_apart": true' "$tmp/again2/config.json" || fail "no norm_removal in config.json"
     fails 2 "its norms are being removed, and this config has no norm_removal.start" --topology pre \
         --set train.init_from="$tmp/tuned"
     exits 2 --config "$tmp/toy.json" --topology pre --set name=tuned --set train.init_from="$tmp/plain" "${leave[@]}" \
         --set norm_removal.average=0.5 --resume
-    has "another memory" "$said" "norm_removal.average"
+    has "another decay rate" "$said" "norm_removal.average"
 }
 
-equations_tell_of_it() {
+# A checkpoint of version 1, whose averages are called .deviation.
+version_1_loads() {
+    local val_loss sample
+    toy whole "${leave[@]}" --topology peri --overwrite
+    split_at whole 9 old
+    exits 0 --eval "$tmp/old"
+    val_loss=$(value val_loss)
+    exits 0 --sample "$tmp/old" --tokens 12
+    sample=$said
+    python3 tests/lib/to_version_1.py "$tmp/old"
+    grep -aq '"format_version":"1".*norm_in.deviation"' "$(weights old)" || fail "the file is not version 1"
+    exits 0 --eval "$tmp/old"
+    same "--eval of version 1" "$(value val_loss)" "$val_loss"
+    exits 0 --sample "$tmp/old" --tokens 12
+    has "--sample of version 1" "$said" "$sample"
+    toy tuned "${leave[@]}" --topology peri --set train.init_from="$tmp/old" --steps 1 --overwrite
+    exits 0 --config "$tmp/toy.json" "${leave[@]}" --topology peri --set name=whole --run-dir "$tmp/old" --resume
+    same_run whole old
+}
+
+equations_have_it() {
     local plain
     exits 0 --config "$tmp/toy.json" --describe
     plain=$said
     exits 0 --config "$tmp/toy.json" --describe --set norm_removal.interval=7 --set norm_removal.order=mlp
     same "off" "$said" "$plain"
     exits 0 --config "$tmp/toy.json" --describe --set norm_removal.start=7 --set norm_removal.interval=3
-    has "on" "$said" "norm-removal of mlp attn qkv emb final, groups: 6, after updates 7 .. 22"
+    has "on" "$said" "norm-removal of mlp attn qkv emb final, groups: 6, after steps 7 .. 22"
     has "on" "$said" "the run ends after train.steps = 20"
     [[ $(grep ^equations <<<"$said") != "$(grep ^equations <<<"$plain")" ]] || fail "the hash is the same"
 }
@@ -100,5 +120,6 @@ test_case "removal: resumes are exact" resumes_are_exact
 test_case "removal: threads, recompute, validation" machines_are_alike
 test_case "removal: --eval repeats the log" evaluations_repeat_the_log
 test_case "removal: begun from other runs" other_runs_are_continued
-test_case "removal: --describe" equations_tell_of_it
+test_case "removal: checkpoints of format version 1" version_1_loads
+test_case "removal: --describe" equations_have_it
 test_done

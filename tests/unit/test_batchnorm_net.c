@@ -1,8 +1,8 @@
-/* test_batchnorm_net.c - batchnorm in a language model: what its statistics over rows cause.
+/* test_batchnorm_net.c - a language model with a norm over the batch.
  *
- * In training every output depends on the tokens that follow it and on the other sequences. In
- * evaluation none does, so the KV cache gives the same logits as the whole sequence
- * (test_generate.c). Gradients: grad_model.c; the whole model in PyTorch: test_oracle.c. */
+ * In training every output depends on later tokens and on other sequences. In evaluation none does,
+ * so cached keys and values still give the logits of the whole sequence (test_generate.c).
+ * Gradients: grad_model.c; the whole model in PyTorch: test_oracle.c. */
 #include "ops/ops.h"
 #include "tests/lib/nets.h"
 
@@ -21,7 +21,7 @@ static Model *net_of(const char *topology, ModelUse use) {
     return model;
 }
 
-/* A bit for each output that changes when token `changed` does. */
+/* The tokens whose outputs change when token `changed` does, one bit each. */
 static unsigned changes(Model *model, size_t changed, bool training) {
     Pass pass = net_pass(tokens, targets, B, T);
     real before[B * T * WIDTH_OF_NET];
@@ -38,13 +38,12 @@ static unsigned changes(Model *model, size_t changed, bool training) {
     return seen;
 }
 
-/* batchnorm is the only norm that is not causal: in training every output depends on every token of
- * the batch, also on later tokens and on other sequences. In evaluation a token changes only its
- * own output and those of later tokens in its sequence. */
-static void only_evaluation_is_causal(void) {
+/* batchnorm is the only norm that breaks causality: in training every output depends on every token
+ * of the batch. In evaluation only the outputs of later tokens of the same sequence change. */
+static void training_leaks_and_evaluation_does_not(void) {
     for (size_t row = 0; row < ROW_COUNT; row++) {
-        const size_t changed = T + 2 + row % 3; /* in sequence 1 */
-        const unsigned all = (1u << B * T) - 1, to_sequence_end = (1u << 2 * T) - (1u << changed);
+        const size_t changed = T + 2 + row % 3; /* of sequence 1 */
+        const unsigned all = (1u << B * T) - 1, to_its_end = (1u << 2 * T) - (1u << changed);
         Model *model = net_of(ROWS[row].name, MODEL_TRAIN);
         unsigned seen = changes(model, changed, true);
         CHECK(seen == all, "%s in training: %x", ROWS[row].name, seen);
@@ -54,8 +53,8 @@ static void only_evaluation_is_causal(void) {
     }
 }
 
-/* In evaluation a sequence has the same outputs in a batch and alone; in training it has not. */
-static void only_training_mixes_sequences(void) {
+/* In evaluation a sequence has the same outputs alone and in a batch; in training it has not. */
+static void sequences_are_mixed_in_training_only(void) {
     const size_t n = T * WIDTH_OF_NET;
     for (size_t row = 0; row < ROW_COUNT; row++) {
         Model *model = net_of(ROWS[row].name, MODEL_TRAIN);
@@ -173,8 +172,8 @@ static void check_seen(const Model *model, const Seen *one, const char *topology
     }
 }
 
-/* Every norm has its own and updates them once per micro-batch. In q and k norms heads are rows. */
-static void every_norm_has_running_statistics(void) {
+/* Every norm updates its statistics once per micro-batch; heads are rows of their own. */
+static void every_norm_keeps_its_own(void) {
     static Seen seen[2 + 9 * 4];
     for (size_t row = 0; row < ROW_COUNT; row++) {
         Model *model = net_of(ROWS[row].name, MODEL_TRAIN);
@@ -192,8 +191,8 @@ static void every_norm_has_running_statistics(void) {
     }
 }
 
-/* The recomputation of a block does not update running statistics again. */
-static void recomputing_does_not_change_bits(void) {
+/* Recomputation does not update the running statistics again. */
+static void recomputing_changes_no_bit(void) {
     for (size_t row = 0; row < ROW_COUNT; row++) {
         Model *kept = net_of(ROWS[row].name, MODEL_TRAIN);
         Model *again = net_of(ROWS[row].name, MODEL_RECOMPUTE);
@@ -216,8 +215,8 @@ static void recomputing_does_not_change_bits(void) {
     }
 }
 
-/* Running statistics are not trained, so they have no gradient. */
-static void running_statistics_have_no_gradient(void) {
+/* Batch statistics are not parameters: they have no gradient. */
+static void no_gradient_of_a_statistic(void) {
     Model *model = net_of("peri", MODEL_TRAIN);
     Pass pass = net_pass(tokens, targets, B, T);
     params_zero_grads(&model->params);
@@ -231,15 +230,17 @@ static void running_statistics_have_no_gradient(void) {
 }
 
 static const Test TESTS[] = {
-    {"batchnorm: training is not causal, evaluation is", only_evaluation_is_causal},
-    {"batchnorm: training mixes sequences, evaluation does not", only_training_mixes_sequences},
-    {"batchnorm: initial running statistics", initial_running_statistics},
-    {"batchnorm: every norm has running statistics of its own", every_norm_has_running_statistics},
-    {"batchnorm: recomputing does not change bits", recomputing_does_not_change_bits},
-    {"batchnorm: running statistics have no gradient", running_statistics_have_no_gradient},
+    {"batchnorm: training leaks the future, evaluation does not",
+     training_leaks_and_evaluation_does_not},
+    {"batchnorm: training mixes sequences, evaluation does not",
+     sequences_are_mixed_in_training_only},
+    {"batchnorm: initial running statistics", starts_of_running_statistics},
+    {"batchnorm: every norm has its own statistics", every_norm_keeps_its_own},
+    {"batchnorm: recomputing changes no bit", recomputing_changes_no_bit},
+    {"batchnorm: no gradient of a statistic", no_gradient_of_a_statistic},
 };
 
 int main(int argc, char **argv) {
-    ops_start(1); /* small sizes: more threads would be slower */
+    ops_start(1); /* toy sizes: more threads would only wait */
     return test_main(TESTS, sizeof TESTS / sizeof *TESTS, argc, argv);
 }

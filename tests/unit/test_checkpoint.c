@@ -176,7 +176,7 @@ static const char *read_back(Snapshot *snapshot) {
     size_t vocab;
     const char *wrong = checkpoint_metadata(saved.dir, 3, snapshot, &vocab);
     if (!wrong) {
-        stored_model_tensors(&saved.run.model->params, &snapshot->model);
+        stored_model_tensors(&saved.run.model->params, snapshot);
         wrong = checkpoint_read(saved.dir, 3, snapshot);
     }
     return wrong;
