@@ -173,14 +173,14 @@ void model_remove_norms(Model *model, size_t steps) {
 
 void model_reset_scale_sums(Model *model) {
     for (size_t i = 0; model->scale_sums && i < model->n_sites; i++)
-        model->scale_sums[i] = (Deviations){.sum = {0}};
+        model->scale_sums[i] = (ScaleSums){.sum = {0}};
 }
 
 /* The sums of a frozen norm are empty: 0/0 is not finite and leaves its running mean as it is. */
 void model_update_running_scales(Model *model) {
     const double decay = model->options.removal.average;
     for (size_t i = 0; model->scale_sums && i < model->n_sites; i++)
-        norm_site_remember(&model->site[i], &model->scale_sums[i], decay);
+        norm_site_update_running(&model->site[i], &model->scale_sums[i], decay);
 }
 
 /* --- sampling --- */

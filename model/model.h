@@ -42,8 +42,8 @@ typedef struct {
     Norm embed_norm, final_norm;
     NormSite *site; /* (n_sites) every norm that has a statistic, in the order of its parameters */
     size_t n_sites;
-    NormMode norm_mode;     /* of the current pass, for norms with running statistics */
-    Deviations *scale_sums; /* (n_sites) sums of 1/r over this step; NULL without norm_removal */
+    NormMode norm_mode;    /* of the current pass, for norms with running statistics */
+    ScaleSums *scale_sums; /* (n_sites) sums of 1/r over this step; NULL without norm_removal */
     SublayerShared shared;
     Block *block; /* (L) */
     real *head_scratch;

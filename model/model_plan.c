@@ -170,7 +170,7 @@ static void plan_block(Model *model, Plan *plan, size_t l, size_t *grad) {
     sublayer_plan(&block->mlp, plan, &model->shared, prefix, l, true);
     block->sites_end = plan->n_sites;
     plan_group(plan, GROUP_SHARED);
-    if (plan->recompute) arena_turn(plan->arena, mark);
+    if (plan->recompute) arena_overlay_next(plan->arena, mark);
 }
 
 static void plan_blocks(Model *model, Plan *plan, size_t *grad) {
@@ -178,7 +178,7 @@ static void plan_blocks(Model *model, Plan *plan, size_t *grad) {
     plan_group(plan, GROUP_MLP);
     for (size_t l = 0; l < s.L; l++) model->block[l].y = plan_reals(plan, s.B * s.T * s.C);
     for (size_t l = 0; l < s.L; l++) plan_block(model, plan, l, grad);
-    if (plan->recompute) arena_turns_end(plan->arena);
+    if (plan->recompute) arena_overlay_end(plan->arena);
 }
 
 static void plan_head(Model *model, Plan *plan, size_t grad) {
@@ -281,7 +281,7 @@ Model *model_create(const ModelOptions *options, const GammaWarmup *warmup, size
     plan_model(model, second_pass);
     if (!options->removal.start) return model;
     for (size_t i = 0; i < model->n_sites; i++) norm_site_reserve(&model->site[i], model->shape.T);
-    model->scale_sums = mem_alloc(size_mul(model->n_sites + 1, sizeof(Deviations)));
+    model->scale_sums = mem_alloc(size_mul(model->n_sites + 1, sizeof(ScaleSums)));
     return model;
 }
 

@@ -51,7 +51,7 @@ static const NormFrozen *add_site(Plan *plan, const NormPlan *planned, const Nor
         .group = removal_group(plan->options, plan->wiring, planned->place, planned->block)};
     snprintf(site->name, sizeof site->name, "%s", planned->name);
     if (plan->options->removal.start)
-        site->average =
+        site->running_scale =
             plan_vector(plan, planned->name, "running_scale", PARAM_STATISTIC, TOKEN_GROUPS, 0)
                 .value;
     return &site->frozen;

@@ -215,15 +215,18 @@ static void residual_sum_backward(void *context, size_t chunk, size_t first, siz
     if (sub->d) scaled_piece(sub->dout + at, sub->dd + at, (real)w->dual, n, GRAD_ADD);
 }
 
+/* Rows first .. end-1 of a norm of this sublayer; its backward pass writes the gradient. */
+static NormSpan span_of(const ResidualWork *work, Slot slot, size_t first, size_t end) {
+    return (NormSpan){first, end, gamma_scale(work->sublayer, slot, work->pass), GRAD_SET};
+}
+
 /* Rows first .. end-1 of o = N_out(b), the sums, and y = N_post(s). */
 static void residual_rows_forward(void *context, size_t chunk, size_t first, size_t end) {
     const ResidualWork *work = context;
     const Sublayer *sub = work->sublayer;
-    norm_forward_piece(&sub->norm[SLOT_OUT], sub->o, sub->b, gamma_scale(sub, SLOT_OUT, work->pass),
-                       first, end);
+    norm_forward_piece(&sub->norm[SLOT_OUT], sub->o, sub->b, span_of(work, SLOT_OUT, first, end));
     residual_sum_forward(context, chunk, first, end);
-    norm_forward_piece(&sub->norm[SLOT_POST], sub->y, sub->s,
-                       gamma_scale(sub, SLOT_POST, work->pass), first, end);
+    norm_forward_piece(&sub->norm[SLOT_POST], sub->y, sub->s, span_of(work, SLOT_POST, first, end));
 }
 
 /* Rows first .. end-1 of ds, the gradients of the sums, and db. */
@@ -231,10 +234,10 @@ static void residual_rows_backward(void *context, size_t chunk, size_t first, si
     const ResidualWork *work = context;
     const Sublayer *sub = work->sublayer;
     norm_backward_piece(&sub->norm[SLOT_POST], chunk, sub->ds, sub->dy, sub->s,
-                        gamma_scale(sub, SLOT_POST, work->pass), first, end, GRAD_SET);
+                        span_of(work, SLOT_POST, first, end));
     residual_sum_backward(context, chunk, first, end);
     norm_backward_piece(&sub->norm[SLOT_OUT], chunk, sub->db, sub->dout, sub->b,
-                        gamma_scale(sub, SLOT_OUT, work->pass), first, end, GRAD_SET);
+                        span_of(work, SLOT_OUT, first, end));
 }
 
 static void residual_forward(const Sublayer *sub, const Pass *pass) {

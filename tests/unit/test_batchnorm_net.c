@@ -43,7 +43,7 @@ static unsigned changes(Model *model, size_t changed, bool training) {
 static void training_leaks_and_evaluation_does_not(void) {
     for (size_t row = 0; row < ROW_COUNT; row++) {
         const size_t changed = T + 2 + row % 3; /* of sequence 1 */
-        const unsigned all = (1u << B * T) - 1, to_its_end = (1u << 2 * T) - (1u << changed);
+        const unsigned all = (1u << B * T) - 1, to_sequence_end = (1u << 2 * T) - (1u << changed);
         Model *model = net_of(ROWS[row].name, MODEL_TRAIN);
         unsigned seen = changes(model, changed, true);
         CHECK(seen == all, "%s in training: %x", ROWS[row].name, seen);
@@ -234,7 +234,7 @@ static const Test TESTS[] = {
      training_leaks_and_evaluation_does_not},
     {"batchnorm: training mixes sequences, evaluation does not",
      sequences_are_mixed_in_training_only},
-    {"batchnorm: initial running statistics", starts_of_running_statistics},
+    {"batchnorm: initial running statistics", initial_running_statistics},
     {"batchnorm: every norm has its own statistics", every_norm_keeps_its_own},
     {"batchnorm: recomputing changes no bit", recomputing_changes_no_bit},
     {"batchnorm: no gradient of a statistic", no_gradient_of_a_statistic},

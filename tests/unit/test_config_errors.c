@@ -50,8 +50,7 @@ static const struct {
     {"norm_removal.order", "\"mlp atn\"",
      "norm_removal.order: \"atn\" is not a place of norms (mlp, attn, qkv, emb, final); did you "
      "mean \"attn\"?"},
-    {"norm_removal.order", "\"mlp  final mlp\"",
-     "norm_removal.order: \"mlp\" is listed twice"},
+    {"norm_removal.order", "\"mlp  final mlp\"", "norm_removal.order: \"mlp\" is listed twice"},
     {"optim", "[]", "optim must be an object, not a list"},
     {"optim.lr", "-1", "optim.lr is -1; it must be at least 0"},
     {"optim.lr", "1e999", "error: a number too large for a double"},
