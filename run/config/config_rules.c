@@ -22,10 +22,10 @@ enum { SENTENCE_SIZE = 512 };
 
 static bool rule_name(const Config *config, char *sentence, size_t size) {
     const char *name = config->name;
-    bool plain = !text_dirt(name) && !strchr(name, '/');
+    bool plain = !text_invalid(name) && !strchr(name, '/');
     char shown[SHOWN_SIZE];
     snprintf(sentence, size, "name: \"%s\" is not the plain name of a folder",
-             text_shown(name, shown));
+             text_printable(name, shown));
     return plain && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 

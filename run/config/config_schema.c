@@ -1,8 +1,8 @@
 /* config_schema.c - the table of keys as a JSON Schema (draft 2020-12), for editors.
  *
- * One idea: what an editor completes and underlines comes from the rows that the trainer checks by,
- * so the two cannot disagree. Rules between keys stay with the trainer, and so do // comments,
- * which a schema does not see. Nothing here owns memory.
+ * One idea: an editor completes and underlines by the same table that the trainer checks by, so the
+ * two cannot disagree. The rules between keys are checked by the trainer alone, and // comments are
+ * not part of a schema. Nothing here owns memory.
  * Read next: config_keys.c. */
 #include "run/io/json_out.h"
 #include "run/config/config_keys.h"
@@ -32,7 +32,7 @@ static void print_number(FILE *out, const Key *key) {
     fprintf(out, ", \"%s\": %.15g", key->open_max ? "exclusiveMaximum" : "maximum", key->max);
 }
 
-/* What the value may be, without the braces around it. */
+/* The type and range of a value, without the braces around them. */
 static void print_type(FILE *out, const Key *key) {
     switch (key->type) {
     case TYPE_SIZE:
@@ -67,13 +67,14 @@ static void print_key(FILE *out, const Key *key, const char *word, int indent) {
     fprintf(out, "%*s\"%s\": {", indent, "", word);
     print_type(out, key);
     print_word(out, "default");
-    fputs(key->standard, out);
+    fputs(key->default_json, out);
     print_word(out, "description");
     json_print_string(out, key->help);
     fputc('}', out);
 }
 
-/* The keys of a section from the i-th on, as the body of an object; the index behind them. */
+/* Prints the keys of a section from the i-th on, as the body of an object. Returns the index of the
+ * next key after them. */
 static size_t print_section(FILE *out, size_t i, const char *section, size_t length, int indent) {
     fprintf(out, "\"type\": \"object\", \"additionalProperties\": false, \"properties\": {\n");
     for (bool first = true; key_at(i); i++, first = false) {
@@ -87,18 +88,18 @@ static size_t print_section(FILE *out, size_t i, const char *section, size_t len
 }
 
 void config_print_schema(FILE *out) {
-    fputs("{\n"
-          "  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n"
-          "  \"title\": \"peri.c config\",\n"
-          "  \"description\": \"An experiment of peri.c, as ./train --print-schema knows it\",\n"
-          "  \"type\": \"object\",\n"
-          "  \"additionalProperties\": false,\n"
-          "  \"properties\": {\n"
-          "    \"$schema\": {\"description\": \"for editors; the trainer does not read it\"},\n"
-          "    \"extends\": {\"type\": \"string\", \"minLength\": 1, \"description\": \"a config "
-          "that "
-          "this one changes, as a path from its folder\"}",
-          out);
+    fputs(
+        "{\n"
+        "  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n"
+        "  \"title\": \"peri.c config\",\n"
+        "  \"description\": \"A config of peri.c, written by ./train --print-schema\",\n"
+        "  \"type\": \"object\",\n"
+        "  \"additionalProperties\": false,\n"
+        "  \"properties\": {\n"
+        "    \"$schema\": {\"description\": \"for editors; ignored by the trainer\"},\n"
+        "    \"extends\": {\"type\": \"string\", \"minLength\": 1, \"description\": \"config that "
+        "this one is based on: a path relative to the folder of this file\"}",
+        out);
     for (size_t i = 0; key_at(i);) {
         const char *path = key_at(i)->path, *dot = strchr(path, '.');
         fputs(",\n", out);

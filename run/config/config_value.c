@@ -35,7 +35,7 @@ static const char *number_text(double number, char text[NUMBER_SIZE]) {
 static void describe(const cJSON *json, char *text, size_t size) {
     char shown[SHOWN_SIZE], number[NUMBER_SIZE];
     if (cJSON_IsString(json)) {
-        snprintf(text, size, "the string \"%s\"", text_shown(json->valuestring, shown));
+        snprintf(text, size, "the string \"%s\"", text_printable(json->valuestring, shown));
     } else if (cJSON_IsNumber(json)) {
         snprintf(text, size, "the number %s", number_text(json->valuedouble, number));
     } else if (cJSON_IsBool(json)) {
@@ -56,7 +56,7 @@ static bool number_read(const Key *key, const cJSON *json, double *number, Repor
     bool whole = key->type == TYPE_SIZE;
     double x = json->valuedouble;
     if (!cJSON_IsNumber(json) || (whole && x != floor(x))) {
-        value_wrong_type(key->path, whole ? "a whole number" : "a number", json, report);
+        value_wrong_type(key->path, whole ? "an integer" : "a number", json, report);
         return false;
     }
     bool below = key->open_min ? x <= key->min : x < key->min;
@@ -81,7 +81,7 @@ static void string_assign(Config *config, const Key *key, const char **field, co
     if (length < key->min) {
         report_error(report, "%s is empty", key->path);
     } else if (length > key->max) {
-        report_error(report, "%s has %.0f bytes; it may have %.0f", key->path, length, key->max);
+        report_error(report, "%s has %.0f bytes; the limit is %.0f", key->path, length, key->max);
     } else {
         *field = string_keep(config, json->valuestring);
     }
@@ -105,7 +105,7 @@ static int choice_read(const Key *key, const cJSON *json, Report *report) {
     char shown[SHOWN_SIZE];
     const char *guess = name_nearest(json->valuestring, words);
     report_error(report, "%s: unknown value \"%s\"%s%s%s (allowed: %s)", key->path,
-                 text_shown(json->valuestring, shown), guess ? "; did you mean \"" : "",
+                 text_printable(json->valuestring, shown), guess ? "; did you mean \"" : "",
                  guess ? guess : "", guess ? "\"?" : "", allowed);
     return -1;
 }
@@ -124,7 +124,7 @@ static void slots_assign(const Key *key, unsigned *field, const cJSON *json, Rep
         int slot = choice_read(key, item, report);
         if (slot < 0) return;
         if (slots & 1u << slot) {
-            report_error(report, "%s names \"%s\" twice", key->path, key->choices(slot));
+            report_error(report, "%s lists \"%s\" twice", key->path, key->choices(slot));
             return;
         }
         slots |= 1u << slot;
@@ -136,7 +136,7 @@ void value_assign_wire(Config *config, const char *entry, const cJSON *json, Rep
     bool number = cJSON_IsNumber(json);
     if (!number && !cJSON_IsString(json)) {
         char path[2 * SHOWN_SIZE], shown[SHOWN_SIZE];
-        snprintf(path, sizeof path, "model.wire.%s", text_shown(entry, shown));
+        snprintf(path, sizeof path, "model.wire.%s", text_printable(entry, shown));
         value_wrong_type(path, "a string or a number", json, report);
         return;
     }
@@ -146,7 +146,7 @@ void value_assign_wire(Config *config, const char *entry, const cJSON *json, Rep
     } else {
         value.text = string_keep(config, json->valuestring);
     }
-    /* Sorted by key, so that two ways of writing the same wiring are the same config. */
+    /* Sorted by key, so that the order in the file makes no difference. */
     size_t i = 0, count = arrlenu(config->wire);
     while (i < count && strcmp(config->wire[i].key, entry) < 0) i++;
     if (i < count && strcmp(config->wire[i].key, entry) == 0) {

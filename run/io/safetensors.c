@@ -11,10 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "files hold numbers as they lie here");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "safetensors files are little-endian");
 _Static_assert(sizeof(size_t) == 8, "TENSOR_I64 is a size_t");
 
-/* Metadata of ours are at most a config; no header of a model that can be configured is longer. */
+/* METADATA_MAX: the metadata is at most a config, whose length is limited to 1 MiB. */
 enum { METADATA_MAX = 1 << 20, BLOCK = 4096 };
 
 static const struct {
@@ -37,7 +37,7 @@ static size_t count_of(const Tensor *tensor) {
 
 /* --- writing --- */
 
-/* The header, padded, for mem_free; `data` is what follows it. */
+/* The padded header, for mem_free; `data` is the size of the tensors after it. */
 static char *header_text(const Tensor *tensors, size_t n, const Metadata *metadata, size_t pairs,
                          size_t *size, uint64_t *data) {
     TextOut text;
@@ -109,7 +109,7 @@ int safetensors_write(const char *path, const Tensor *tensors, size_t n, const M
 
 /* --- reading --- */
 
-/* The next `size` bytes; false at an error or the end. */
+/* Reads exactly `size` bytes; false on an error or at the end of the file. */
 static bool take(int fd, void *data, size_t size) {
     return fd_read(fd, data, size) == (int64_t)size;
 }
@@ -128,12 +128,12 @@ static bool take_tensor(int fd, const Tensor *tensor) {
     return true;
 }
 
-/* Whether the file goes on with exactly these bytes. */
-static bool matches(int fd, const char *wanted, size_t size) {
+/* Whether the next `size` bytes of the file are equal to `expected`. */
+static bool matches(int fd, const char *expected, size_t size) {
     char block[BLOCK];
     for (size_t first = 0; first < size; first += BLOCK) {
         size_t n = size - first < BLOCK ? size - first : BLOCK;
-        if (!take(fd, block, n) || memcmp(block, wanted + first, n) != 0) return false;
+        if (!take(fd, block, n) || memcmp(block, expected + first, n) != 0) return false;
     }
     return true;
 }
@@ -164,7 +164,7 @@ const char *safetensors_read(const char *path, const Tensor *tensors, size_t n,
     return error;
 }
 
-/* The end of a JSON string that begins at `text`, NULL where there is none. */
+/* The end of the JSON string at `text`, NULL if there is none. */
 static const char *string_end(const char *text, const char *end) {
     if (text >= end || *text != '"') return NULL;
     for (text++; text < end && *text != '"'; text++) {
@@ -174,7 +174,7 @@ static const char *string_end(const char *text, const char *end) {
     return text < end ? text + 1 : NULL;
 }
 
-/* The end of an object whose members are all strings, NULL where it is something else. */
+/* The end of the object at `text` if all its members are strings, else NULL. */
 static const char *object_end(const char *text, const char *end) {
     do { /* at the brace or at a comma */
         text = string_end(text + 1, end);
@@ -204,8 +204,7 @@ char *safetensors_metadata(const char *path, size_t *rows, const char **error) {
     if (fd < 0) {
         *error = strerror(errno);
     } else if (take(fd, &length, sizeof length)) {
-        /* What comes after the metadata is compared later, so its beginning is all that is needed.
-         */
+        /* The header after the metadata is compared later, by safetensors_read. */
         size_t size = length < METADATA_MAX ? (size_t)length : METADATA_MAX;
         header = mem_alloc(size + 1);
         if (take(fd, header, size)) text = header_metadata(header, size, rows, error);

@@ -86,7 +86,7 @@ static void print_eps(Json *json, const Model *model) {
     json_close(json);
 }
 
-/* What the zeros and autos of the config became. */
+/* The values that 0 and "auto" in the config stand for. */
 static void print_resolved(Json *json, const Manifest *manifest) {
     const Model *model = manifest->model;
     const Shape *s = &model->shape;
@@ -198,14 +198,14 @@ void manifest_write(const char *dir, const Manifest *manifest, const Summary *su
     TextOut text;
     Json json = {.out = text_begin(&text)};
     print_manifest(&json, manifest, summary);
-    char *whole_text = text_end(&text);
-    int error = file_replace(path, whole_text, text.size);
+    char *contents = text_end(&text);
+    int error = file_replace(path, contents, text.size);
     if (error) die(EXIT_IO, "cannot write %s: %s", path, strerror(error));
-    mem_free(whole_text);
+    mem_free(contents);
     mem_free(path);
 }
 
-/* The elements of an array as JSON text without brackets, "" where there are none. */
+/* The elements of an array as JSON text without brackets, "" if there are none. */
 static char *elements_text(const cJSON *array) {
     char *text = cJSON_IsArray(array) ? cJSON_PrintUnformatted(array) : NULL;
     char *elements = text_format("%.*s", text ? (int)strlen(text) - 2 : 0, text ? text + 1 : "");
@@ -213,7 +213,7 @@ static char *elements_text(const cJSON *array) {
     return elements;
 }
 
-/* What run.json holds; NULL where it is missing or damaged. */
+/* The existing run.json; NULL if it is missing or corrupt. */
 static cJSON *read_old(const char *dir) {
     enum { RUN_JSON_MAX = 1 << 26 };
     char *path = text_format("%s/run.json", dir);
@@ -253,7 +253,7 @@ bool manifest_ended(const char *dir) {
     return ended;
 }
 
-/* All that the bits of a number can depend on. */
+/* The members of run.json that the bits of the results can depend on. */
 static const struct {
     const char *object, *name;
 } ORIGINS[] = {{"build", "version"},  {"build", "real"},  {"build", "compiler"}, {"build", "flags"},

@@ -3,10 +3,10 @@
 
 #include "run/log/layers.h"
 
-/* Steps and tokens are counts: all their digits are shown. */
+/* Integer columns are written with all digits. */
 static const struct {
     const char *name;
-    bool whole;
+    bool integer;
 } COLUMNS[LOG_COLUMNS] = {
     [LOG_STEP] = {"step", true},
     [LOG_TOKENS] = {"tokens", true},
@@ -45,7 +45,7 @@ void log_set(LogRow *row, LogColumn column, double value) {
 static Csv create_log(const char *dir) {
     Csv csv = csv_create(dir, FILES[FILE_LOG].name, "");
     for (int i = 0; i < LOG_COLUMNS; i++) csv_text(&csv, COLUMNS[i].name);
-    csv_end_row(&csv);
+    csv_end_record(&csv);
     return csv;
 }
 
@@ -80,12 +80,12 @@ void runlog_write(RunLog *runlog, const LogRow *row) {
             csv_text(csv, row->action ? row->action : "");
         else if (!(row->measured >> i & 1))
             csv_empty(csv);
-        else if (COLUMNS[i].whole)
-            csv_whole(csv, (size_t)row->value[i]);
+        else if (COLUMNS[i].integer)
+            csv_integer(csv, (size_t)row->value[i]);
         else
             csv_number(csv, row->value[i]);
     }
-    csv_end_row(csv);
+    csv_end_record(csv);
 }
 
 void runlog_write_spikes(RunLog *runlog, size_t step, const SpikeReport *report,
@@ -99,7 +99,7 @@ void runlog_write_spikes(RunLog *runlog, size_t step, const SpikeReport *report,
         const SpikeScore *score = series[k].score;
         if (!score->flagged && score->finite) continue;
         const double numbers[] = {score->value, score->z, score->center, score->scale};
-        csv_whole(csv, step);
+        csv_integer(csv, step);
         csv_text(csv, series[k].kind);
         for (size_t i = 0; i < 4; i++) csv_number(csv, numbers[i]);
         for (size_t i = 0; i < SPIKE_TENSORS; i++) {
@@ -109,9 +109,9 @@ void runlog_write_spikes(RunLog *runlog, size_t step, const SpikeReport *report,
             else
                 csv_empty(csv);
         }
-        csv_whole(csv, batch);
+        csv_integer(csv, batch);
         csv_text(csv, action);
-        csv_end_row(csv);
+        csv_end_record(csv);
     }
 }
 

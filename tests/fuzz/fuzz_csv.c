@@ -35,11 +35,11 @@ static void fuzz_one(const uint8_t *data, size_t size) {
     if (csv_reaches(dir, "log.csv", keep) != whole) abort();
     if (!whole) return;
     Csv csv = csv_continue(dir, "log.csv", keep);
-    csv_whole(&csv, 7);
+    csv_integer(&csv, 7);
     csv_number(&csv, -__builtin_nan(""));
     csv_empty(&csv);
     csv_number(&csv, 0.1);
-    csv_end_row(&csv);
+    csv_end_record(&csv);
     csv_close(&csv);
     char *text = file_contents(path, 1 << 20, &length);
     if (!text || length != keep + strlen(ROW) || memcmp(text, data, keep) != 0 ||

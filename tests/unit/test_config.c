@@ -419,7 +419,7 @@ static void test_schema(void) {
             at = cJSON_GetObjectItemCaseSensitive(either ? either : at, "properties");
             at = cJSON_GetObjectItemCaseSensitive(at, word);
         }
-        cJSON *want = cJSON_Parse(key_at(i)->standard);
+        cJSON *want = cJSON_Parse(key_at(i)->default_json);
         CHECK(cJSON_Compare(cJSON_GetObjectItemCaseSensitive(at, "default"), want, true),
               "%s has no or another default", settings[i].path);
         cJSON_Delete(want);
