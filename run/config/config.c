@@ -11,6 +11,7 @@
 #include "run/config/config_read.h"
 #include "run/config/config_rules.h"
 #include "run/config/config_value.h"
+#include "run/io/json_out.h"
 
 #include <cJSON.h>
 #include <errno.h>
@@ -312,39 +313,29 @@ static int section_length(const char *path) {
     return dot ? (int)(dot - path) : 0;
 }
 
-/* Begins a member of the object that is being written. */
-static void member_write(char **text, bool *first, int indent, const char *word, int length) {
-    text_add(text, "%s%*s\"%.*s\": ", *first ? "\n" : ",\n", indent, "", length, word);
-    *first = false;
-}
-
 char *config_json(const Config *config, ConfigScope scope) {
-    char *text = NULL;
-    const char *section = ""; /* a path in the section that is open */
-    int open = 0;             /* the length of its name, 0 while none is */
-    bool first = true;
-    text_add(&text, "{");
+    TextOut text;
+    Json json = {.out = text_begin(&text)};
+    char section[PATH_SIZE] = ""; /* the one that is open */
+    json_open(&json, NULL);
     for (size_t i = 0; key_at(i); i++) {
         const Key *key = key_at(i);
         if (scope == CONFIG_IDENTITY && key->aside) continue;
+        char name[PATH_SIZE];
         int length = section_length(key->path);
-        if (length != open || strncmp(key->path, section, (size_t)length) != 0) {
-            if (open) text_add(&text, "\n  }");
-            member_write(&text, &first, 2, key->path, length);
-            text_add(&text, "{");
-            section = key->path;
-            open = length;
-            first = true;
+        snprintf(name, sizeof name, "%.*s", length, key->path);
+        if (strcmp(name, section) != 0) {
+            if (*section) json_close(&json);
+            json_open(&json, name);
+            strcpy(section, name);
         }
-        const char *word = key->path + length + (length > 0);
-        member_write(&text, &first, length ? 4 : 2, word, (int)strlen(word));
-        value_write(config, key, &text);
+        json_key(&json, key->path + length + (length > 0));
+        value_print(json.out, config, key);
     }
-    text_add(&text, "\n  }\n}\n");
-    char *json = mem_alloc(arrlenu(text) + 1);
-    memcpy(json, text, arrlenu(text) + 1);
-    arrfree(text);
-    return json;
+    json_close(&json);
+    json_close(&json);
+    fputc('\n', json.out);
+    return text_end(&text);
 }
 
 static bool difference_counts(const Key *key, Difference which) {

@@ -4,13 +4,14 @@
 #include "base/text_out.h"
 #include "base/words.h"
 #include "base/stb_ds.h"
+#include "run/io/json_out.h"
 
 #include <cJSON.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { NUMBER_SIZE = 32, WORDS_SIZE = 512 };
+enum { WORDS_SIZE = 512 };
 
 static char *text_copy(const char *text) {
     size_t size = strlen(text) + 1;
@@ -23,21 +24,12 @@ const char *string_keep(Config *config, const char *text) {
     return copy;
 }
 
-/* The shortest of 15, 16 and 17 digits that reads back as the same double. */
-static const char *number_text(double number, char text[NUMBER_SIZE]) {
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, NUMBER_SIZE, "%.*g", digits, number);
-        if (strtod(text, NULL) == number) break;
-    }
-    return text;
-}
-
 static void describe(const cJSON *json, char *text, size_t size) {
-    char shown[SHOWN_SIZE], number[NUMBER_SIZE];
+    char shown[SHOWN_SIZE], number[JSON_EXACT];
     if (cJSON_IsString(json)) {
         snprintf(text, size, "the string \"%s\"", text_printable(json->valuestring, shown));
     } else if (cJSON_IsNumber(json)) {
-        snprintf(text, size, "the number %s", number_text(json->valuedouble, number));
+        snprintf(text, size, "the number %s", json_exact_text(json->valuedouble, number));
     } else if (cJSON_IsBool(json)) {
         snprintf(text, size, "%s", cJSON_IsTrue(json) ? "true" : "false");
     } else {
@@ -62,9 +54,10 @@ static bool number_read(const Key *key, const cJSON *json, double *number, Repor
     bool below = key->open_min ? x <= key->min : x < key->min;
     bool above = key->open_max ? x >= key->max : x > key->max;
     if (below || above) {
-        char range[WORDS_SIZE], shown[NUMBER_SIZE];
+        char range[WORDS_SIZE], shown[JSON_EXACT];
         key_range(key, range, sizeof range);
-        report_error(report, "%s is %s; it must be %s", key->path, number_text(x, shown), range);
+        report_error(report, "%s is %s; it must be %s", key->path, json_exact_text(x, shown),
+                     range);
         return false;
     }
     *number = x;
@@ -208,81 +201,70 @@ void value_assign(Config *config, const Key *key, const cJSON *json, Report *rep
     }
 }
 
-static void string_write(const char *string, char **text) {
-    text_add(text, "\"");
-    for (; *string; string++) {
-        unsigned char byte = (unsigned char)*string;
-        if (byte < 0x20) {
-            text_add(text, "\\u%04x", byte);
-        } else {
-            text_add(text, "%s%c", byte == '"' || byte == '\\' ? "\\" : "", byte);
-        }
-    }
-    text_add(text, "\"");
-}
-
-static void wire_write(const ModelOptions *model, char **text) {
-    char number[NUMBER_SIZE];
-    text_add(text, "{");
+static void print_wire(FILE *out, const ModelOptions *model) {
+    char number[JSON_EXACT];
+    Json json = {.out = out, .layout = JSON_INLINE};
+    json_open(&json, NULL);
     for (size_t i = 0; i < model->n_wire; i++) {
         const WireEntry *entry = &model->wire[i];
-        if (i) text_add(text, ", ");
-        string_write(entry->key, text);
-        text_add(text, ": ");
-        if (entry->text) {
-            string_write(entry->text, text);
-        } else {
-            text_add(text, "%s", number_text(entry->number, number));
-        }
+        json_key(&json, entry->key);
+        if (entry->text)
+            json_print_string(out, entry->text);
+        else
+            fputs(json_exact_text(entry->number, number), out);
     }
-    text_add(text, "}");
+    json_close(&json);
 }
 
-static void slots_write(const Key *key, unsigned slots, char **text) {
-    bool first = true;
-    text_add(text, "[");
+static void print_slots(FILE *out, const Key *key, unsigned slots) {
+    Json json = {.out = out, .layout = JSON_INLINE};
+    json_list_open(&json, NULL);
     for (int i = 0; key->choices(i); i++) {
         if (!(slots & 1u << i)) continue;
-        text_add(text, "%s\"%s\"", first ? "" : ", ", key->choices(i));
-        first = false;
+        json_item(&json);
+        json_print_string(out, key->choices(i));
     }
-    text_add(text, "]");
+    json_list_close(&json);
 }
 
-void value_write(const Config *config, const Key *key, char **text) {
+void value_print(FILE *out, const Config *config, const Key *key) {
     const void *field = (const char *)config + key->offset;
-    char number[NUMBER_SIZE];
+    char number[JSON_EXACT];
     switch (key->type) {
     case TYPE_SIZE:
-        text_add(text, "%zu", *(const size_t *)field);
+        fprintf(out, "%zu", *(const size_t *)field);
         break;
     case TYPE_FLOAT:
-        text_add(text, "%s", number_text(*(const double *)field, number));
+        fputs(json_exact_text(*(const double *)field, number), out);
         break;
     case TYPE_BOOL:
-        text_add(text, "%s", *(const bool *)field ? "true" : "false");
+        fputs(*(const bool *)field ? "true" : "false", out);
         break;
     case TYPE_STRING:
-        string_write(*(const char *const *)field, text);
+        json_print_string(out, *(const char *const *)field);
         break;
     case TYPE_ENUM:
-        string_write(key->choices(*(const int *)field), text);
+        json_print_string(out, key->choices(*(const int *)field));
         break;
     case TYPE_SLOTS:
-        slots_write(key, *(const unsigned *)field, text);
+        print_slots(out, key, *(const unsigned *)field);
         break;
     case TYPE_WIRE:
-        wire_write(&config->model, text);
+        print_wire(out, &config->model);
         break;
     }
+}
+
+char *value_text(const Config *config, const Key *key) {
+    TextOut text;
+    value_print(text_begin(&text), config, key);
+    return text_end(&text);
 }
 
 bool value_equal(const Config *a, const Config *b, const Key *key) {
-    char *text_a = NULL, *text_b = NULL;
-    value_write(a, key, &text_a);
-    value_write(b, key, &text_b);
+    char *text_a = value_text(a, key), *text_b = value_text(b, key);
     bool equal = strcmp(text_a, text_b) == 0;
-    arrfree(text_a);
-    arrfree(text_b);
+    mem_free(text_a);
+    mem_free(text_b);
     return equal;
 }

@@ -21,8 +21,10 @@ void value_assign_wire(Config *config, const char *entry, const struct cJSON *js
 void value_wrong_type(const char *path, const char *wanted, const struct cJSON *json,
                       Report *report);
 
-/* Appends the value as JSON that value_assign reads back exactly. */
-void value_write(const Config *config, const Key *key, char **text);
+/* Prints the value as JSON that value_assign reads back exactly. */
+void value_print(FILE *out, const Config *config, const Key *key);
+/* The same as text; free with mem_free. */
+char *value_text(const Config *config, const Key *key);
 bool value_equal(const Config *a, const Config *b, const Key *key);
 
 #endif

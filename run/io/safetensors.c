@@ -37,33 +37,41 @@ static size_t count_of(const Tensor *tensor) {
 
 /* --- writing --- */
 
+static void print_size(Json *json, uint64_t size) {
+    json_item(json);
+    fprintf(json->out, "%llu", (unsigned long long)size);
+}
+
+/* The entry of a tensor that begins at `*at`, which becomes its end. */
+static void print_tensor(Json *json, const Tensor *tensor, uint64_t *at) {
+    json_open(json, tensor->name);
+    json_string(json, "dtype", TYPES[tensor->type].dtype);
+    json_list_open(json, "shape");
+    print_size(json, tensor->shape[0]);
+    if (tensor->shape[1]) print_size(json, tensor->shape[1]);
+    json_list_close(json);
+    json_list_open(json, "data_offsets");
+    print_size(json, *at);
+    *at += count_of(tensor) * TYPES[tensor->type].bytes;
+    print_size(json, *at);
+    json_list_close(json);
+    json_close(json);
+}
+
 /* The padded header, for mem_free; `data` is the size of the tensors after it. */
 static char *header_text(const Tensor *tensors, size_t n, const Metadata *metadata, size_t pairs,
                          size_t *size, uint64_t *data) {
     TextOut text;
-    FILE *out = text_begin(&text);
-    fputs("{\"__metadata__\":{", out);
-    for (size_t i = 0; i < pairs; i++) {
-        fputs(i ? "," : "", out);
-        json_print_string(out, metadata[i].key);
-        fputc(':', out);
-        json_print_string(out, metadata[i].value);
-    }
-    fputc('}', out);
+    Json json = {.out = text_begin(&text), .layout = JSON_COMPACT};
+    json_open(&json, NULL);
+    json_open(&json, "__metadata__");
+    for (size_t i = 0; i < pairs; i++) json_string(&json, metadata[i].key, metadata[i].value);
+    json_close(&json);
     *data = 0;
-    for (size_t i = 0; i < n; i++) {
-        const Tensor *tensor = &tensors[i];
-        uint64_t end = *data + count_of(tensor) * TYPES[tensor->type].bytes;
-        fprintf(out, ",\"%s\":{\"dtype\":\"%s\",\"shape\":[%zu", tensor->name,
-                TYPES[tensor->type].dtype, tensor->shape[0]);
-        if (tensor->shape[1]) fprintf(out, ",%zu", tensor->shape[1]);
-        fprintf(out, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)*data,
-                (unsigned long long)end);
-        *data = end;
-    }
-    fputc('}', out);
-    fflush(out);
-    for (size_t i = text.size; i % 8; i++) fputc(' ', out);
+    for (size_t i = 0; i < n; i++) print_tensor(&json, &tensors[i], data);
+    json_close(&json);
+    fflush(json.out);
+    for (size_t i = text.size; i % 8; i++) fputc(' ', json.out);
     char *header = text_end(&text);
     *size = text.size;
     return header;

@@ -2,7 +2,6 @@
  *
  * One table has a value other than the default for every key; files, --set, round trip, identity
  * and difference are all tried over it. */
-#include "base/stb_ds.h"
 #include "run/config/config_value.h"
 #include "data/tokens.h"
 #include "tests/lib/config_files.h"
@@ -139,10 +138,9 @@ static const struct {
 enum { SETTINGS = sizeof(settings) / sizeof(settings[0]) };
 
 static void check_value(const Config *config, const char *path, const char *want) {
-    char *text = NULL;
-    value_write(config, key_find(path), &text);
+    char *text = value_text(config, key_find(path));
     CHECK(strcmp(text, want) == 0, "%s is %s, want %s", path, text, want);
-    arrfree(text);
+    mem_free(text);
 }
 
 /* The text of a config is read back as the same config. */
