@@ -114,7 +114,7 @@ static void apply_set(Config *config, const char *set, Report *report) {
         report_error(report, "expected --set key=value");
     } else if (invalid) {
         report_span(report, (JsonSpan){(size_t)(invalid - path), 1});
-        report_error(report, "a control character or invalid UTF-8 in the key");
+        report_error(report, "control character or invalid UTF-8 in the key");
     } else {
         apply_pair(config, path, source, report);
     }

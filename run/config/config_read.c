@@ -113,7 +113,7 @@ cJSON *json_parse_value(Report *report, bool bare) {
         report_scan(report, source);
     } else if (invalid) {
         report_span(report, (JsonSpan){(size_t)(invalid - source->text), 1});
-        report_error(report, "a control character or invalid UTF-8 in the value");
+        report_error(report, "control character or invalid UTF-8 in the value");
     } else {
         json_free(map);
         JsonNode node = {.value = {source->key + 1, strlen(text)}, .end = 1};
