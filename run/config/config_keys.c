@@ -150,7 +150,7 @@ static const Key keys[] = {
     {KEY(data.vocab, "\"bytes\"",
          "vocabulary of text data: all 256 bytes, or the characters that occur"),
      .choices = data_vocab_name},
-    {KEY(data.vocab_size, "0", "vocabulary size; 0 = from data.vocab or the token files"),
+    {KEY(data.vocab_size, "0", "vocabulary size; 0 = that of data.vocab; required for token files"),
      .max = 2147483647},
     {KEY(data.order, "\"random\"", "order in which sequences are drawn from the training data"),
      .choices = data_order_name},
