@@ -1,6 +1,7 @@
 /* runlog.c - see runlog.h. */
 #include "run/log/runlog.h"
 
+#include "base/words.h"
 #include "run/log/layers.h"
 
 /* Integer columns are written with all digits. */
@@ -24,17 +25,22 @@ static const struct {
     [LOG_TOKENS_PER_S] = {"tokens_per_s"},
 };
 
-static const struct {
-    const char *name, *header; /* NULL = the names of COLUMNS */
-} FILES[RUNLOG_FILES] = {
-    [FILE_LOG] = {"log.csv", NULL},
-    [FILE_SPIKES] = {"spikes.csv", "step,kind,value,z,center,scale,tensor1,growth1,tensor2,growth2,"
-                                   "tensor3,growth3,batch_position,action\n"},
-    [FILE_LAYERS] = {"layers.csv", LAYERS_HEADER},
+static const char *const FILES[RUNLOG_FILES] = {
+    [FILE_LOG] = "log.csv",
+    [FILE_SPIKES] = "spikes.csv",
+    [FILE_LAYERS] = "layers.csv",
+};
+
+static const char *const HEADERS[RUNLOG_FILES] = {
+    [FILE_LOG] = NULL, /* the names of COLUMNS */
+    [FILE_SPIKES] =
+        "step,kind,value,z,center,scale,tensor1,growth1,tensor2,growth2,tensor3,growth3,"
+        "batch_position,action\n",
+    [FILE_LAYERS] = LAYERS_HEADER,
 };
 
 const char *runlog_name(int file) {
-    return file >= 0 && file < RUNLOG_FILES ? FILES[file].name : NULL;
+    return NAME_AT(FILES, file);
 }
 
 void log_set(LogRow *row, LogColumn column, double value) {
@@ -43,7 +49,7 @@ void log_set(LogRow *row, LogColumn column, double value) {
 }
 
 static Csv create_log(const char *dir) {
-    Csv csv = csv_create(dir, FILES[FILE_LOG].name, "");
+    Csv csv = csv_create(dir, FILES[FILE_LOG], "");
     for (int i = 0; i < LOG_COLUMNS; i++) csv_text(&csv, COLUMNS[i].name);
     csv_end_record(&csv);
     return csv;
@@ -52,8 +58,7 @@ static Csv create_log(const char *dir) {
 RunLog runlog_create(const char *dir) {
     RunLog runlog;
     for (int i = 0; i < RUNLOG_FILES; i++) {
-        runlog.file[i] =
-            FILES[i].header ? csv_create(dir, FILES[i].name, FILES[i].header) : create_log(dir);
+        runlog.file[i] = HEADERS[i] ? csv_create(dir, FILES[i], HEADERS[i]) : create_log(dir);
     }
     return runlog;
 }
@@ -61,14 +66,14 @@ RunLog runlog_create(const char *dir) {
 RunLog runlog_continue(const char *dir, const uint64_t bytes[RUNLOG_FILES]) {
     RunLog runlog;
     for (int i = 0; i < RUNLOG_FILES; i++) {
-        runlog.file[i] = csv_continue(dir, FILES[i].name, bytes[i]);
+        runlog.file[i] = csv_continue(dir, FILES[i], bytes[i]);
     }
     return runlog;
 }
 
 bool runlog_reaches(const char *dir, const uint64_t bytes[RUNLOG_FILES]) {
     for (int i = 0; i < RUNLOG_FILES; i++) {
-        if (!csv_reaches(dir, FILES[i].name, bytes[i])) return false;
+        if (!csv_reaches(dir, FILES[i], bytes[i])) return false;
     }
     return true;
 }

@@ -12,8 +12,8 @@
 enum { ADMIT_AFTER = 16 }; /* flagged values in a row that are accepted as a new level */
 
 static const double MAD_TO_SIGMA = 1.4826; /* for normally distributed values */
-static const double GRAD_FLOOR = 0.05;     /* least scale of ln(grad_norm): 5 % of noise */
-static const double LOSS_FLOOR = 0.01;     /* least scale of the loss, relative to its median */
+static const double GRAD_FLOOR = 0.05;     /* minimum scale of ln(grad_norm): 5 % of noise */
+static const double LOSS_FLOOR = 0.01;     /* minimum scale of the loss, relative to its median */
 static const double MEAN_ROUNDING = 1e-12; /* relative to the mean: above its rounding error */
 
 /* The accepted values of the loss or of the gradient norm, and the flagged values that may replace
@@ -21,7 +21,7 @@ static const double MEAN_ROUNDING = 1e-12; /* relative to the mean: above its ro
  * tensors = 0. */
 typedef struct {
     size_t window, tensors;
-    double floor, floor_relative; /* least scale; the second one is multiplied by |center| */
+    double floor, floor_relative; /* minimum scale; the second one is multiplied by |center| */
     size_t count, next;           /* number of values, slot of the next one */
     double *values;               /* (window) by slot */
     double *sorted;               /* (window) the same, ascending */

@@ -1,7 +1,7 @@
-/* test_config.c - what a config file and --set make of a Config, and its way back to text.
+/* test_config.c - reading a Config from files and --set, and writing it as text.
  *
- * One table has a value other than the default for every key; files, --set, round trip, identity
- * and difference are all tried over it. */
+ * One table has a value other than the default for every key. Files, --set, round trip, identity and
+ * difference are all tested with it. */
 #include "run/config/config_value.h"
 #include "data/tokens.h"
 #include "tests/lib/config_files.h"
@@ -143,7 +143,7 @@ static void check_value(const Config *config, const char *path, const char *want
     mem_free(text);
 }
 
-/* The text of a config is read back as the same config. */
+/* The text of a config reads back as the same config. */
 static void check_round_trip(const Config *config) {
     Config again;
     char *json = config_json(config, CONFIG_FULL);
@@ -270,7 +270,7 @@ static void test_extends(void) {
     CHECK(strstr(printed, "more than 16 files"), "%s", printed);
 }
 
-/* A name without a folder is looked for here, then in configs/. */
+/* A name without a folder is searched in the current folder, then in configs/. */
 static void test_find(void) {
     Config c;
     char here[4096];
@@ -367,7 +367,7 @@ static void test_identity(void) {
     config_free(&back);
 }
 
-static void test_shape_of_json(void) {
+static void test_json_layout(void) {
     Config c;
     must_load(&c, "{}", NO_SETS);
     char *full = config_json(&c, CONFIG_FULL), *identity = config_json(&c, CONFIG_IDENTITY);
@@ -395,7 +395,7 @@ static void test_list_keys(void) {
     CHECK(strstr(listed, "train.seed") && strstr(listed, "(integer 0 to 4294967295)"), "range");
 }
 
-/* The schema that editors get has every key and its default, and configs/ holds it as it is. */
+/* The schema has every key and its default, and configs/schema.json is up to date. */
 static void test_schema(void) {
     static char now[1 << 16], kept[1 << 16];
     FILE *out = fmemopen(now, sizeof now, "w"), *file = fopen("configs/schema.json", "r");
@@ -447,13 +447,13 @@ static const Test tests[] = {
     {"config: the defaults", test_defaults},
     {"config: every key by file and by --set, and back", test_every_key},
     {"config: all keys at once", test_all_keys_at_once},
-    {"config: --set takes bare words", test_bare_words},
+    {"config: --set accepts strings without quotes", test_bare_words},
     {"config: comments", test_comments},
     {"config: extends", test_extends},
-    {"config: looked for in configs/", test_find},
-    {"config: what merges, what replaces, what warns", test_merging},
-    {"config: what identifies a run", test_identity},
-    {"config: the shape of config.json", test_shape_of_json},
+    {"config: search in configs/", test_find},
+    {"config: merging, replacing, warnings", test_merging},
+    {"config: identity of a run", test_identity},
+    {"config: the layout of config.json", test_json_layout},
     {"config: --list keys", test_list_keys},
     {"config: the schema for editors", test_schema},
     {"config: the shipped configs", test_shipped_configs},

@@ -1,13 +1,13 @@
-/* test_config_errors.c - what the config refuses, and whether its sentences help.
+/* test_config_errors.c - invalid configs and their error messages.
  *
- * Every class of mistake stands in a table with a part of the sentence it must bring; values are
- * tried in a file and as --set. */
+ * A table lists every class of error with a part of the expected message. Values are tested in a
+ * file and as --set. */
 #include "run/config/config_keys.h"
 #include "tests/lib/config_files.h"
 
 /* --- errors --- */
 
-/* Every error of a value, by file and by --set. */
+/* Every kind of invalid value, by file and by --set. */
 static const struct {
     const char *path, *json, *message;
 } bad_values[] = {
@@ -157,7 +157,7 @@ static void test_bad_keys(void) {
     check_error("{\"a\\u001b[1mb\": 1}", NULL, "unknown key \"a?[1mb\"");
 }
 
-/* The line of an error and its caret, to the byte. */
+/* The source line of an error and the caret line, byte by byte. */
 static void check_shown(const char *json, const char *line, const char *caret) {
     char want[512];
     snprintf(want, sizeof want, "\n%s\n      | %s\n1 error; ", line, caret);
@@ -169,7 +169,7 @@ static void test_shown_lines(void) {
     check_shown("{\"\xc3\xa9\": 1, \"a\": \"\xff\x1b[\"}",
                 "    1 | {\"\xc3\xa9\": 1, \"a\": \"??[\"}", "               ^");
     char json[512], line[256], caret[128];
-    /* A value that does not fit: the first 96 characters of the line stand there. */
+    /* A value that does not fit: the first 96 characters of the line are shown. */
     memset(json, 'x', sizeof json);
     memcpy(json, "{\"log\": {\"every\": \"", 19);
     memcpy(json + 300, "\"}}", 4);
@@ -179,7 +179,7 @@ static void test_shown_lines(void) {
     caret[18] = '^';
     caret[96] = '\0';
     check_shown(json, line, caret);
-    /* A key far to the right: 48 cells before it stand there. */
+    /* A key far to the right: 48 cells before it are shown. */
     memset(json, ' ', sizeof json);
     json[0] = '{';
     strcpy(json + 100, "\"zebra\": 1}");
@@ -188,7 +188,7 @@ static void test_shown_lines(void) {
     check_shown(json, line, caret);
 }
 
-/* All errors of all sources are printed, up to 20; the number counts every one. */
+/* The errors of all sources are printed, up to 20; the total counts all of them. */
 static void test_many_errors(void) {
     Config c;
     CHECK(!load_text(&c, "{\"a\": 1, \"model\": {\"n_layer\": 0, \"bias\": 3}}",
@@ -284,9 +284,9 @@ static const Test tests[] = {
     {"config errors: values", test_bad_values},
     {"config errors: text", test_bad_text},
     {"config errors: keys", test_bad_keys},
-    {"config errors: the lines that are shown", test_shown_lines},
-    {"config errors: many at once", test_many_errors},
+    {"config errors: source lines and carets", test_shown_lines},
+    {"config errors: several at once", test_many_errors},
     {"config errors: one-letter typos", test_typos},
-    {"config errors: names of other tools", test_other_names},
+    {"config errors: key names of other trainers", test_other_names},
 };
 TEST_MAIN(tests)

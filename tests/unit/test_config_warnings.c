@@ -1,13 +1,13 @@
-/* test_config_warnings.c - what a config is warned about, on what grounds, and what it is not.
+/* test_config_warnings.c - the warnings about a config and their basis.
  *
- * Each warning has a config that brings it alone, and one beside it, as near as can be, that must
- * stay silent. */
+ * Each warning has a config that causes it and no other, and a minimally different one that causes
+ * none. */
 #include "tests/lib/config_files.h"
 
 static const struct {
-    const char *brings, *silent; /* configs */
-    const char *warning;         /* how it begins */
-    const char *basis;           /* how it ends */
+    const char *warned, *silent; /* configs */
+    const char *warning;         /* the beginning of the line */
+    const char *basis;           /* its end */
 } warnings[] = {
     {"{\"train\": {\"steps\": 200}, \"gamma_warmup\": {\"steps\": 201}}",
      "{\"train\": {\"steps\": 200}, \"gamma_warmup\": {\"steps\": 200}}",
@@ -89,22 +89,21 @@ static void test_warnings(void) {
     for (size_t i = 0; i < sizeof warnings / sizeof *warnings; i++) {
         Config config;
         char begins[256], ends[256];
-        must_load(&config, warnings[i].brings, NO_SETS);
+        must_load(&config, warnings[i].warned, NO_SETS);
         config_free(&config);
         snprintf(begins, sizeof begins, "train: warning: %s", warnings[i].warning);
         snprintf(ends, sizeof ends, " (%s)\n", warnings[i].basis);
-        bool said = strncmp(printed, begins, strlen(begins)) == 0 &&
-                    strlen(printed) > strlen(ends) &&
-                    strcmp(printed + strlen(printed) - strlen(ends), ends) == 0;
-        CHECK(said && occurrences(printed, "\n") == 1, "%s: %s", warnings[i].brings, printed);
+        bool found = strncmp(printed, begins, strlen(begins)) == 0 &&
+                     strlen(printed) > strlen(ends) &&
+                     strcmp(printed + strlen(printed) - strlen(ends), ends) == 0;
+        CHECK(found && occurrences(printed, "\n") == 1, "%s: %s", warnings[i].warned, printed);
         must_load(&config, warnings[i].silent, NO_SETS);
         config_free(&config);
         CHECK(!printed[0], "%s: %s", warnings[i].silent, printed);
     }
 }
 
-/* A config that is refused is not warned about, and one of zero steps has no run to be too short.
- */
+/* No warnings about an invalid config, nor about the length of a run of zero steps. */
 static void test_no_warnings(void) {
     Config config;
     CHECK(!load_text(&config, "{\"optim\": {\"clip\": 0}, \"zebra\": 1}", NO_SETS), "accepted");
@@ -118,7 +117,7 @@ static void test_no_warnings(void) {
 }
 
 static const Test tests[] = {
-    {"config warnings: what brings them, and on what grounds", test_warnings},
-    {"config warnings: where there are none", test_no_warnings},
+    {"config warnings: causes and basis", test_warnings},
+    {"config warnings: configs without any", test_no_warnings},
 };
 TEST_MAIN(tests)
