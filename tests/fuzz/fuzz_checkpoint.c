@@ -2,10 +2,10 @@
  *
  * The first byte selects the file. A meta.json gets a valid hash, since no input would guess one. No
  * allocation may depend on a size that a file claims. */
-#include "base/text_out.h"
 #include "tests/fuzz/fuzz.h"
 
 #include "base/stb_ds.h"
+#include "base/text_out.h"
 #include "run/store/checkpoint.h"
 #include "run/io/files.h"
 #include "run/store/stored_model.h"
