@@ -161,7 +161,7 @@ static void print_keys(FILE *out) {
             fprintf(out, ".SS %.*s\n", (int)length, section);
         }
         char rest[64], takes[640];
-        snprintf(rest, sizeof rest, " = %s", key->standard);
+        snprintf(rest, sizeof rest, " = %s", key->default_json);
         key_takes(key, takes, sizeof takes);
         print_term(out, key->path, rest);
         print_line(out, key->help);

@@ -131,17 +131,17 @@ void rows_write(const char *dir, const RowLoss *rows, size_t count, const Run *r
     Csv csv = csv_create(dir, NAME, HEADER);
     for (const RowLoss *row = rows; row < rows + count; row++) {
         const int *pair = row->tokens + row->position;
-        csv_whole(&csv, row->micro);
-        csv_whole(&csv, row->row);
+        csv_integer(&csv, row->micro);
+        csv_integer(&csv, row->row);
         csv_number(&csv, row->loss);
         csv_number(&csv, row->max);
-        csv_whole(&csv, row->position);
-        csv_whole(&csv, (size_t)pair[0]);
-        csv_whole(&csv, (size_t)pair[1]);
+        csv_integer(&csv, row->position);
+        csv_integer(&csv, (size_t)pair[0]);
+        csv_integer(&csv, (size_t)pair[1]);
         cell_tokens(&csv, pair, vocab->size ? 1 : 0, vocab);
         cell_tokens(&csv, pair + 1, vocab->size ? 1 : 0, vocab);
         cell_tokens(&csv, row->tokens, run->model->shape.T + 1, vocab);
-        csv_end_row(&csv);
+        csv_end_record(&csv);
     }
     int error = csv_sync(&csv);
     if (error) die(EXIT_IO, "cannot sync %s/%s: %s", dir, NAME, strerror(error));

@@ -10,7 +10,7 @@ const char *layers_position(size_t group) {
     return POSITIONS[group];
 }
 
-/* The numbers of a row, empty where there was no token to measure. */
+/* The numbers of a record; empty cells if the group has no tokens. */
 static void write_numbers(Csv *csv, const Moments *m, double grad_rms) {
     const double numbers[] = {m->mean, m->variance, m->rms, m->absmax, m->kurtosis, grad_rms};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
@@ -23,13 +23,13 @@ static void write_numbers(Csv *csv, const Moments *m, double grad_rms) {
 
 static void write_site(Csv *csv, size_t step, ProbePoint point, int site, const ProbeStats *stats) {
     for (size_t group = 0; group < TOKEN_GROUPS; group++) {
-        csv_whole(csv, step);
-        csv_whole(csv, point.layer);
+        csv_integer(csv, step);
+        csv_integer(csv, point.layer);
         csv_text(csv, point.sublayer);
         csv_text(csv, probe_site_name(site));
         csv_text(csv, layers_position(group));
         write_numbers(csv, &stats->moments[group], stats->grad_rms[group]);
-        csv_end_row(csv);
+        csv_end_record(csv);
     }
 }
 

@@ -4,6 +4,7 @@
 #include "base/text_out.h"
 #include "base/stb_ds.h"
 #include "run/io/files.h"
+#include "run/io/json_out.h"
 
 #include <cJSON.h>
 #include <dirent.h>
@@ -56,28 +57,30 @@ enum { CHECK_SIZE = 32 }; /* what the line below comes to */
 static const char CHECK_FORMAT[] = "  \"check\": \"%016llx\"\n}\n";
 
 static char *description_text(const Description *d) {
-    char *text = NULL, *checked;
-    text = text_format("{\n  \"format_version\": \"1\",\n  \"step\": %zu,\n"
-                       "  \"train_seconds\": %.6f,\n  \"row_waits\": %llu,\n"
-                       "  \"data\": \"%016llx\",\n",
-                       d->meta.step, d->meta.train_seconds, (unsigned long long)d->meta.row_waits,
-                       (unsigned long long)d->meta.data_hash);
-    for (int i = 0; i < RUNLOG_FILES; i++) {
-        char *longer = text_format("%s  \"%s\": %llu,\n", text, runlog_name(i),
-                                   (unsigned long long)d->meta.log_bytes[i]);
-        mem_free(text);
-        text = longer;
-    }
+    TextOut out;
+    Json json = {.out = text_begin(&out)};
+    json_open(&json, NULL);
+    json_string(&json, "format_version", "1");
+    json_integer(&json, "step", d->meta.step);
+    json_key(&json, "train_seconds");
+    fprintf(json.out, "%.6f", d->meta.train_seconds);
+    json_integer(&json, "row_waits", d->meta.row_waits);
+    json_hash(&json, "data", d->meta.data_hash);
+    for (int i = 0; i < RUNLOG_FILES; i++)
+        json_integer(&json, runlog_name(i), d->meta.log_bytes[i]);
     for (int i = 0; i < 2; i++) {
-        char *longer = text_format("%s  \"%s\": {\"bytes\": %llu, \"fnv1a64\": \"%016llx\"},\n",
-                                   text, i ? STATE : MODEL, (unsigned long long)d->bytes[i],
-                                   (unsigned long long)d->hash[i]);
-        mem_free(text);
-        text = longer;
+        json_key(&json, i ? STATE : MODEL);
+        Json files = {.out = json.out, .layout = JSON_INLINE};
+        json_open(&files, NULL);
+        json_integer(&files, "bytes", d->bytes[i]);
+        json_hash(&files, "fnv1a64", d->hash[i]);
+        json_close(&files);
     }
+    fputs(",\n", json.out);
+    char *text = text_end(&out);
     char check[CHECK_SIZE + 1];
     snprintf(check, sizeof check, CHECK_FORMAT, (unsigned long long)hash_text(HASH_START, text));
-    checked = text_format("%s%s", text, check);
+    char *checked = text_format("%s%s", text, check);
     mem_free(text);
     return checked;
 }

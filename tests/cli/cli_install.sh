@@ -72,7 +72,7 @@ page_renders() {
     said=$("$TRAIN" --print-man | groff -man -Tascii -P-cbou)
     has "a flag" "$said" "--config FILE"
     has "a default" "$said" 'model.topology = "peri"'
-    has "a range" "$said" "whole number 1 to 1024"
+    has "a range" "$said" "integer 1 to 1024"
     has "a choice" "$said" "one of layernorm, rmsnorm, rmsnorm_plus1, dyt, none, batchnorm"
     has "a sign" "$said" "0 to 2^32-1 (1)"
 }

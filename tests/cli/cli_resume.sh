@@ -34,7 +34,7 @@ random_splits_are_exact() {
                 split_at whole "$step" part
                 exits 0 --config "$tmp/toy.json" "${full[@]}" --topology "$topology" --norm "$norm" \
                     --set name=whole --run-dir "$tmp/part" --resume
-                has "banner" "$said" "with step $((step + 1))"
+                has "banner" "$said" "at step $((step + 1))"
                 identical whole part
                 count=$((count + 1))
             done
@@ -159,7 +159,7 @@ damaged_checkpoints_are_passed_over() {
         exits 0 --config "$tmp/toy.json" --set train.checkpoint_every=5 --set train.keep=3 \
             --set name=whole --run-dir "$tmp/hurt" --resume
         has "warning" "$said" "step 15"
-        has "banner" "$said" "with step 11"
+        has "banner" "$said" "at step 11"
         identical whole hurt
     done
     split_at whole 10 hurt

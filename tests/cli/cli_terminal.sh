@@ -71,7 +71,7 @@ what_happened_stays() {
     plain=${said//"${escape}[K"/}
     has "validation" "$plain" "$(printf '\n    1000 ')"
     same "checkpoints" "$(grep -c '^ *[0-9]* checkpoint$' <<<"$plain")" 3
-    grep -q "spike: .*; log" <<<"$plain" || fail "no spike in: $plain"
+    grep -q "spike: .*; action: log" <<<"$plain" || fail "no spike in: $plain"
     has "color" "$said" "${escape}[33m"
     on_terminal pale COLUMNS=120 NO_COLOR=1
     [[ $said != *"${escape}[33m"* ]] || fail "NO_COLOR is not respected"

@@ -64,7 +64,7 @@ finish() {
 resumed_at_least() {
     local next=1
     ! grep -aq 'finished already' "$tmp/out" || return 0
-    [[ ! $said =~ resumed\ +with\ step\ ([0-9]+) ]] || next=${BASH_REMATCH[1]}
+    [[ ! $said =~ resumed\ +at\ step\ ([0-9]+) ]] || next=${BASH_REMATCH[1]}
     ((next > $2)) || fail "$1: went on with step $next, step $2 was safe; it said: $said"
 }
 
