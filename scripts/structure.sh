@@ -154,7 +154,7 @@ words() {
     # In the help of keys, which users meet first, also words that are right elsewhere.
     local plain="rows?|nets?|products?|multipl(y|ies)|share|leave|turned|sound|exhibit|first values|beginning"
     sed -nE '/^static const Key keys/,/^};/ { s/standard deviation//; /"/p; }' run/config/config_keys.c |
-        grep -oE '"[^"]*"' | grep -iE "\b($plain|deviations?)\b" |
+        grep -oE '"[^"]*"' | { grep -iE "\b($plain|deviations?)\b" || true; } |
         while IFS= read -r help; do
             echo "run/config/config_keys.c:$(grep -nF -m 1 -- "$help" run/config/config_keys.c | cut -d: -f1): $help"
         done
