@@ -87,7 +87,7 @@ structure_notices() {
     broken "functions of at most 60 lines" scripts/report/stats.py "def f():$(printf '\\n    pass%.0s' {1..60})"
     broken "banners" model/mlp.c '/* --- forward --- *//* ---'
     broken "files to read next exist" base/base.h '/* Read next: gone.h */'
-    broken "words of the field" docs/data.md 'The loss is foretold.'
+    broken "words of the field" docs/data.md 'The loss is fore''told.'
     broken "words of the field" run/config/config_keys.c 'static const Key keys_too[] = {\n    "rows of a batch",'
     broken "nothing left to do" base/base.c '/* TO''DO: all of it */'
     broken "pages are listed and linked" README.md '[gone](docs/gone.md)'
