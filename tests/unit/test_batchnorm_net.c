@@ -48,7 +48,7 @@ static void training_leaks_and_evaluation_does_not(void) {
         unsigned seen = changes(model, changed, true);
         CHECK(seen == all, "%s in training: %x", ROWS[row].name, seen);
         seen = changes(model, changed, false);
-        CHECK(seen == to_its_end, "%s in evaluation: %x", ROWS[row].name, seen);
+        CHECK(seen == to_sequence_end, "%s in evaluation: %x", ROWS[row].name, seen);
         model_free(model);
     }
 }
