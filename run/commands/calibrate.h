@@ -1,7 +1,7 @@
-/* calibrate.h - --norms: a stored model whose norms are divided by constants, or by nothing.
+/* calibrate.h - --norms: replaces the statistics of a stored model's norms by constants.
  *
- * One idea: constants are means over training rows, never over what is evaluated. What the modes do
- * to a model that was trained with norms is the question; how a norm is frozen stands in norm/.
+ * One idea: the constants are means over training sequences, never over the data that is evaluated.
+ * The modes show how much a trained model depends on its norms. How a norm is frozen: norm/frozen.h.
  * Read next: norm/frozen.h, evaluate.h. */
 #ifndef RUN_COMMANDS_CALIBRATE_H
 #define RUN_COMMANDS_CALIBRATE_H

@@ -30,8 +30,8 @@ figures_agree() {
 
 steps_are_checked() {
     fails 2 "--bench takes 1 to 1000000 steps" --bench 0
-    fails 2 "whole number" --bench some
-    fails 2 "does not go with" --bench 5 --dry-run
+    fails 2 "takes an integer" --bench some
+    fails 2 "cannot be combined with" --bench 5 --dry-run
 }
 
 reference_workloads_exist() {

@@ -152,9 +152,9 @@ advice_is_given() {
     local anchor
     foretold --config "$tmp/toy.json" --topology post --norm layernorm --lr 5e-3 --set model.n_layer=24
     has "post" "$said" $'\nadvice       Post-LN '
-    has "measured" "$said" "(measured here: docs/claims.md#pre-worse)"
+    has "measured" "$said" "(measured here: docs/claims.md#pre-worse; 4 blocks of width 64"
     has "published" "$said" "(published: "
-    has "hot" "$said" "began to fail at 4e-3"
+    has "hot" "$said" "failed in 2 of 5 runs at learning rate 4e-3"
     foretold --config "$tmp/toy.json" --topology pre --set optim.rmsnorm_lr_scale=0.95
     has "folklore" "$said" "(folklore: "
     has "folklore measured" "$said" "claims.md#rms-rate"
@@ -176,7 +176,7 @@ advice_is_given() {
 mistakes_end_it() {
     fails 2 "model.n_head" --set model.n_head=3 --dry-run
     fails 3 "no_such" --set data.train=no_such.txt --dry-run
-    fails 2 "does not go with" --dry-run --describe
+    fails 2 "cannot be combined with" --dry-run --describe
     foretold --config "$tmp/toy.json" --set gamma_warmup.steps=30
     has "warning" "$(cat "$tmp/stderr")" "longer than the run"
 }

@@ -57,12 +57,12 @@ flags_are_checked() {
     local words
     for words in "--norms frozen" "--force-topology pre" "--tokens 5" "--prompt x" "--top-p 0.5"; do
         # shellcheck disable=SC2086 # a flag and its value
-        refused "does not go with training" $words
+        refused "does not apply to training" $words
     done
     exits 2 --sample "$tmp/nothing" --set train.steps=3
-    has "a key beside --sample" "$said" "--set does not go with --sample"
+    has "a key beside --sample" "$said" "--set does not apply to --sample"
     exits 2 --eval "$tmp/nothing" --temperature 1
-    has "a draw beside --eval" "$said" "--temperature does not go with --eval"
+    has "a draw beside --eval" "$said" "--temperature does not apply to --eval"
     exits 2 --resume --version
     exits 0 --norms x --help
     exits 2
@@ -72,7 +72,7 @@ flags_are_checked() {
     refused "unknown argument" peri
     refused "needs a value" --topology
     refused "needs" --run-dir
-    refused "does not go with" --describe --list norms
+    refused "cannot be combined with" --describe --list norms
     exits 2 --list topologys
     has "--list" "$said" "did you mean topologies"
     exits 2 --sample "$tmp/nothing" --tokens many

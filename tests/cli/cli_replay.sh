@@ -269,7 +269,7 @@ wrong_requests_are_refused() {
     exits 2 --replay "$tmp/calm" --step 3 --set train.threadss=2
     exits 2 --replay "$tmp/calm" --tokens 3
     exits 2 --config "$tmp/toy.json" --step 3
-    has "training" "$said" "--step does not go with training"
+    has "training" "$said" "--step does not apply to training"
     exits 3 --replay "$tmp/nowhere"
     has "no run" "$said" "is it a run directory?"
     mkdir "$tmp/empty"
