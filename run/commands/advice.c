@@ -156,7 +156,7 @@ void advice_print(const Config *config, FILE *out) {
     for (size_t i = 0; i < sizeof TABLE / sizeof *TABLE; i++) {
         if (!TABLE[i].applies(config, &wiring)) continue;
         fprintf(out, "%s%s\n             (%s%s%s%s)\n", label, TABLE[i].sentence,
-                BASES[TABLE[i].basis], TABLE[i].source, TABLE[i].scope ? "; " : "",
+                BASES[TABLE[i].basis], TABLE[i].source, TABLE[i].scope ? ";\n              " : "",
                 TABLE[i].scope ? TABLE[i].scope : "");
         label = "             ";
     }

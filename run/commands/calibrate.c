@@ -23,7 +23,7 @@ NormsMode norms_mode(const char *name) {
     return (NormsMode)mode;
 }
 
-/* ScaleSums (n_sites) of every site over training rows; the caller frees them. */
+/* The statistics (n_sites) of every norm over training sequences, for mem_free. */
 static ScaleSums *observe(StoredModel *stored, const Config *config) {
     Model *model = stored->model;
     const size_t T = model->shape.T, B = model->shape.B;
@@ -31,8 +31,8 @@ static ScaleSums *observe(StoredModel *stored, const Config *config) {
     int *tokens = mem_alloc(size_mul(B * T, sizeof(int)));
     int *targets = mem_alloc(size_mul(B * T, sizeof(int)));
     Dataset *data = dataset_open(&config->data, T, B, 1, 0, (uint32_t)config->train.seed);
-    for (size_t row = 0; row < CALIBRATION_ROWS; row += B) {
-        dataset_train_batch(data, tokens, targets, 1 + row / B, 0);
+    for (size_t first = 0; first < CALIBRATION_SEQUENCES; first += B) {
+        dataset_train_batch(data, tokens, targets, 1 + first / B, 0);
         Pass pass = {.tokens = tokens,
                      .B = B,
                      .T = T,

@@ -122,13 +122,13 @@ schedule_is_the_one_of_the_run() {
 data_and_equations_are_named() {
     local hash
     foretold --config "$tmp/toy.json" --set "data.train=$tmp/text.txt" --set train.accum=3
-    has "tokens" "$said" "96 per update, 1920 in all, 0.00242 epochs" # 1920 of 792,000
+    has "tokens" "$said" "96 per update, 1920 in total, 0.00242 epochs" # 1920 of 792,000
     has "data" "$said" "text.txt: 792000 training and 88000 validation tokens"
     hash=$("$TRAIN" --config "$tmp/toy.json" --describe | awk '/^equations/ { print $2 }')
     has "equations" "$said" "equations    $hash"
     has "validations" "$said" "20 updates and 3 validations"
     foretold --config "$tmp/toy.json"
-    has "endless data" "$said" "640 in all"$'\n'
+    has "endless data" "$said" "640 in total"$'\n'
 }
 
 disk_is_looked_at() {
@@ -152,7 +152,7 @@ advice_is_given() {
     local anchor
     foretold --config "$tmp/toy.json" --topology post --norm layernorm --lr 5e-3 --set model.n_layer=24
     has "post" "$said" $'\nadvice       Post-LN '
-    has "measured" "$said" "(measured here: docs/claims.md#pre-worse; 4 blocks of width 64"
+    has "measured" "$said" $'(measured here: docs/claims.md#pre-worse;\n              4 blocks of width 64'
     has "published" "$said" "(published: "
     has "hot" "$said" "failed in 2 of 5 runs at learning rate 4e-3"
     foretold --config "$tmp/toy.json" --topology pre --set optim.rmsnorm_lr_scale=0.95
