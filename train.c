@@ -1,7 +1,7 @@
 /* train.c - main() and the training loop.
  *
- * One idea: the loop below is all of training: config -> data -> embedding -> blocks -> head -> loss
- * -> backward -> check -> update -> log. The parts it calls are one folder away:
+ * One idea: the loop below is all of training: config -> data -> embedding -> blocks -> head ->
+ * loss -> backward -> check -> update -> log. The parts it calls are one folder away:
  * run/train/trainer.c has one update, model/ one sublayer for all topologies, norm/ one file per
  * norm, data/ the sources of tokens, ops/ all loops over numbers.
  * Read next: run/train/trainer.h, then model/wiring.h. */
@@ -13,13 +13,13 @@
 #include "run/commands/cli.h"
 #include "run/commands/dryrun.h"
 #include "run/commands/evaluate.h"
-#include "run/io/files.h"
 #include "run/commands/manual.h"
 #include "run/commands/replay.h"
-#include "run/train/resume.h"
-#include "run/store/rundir.h"
 #include "run/commands/sample.h"
+#include "run/io/files.h"
 #include "run/io/stop.h"
+#include "run/store/rundir.h"
+#include "run/train/resume.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -151,8 +151,8 @@ int main(int argc, char **argv) {
     /* OpenMP and OpenBLAS read their environment before main(), so to set it the program starts
      * itself again, which must come before anything that should happen only once. */
     ops_exec_tuned(argv);
-    /* If a standard stream is closed, the first file opened would get its descriptor and receive the
-     * messages meant for the terminal. */
+    /* If a standard stream is closed, the first file opened would get its descriptor and receive
+     * the messages meant for the terminal. */
     streams_hold();
     /* By default cJSON returns incomplete data when memory is short, so its allocator must be
      * replaced before any JSON is read. */

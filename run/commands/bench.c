@@ -2,8 +2,8 @@
 #include "run/commands/bench.h"
 
 #include "base/machine.h"
-#include "ops/ops.h"
 #include "base/phase.h"
+#include "ops/ops.h"
 #include "run/train/memory.h"
 #include "run/train/trainer.h"
 

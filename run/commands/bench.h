@@ -1,8 +1,8 @@
 /* bench.h - --bench N: training speed, relative to the GEMM speed of this machine.
  *
- * One idea: the speed of a machine changes while it is measured, so every block of steps is compared
- * with GEMMs timed right before and right after it. The ratio measures the program; milliseconds
- * depend on the machine. Nothing is logged, validated or written.
+ * One idea: the speed of a machine changes while it is measured, so every block of steps is
+ * compared with GEMMs timed right before and right after it. The ratio measures the program;
+ * milliseconds depend on the machine. Nothing is logged, validated or written.
  * Read next: bench.c. */
 #ifndef RUN_COMMANDS_BENCH_H
 #define RUN_COMMANDS_BENCH_H

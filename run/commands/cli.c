@@ -1,9 +1,9 @@
 /* cli.c - see cli.h. */
 #include "run/commands/cli.h"
 
+#include "base/stb_ds.h"
 #include "base/text_out.h"
 #include "base/words.h"
-#include "base/stb_ds.h"
 #include "run/config/config_keys.h"
 #include "run/io/files.h"
 

@@ -1,7 +1,7 @@
 /* cli.h - the command line: the mode of the program and its options.
  *
- * One idea: flags are rows of a table. Any other flag that is the last part of a config key, such as
- * --topology peri, is short for --set. Read next: train.c. */
+ * One idea: flags are rows of a table. Any other flag that is the last part of a config key, such
+ * as --topology peri, is short for --set. Read next: train.c. */
 #ifndef RUN_COMMANDS_CLI_H
 #define RUN_COMMANDS_CLI_H
 

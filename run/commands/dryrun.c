@@ -1,15 +1,15 @@
 /* dryrun.c - see dryrun.h. */
 #include "run/commands/dryrun.h"
 
+#include "base/machine.h"
 #include "base/text_out.h"
 #include "model/equations.h"
 #include "norm/norm.h"
-#include "base/machine.h"
 #include "ops/ops.h"
 #include "run/commands/advice.h"
 #include "run/io/files.h"
-#include "run/train/memory.h"
 #include "run/store/rundir.h"
+#include "run/train/memory.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -174,9 +174,9 @@ static void print_data(const Estimate *estimate) {
     putchar('\n');
 }
 
-/* Bytes of a checkpoint: 4 per weight and 8 for its moments, 4 per running statistic, the windows of
- * the spike detector (without their sorted copies) and of the run's health, and two headers with the
- * config and an entry per array. */
+/* Bytes of a checkpoint: 4 per weight and 8 for its moments, 4 per running statistic, the windows
+ * of the spike detector (without their sorted copies) and of the run's health, and two headers with
+ * the config and an entry per array. */
 static double checkpoint_bytes(const Estimate *estimate) {
     enum { ENTRY = 100, METADATA = 4096, HEALTH = 16384 };
     double tensors = (double)size_total(&estimate->memory.model).tensors;

@@ -1,7 +1,7 @@
 /* dryrun.h - --dry-run: the memory, time and disk space of a run, without training or writing.
  *
- * One idea: sizes come from the memory plan of the run itself, so they are exact. Times are estimated
- * from two short benchmarks of this machine, so they have an uncertainty.
+ * One idea: sizes come from the memory plan of the run itself, so they are exact. Times are
+ * estimated from two short benchmarks of this machine, so they have an uncertainty.
  * Read next: dryrun.c; accuracy: docs/dry_run.md. */
 #ifndef RUN_COMMANDS_DRYRUN_H
 #define RUN_COMMANDS_DRYRUN_H

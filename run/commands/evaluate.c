@@ -2,8 +2,8 @@
 #include "run/commands/evaluate.h"
 
 #include "run/commands/calibrate.h"
-#include "run/store/rundir.h"
 #include "run/optim/schedule.h"
+#include "run/store/rundir.h"
 #include "run/train/validate.h"
 
 #include <math.h>

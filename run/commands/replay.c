@@ -1,15 +1,15 @@
 /* replay.c - see replay.h. */
 #include "run/commands/replay.h"
 
-#include "base/text_out.h"
 #include "base/stb_ds.h"
+#include "base/text_out.h"
+#include "run/commands/replay_report.h"
 #include "run/io/csv_read.h"
 #include "run/io/files.h"
-#include "run/commands/replay_report.h"
-#include "run/train/resume.h"
-#include "run/store/rundir.h"
 #include "run/io/stop.h"
+#include "run/store/rundir.h"
 #include "run/store/stored_model.h"
+#include "run/train/resume.h"
 
 #include <errno.h>
 #include <math.h>

@@ -9,9 +9,9 @@
 
 #include "run/commands/cli.h"
 
-/* --replay RUN. Returns EXIT_DONE; EXIT_DATA if an update differs from log.csv (the files are written
- * all the same); or stop_code() if it was stopped (no files are written). Any other error ends the
- * program with a message. */
+/* --replay RUN. Returns EXIT_DONE; EXIT_DATA if an update differs from log.csv (the files are
+ * written all the same); or stop_code() if it was stopped (no files are written). Any other error
+ * ends the program with a message. */
 int replay(const Cli *cli, int argc, char **argv);
 
 #endif

@@ -8,8 +8,8 @@
 #include "run/commands/worst_rows.h"
 
 /* The tensors whose gradient norm grew most: relative to the detector's window if the update was
- * flagged, else relative to the update before, whose norms are `before` (NULL = unknown). `now`: the
- * norms of the update itself. */
+ * flagged, else relative to the update before, whose norms are `before` (NULL = unknown). `now`:
+ * the norms of the update itself. */
 void print_tensors_grown(size_t step, const SpikeReport *spike, const Params *params,
                          const double *before, const double *now);
 /* The activations whose rms or absmax changed most since the update before. */

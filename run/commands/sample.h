@@ -10,8 +10,8 @@
 #include "run/commands/cli.h"
 #include "run/train/trainer.h"
 
-/* Prints the prompt (length) and its continuation by the model. A prompt with characters outside the
- * vocabulary ends the program (EXIT_USAGE). */
+/* Prints the prompt (length) and its continuation by the model. A prompt with characters outside
+ * the vocabulary ends the program (EXIT_USAGE). */
 void sample_print(Model *model, const Vocab *vocab, const char *prompt, size_t length,
                   const GenerateOptions *options);
 

@@ -1,8 +1,8 @@
 /* worst_rows.h - the sequences of one update, worst first, as text.
  *
  * One idea: a spike often comes from one sequence, such as a table in the middle of prose or a file
- * of zeros, and it is recognized by its text. Everything that could break a CSV file or a terminal is
- * escaped. Read next: replay.c. */
+ * of zeros, and it is recognized by its text. Everything that could break a CSV file or a terminal
+ * is escaped. Read next: replay.c. */
 #ifndef RUN_COMMANDS_WORST_ROWS_H
 #define RUN_COMMANDS_WORST_ROWS_H
 

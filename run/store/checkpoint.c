@@ -1,8 +1,8 @@
 /* checkpoint.c - see checkpoint.h. */
 #include "run/store/checkpoint.h"
 
-#include "base/text_out.h"
 #include "base/stb_ds.h"
+#include "base/text_out.h"
 #include "run/io/files.h"
 #include "run/io/json_out.h"
 

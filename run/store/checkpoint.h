@@ -15,8 +15,8 @@
 #ifndef RUN_STORE_CHECKPOINT_H
 #define RUN_STORE_CHECKPOINT_H
 
-#include "run/log/runlog.h"
 #include "run/io/safetensors.h"
+#include "run/log/runlog.h"
 
 struct cJSON;
 

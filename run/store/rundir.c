@@ -2,9 +2,9 @@
 #include "run/store/rundir.h"
 
 #include "base/text_out.h"
-#include "run/store/checkpoint.h"
 #include "run/io/files.h"
 #include "run/log/manifest.h"
+#include "run/store/checkpoint.h"
 
 #include <errno.h>
 #include <fcntl.h>

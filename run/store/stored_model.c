@@ -1,10 +1,10 @@
 /* stored_model.c - see stored_model.h. */
 #include "run/store/stored_model.h"
 
+#include "base/stb_ds.h"
 #include "base/text_out.h"
 #include "base/words.h"
 #include "model/equations.h"
-#include "base/stb_ds.h"
 #include "run/io/files.h"
 
 #include <string.h>
@@ -64,8 +64,9 @@ void stored_model_describe(Snapshot *snapshot, const Config *config, const Vocab
                  text_format("%s", vocab->size ? data_vocab_name(vocab->kind) : "none"));
     if (vocab->kind == VOCAB_CHARS && vocab->size)
         snapshot_add(snapshot, "alphabet", alphabet_text(vocab));
-    /* Hugging Face transformers refuses safetensors files without a "format" in their metadata. "pt"
-     * says that arrays follow PyTorch: row-major, (out, in) for the weights of linear layers. */
+    /* Hugging Face transformers refuses safetensors files without a "format" in their metadata.
+     * "pt" says that arrays follow PyTorch: row-major, (out, in) for the weights of linear layers.
+     * */
     snapshot_add(snapshot, "format", text_format("pt"));
 }
 

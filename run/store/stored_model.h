@@ -9,8 +9,8 @@
 
 #include "data/dataset.h"
 #include "model/model.h"
-#include "run/store/checkpoint.h"
 #include "run/config/config.h"
+#include "run/store/checkpoint.h"
 
 /* Owns everything it points to. */
 typedef struct {

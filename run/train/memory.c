@@ -7,8 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Per parameter: its entry in the registry, its name, and, while a checkpoint is written, one Tensor
- * for the parameter and one for each moment. Growing lists may reserve twice their length. */
+/* Per parameter: its entry in the registry, its name, and, while a checkpoint is written, one
+ * Tensor for the parameter and one for each moment. Growing lists may reserve twice their length.
+ */
 enum { ENTRY_BYTES = 2 * sizeof(Param) + 64 + 3 * 2 * sizeof(Tensor) };
 
 ModelUse memory_use(const Config *config) {

@@ -1,8 +1,8 @@
 /* resume.c - see resume.h. */
 #include "run/train/resume.h"
 
-#include "base/words.h"
 #include "base/stb_ds.h"
+#include "base/words.h"
 #include "run/io/files.h"
 #include "run/io/stop.h"
 #include "run/store/stored_model.h"
@@ -165,7 +165,8 @@ void run_begin(Run *run) {
     if (*from) stored_model_begin(run->model, dataset_vocab(run->data), from);
 }
 
-/* Returns the next step: the step of the checkpoint if its record still lacks the validation loss. */
+/* Returns the next step: the step of the checkpoint if its record still lacks the validation loss.
+ */
 static size_t continue_run(Run *run, const CheckpointMeta *meta) {
     run->train_seconds = meta->train_seconds;
     model_remove_norms(run->model, meta->step);

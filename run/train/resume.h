@@ -1,9 +1,9 @@
 /* resume.h - saves and restores the state of a run between two updates.
  *
- * One idea: the state is one list of arrays: weights, moments, the window of the spike detector, the
- * health counters, and a log record that still lacks its validation loss. Saving and restoring walk
- * the same list, so nothing can be saved and not restored. The position in the data and the random
- * numbers follow from the step. Read next: train.c. */
+ * One idea: the state is one list of arrays: weights, moments, the window of the spike detector,
+ * the health counters, and a log record that still lacks its validation loss. Saving and restoring
+ * walk the same list, so nothing can be saved and not restored. The position in the data and the
+ * random numbers follow from the step. Read next: train.c. */
 #ifndef RUN_TRAIN_RESUME_H
 #define RUN_TRAIN_RESUME_H
 
@@ -15,10 +15,10 @@
  * the last step, returns EXIT_IO. Non-finite weights are never written: EXIT_DIVERGED. */
 ExitCode run_save(Run *run, size_t step);
 
-/* Restores the newest valid checkpoint of run->dir, truncates the logs to the lengths recorded in it
- * and opens them. Without any checkpoint, the run starts from scratch with new logs. Returns the
- * next step. If all checkpoints are corrupt or belong to other data, the program ends
- * (EXIT_DATA). */
+/* Restores the newest valid checkpoint of run->dir, truncates the logs to the lengths recorded in
+ * it and opens them. Without any checkpoint, the run starts from scratch with new logs. Returns the
+ * next step. If all checkpoints are corrupt or belong to other data, the program ends (EXIT_DATA).
+ */
 size_t run_restore(Run *run);
 
 /* Restores the first valid checkpoint of `steps` (count) and warns about each one skipped; writes

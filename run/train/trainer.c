@@ -2,10 +2,10 @@
 #include "run/train/trainer.h"
 
 #include "norm/norm.h"
-#include "run/log/layers.h"
-#include "run/train/memory.h"
-#include "run/optim/schedule.h"
 #include "run/io/stop.h"
+#include "run/log/layers.h"
+#include "run/optim/schedule.h"
+#include "run/train/memory.h"
 #include "run/train/validate.h"
 
 #include <math.h>
@@ -70,8 +70,8 @@ static bool wants_layers(const Run *run, size_t step) {
     return run->probe && step % run->config->log.layers_every == 0;
 }
 
-/* Whether a step can be abandoned before micro-batch `micro`. It cannot once running statistics have
- * been updated: a resumed run would update them a second time. */
+/* Whether a step can be abandoned before micro-batch `micro`. It cannot once running statistics
+ * have been updated: a resumed run would update them a second time. */
 static bool may_abandon(const Run *run, size_t micro) {
     return micro == 0 || !norm_kind(run->config->model.norm)->running;
 }

@@ -10,11 +10,11 @@
 #include "data/dataset.h"
 #include "model/model.h"
 #include "run/config/config.h"
-#include "run/optim/health.h"
 #include "run/log/manifest.h"
-#include "run/optim/optimizer.h"
 #include "run/log/progress.h"
 #include "run/log/runlog.h"
+#include "run/optim/health.h"
+#include "run/optim/optimizer.h"
 
 typedef struct {
     const Config *config;

@@ -187,11 +187,11 @@ too_large_is_refused() {
     for mode in --dry-run --overwrite; do
         fails 2 "bytes (" --set train.batch=65536 --set model.context=65536 "$mode"
         has "BLAS" "$said" "train.batch * model.context = 4294967296 is more than the 2147483647"
-        has "help" "$said" "half of model.context = 65536 saves"
+        has "help" "$said" "halving model.context = 65536 saves"
         (
             ulimit -v 3000000
             fails 2 "ulimit -v leaves" --set train.batch=8192 --set model.d_model=128 "$mode"
-            has "help" "$said" "of train.batch = 8192 saves"
+            has "help" "$said" "halving train.batch = 8192 saves"
         )
         [[ ! -e $tmp/fails ]] || fail "$mode made a folder"
     done

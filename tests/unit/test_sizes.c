@@ -340,7 +340,7 @@ static void large_ones_are_refused(void) {
         CHECK(fabs(said - needed - machine_resident()) < 0.01 * needed + 16e6,
               "case %zu: %.0f bytes in: %s", i, needed, printed);
         CHECK(strstr(printed, "ulimit -v leaves"), "case %zu: %s", i, printed);
-        CHECK(strstr(printed, "half of "), "case %zu: no key that helps: %s", i, printed);
+        CHECK(strstr(printed, "halving "), "case %zu: no key that helps: %s", i, printed);
         CHECK((strstr(printed, "BLAS") != NULL) == (rows >= P31), "case %zu: %s", i, printed);
         refused += code == EXIT_USAGE;
         config_free(&config);
@@ -368,10 +368,10 @@ static void hints_name_what_helps(void) {
         Case sizes;
         const char *named, *never;
     } HINTS[] = {
-        {{4096, 64, 64, 2}, "of train.batch = 4096 saves", "spike.window"},
-        {{1, 1, 64, 2, 0, P31 / 8}, "half of data.vocab_size = 268435456 saves", "train.batch"},
-        {{1, 1, 64, 1024, 0, 0, 1e5}, "of spike.window = 100000 saves", "data.vocab_size"},
-        {{1, 1, 64, 2, P20 * 4}, "half of model.d_ff = 4194304 saves", "train.batch"},
+        {{4096, 64, 64, 2}, "halving train.batch = 4096 saves", "spike.window"},
+        {{1, 1, 64, 2, 0, P31 / 8}, "halving data.vocab_size = 268435456 saves", "train.batch"},
+        {{1, 1, 64, 1024, 0, 0, 1e5}, "halving spike.window = 100000 saves", "data.vocab_size"},
+        {{1, 1, 64, 2, P20 * 4}, "halving model.d_ff = 4194304 saves", "train.batch"},
     };
     for (size_t i = 0; i < sizeof HINTS / sizeof *HINTS; i++) {
         Config config = config_of(&HINTS[i].sizes);
