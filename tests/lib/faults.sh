@@ -8,7 +8,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/cli.sh"
 
 # shellcheck disable=SC2034 # used by the scripts that source this
-tools=$PWD/build/faults
+tools=$PWD/build/fault
 runs=$tmp/runs
 undisturbed=$tmp/undisturbed/run
 mkdir "$runs" "$tmp/undisturbed"
