@@ -81,10 +81,11 @@ const char *stored_model_config(const Snapshot *snapshot, const char *path, Conf
         return "it has another format version";
     if (!config_parse(config, json, path)) return "this version cannot read its config";
     if (first_version) {
-        fprintf(stderr,
-                "train: note: %s has format version 1: its equations are taken from its config, and "
-                "their hash is not checked\n",
-                path);
+        fprintf(
+            stderr,
+            "train: note: %s has format version 1: its equations are taken from its config, and "
+            "their hash is not checked\n",
+            path);
         return NULL;
     }
     char *own = own_equations(config);
