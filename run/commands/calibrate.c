@@ -27,7 +27,7 @@ NormsMode norms_mode(const char *name) {
 static ScaleSums *observe(StoredModel *stored, const Config *config) {
     Model *model = stored->model;
     const size_t T = model->shape.T, B = model->shape.B;
-    ScaleSums *seen = mem_alloc(size_mul(model->n_sites + 1, sizeof *seen));
+    ScaleSums *sums = mem_alloc(size_mul(model->n_sites + 1, sizeof *sums));
     int *tokens = mem_alloc(size_mul(B * T, sizeof(int)));
     int *targets = mem_alloc(size_mul(B * T, sizeof(int)));
     Dataset *data = dataset_open(&config->data, T, B, 1, 0, (uint32_t)config->train.seed);
@@ -36,7 +36,7 @@ static ScaleSums *observe(StoredModel *stored, const Config *config) {
         Pass pass = {.tokens = tokens,
                      .B = B,
                      .T = T,
-                     .scale_sums = seen,
+                     .scale_sums = sums,
                      .gamma = (real)schedule_gamma(&stored->config.gamma_warmup, stored->step),
                      .branch = schedule_branch(&stored->config.branch_warmup, stored->step)};
         model_forward(model, &pass);
@@ -44,20 +44,20 @@ static ScaleSums *observe(StoredModel *stored, const Config *config) {
     dataset_close(data);
     mem_free(tokens);
     mem_free(targets);
-    return seen;
+    return sums;
 }
 
 void calibrate(StoredModel *stored, const Config *config, NormsMode mode) {
     Model *model = stored->model;
     if (mode == NORMS_REAL) return;
-    ScaleSums *seen = mode == NORMS_IDENTITY ? NULL : observe(stored, config);
+    ScaleSums *sums = mode == NORMS_IDENTITY ? NULL : observe(stored, config);
     for (size_t i = 0; i < model->n_sites; i++) {
         NormSite *site = &model->site[i];
         if (norm_site_is_frozen(site)) continue;
         if (mode == NORMS_IDENTITY)
             norm_site_identity(site, model->shape.T);
         else
-            norm_site_freeze(site, &seen[i], model->shape.T, mode == NORMS_FROZEN_FIRST);
+            norm_site_freeze(site, &sums[i], model->shape.T, mode == NORMS_FROZEN_FIRST);
     }
-    mem_free(seen);
+    mem_free(sums);
 }

@@ -186,7 +186,7 @@ too_large_is_refused() {
     local mode
     for mode in --dry-run --overwrite; do
         fails 2 "bytes (" --set train.batch=65536 --set model.context=65536 "$mode"
-        has "BLAS" "$said" "train.batch * model.context = 4294967296 is more than the 2147483647"
+        has "BLAS" "$said" "train.batch * model.context = 4294967296 is above 2147483647, the limit of BLAS"
         has "help" "$said" "halving model.context = 65536 saves"
         (
             ulimit -v 3000000

@@ -112,7 +112,7 @@ equations_include_removal() {
     same "off" "$said" "$plain"
     exits 0 --config "$tmp/toy.json" --describe --set norm_removal.start=7 --set norm_removal.interval=3
     has "on" "$said" "norm-removal of mlp attn qkv emb final, groups: 6, after steps 7 .. 22"
-    has "on" "$said" "the run ends after train.steps = 20"
+    has "on" "$said" "the run ends at train.steps = 20"
     [[ $(grep ^equations <<<"$said") != "$(grep ^equations <<<"$plain")" ]] || fail "the hash is the same"
 }
 
