@@ -132,7 +132,7 @@ outcomes_are_kept() {
     same "files" "$(stat -c '%n %y' "$tmp"/kept/*/*.{csv,json})" "$before"
     # Another config in the same folder is refused.
     sweep 1 "${args[@]}" --set optim.warmup_steps=4
-    has "another config" "$said" "lr1e30-s1 failed with exit code 2: train: error: $tmp/kept/lr1e30-s1 holds a run with another config"
+    has "another config" "$said" "lr1e30-s1 failed with exit code 2: train: error: $tmp/kept/lr1e30-s1 contains a run with another config"
 }
 
 failures_are_reported() {
