@@ -1,16 +1,17 @@
 # make               the trainer, ./train
 # make REAL=double   the same sources in double, build/double/train
-# make check         every quick test; make check-full adds sanitizers, clang and the long tests
+# make check         the quick tests; make check-full adds sanitizers, clang and the long tests
 # make bench         speed of every workload, topology and norm (QUICK=1, THREADS="1 2", PARTS=tables), for docs/performance.md
 # make fuzz          build/fuzz/fuzz_* from tests/fuzz/, for scripts/fuzz.sh
-# make oracle        writes tests/oracle/fixtures.bin anew with PyTorch (scripts/install-packages.sh oracle)
-# make install       PREFIX=/usr/local, DESTDIR= for packagers; make uninstall takes it back
-# make faults        the tools that tests/fault/fault_*.sh break runs with
+# make oracle        computes tests/oracle/fixtures.bin again with PyTorch (scripts/install-packages.sh oracle)
+# make install       PREFIX=/usr/local, DESTDIR= for packagers; make uninstall removes the files again
+# make dist          peri-VERSION.tar.gz, the tracked files of the current commit
+# make faults        the fault injection tools of tests/fault/fault_*.sh
 # make clean
 #
 # Options: REAL=float|double  CC=gcc|clang  SANITIZE=1  NATIVE=1 (-march=native)  WERROR=1
-#          AVX512=0 (no kernels for it: what a processor without it runs)
-# Each combination builds in a folder of its own, so they never mix.
+#          AVX512=0 (without AVX-512 kernels, as on a processor that does not have it)
+# Each combination has its own build folder.
 
 REAL     ?= float
 PREFIX   ?= /usr/local
@@ -19,12 +20,12 @@ MARCH    := $(if $(NATIVE),native,x86-64-v3)
 BUILD    := build/$(REAL)$(if $(filter gcc,$(CC)),,-$(CC))$(if $(SANITIZE),-sanitize)$(if $(NATIVE),-native)$(if $(filter 0,$(AVX512)),-avx2)
 BLASDIR  := $(shell pkg-config --variable=libdir openblas)
 
-# gnu11: stb_ds needs typeof, and c11 would switch fused multiply-add off (-ffp-contract).
-# -fno-math-errno and -fno-trapping-math (nothing here reads errno or the exception flags) let sqrt
-# and comparisons vectorise; never -ffast-math: isfinite() must work.
-# -Wmissing-field-initializers is off because tables name only the fields they set;
-# -Wno-pass-failed: clang 14 does not vectorise a max reduction, which costs time, not correctness;
-# -Wsign-conversion is off because BLAS sizes are int and ours are size_t, checked once at planning.
+# gnu11: stb_ds needs typeof, and c11 would disable fused multiply-add (-ffp-contract).
+# -fno-math-errno and -fno-trapping-math (no code here reads errno or the exception flags) let the
+# compiler vectorize sqrt and comparisons. Never -ffast-math: isfinite() must work.
+# -Wmissing-field-initializers is off because tables name only the fields that they set;
+# -Wno-pass-failed: clang 14 does not vectorize a max reduction, which costs time, not correctness;
+# -Wsign-conversion is off because BLAS sizes are int and ours are size_t, checked when a model is planned.
 CFLAGS   ?= -O3 -g
 PERI_CFLAGS = -std=gnu11 -march=$(MARCH) -fopenmp -fno-math-errno -fno-trapping-math -ffp-contract=fast \
     -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion \
@@ -35,14 +36,14 @@ PERI_CFLAGS = -std=gnu11 -march=$(MARCH) -fopenmp -fno-math-errno -fno-trapping-
     $(if $(FUZZ),-fsanitize=fuzzer-no-link$(comma)address$(comma)undefined -fno-sanitize-recover=all) \
     -DBUILD_FLAGS='"$(CC) $(CFLAGS) -march=$(MARCH) REAL=$(REAL)"'
 comma := ,
-# RPATH, not RUNPATH: the loader's default libopenblas is the pthread flavour, 3.5 times slower here.
-# -fopenmp stands before -lopenblas: program and library must share one OpenMP runtime, and under
-# clang that is libomp, which also answers to the names that OpenBLAS asks libgomp for.
+# RPATH, not RUNPATH: the default libopenblas of the loader is the pthread flavour, 3.5 times slower here.
+# -fopenmp comes before -lopenblas: program and library must share one OpenMP runtime. With clang that is
+# libomp, which also provides the functions of libgomp that OpenBLAS calls.
 PERI_LDFLAGS = -L$(BLASDIR) -Wl,--disable-new-dtags -Wl,-rpath,$(BLASDIR) \
     $(if $(SANITIZE),-fsanitize=address$(comma)undefined)
 LDLIBS   := -fopenmp -lopenblas -lcjson -lm
 
-# Every folder of the library, lowest first (docs/code.md).
+# The folders of the library, lowest first (docs/code.md).
 ROOMS    := base ops/cpu data norm model \
     $(addprefix run/,io optim config log store train commands)
 SOURCES  := $(sort $(wildcard $(ROOMS:%=%/*.c)))
@@ -72,12 +73,12 @@ $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(PERI_CFLAGS) -MMD -MP -c -o $@ $<
 
-# At any level of the rest: without -O3 their tiles do not live in registers, and cost 16 times as much.
+# At every optimization level: without -O3 their tiles are not kept in registers, which is 16 times slower.
 $(BUILD)/ops/cpu/cpu_gemm_avx2.o $(BUILD)/ops/cpu/cpu_gemm_avx512.o: PERI_CFLAGS += -O3
 
 tests: $(TESTBINS)
 
-# Tools of the fault tests: plain C of their own, they share nothing with the program.
+# The fault injection tools are plain C and share no code with the program.
 FAULT_CFLAGS = $(CFLAGS) -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Wshadow -Wconversion \
     -Wno-sign-conversion $(if $(WERROR),-Werror) -I. -isystem /usr/include/stb
 FAULT_HEADERS := $(wildcard tests/fault/*.h)
@@ -101,8 +102,8 @@ check-full:
 bench: train build/float/tests/bench/bench_norm build/float/tests/bench/bench_pairs
 	scripts/bench.sh $(if $(QUICK),--quick) $(PARTS)
 
-# Fuzz targets, a file each, built in a folder of their own. tests/fuzz/fuzz.h brings its own die()
-# and allocator: the library's are made weak, so that they give way.
+# Fuzz targets, one per file, with their own build folder. tests/fuzz/fuzz.h defines its own die() and
+# allocator; those of the library become weak symbols, so that the linker prefers the others.
 FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_OWN := die mem_alloc mem_free mem_realloc
 
@@ -112,13 +113,13 @@ fuzz:
 build/fuzz/fuzz_%: build/fuzz/tests/fuzz/fuzz_%.o build/fuzz/libperi.a
 	$(CC) $(CFLAGS) $(PERI_CFLAGS) $(PERI_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
-# Answers of the PyTorch model in tests/oracle/, which test_oracle reads; needs python3-torch.
+# Results of the PyTorch model in tests/oracle/, which test_oracle reads; needs python3-torch.
 oracle:
 	OMP_NUM_THREADS=1 /usr/bin/python3 -B tests/oracle/oracle.py
 .PHONY: oracle
 
-# What stands below PREFIX afterwards: the program, its pages, and in share/peri/ the configs and the
-# scripts for runs.
+# Installed below PREFIX: the program, its manual page and completion, and in share/peri/ the configs, the
+# sweeps and the scripts for runs.
 ROOT       = $(DESTDIR)$(PREFIX)
 PROGRAM    = $(ROOT)/bin/peri-train
 PAGE       = $(ROOT)/share/man/man1/peri-train.1
@@ -134,14 +135,21 @@ install: train
 	cp --parents $(SHARED) $(SHARE)
 	chmod -R u=rwX,go=rX $(PAGE) $(COMPLETION) $(SHARE)
 
-# These files alone; of the folders, those of share/peri/ that are empty then.
+# Removes only the installed files, and folders in share/peri/ that are empty afterwards.
 uninstall:
 	rm -f $(PROGRAM) $(PAGE) $(COMPLETION) $(SHARED:%=$(SHARE)/%)
 	[ ! -d $(SHARE) ] || find $(SHARE) -depth -type d -empty -delete
 
+# The tracked files are known only in a checkout.
+VERSION = $(shell sed -n 's/^\#define PERI_VERSION "\(.*\)"/\1/p' base/base.h)
+
+dist:
+	@git ls-files --error-unmatch Makefile >/dev/null 2>&1 || { echo "make dist: needs a git checkout, for the list of files" >&2; exit 1; }
+	git archive --prefix=peri-$(VERSION)/ -o peri-$(VERSION).tar.gz HEAD
+
 clean:
 	rm -rf build train
 
-.PHONY: all tests faults check check-full bench fuzz install uninstall clean
+.PHONY: all tests faults check check-full bench fuzz install uninstall dist clean
 .SECONDARY:
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -1,9 +1,10 @@
-/* train.c - main(): read the config, build, loop, done.
+/* train.c - main() and the training loop.
  *
- * The loop below is the whole of training: config -> data -> embed -> blocks -> head -> loss ->
- * backward -> judge -> update -> log. What it calls is one folder away: run/train/trainer.c holds one
- * update, model/ one sublayer for every topology, norm/ a file per norm, data/ where tokens come
- * from, ops/ every loop over numbers. Read next: run/train/trainer.h, then model/wiring.h. */
+ * One idea: the loop below is all of training: config -> data -> embedding -> blocks -> head ->
+ * loss -> backward -> check -> update -> log. The parts it calls are one folder away:
+ * run/train/trainer.c has one update, model/ one sublayer for all topologies, norm/ one file per
+ * norm, data/ the sources of tokens, ops/ all loops over numbers.
+ * Read next: run/train/trainer.h, then model/wiring.h. */
 #include "base/words.h"
 #include "model/equations.h"
 #include "norm/norm.h"
@@ -12,20 +13,21 @@
 #include "run/commands/cli.h"
 #include "run/commands/dryrun.h"
 #include "run/commands/evaluate.h"
-#include "run/io/files.h"
 #include "run/commands/manual.h"
 #include "run/commands/replay.h"
-#include "run/train/resume.h"
-#include "run/store/rundir.h"
 #include "run/commands/sample.h"
+#include "run/io/files.h"
 #include "run/io/stop.h"
+#include "run/store/rundir.h"
+#include "run/train/resume.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Rows first .. steps of log.csv. A row that was restored waits for its validation only. A run that
- * is stopped on request ends with the checkpoint of the last whole update. */
+/* Steps first .. train.steps, one log record each. A record restored from a checkpoint has its
+ * update done and lacks only the validation. A stop request ends the run with a checkpoint of the
+ * last complete update. */
 static ExitCode train_loop(Run *run, size_t first) {
     const Config *config = run->config;
     size_t steps = config->train.steps, every = config->train.checkpoint_every;
@@ -61,9 +63,9 @@ static ExitCode train_loop(Run *run, size_t first) {
     return EXIT_DONE;
 }
 
-/* --- modes  / --- */
+/* --- modes --- */
 
-/* Everything between the first file and the last. */
+/* Trains in `dir`, which is locked: restores, runs the loop, writes the summary. */
 static int train_in(Run *run, const char *dir) {
     run->dir = dir;
     size_t first = run_restore(run);
@@ -81,7 +83,7 @@ static int train_in(Run *run, const char *dir) {
 }
 
 static int already_finished(const char *dir) {
-    printf("%s is finished already, nothing to do (--overwrite starts anew)\n", dir);
+    printf("%s is already finished; nothing to do (--overwrite trains it again)\n", dir);
     return EXIT_DONE;
 }
 
@@ -95,8 +97,9 @@ static int train(const Config *config, const Cli *cli, int argc, char **argv) {
     } else {
         Run run;
         run_open(&run, config, argc, argv);
-        /* From here on there is a run that can be resumed. */
-        stop_install("\nstopping after this step, with a checkpoint; Ctrl-C again: at once\n");
+        /* From here on, a signal leaves a run that can be resumed. */
+        stop_install(
+            "\nstopping after this step with a checkpoint; press Ctrl-C again to stop at once\n");
         code = rundir_make(dir, config, mode) ? train_in(&run, dir) : already_finished(dir);
         run_close(&run);
     }
@@ -133,7 +136,7 @@ static int list(const char *what) {
 static int with_config(const Cli *cli, int argc, char **argv) {
     Config config;
     if (!cli->config)
-        die(EXIT_USAGE, "nothing to do: --config FILE is missing; ./train --help shows every flag");
+        die(EXIT_USAGE, "nothing to do: give --config FILE; ./train --help lists all flags");
     if (!config_load(&config, cli->config, cli->sets, cli->n_sets)) return EXIT_USAGE;
     config_warn(&config);
     int code = cli->mode == MODE_DESCRIBE  ? describe(&config)
@@ -145,11 +148,16 @@ static int with_config(const Cli *cli, int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+    /* OpenMP and OpenBLAS read their environment before main(), so to set it the program starts
+     * itself again, which must come before anything that should happen only once. */
     ops_exec_tuned(argv);
+    /* If a standard stream is closed, the first file opened would get its descriptor and receive
+     * the messages meant for the terminal. */
     streams_hold();
+    /* By default cJSON returns incomplete data when memory is short, so its allocator must be
+     * replaced before any JSON is read. */
     config_start();
-    /* A closed terminal or a full quota must not kill a week's run: the write that fails says so.
-     */
+    /* A closed terminal or a full quota must not kill a long run; the failing write reports it. */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     if (argc < 2) {

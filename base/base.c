@@ -26,18 +26,17 @@ static size_t round_up(size_t n, size_t unit) {
 }
 
 static _Noreturn void out_of_memory(size_t bytes) {
-    die(EXIT_IO, "out of memory: %zu bytes asked for; a smaller train.batch or model.context helps",
-        bytes);
+    die(EXIT_IO, "out of memory: %zu bytes requested; reduce train.batch or model.context", bytes);
 }
 
-/* Pages of 2 MiB, where the system has them, make a step of workload S 1 to 2 % faster. Whole ones
- * only: the end must not take more than was asked for. */
-static void want_huge_pages(void *pointer, size_t bytes) {
+/* Pages of 2 MiB, where the system has them, make a step of workload S 1 to 2 % faster. Only the
+ * whole pages are advised: the last one must not use more memory than was requested. */
+static void advise_huge_pages(void *pointer, size_t bytes) {
     if (bytes >= HUGE) (void)madvise(pointer, bytes / HUGE * HUGE, MADV_HUGEPAGE);
 }
 
-/* Large pieces come from the system itself, whose pages are zero when they are first touched: by
- * the threads that use them, and not before the first step. There are few, in a list. */
+/* Large blocks are mapped. Their pages are zeroed by the system at the first access, in the thread
+ * that uses them, and not before the first step. There are few, so a linked list is enough. */
 typedef struct Mapping {
     void *pointer, *base;
     size_t size;
@@ -52,13 +51,13 @@ static void *map(size_t bytes) {
     void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base == MAP_FAILED) out_of_memory(bytes);
     void *pointer = (void *)round_up((uintptr_t)base, HUGE);
-    want_huge_pages(pointer, bytes);
+    advise_huge_pages(pointer, bytes);
     *mapping = (Mapping){pointer, base, size, mappings};
     mappings = mapping;
     return pointer;
 }
 
-/* Whether `pointer` was mapped, and is no longer. */
+/* Unmaps `pointer`; false if it was not mapped. */
 static bool unmap(const void *pointer) {
     if ((uintptr_t)pointer % HUGE != 0) return false;
     for (Mapping **at = &mappings; *at; at = &(*at)->next) {
@@ -75,10 +74,10 @@ static bool unmap(const void *pointer) {
 void *mem_alloc(size_t bytes) {
     if (bytes >= MAPPED) return map(bytes);
     const size_t rounded = bytes ? round_up(bytes, ALIGNMENT) : ALIGNMENT;
-    void *pointer; /* a size need not be a multiple of its alignment here */
+    void *pointer; /* unlike aligned_alloc, takes a size that is no multiple of the alignment */
     if (posix_memalign(&pointer, bytes < HUGE ? ALIGNMENT : HUGE, rounded) != 0)
         out_of_memory(bytes);
-    want_huge_pages(pointer, rounded);
+    advise_huge_pages(pointer, rounded);
     return memset(pointer, 0, rounded);
 }
 
@@ -88,14 +87,14 @@ void mem_free(void *pointer) {
 
 void *mem_realloc(void *pointer, size_t bytes) {
     void *grown = realloc(pointer, bytes);
-    if (!grown && bytes) die(EXIT_IO, "out of memory: %zu bytes asked for", bytes);
+    if (!grown && bytes) die(EXIT_IO, "out of memory: %zu bytes requested", bytes);
     return grown;
 }
 
 size_t size_mul(size_t a, size_t b) {
     size_t product;
     if (__builtin_mul_overflow(a, b, &product)) {
-        die(EXIT_USAGE, "sizes too large: %zu * %zu does not fit the address space", a, b);
+        die(EXIT_USAGE, "sizes too large: %zu * %zu exceeds the address space", a, b);
     }
     return product;
 }
@@ -104,34 +103,34 @@ void *arena_take(Arena *arena, size_t count, size_t size) {
     size_t bytes = size_mul(count, size);
     size_t rounded = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     size_t offset = arena->used;
-    bool wraps = rounded < bytes || __builtin_add_overflow(offset, rounded, &arena->used);
-    if (wraps) arena->used = SIZE_MAX;
-    arena->at += (double)(rounded < bytes ? bytes : rounded);
-    if (arena->at > arena->asked) arena->asked = arena->at;
+    bool overflows = rounded < bytes || __builtin_add_overflow(offset, rounded, &arena->used);
+    if (overflows) arena->used = SIZE_MAX;
+    arena->offset += (double)(rounded < bytes ? bytes : rounded);
+    if (arena->offset > arena->needed) arena->needed = arena->offset;
     if (arena->base && arena->used > arena->size) {
-        die(EXIT_INTERNAL, "the planning passes disagree about the memory they need");
+        die(EXIT_INTERNAL, "the two planning passes need different amounts of memory");
     }
     return arena->base ? arena->base + offset : NULL;
 }
 
-ArenaMark arena_mark(const Arena *arena) {
-    return (ArenaMark){arena->used, arena->at};
+ArenaMark arena_overlay_begin(const Arena *arena) {
+    return (ArenaMark){arena->used, arena->offset};
 }
 
-void arena_turn(Arena *arena, ArenaMark mark) {
-    if (arena->used > arena->most) arena->most = arena->used;
-    arena->used = mark.used;
-    arena->at = mark.at;
+void arena_overlay_next(Arena *arena, ArenaMark begin) {
+    if (arena->used > arena->overlay_end) arena->overlay_end = arena->used;
+    arena->used = begin.used;
+    arena->offset = begin.offset;
 }
 
-void arena_turns_end(Arena *arena) {
-    if (arena->most > arena->used) arena->used = arena->most;
-    arena->at = arena->asked;
+void arena_overlay_end(Arena *arena) {
+    if (arena->overlay_end > arena->used) arena->used = arena->overlay_end;
+    arena->offset = arena->needed;
 }
 
 void arena_bind(Arena *arena) {
     if (arena->used == SIZE_MAX) {
-        die(EXIT_USAGE, "sizes too large: %.0f bytes do not fit the address space", arena->asked);
+        die(EXIT_USAGE, "sizes too large: %.0f bytes exceed the address space", arena->needed);
     }
     *arena = (Arena){.base = mem_alloc(arena->used), .size = arena->used};
 }

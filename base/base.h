@@ -1,13 +1,14 @@
-/* base.h - what every other file stands on: the number type, exit codes, errors and memory.
+/* base.h - the number type, exit codes, fatal errors and memory, for every other file.
  *
- * One idea: a program that trains for days takes all its memory before step 1 and never fails
- * quietly. `real` is one typedef, so the same sources build in double and gradients can be checked
- * to 1e-6. Whoever creates an Arena owns it; pointers taken from it live exactly as long.
- * Includes nothing of the project. Read next: philox.h, then ops/ops.h.
+ * One idea: a program that trains for days allocates all its memory before step 1 and never fails
+ * silently. `real` is one typedef, so the same sources also build in double, where gradients are
+ * checked to 1e-6. Whoever creates an Arena owns it; pointers taken from it are valid until
+ * arena_free. Includes no other file of the project.
+ * Read next: philox.h, then ops/ops.h.
  *
- * Shapes, everywhere: B rows in a batch, T tokens in a row, R = B*T, C width of the stream, L
- * blocks, NH query heads, NKV key/value heads, HS = C/NH head size, F width of the MLP, V
- * vocabulary. */
+ * Shapes, everywhere: B sequences in a batch, T tokens in a sequence, R = B*T tokens in a batch,
+ * C width of the residual stream, L blocks, NH query heads, NKV key/value heads, HS = C/NH head
+ * size, F hidden width of the MLP, V vocabulary size. */
 #ifndef BASE_BASE_H
 #define BASE_BASE_H
 
@@ -27,59 +28,64 @@ typedef float real;
 
 typedef enum {
     EXIT_DONE = 0,
-    EXIT_INTERNAL = 1, /* our own mistake */
-    EXIT_USAGE = 2,    /* command line or config */
-    EXIT_DATA = 3,     /* data or checkpoint invalid */
-    EXIT_IO = 4,       /* the system refused: disk, memory, permission */
-    EXIT_DIVERGED = 5, /* the training went to pieces */
-    EXIT_STOPPED = 75, /* stopped on request, can be resumed */
+    EXIT_INTERNAL = 1, /* a bug in this program */
+    EXIT_USAGE = 2,    /* invalid command line or config */
+    EXIT_DATA = 3,     /* invalid data or checkpoint */
+    EXIT_IO = 4,       /* the system failed: disk full, out of memory, permission denied */
+    EXIT_DIVERGED = 5, /* training diverged */
+    EXIT_STOPPED = 75, /* stopped on request; the run can be resumed */
 } ExitCode;
 
-/* Prints "train: error: <sentence>" to stderr and ends the program with `code`. */
+/* Prints "train: error: <message>" to stderr and exits with `code`. */
 _Noreturn void die(ExitCode code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Memory that is zero, aligned to 64 bytes and never NULL; the error names the bytes asked for. */
+/* Zeroed memory, aligned to 64 bytes; never NULL. Exits (EXIT_IO) where there is not enough, with
+ * the number of bytes requested. */
 void *mem_alloc(size_t bytes);
 void mem_free(void *pointer);
-/* The allocator given to stb_ds, which does not check its realloc. */
+/* realloc that never returns NULL; stb_ds uses it, since it does not check its realloc. */
 void *mem_realloc(void *pointer, size_t bytes);
 
-/* a*b, or the end of the program where the product does not fit a size_t. */
+/* a*b; exits (EXIT_USAGE) on overflow. */
 size_t size_mul(size_t a, size_t b);
 
-/* Two-pass memory: the same planning code runs once over an arena without a base, which only
- * counts, and once over the allocated one, which binds. Sizes and pointers cannot disagree. */
+/* One block of memory for many buffers, planned in two passes. The same planning code runs first
+ * over an empty arena, which only measures, and again after arena_bind, which has allocated the
+ * measured size. Sizes and pointers therefore cannot disagree. */
 typedef struct {
-    unsigned char *base; /* NULL while measuring */
-    size_t used, size;   /* size: what was measured, 0 while measuring */
-    size_t most;         /* the greatest `used` that arena_turn took back */
-    double at, asked;    /* used and most in bytes, also where no size_t can hold them */
+    unsigned char *base;   /* NULL while measuring */
+    size_t used;           /* bytes taken so far; SIZE_MAX after an overflow */
+    size_t size;           /* bytes allocated, 0 while measuring */
+    size_t overlay_end;    /* largest `used` of the overlays so far */
+    double offset, needed; /* `used` and its maximum as double, which cannot overflow */
 } Arena;
 
-/* `count` elements of `size` bytes, 64-byte aligned, zero; NULL while measuring. A plan beyond the
- * address space can be measured (`used` stays at SIZE_MAX) but not bound. */
+/* `count` elements of `size` bytes, zeroed and aligned to 64 bytes; NULL while measuring. A plan
+ * larger than the address space can be measured but not bound. */
 void *arena_take(Arena *arena, size_t count, size_t size);
 static inline real *arena_reals(Arena *arena, size_t count) {
     return (real *)arena_take(arena, count, sizeof(real));
 }
-/* Pieces that take turns in one place: each begins where the arena stood at `mark`; after the last
- * of them, the arena goes on behind the largest. */
+/* Overlays: groups of buffers that are never in use at the same time share memory, as the members
+ * of a union do. arena_overlay_begin is called before the first group, arena_overlay_next after
+ * every group: the next one starts at the same address. arena_overlay_end, after the last group,
+ * moves past the largest of them. Overlays do not nest. */
 typedef struct {
     size_t used;
-    double at;
+    double offset;
 } ArenaMark;
-ArenaMark arena_mark(const Arena *arena);
-void arena_turn(Arena *arena, ArenaMark mark);
-void arena_turns_end(Arena *arena);
-/* Ends the measuring pass: allocates what was counted and starts again at its beginning. */
+ArenaMark arena_overlay_begin(const Arena *arena);
+void arena_overlay_next(Arena *arena, ArenaMark begin);
+void arena_overlay_end(Arena *arena);
+/* Ends the measuring pass: allocates the measured size and starts over at offset 0. */
 void arena_bind(Arena *arena);
 void arena_free(Arena *arena);
 
-/* Seconds of a clock that never goes backwards. */
+/* Seconds of a monotonic clock. */
 double clock_seconds(void);
 
-/* 64-bit FNV-1a, chained through `hash` (start with HASH_START). Every step is a bijection of the
- * hash, so that a change of one byte never goes unseen. */
+/* 64-bit FNV-1a, chained through `hash`; start with HASH_START. Every step is a bijection of the
+ * hash, so a change of a single byte always changes the result. */
 #define HASH_START 0xcbf29ce484222325ULL
 uint64_t hash_bytes(uint64_t hash, const void *data, size_t size);
 uint64_t hash_text(uint64_t hash, const char *text);

@@ -8,7 +8,7 @@
 
 enum { LINE_SIZE = 4096 };
 
-/* The number behind `name` in a file of lines "name: number kB", in bytes; `missing` without. */
+/* The value of `name` in a file of lines "name: number kB", in bytes; `missing` if not found. */
 static double kilobytes(const char *path, const char *name, double missing) {
     char line[LINE_SIZE];
     double found = missing;
@@ -24,7 +24,7 @@ static double kilobytes(const char *path, const char *name, double missing) {
     return found;
 }
 
-/* The one number in a file, INFINITY where it says "max" or does not exist. */
+/* The number in a file; INFINITY if the file contains "max" or does not exist. */
 static double file_number(const char *path) {
     double value = INFINITY;
     FILE *in = fopen(path, "r");
@@ -34,7 +34,7 @@ static double file_number(const char *path) {
     return value;
 }
 
-/* The least limit from the control group `path` up to the root of its hierarchy. */
+/* The smallest limit from the control group `path` up to the root of its hierarchy. */
 static double group_limit(const char *root, char *path, const char *file) {
     double least = INFINITY;
     for (;;) {
@@ -47,8 +47,9 @@ static double group_limit(const char *root, char *path, const char *file) {
     }
 }
 
-/* Version 2 has one hierarchy ("0::/path"), version 1 one for memory ("4:memory:/path"). A
- * container may see neither its path nor its parents, but it sees the root, which is its own. */
+/* Control groups of version 2 have one hierarchy ("0::/path"), those of version 1 have one for
+ * memory ("4:memory:/path"). In a container the path and its parents may be invisible, but the root
+ * is visible and is the container's own group. */
 static double groups_limit(void) {
     char line[LINE_SIZE];
     double least = INFINITY;
@@ -69,7 +70,7 @@ static double groups_limit(void) {
     return least;
 }
 
-/* RLIMIT_AS counts addresses; libraries and threads reserve many that they never touch. */
+/* RLIMIT_AS limits addresses, and libraries and threads reserve many that they never use. */
 static double address_limit(void) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return INFINITY;

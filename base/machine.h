@@ -1,7 +1,7 @@
-/* machine.h - what this machine has, as far as a plan needs to know.
+/* machine.h - how much memory this machine and this process have.
  *
- * One idea: a plan that cannot work is refused in the first second, not by the system's killer on
- * the second day. Linux only: /proc and /sys are read each time, nothing is kept.
+ * One idea: a run that does not fit in memory is rejected in the first second, not by the kernel's
+ * OOM killer on the second day. Linux only: every call reads /proc and /sys, nothing is cached.
  * Read next: ../model/size.h. */
 #ifndef BASE_MACHINE_H
 #define BASE_MACHINE_H
@@ -9,18 +9,18 @@
 #include "base/base.h"
 
 typedef struct {
-    double bytes;     /* that this process may have in all; INFINITY where nothing says so */
-    const char *what; /* the limit, to stand before its number: "this machine has" */
+    double bytes;     /* limit for this process; INFINITY if none is known */
+    const char *what; /* which limit, as words before the number: "this machine has" */
 } MachineMemory;
 
-/* The least of physical memory, the limits of the control groups above this process and
- * RLIMIT_AS, the last one less the addresses that are reserved but not used. */
+/* The smallest of physical memory, the limits of this process's control groups, and RLIMIT_AS
+ * minus the addresses that are reserved but not used. */
 MachineMemory machine_memory(void);
-/* Bytes of this process in memory now; the most there ever were. 0 where /proc is missing. */
+/* Resident bytes of this process, now and at their peak. 0 if /proc is missing. */
 double machine_resident(void);
 double machine_resident_peak(void);
 
-/* Bytes in the unit that suits them, e.g. "25.3 GB" (10^9); returns `text`. */
+/* Bytes with a decimal unit, e.g. "25.3 GB" (10^9 bytes); returns `text`. */
 enum { BYTES_TEXT = 32 };
 const char *bytes_text(char text[BYTES_TEXT], double bytes);
 

@@ -9,7 +9,7 @@ static struct {
     bool on;
     Phase now;
     double since, seconds[PHASES];
-} books;
+} profile;
 
 const char *phase_name(int i) {
     static const char *const names[PHASES] = {
@@ -25,24 +25,24 @@ const char *phase_name(int i) {
 }
 
 void phase_start(void) {
-    memset(&books, 0, sizeof books);
-    books.since = clock_seconds();
-    books.on = true;
+    memset(&profile, 0, sizeof profile);
+    profile.since = clock_seconds();
+    profile.on = true;
 }
 
 void phase_stop(double seconds[PHASES]) {
     phase_enter(PHASE_OTHER);
-    memcpy(seconds, books.seconds, sizeof books.seconds);
-    books.on = false;
+    memcpy(seconds, profile.seconds, sizeof profile.seconds);
+    profile.on = false;
 }
 
 Phase phase_enter(Phase phase) {
-    if (!books.on) return phase;
-    Phase before = books.now;
+    if (!profile.on) return phase;
+    Phase before = profile.now;
     double now = clock_seconds();
-    books.seconds[before] += now - books.since;
-    books.since = now;
-    books.now = phase;
+    profile.seconds[before] += now - profile.since;
+    profile.since = now;
+    profile.now = phase;
     return before;
 }
 

@@ -1,22 +1,22 @@
-/* philox.h - random numbers without state.
+/* philox.h - a counter-based random number generator, without state.
  *
- * One idea: a random number is a pure function of (seed, stream, where it is used), so there is no
- * generator to save, nothing depends on threads, and any step can be replayed alone.
- * Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC'11,
- * Philox4x32 with 10 rounds; checked against the published known answers in tests/unit/test_base.c.
+ * One idea: a random number is a pure function of (seed, stream, counter). There is no generator
+ * state to save, nothing depends on the number of threads, and any step can be replayed alone.
+ * Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC'11:
+ * Philox4x32 with 10 rounds, tested against the published known answers (tests/unit/test_base.c).
  * Read next: ops/ops.h. */
 #ifndef BASE_PHILOX_H
 #define BASE_PHILOX_H
 
 #include <stdint.h>
 
-/* Every use of randomness has its own stream, the second key word. */
+/* Every use of randomness has a stream of its own, the second word of the key. */
 typedef enum {
     STREAM_INIT = 0,
     STREAM_DATA = 1,
     STREAM_DROPOUT = 2,
     STREAM_SAMPLE = 3,
-    STREAM_VALIDATION = 4, /* generated validation rows; its seed is always 0 */
+    STREAM_VALIDATION = 4, /* generated validation sequences; the seed is always 0 */
 } Stream;
 
 typedef struct {
@@ -40,7 +40,7 @@ static inline Philox philox(uint32_t seed, uint32_t stream, uint32_t c0, uint32_
     return (Philox){{c0, c1, c2, c3}};
 }
 
-/* The first two words as one 64-bit number, the low word first. */
+/* The first two words as one 64-bit integer, low word first. */
 static inline uint64_t philox_u64(Philox r) {
     return (uint64_t)r.word[0] | (uint64_t)r.word[1] << 32;
 }

@@ -1,8 +1,9 @@
-/* stb_ds.h - dynamic arrays and maps: the stb library with our allocator under it.
+/* stb_ds.h - dynamic arrays and hash maps: the stb library with this program's allocator.
  *
- * One idea: stb_ds does not check its realloc, so every file takes it from here, where running out
- * of memory ends the program with a sentence. Arrays move when they grow: keep indices while
- * building and take pointers only afterwards. Whoever holds an array owns it (arrfree, shfree).
+ * One idea: stb_ds does not check its realloc, so every file includes it from here, where running
+ * out of memory ends the program with an error message. Arrays move when they grow: while an array
+ * grows, keep indices instead of pointers. Whoever creates an array or map frees it (arrfree,
+ * shfree).
  * Read next: the library's own documentation, https://nothings.org/stb_ds. */
 #ifndef BASE_STB_DS_H
 #define BASE_STB_DS_H

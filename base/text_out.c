@@ -10,13 +10,13 @@
 #include <string.h>
 #include <sys/types.h>
 
-/* Called by the stream, where dying is not allowed: exit() would write the same bytes again. */
-static ssize_t add_bytes(void *cookie, const char *bytes, size_t size) {
+/* The stream's write function. It must not exit: exit() would flush the same bytes again. */
+static ssize_t write_bytes(void *cookie, const char *bytes, size_t size) {
     TextOut *text = cookie;
     size_t wanted = text->size + size + 1;
-    char *grown = text->refused ? NULL : realloc(text->text, wanted);
+    char *grown = text->failed ? NULL : realloc(text->text, wanted);
     if (!grown) {
-        if (!text->refused) text->refused = wanted;
+        if (!text->failed) text->failed = wanted;
         return 0;
     }
     memcpy(grown + text->size, bytes, size);
@@ -28,17 +28,17 @@ static ssize_t add_bytes(void *cookie, const char *bytes, size_t size) {
 
 FILE *text_begin(TextOut *text) {
     *text = (TextOut){.text = malloc(1)};
-    if (!text->text) die(EXIT_IO, "out of memory: 1 byte asked for, for a text");
+    if (!text->text) die(EXIT_IO, "out of memory: 1 byte requested for a string");
     *text->text = '\0';
-    text->out = fopencookie(text, "w", (cookie_io_functions_t){.write = add_bytes});
-    if (!text->out) die(EXIT_IO, "out of memory: %zu bytes asked for", sizeof(FILE));
+    text->out = fopencookie(text, "w", (cookie_io_functions_t){.write = write_bytes});
+    if (!text->out) die(EXIT_IO, "out of memory: %zu bytes requested", sizeof(FILE));
     return text->out;
 }
 
 char *text_end(TextOut *text) {
     bool failed = fclose(text->out) != 0;
-    if (failed || text->refused)
-        die(EXIT_IO, "out of memory: %zu bytes asked for, for a text", text->refused);
+    if (failed || text->failed)
+        die(EXIT_IO, "out of memory: %zu bytes requested for a string", text->failed);
     return text->text;
 }
 

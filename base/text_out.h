@@ -1,8 +1,9 @@
-/* text_out.h - a stream that writes into memory.
+/* text_out.h - strings of any length: a stream that writes to memory, and formatted strings.
  *
- * One idea: a text that is cut short because memory ran out must never be taken for a whole one.
- * open_memstream says nothing about that in the end; this ends the program. The text is the
- * caller's. Read next: base.h. */
+ * One idea: a string that was truncated because memory ran out must never be taken for complete.
+ * open_memstream does not report that on closing; text_end exits instead. The caller owns the
+ * strings.
+ * Read next: base.h. */
 #ifndef BASE_TEXT_OUT_H
 #define BASE_TEXT_OUT_H
 
@@ -11,19 +12,20 @@
 
 typedef struct {
     FILE *out;
-    char *text;     /* closed by a NUL */
-    size_t size;    /* without the NUL; what is still in the stream's buffer does not count */
-    size_t refused; /* bytes that there was no memory for, 0 = none */
+    char *text;    /* NUL-terminated */
+    size_t size;   /* without the NUL, and without what the stream still buffers */
+    size_t failed; /* bytes requested when memory ran out, 0 = it did not */
 } TextOut;
 
-/* Where to print; `text` must stay where it is until text_end. */
+/* Opens the stream to print to. `text` must not move until text_end. */
 FILE *text_begin(TextOut *text);
-/* Closes the stream; the text, for mem_free. Ends the program (EXIT_IO) where it is not whole. */
+/* Closes the stream and returns the string; free it with mem_free. Exits (EXIT_IO) if memory ran
+ * out. */
 char *text_end(TextOut *text);
 
-/* A formatted text of any length, such as a path; free with mem_free. */
+/* A formatted string of any length, such as a path; free it with mem_free. */
 char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Appends to a text (stb_ds array of char, NUL-terminated; the NUL does not count). */
+/* Appends to a string in a stb_ds array of char. The array's length excludes the NUL. */
 void text_add(char **text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Damerau-Levenshtein distance (insert, delete, replace, swap neighbours), words below 64 letters;
- * `far` where the lengths alone are that far apart. */
+/* Damerau-Levenshtein distance (insertion, deletion, substitution, swap of two neighbours) of words
+ * with fewer than 64 letters; `far` if the lengths alone differ by that much. */
 static size_t edit_distance(const char *a, const char *b, size_t far) {
     enum { MAX = 64 };
     size_t la = strlen(a), lb = strlen(b);
@@ -28,10 +28,10 @@ static size_t edit_distance(const char *a, const char *b, size_t far) {
     return d[la][lb];
 }
 
-/* A search for the name nearest to a word. */
+/* The state of a search for the name nearest to a word. */
 typedef struct {
     const char *word, *nearest;
-    size_t length, far, best; /* a suggestion is nearer than `far` */
+    size_t length, far, best; /* only names nearer than `far` are suggested */
 } Search;
 
 static Search search_begin(const char *word) {

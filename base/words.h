@@ -1,24 +1,25 @@
-/* words.h - finding a word in a list of names, or the one that was probably meant.
+/* words.h - looks up a name in a list, and suggests the nearest one for a misspelt name.
  *
- * One idea: names of topologies, norms, keys and flags are tables; one search serves them all.
- * Nothing here owns memory. Read next: text_out.h. */
+ * One idea: the names of topologies, norms, keys and flags are tables; one search serves all.
+ * Nothing here allocates memory.
+ * Read next: text_out.h. */
 #ifndef BASE_WORDS_H
 #define BASE_WORDS_H
 
 #include <stddef.h>
 
-/* The i-th of `count` names, NULL past the last: what every *_name(int) function returns. */
+/* The i-th of `count` names, NULL past the end. Every *_name(int) function returns this. */
 static inline const char *name_at(const char *const *names, size_t count, int i) {
     return i >= 0 && (size_t)i < count ? names[i] : NULL;
 }
-/* name_at of an array whose length is known where it is declared. */
+/* name_at of an array whose length is known to the compiler. */
 #define NAME_AT(names, i) name_at(names, sizeof(names) / sizeof *(names), i)
 
-/* The index of `word` among name(0), name(1) ... up to NULL; -1 where it is none of them. */
+/* The index of `word` among name(0), name(1) ... up to NULL; -1 if it is not there. */
 int name_index(const char *(*name)(int), const char *word);
-/* The name nearest to `word` by edit distance, prefixes counting as near; NULL where none is close
- * enough to be worth suggesting. The names are those of a function, or an array that ends with
- * NULL. */
+/* The name nearest to `word` by edit distance, where a prefix counts as near; NULL if no name is
+ * close enough to suggest. name_near reads the names from a function, name_nearest from an array
+ * that ends with NULL. */
 const char *name_near(const char *(*name)(int), const char *word);
 const char *name_nearest(const char *word, const char *const *names);
 

@@ -1,4 +1,4 @@
-/* dataset.c - see dataset.h: split and order of files, rows of the built-in corpora. */
+/* dataset.c - see dataset.h: split and order of files, sequences of the built-in corpora. */
 #include "data/dataset.h"
 #include "base/words.h"
 #include "data/stories.h"
@@ -19,34 +19,34 @@ typedef struct {
     size_t begin, count;
 } Piece;
 
-/* What is trained on, or what is validated on. */
+/* The training or the validation split. */
 typedef struct {
     SourceKind kind;
-    char *name;      /* the option that named it */
+    char *name;      /* value of data.train or data.val; NULL where split off from data.train */
     Piece *pieces;   /* stb_ds array; none for builtins */
     uint64_t tokens; /* in all pieces */
-} Part;
+} Split;
 
-/* Starts, batches and validation rows of a part are all the same thing: its windows of length + 1
- * tokens, `stride` apart, each within one piece. */
+/* All windows of length + 1 tokens, `stride` apart, each within one piece. Random sequences (stride
+ * 1), sequential batches and validation sequences are all windows of a split. */
 typedef struct {
     size_t length, stride;
     uint64_t count;
 } Windows;
 
-/* What reading changes, apart from what is read, so that readers can take a const Dataset. */
+/* What reading modifies, kept apart so that readers can take a const Dataset. */
 typedef struct {
-    int *row;             /* (T+1) */
+    int *sequence;        /* (T+1) */
     unsigned char *bytes; /* (T+1) */
-    double floor;         /* once it is known */
+    double floor;         /* valid with floor_known */
     bool floor_known;
-    uint64_t *hashes; /* of the first training files (stb_ds array) */
+    uint64_t *hashes; /* of the training files hashed so far (stb_ds array) */
 } Work;
 
 struct Dataset {
     TokenFile *train_files; /* stb_ds arrays, NULL for builtins */
-    TokenFile *val_files;   /* NULL also where validation is split off data.train */
-    Part train, val;
+    TokenFile *val_files;   /* NULL also where data.val is empty */
+    Split train, val;
     Windows train_windows, val_windows;
     Vocab vocab;
     size_t V, T, B, accum, val_rows;
@@ -63,7 +63,7 @@ const char *data_order_name(int i) {
     return NAME_AT(words, i);
 }
 
-/* Parts and their windows. */
+/* --- splits and their windows --- */
 
 static SourceKind source_kind(const char *key, const char *spec) {
     static const char *const names[] = {"stories", "random", NULL};
@@ -87,16 +87,16 @@ static uint64_t files_tokens(const TokenFile *files) {
     return tokens;
 }
 
-/* Gives the part tokens from .. to-1 of the files one after the other. */
-static void part_take(Part *part, const TokenFile *files, uint64_t from, uint64_t to) {
+/* Adds tokens from .. to-1 of the concatenated files to a split. */
+static void split_add(Split *split, const TokenFile *files, uint64_t from, uint64_t to) {
     uint64_t start = 0; /* of the file */
     for (size_t i = 0; i < arrlenu(files); i++) {
         uint64_t end = start + files[i].count;
         uint64_t begin = from > start ? from : start, stop = to < end ? to : end;
         if (begin < stop) {
             Piece piece = {&files[i], (size_t)(begin - start), (size_t)(stop - begin)};
-            arrput(part->pieces, piece);
-            part->tokens += piece.count;
+            arrput(split->pieces, piece);
+            split->tokens += piece.count;
         }
         start = end;
     }
@@ -107,59 +107,59 @@ static uint64_t piece_windows(const Piece *piece, const Windows *windows) {
     return (piece->count - 1 - windows->length) / windows->stride + 1;
 }
 
-static Windows part_windows(const Part *part, size_t length, size_t stride) {
+static Windows split_windows(const Split *split, size_t length, size_t stride) {
     Windows windows = {.length = length, .stride = stride};
-    for (size_t i = 0; i < arrlenu(part->pieces); i++) {
-        windows.count += piece_windows(&part->pieces[i], &windows);
+    for (size_t i = 0; i < arrlenu(split->pieces); i++) {
+        windows.count += piece_windows(&split->pieces[i], &windows);
     }
     return windows;
 }
 
-static uint64_t longest_piece(const Part *part) {
+static uint64_t longest_piece(const Split *split) {
     uint64_t longest = 0;
-    for (size_t i = 0; i < arrlenu(part->pieces); i++) {
-        if (part->pieces[i].count > longest) longest = part->pieces[i].count;
+    for (size_t i = 0; i < arrlenu(split->pieces); i++) {
+        if (split->pieces[i].count > longest) longest = split->pieces[i].count;
     }
     return longest;
 }
 
-/* Reads the T+1 tokens at `offset` in window k. */
-static void part_read(const Dataset *data, const Part *part, const Windows *windows, uint64_t k,
-                      size_t offset, int *row) {
-    const Piece *piece = part->pieces;
+/* Reads the T+1 tokens at `offset` of window k. */
+static void split_read(const Dataset *data, const Split *split, const Windows *windows, uint64_t k,
+                       size_t offset, int *sequence) {
+    const Piece *piece = split->pieces;
     for (uint64_t here; (here = piece_windows(piece, windows)) <= k; piece++) k -= here;
     size_t first = piece->begin + (size_t)k * windows->stride + offset;
-    tokens_read(piece->file, first, data->T + 1, &data->vocab, data->V, row);
+    tokens_read(piece->file, first, data->T + 1, &data->vocab, data->V, sequence);
 }
 
-/* Opening. */
+/* --- opening --- */
 
-static void part_name(Part *part, const char *key, const char *name) {
-    part->kind = source_kind(key, name);
-    part->name = strcpy(mem_alloc(strlen(name) + 1), name);
+static void split_name(Split *split, const char *key, const char *name) {
+    split->kind = source_kind(key, name);
+    split->name = strcpy(mem_alloc(strlen(name) + 1), name);
 }
 
-/* data.train, and what is split off it for validation where data.val is empty. */
+/* Opens data.train, and splits validation data off from it where data.val is empty. */
 static void open_train(Dataset *data, const DataOptions *options) {
-    Part *train = &data->train, *val = &data->val;
-    bool split = !*options->val;
-    part_name(train, "data.train", options->train);
-    if (split) val->kind = options->val_fraction == 0 ? SOURCE_NONE : train->kind;
+    Split *train = &data->train, *val = &data->val;
+    bool splits_off = !*options->val;
+    split_name(train, "data.train", options->train);
+    if (splits_off) val->kind = options->val_fraction == 0 ? SOURCE_NONE : train->kind;
     if (train->kind != SOURCE_FILES) return;
     data->train_files = tokens_open("data.train", options->train, (DataFormat)options->format);
     uint64_t n = files_tokens(data->train_files), n_train = n;
-    if (split) n_train = (uint64_t)floor((double)n * (1 - options->val_fraction));
-    part_take(train, data->train_files, 0, n_train);
-    if (split) part_take(val, data->train_files, n_train, n);
+    if (splits_off) n_train = (uint64_t)floor((double)n * (1 - options->val_fraction));
+    split_add(train, data->train_files, 0, n_train);
+    if (splits_off) split_add(val, data->train_files, n_train, n);
 }
 
-/* data.val, which is not empty. */
+/* Opens data.val, which is not empty. */
 static void open_val(Dataset *data, const DataOptions *options) {
-    Part *val = &data->val;
-    part_name(val, "data.val", options->val);
+    Split *val = &data->val;
+    split_name(val, "data.val", options->val);
     if (val->kind != SOURCE_FILES) return;
     data->val_files = tokens_open("data.val", options->val, (DataFormat)options->format);
-    part_take(val, data->val_files, 0, files_tokens(data->val_files));
+    split_add(val, data->val_files, 0, files_tokens(data->val_files));
 }
 
 static const TokenFile *val_files_of(const Dataset *data) {
@@ -170,7 +170,7 @@ static bool is_text(SourceKind kind, const TokenFile *files) {
     return kind == SOURCE_STORIES || (kind == SOURCE_FILES && files[0].kind->width == 1);
 }
 
-/* The characters of whole files, so that they do not depend on the split. */
+/* The characters of the whole files: a vocabulary must not depend on the split. */
 static Vocab scan_chars(const TokenFile *files) {
     bool occurs[256] = {false};
     for (size_t i = 0; i < arrlenu(files); i++) {
@@ -185,23 +185,23 @@ static Vocab scan_chars(const TokenFile *files) {
 }
 
 static void choose_vocab(Dataset *data, const DataOptions *options) {
-    const Part *train = &data->train, *val = &data->val;
+    const Split *train = &data->train, *val = &data->val;
     bool text = is_text(train->kind, data->train_files), chars = options->vocab == VOCAB_CHARS;
     if (val->kind != SOURCE_NONE && is_text(val->kind, val_files_of(data)) != text) {
-        die(EXIT_DATA, "data.train = \"%s\" holds %s, but data.val = \"%s\" holds %s", train->name,
-            text ? "text" : "token numbers", val->name, text ? "token numbers" : "text");
+        die(EXIT_DATA, "data.train = \"%s\" contains %s, but data.val = \"%s\" contains %s",
+            train->name, text ? "text" : "token ids", val->name, text ? "token ids" : "text");
     }
     if (chars && (train->kind > SOURCE_FILES || val->kind > SOURCE_FILES)) {
-        die(EXIT_USAGE, "data.vocab = chars needs text files: built-in data come as bytes");
+        die(EXIT_USAGE, "data.vocab = chars needs text files: built-in data consist of bytes");
     }
     if (chars && !text) {
-        die(EXIT_USAGE, "data.vocab = chars needs text, but data.train = \"%s\" holds %s",
+        die(EXIT_USAGE, "data.vocab = chars needs text, but data.train = \"%s\" contains %s",
             train->name, data->train_files[0].kind->name);
     }
     if (!text && options->vocab_size == 0) {
         die(EXIT_USAGE,
-            "data.train = \"%s\" needs data.vocab_size, the number of different tokens (50257 for "
-            "GPT-2's)",
+            "data.train = \"%s\" needs data.vocab_size, the size of the vocabulary (50257 for "
+            "GPT-2)",
             train->name);
     }
     data->vocab = !text   ? vocab_chars(NULL, 0)
@@ -210,8 +210,8 @@ static void choose_vocab(Dataset *data, const DataOptions *options) {
     data->V = options->vocab_size ? options->vocab_size : data->vocab.size;
     if (data->V < data->vocab.size) {
         die(EXIT_USAGE,
-            "data.vocab_size = %zu is too small: data.vocab = %s of \"%s\" has %zu tokens; 0 takes "
-            "them all",
+            "data.vocab_size = %zu is too small: data.vocab = %s of \"%s\" has %zu tokens; use 0 "
+            "for all of them",
             data->V, data_vocab_name(options->vocab), train->name, data->vocab.size);
     }
 }
@@ -231,23 +231,23 @@ static void check_val(const Dataset *data, size_t eval_rows) {
     if (data->val.kind != SOURCE_FILES || data->val_rows > 0 || eval_rows == 0) return;
     const char *name = data->val.name;
     die(EXIT_DATA,
-        "data.%s = \"%s\": too short: a validation row needs model.context + 1 = %zu tokens in one "
-        "file, but the most that %s is %" PRIu64,
+        "data.%s = \"%s\": too short: a validation sequence needs model.context + 1 = %zu tokens "
+        "in one file, but the most that %s is %" PRIu64,
         name ? "val" : "train", name ? name : data->train.name, data->T + 1,
         name ? "there are" : "data.val_fraction leaves", longest_piece(&data->val));
 }
 
-static Dataset *dataset_make(size_t context) {
+static Dataset *dataset_alloc(size_t context) {
     Dataset *data = mem_alloc(sizeof *data);
     data->T = context;
     data->work = mem_alloc(sizeof *data->work);
-    data->work->row = mem_alloc(size_mul(context + 1, sizeof(int)));
+    data->work->sequence = mem_alloc(size_mul(context + 1, sizeof(int)));
     data->work->bytes = mem_alloc(context + 1);
     return data;
 }
 
 static void open_val_rows(Dataset *data, size_t eval_rows) {
-    data->val_windows = part_windows(&data->val, data->T, data->T);
+    data->val_windows = split_windows(&data->val, data->T, data->T);
     bool limited = data->val.kind <= SOURCE_FILES && data->val_windows.count < eval_rows;
     data->val_rows = limited ? (size_t)data->val_windows.count : eval_rows;
     check_val(data, eval_rows);
@@ -255,7 +255,7 @@ static void open_val_rows(Dataset *data, size_t eval_rows) {
 
 Dataset *dataset_open(const DataOptions *options, size_t context, size_t batch, size_t accum,
                       size_t eval_rows, uint32_t seed) {
-    Dataset *data = dataset_make(context);
+    Dataset *data = dataset_alloc(context);
     data->B = batch;
     data->accum = accum;
     data->order = options->order;
@@ -266,7 +266,7 @@ Dataset *dataset_open(const DataOptions *options, size_t context, size_t batch, 
 
     size_t length = context, stride = 1;
     if (options->order == ORDER_SEQUENTIAL) length = stride = size_mul(batch, context);
-    data->train_windows = part_windows(&data->train, length, stride);
+    data->train_windows = split_windows(&data->train, length, stride);
     check_train(data);
     open_val_rows(data, eval_rows);
     return data;
@@ -274,7 +274,7 @@ Dataset *dataset_open(const DataOptions *options, size_t context, size_t batch, 
 
 Dataset *dataset_open_val(const DataOptions *options, size_t context, size_t eval_rows,
                           const Vocab *vocab, size_t V) {
-    Dataset *data = dataset_make(context);
+    Dataset *data = dataset_alloc(context);
     bool text = vocab->size > 0;
     if (*options->val) {
         open_val(data, options);
@@ -282,9 +282,9 @@ Dataset *dataset_open_val(const DataOptions *options, size_t context, size_t eva
         open_train(data, options);
     }
     if (data->val.kind != SOURCE_NONE && is_text(data->val.kind, val_files_of(data)) != text) {
-        die(EXIT_DATA, "\"%s\" holds %s, but the model reads %s",
-            *options->val ? options->val : options->train, text ? "token numbers" : "text",
-            text ? "text" : "token numbers");
+        die(EXIT_DATA, "\"%s\" contains %s, but the model reads %s",
+            *options->val ? options->val : options->train, text ? "token ids" : "text",
+            text ? "text" : "token ids");
     }
     data->vocab = *vocab;
     data->V = V;
@@ -293,83 +293,85 @@ Dataset *dataset_open_val(const DataOptions *options, size_t context, size_t eva
 }
 
 void dataset_close(Dataset *data) {
-    mem_free(data->work->row);
+    mem_free(data->work->sequence);
     mem_free(data->work->bytes);
     arrfree(data->work->hashes);
     mem_free(data->work);
-    Part *parts[] = {&data->train, &data->val};
+    Split *splits[] = {&data->train, &data->val};
     for (int i = 0; i < 2; i++) {
-        mem_free(parts[i]->name);
-        arrfree(parts[i]->pieces);
+        mem_free(splits[i]->name);
+        arrfree(splits[i]->pieces);
     }
     tokens_close(data->train_files);
     tokens_close(data->val_files);
     mem_free(data);
 }
 
-/* Rows. */
+/* --- sequences --- */
 
-/* Row `sub` of `index` of a builtin. */
-static void generate_row(const Dataset *data, SourceKind kind, uint32_t seed, Stream stream,
-                         uint64_t index, uint32_t sub, int *row) {
+/* Sequence `sub` of `index` of a built-in corpus. */
+static void generate_sequence(const Dataset *data, SourceKind kind, uint32_t seed, Stream stream,
+                              uint64_t index, uint32_t sub, int *sequence) {
     uint32_t low = (uint32_t)index, high = (uint32_t)(index >> 32);
     size_t count = data->T + 1;
     if (kind == SOURCE_STORIES) {
         unsigned char *bytes = data->work->bytes;
-        stories_row(bytes, count, seed, stream, low, high, sub);
-        for (size_t t = 0; t < count; t++) row[t] = bytes[t];
+        stories_sequence(bytes, count, seed, stream, low, high, sub);
+        for (size_t t = 0; t < count; t++) sequence[t] = bytes[t];
         return;
     }
     for (size_t t = 0; t < count; t += 4) {
         Philox random = philox(seed, stream, low, high, sub, 1 + (uint32_t)(t / 4));
         for (size_t i = 0; i < 4 && t + i < count; i++) {
-            row[t + i] = (int)((uint64_t)random.word[i] * data->V >> 32);
+            sequence[t + i] = (int)((uint64_t)random.word[i] * data->V >> 32);
         }
     }
 }
 
-/* floor(u / 2^64 * n): every number below n, as evenly as 64 bits allow. */
+/* floor(u / 2^64 * n): uniform over 0 .. n-1, up to the resolution of 64 bits. */
 static uint64_t scale_u64(uint64_t u, uint64_t n) {
     __extension__ typedef unsigned __int128 Wide;
     return (uint64_t)((Wide)u * n >> 64);
 }
 
-static void train_row(const Dataset *data, size_t step, size_t micro, size_t r, int *row) {
-    const Part *part = &data->train;
+static void train_sequence(const Dataset *data, size_t step, size_t micro, size_t r,
+                           int *sequence) {
+    const Split *split = &data->train;
     const Windows *windows = &data->train_windows;
     uint32_t i = (uint32_t)(micro * data->B + r);
-    if (part->kind != SOURCE_FILES) {
-        generate_row(data, part->kind, data->seed, STREAM_DATA, step, i, row);
+    if (split->kind != SOURCE_FILES) {
+        generate_sequence(data, split->kind, data->seed, STREAM_DATA, step, i, sequence);
     } else if (data->order == ORDER_SEQUENTIAL) {
         uint64_t k = ((uint64_t)step - 1) * data->accum + micro;
-        part_read(data, part, windows, k % windows->count, r * data->T, row);
+        split_read(data, split, windows, k % windows->count, r * data->T, sequence);
     } else {
         uint64_t u = philox_u64(philox(data->seed, STREAM_DATA, (uint32_t)step,
                                        (uint32_t)((uint64_t)step >> 32), i, 0));
-        part_read(data, part, windows, scale_u64(u, windows->count), 0, row);
+        split_read(data, split, windows, scale_u64(u, windows->count), 0, sequence);
     }
 }
 
-static void val_row(const Dataset *data, size_t r, int *row) {
+static void val_sequence(const Dataset *data, size_t r, int *sequence) {
     if (data->val.kind == SOURCE_FILES) {
-        part_read(data, &data->val, &data->val_windows, r, 0, row);
+        split_read(data, &data->val, &data->val_windows, r, 0, sequence);
     } else {
-        generate_row(data, data->val.kind, 0, STREAM_VALIDATION, r, 0, row);
+        generate_sequence(data, data->val.kind, 0, STREAM_VALIDATION, r, 0, sequence);
     }
 }
 
-/* Row r of a batch from the T+1 tokens of a row. */
-static void put_row(const Dataset *data, int *tokens, int *targets, size_t r, const int *row) {
+/* Sequence r of a batch, from its T+1 tokens. */
+static void put_sequence(const Dataset *data, int *tokens, int *targets, size_t r,
+                         const int *sequence) {
     size_t T = data->T;
-    memcpy(tokens + r * T, row, T * sizeof *row);
-    memcpy(targets + r * T, row + 1, T * sizeof *row);
+    memcpy(tokens + r * T, sequence, T * sizeof *sequence);
+    memcpy(targets + r * T, sequence + 1, T * sizeof *sequence);
 }
 
 void dataset_train_batch(const Dataset *data, int *tokens, int *targets, size_t step,
                          size_t micro) {
     for (size_t r = 0; r < data->B; r++) {
-        train_row(data, step, micro, r, data->work->row);
-        put_row(data, tokens, targets, r, data->work->row);
+        train_sequence(data, step, micro, r, data->work->sequence);
+        put_sequence(data, tokens, targets, r, data->work->sequence);
     }
 }
 
@@ -379,12 +381,12 @@ size_t dataset_val_rows(const Dataset *data) {
 
 void dataset_val_batch(const Dataset *data, int *tokens, int *targets, size_t first, size_t rows) {
     for (size_t r = 0; r < rows; r++) {
-        val_row(data, first + r, data->work->row);
-        put_row(data, tokens, targets, r, data->work->row);
+        val_sequence(data, first + r, data->work->sequence);
+        put_sequence(data, tokens, targets, r, data->work->sequence);
     }
 }
 
-/* What is known about the data. */
+/* --- facts about the data --- */
 
 size_t dataset_vocab_size(const Dataset *data) {
     return data->V;
@@ -410,8 +412,8 @@ uint64_t dataset_file_bytes(const Dataset *data) {
 static double stories_floor(const Dataset *data) {
     double nats = 0;
     for (size_t r = 0; r < data->val_rows; r++) {
-        val_row(data, r, data->work->row); /* leaves its bytes in the work space */
-        nats += stories_row_nats(data->work->bytes, data->T + 1);
+        val_sequence(data, r, data->work->sequence); /* leaves its bytes in the work buffer */
+        nats += stories_sequence_nats(data->work->bytes, data->T + 1);
     }
     return nats / (double)data->val_rows / (double)data->T;
 }
@@ -449,7 +451,7 @@ void dataset_describe(const Dataset *data, char *line, size_t size) {
     }
 }
 
-/* Hashed once: a file may take seconds. */
+/* Each file is hashed once, because a large one takes seconds. */
 static uint64_t file_hash(const Dataset *data, size_t i) {
     Work *work = data->work;
     while (arrlenu(work->hashes) <= i) {
@@ -462,7 +464,7 @@ static uint64_t file_hash(const Dataset *data, size_t i) {
 
 bool dataset_file(const Dataset *data, size_t i, const char **path, uint64_t *bytes,
                   uint64_t *hash) {
-    const Part *train = &data->train;
+    const Split *train = &data->train;
     if (train->kind == SOURCE_FILES) {
         if (i >= arrlenu(data->train_files)) return false;
         const TokenFile *file = &data->train_files[i];
@@ -476,9 +478,9 @@ bool dataset_file(const Dataset *data, size_t i, const char **path, uint64_t *by
     *bytes = 0;
     *hash = hash_text(HASH_START, train->name);
     if (train->kind == SOURCE_STORIES) {
-        /* Another version's grammar shows in the text. */
+        /* The text identifies the grammar of this version. */
         unsigned char sample[4096];
-        stories_row(sample, sizeof sample, 0, STREAM_VALIDATION, 0, 0, 0);
+        stories_sequence(sample, sizeof sample, 0, STREAM_VALIDATION, 0, 0, 0);
         *hash = hash_bytes(HASH_START, sample, sizeof sample);
     }
     return true;

@@ -1,15 +1,15 @@
-/* story_grammar.c - see story_grammar.h: what the stories say.
+/* story_grammar.c - see story_grammar.h: the texts of the stories.
  *
- * Rules the tests hold it to: whatever is chosen, a story has at least 40 nats of choices and at
- * most 330 bytes; no text can be written in two ways; he and she are always the hero; "a" and "an"
- * are right. The rows of a symbol begin with different letters where they can, so that a small
- * model learns words and what they refer to instead of spelling. */
+ * Rules, which test_stories checks: whatever is chosen, a story has at least 40 nats of choices and
+ * at most 330 bytes; no text can be produced in two ways; he and she always refer to the hero; "a"
+ * and "an" are correct. Where possible, the rows of a symbol begin with different letters, so that a
+ * small model learns words and references instead of spelling. */
 #include "data/story_grammar.h"
 
 const char story_frame[] = "<opening> <plot> <ending>\n";
 
 const StorySymbol story_grammar[STORY_SYMBOLS] = {
-    /* Six orders of the same five choices. */
+    /* Six arrangements of the same five choices. */
     {.name = "opening",
      .rows = {"One <weather> <day>, <hero> was <doing> <place>.",
               "<Hero> was <doing> <place> one <weather> <day>.",
@@ -71,7 +71,7 @@ const StorySymbol story_grammar[STORY_SYMBOLS] = {
      .rows = {"<Hero.he> wanted to build <building>, but <snag>. \"<Together>!\" <said> <hero.his> "
               "<kin>, who had <tool>. They worked <until>, and it looked <fine>."}},
 
-    /* Who. All names differ, so that a name says who is meant. */
+    /* Who. All names are distinct, so that a name identifies a character. */
     {.name = "hero",
      .columns = "name he him his",
      .rows = {"<girl>|<girl.again>|she|her|her", "<boy>|<boy.again>|he|him|his",

@@ -5,18 +5,18 @@
 #include <ctype.h>
 #include <string.h>
 
-/* The symbol called text[0..length-1], whatever the case of its first letter. */
+/* The symbol with the name text[0..length-1]; the case of the first letter is ignored. */
 static int symbol_find(const char *text, size_t length) {
     char first = (char)tolower((unsigned char)text[0]);
     for (int s = 0; s < STORY_SYMBOLS && story_grammar[s].name; s++) {
         const char *name = story_grammar[s].name;
         if (name[0] == first && !strncmp(name + 1, text + 1, length - 1) && !name[length]) return s;
     }
-    die(EXIT_INTERNAL, "story grammar: no symbol is called <%.*s>; add it to data/story_grammar.c",
+    die(EXIT_INTERNAL, "story grammar: there is no symbol <%.*s>; add it to data/story_grammar.c",
         (int)length, text);
 }
 
-/* The number of the column called text[0..length-1]. */
+/* The index of the column with the name text[0..length-1]. */
 static int column_find(int symbol, const char *text, size_t length) {
     if (length == 5 && !strncmp(text, "again", length)) return 0;
     const char *names = story_grammar[symbol].columns;
@@ -39,7 +39,8 @@ static void template_open(StoryMachine *machine, int symbol, int column) {
     machine->rest[machine->depth++] = text;
 }
 
-/* Reads the slot at the innermost template's '<': a choice is left pending, a recall is opened. */
+/* Parses the slot at the '<' of the innermost template. A choice becomes pending; a reference to the
+ * last chosen row opens its column. */
 static void slot_enter(StoryMachine *machine) {
     const char **rest = &machine->rest[machine->depth - 1];
     const char *name = *rest + 1;
@@ -54,8 +55,8 @@ static void slot_enter(StoryMachine *machine) {
     } else if (machine->chosen[symbol]) {
         template_open(machine, symbol, column_find(symbol, column + 1, column_length - 1));
     } else {
-        die(EXIT_INTERNAL, "story grammar: <%.*s> comes before <%s>", (int)(length + column_length),
-            name, story_grammar[symbol].name);
+        die(EXIT_INTERNAL, "story grammar: <%.*s> is used before <%s> is chosen",
+            (int)(length + column_length), name, story_grammar[symbol].name);
     }
 }
 

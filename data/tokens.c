@@ -1,4 +1,4 @@
-/* tokens.c - see tokens.h: finding files, telling their formats apart, reading tokens. */
+/* tokens.c - see tokens.h: finding files, detecting their format, reading tokens. */
 #include "data/tokens.h"
 #include "base/words.h"
 #include "base/stb_ds.h"
@@ -35,8 +35,8 @@ static const TokenKind kinds_llmc[] = {
 };
 enum { LLMC_KINDS = sizeof kinds_llmc / sizeof kinds_llmc[0] };
 
-/* The system's word on a file that cannot be used, from errno. */
-static _Noreturn void refuse(const char *key, const char *name) {
+/* Ends the program with the reason, in errno, why a file cannot be used. */
+static _Noreturn void die_errno(const char *key, const char *name) {
     bool missing = errno == ENOENT || errno == ENOTDIR;
     die(missing ? EXIT_DATA : EXIT_IO, "%s = \"%s\": %s%s", key, name, strerror(errno),
         missing ? "; give a file, a folder or a pattern, or \"builtin:stories\", which needs none"
@@ -52,7 +52,7 @@ static bool ends_with(const char *text, const char *ending) {
     return length >= tail && strcmp(text + length - tail, ending) == 0;
 }
 
-/* Whether `name`, in a folder, is data: by its ending, and never where a shell would hide it. */
+/* Whether the file `name` of a folder is data: by its suffix, and unless it is hidden. */
 static bool is_shard(const char *name, DataFormat format) {
     bool text = format == FORMAT_AUTO || format == FORMAT_TEXT;
     bool numbers = format != FORMAT_TEXT;
@@ -62,7 +62,7 @@ static bool is_shard(const char *name, DataFormat format) {
 
 static char **list_folder(const char *key, const char *folder, DataFormat format) {
     DIR *stream = opendir(folder);
-    if (!stream) refuse(key, folder);
+    if (!stream) die_errno(key, folder);
     char **names = NULL;
     const char *slash = ends_with(folder, "/") ? "" : "/";
     for (struct dirent *entry; (entry = readdir(stream));) {
@@ -71,7 +71,7 @@ static char **list_folder(const char *key, const char *folder, DataFormat format
         char *name = mem_alloc(size);
         snprintf(name, size, "%s%s%s", folder, slash, entry->d_name);
         struct stat status;
-        if (stat(name, &status) != 0) refuse(key, name);
+        if (stat(name, &status) != 0) die_errno(key, name);
         if (S_ISREG(status.st_mode)) {
             arrput(names, name);
         } else {
@@ -81,9 +81,8 @@ static char **list_folder(const char *key, const char *folder, DataFormat format
     closedir(stream);
     if (!names) {
         die(EXIT_DATA,
-            "%s = \"%s\": this folder has no .txt or .bin file for data.format = %s; a pattern "
-            "such "
-            "as \"%s%s*.tok\" names files with other endings",
+            "%s = \"%s\": this folder has no .txt or .bin file for data.format = %s; use a "
+            "pattern such as \"%s%s*.tok\" for other suffixes",
             key, folder, data_format_name((int)format), folder, slash);
     }
     return names;
@@ -95,7 +94,7 @@ static char **list_pattern(const char *key, const char *pattern) {
     if (result == GLOB_NOMATCH) {
         die(EXIT_DATA, "%s = \"%s\": no file matches this pattern", key, pattern);
     }
-    if (result != 0) refuse(key, pattern);
+    if (result != 0) die_errno(key, pattern);
     char **names = NULL;
     for (size_t i = 0; i < found.gl_pathc; i++) arrput(names, text_copy(found.gl_pathv[i]));
     globfree(&found);
@@ -106,12 +105,12 @@ static int by_name(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* An existing file is taken by its name even where the name looks like a pattern. */
+/* An existing file takes precedence over a pattern: its name may contain *, ? or [. */
 static char **list_files(const char *key, const char *spec, DataFormat format) {
     struct stat status;
     char **names = NULL;
     if (stat(spec, &status) != 0) {
-        if (!strpbrk(spec, "*?[")) refuse(key, spec);
+        if (!strpbrk(spec, "*?[")) die_errno(key, spec);
         names = list_pattern(key, spec);
     } else if (S_ISDIR(status.st_mode)) {
         names = list_folder(key, spec, format);
@@ -129,7 +128,7 @@ static uint32_t number_at(const unsigned char *bytes, size_t width) {
     return number;
 }
 
-/* The kind that the file's header declares, NULL where it has none. */
+/* The format that the header of the file declares; NULL without a header. */
 static const TokenKind *header_kind(const TokenFile *file) {
     if (file->size < 8) return NULL;
     uint32_t magic = number_at(file->bytes, 4), version = number_at(file->bytes + 4, 4);
@@ -156,20 +155,20 @@ static const TokenKind *file_kind(const TokenFile *file, DataFormat format) {
     if (kind) return kind;
     if (format == FORMAT_LLMC || ends_with(name, ".bin")) {
         die(EXIT_DATA,
-            "%s: no llm.c header (magic %" PRIu32 " or %" PRIu32 ") at its beginning; for uint16 "
-            "tokens without a header, as nanoGPT writes them, set data.format = raw_u16",
+            "%s: no llm.c header (magic %" PRIu32 " or %" PRIu32 ") ; for uint16 tokens without a "
+            "header, as nanoGPT writes them, set data.format = raw_u16",
             name, kinds_llmc[0].magic, kinds_llmc[1].magic);
     }
     die(EXIT_DATA,
-        "%s: the ending is neither .txt nor .bin; set data.format to text, llmc or raw_u16", name);
+        "%s: the suffix is neither .txt nor .bin; set data.format to text, llmc or raw_u16", name);
 }
 
-/* The tokens of a file, whose size must be what its kind and header say. */
+/* The number of tokens of a file. Its size must agree with its format and header. */
 static size_t file_count(const TokenFile *file) {
     const TokenKind *kind = file->kind;
     if (kind->header == 0) {
         if (file->size % kind->width != 0) {
-            die(EXIT_DATA, "%s: truncated: %zu bytes do not divide into %s of %zu bytes",
+            die(EXIT_DATA, "%s: truncated: %zu bytes are not a multiple of %s of %zu bytes",
                 file->name, file->size, kind->name, kind->width);
         }
         return file->size / kind->width;
@@ -190,18 +189,17 @@ static size_t file_count(const TokenFile *file) {
 
 static TokenFile file_open(const char *key, char *name, DataFormat format) {
     struct stat status;
-    if (stat(name, &status) != 0) refuse(key, name);
-    /* Before it is opened: opening a FIFO would wait for its writer. */
+    if (stat(name, &status) != 0) die_errno(key, name);
+    /* Checked before open, which would block on a FIFO until it has a writer. */
     if (!S_ISREG(status.st_mode)) {
-        die(EXIT_DATA, "%s = \"%s\": not a regular file, so it cannot be read at random", key,
-            name);
+        die(EXIT_DATA, "%s = \"%s\": not a regular file, so it has no random access", key, name);
     }
     if (status.st_size == 0) die(EXIT_DATA, "%s = \"%s\": the file is empty", key, name);
     int fd = open(name, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) refuse(key, name);
+    if (fd < 0) die_errno(key, name);
     TokenFile file = {.name = name, .size = (size_t)status.st_size, .path = realpath(name, NULL)};
     void *bytes = mmap(NULL, file.size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (bytes == MAP_FAILED || !file.path) refuse(key, name);
+    if (bytes == MAP_FAILED || !file.path) die_errno(key, name);
     close(fd);
     file.bytes = bytes;
     file.kind = file_kind(&file, format);
@@ -217,7 +215,9 @@ TokenFile *tokens_open(const char *key, const char *spec, DataFormat format) {
         arrput(files, file);
         if (file.kind != files[0].kind) {
             die(EXIT_DATA,
-                "%s = \"%s\": %s holds %s, but %s holds %s; a pattern can choose files of one kind",
+                "%s = \"%s\": %s contains %s, but %s contains %s; use a pattern to select files of "
+                "one "
+                "format",
                 key, spec, files[0].name, files[0].kind->name, file.name, file.kind->name);
         }
     }
@@ -243,8 +243,8 @@ void tokens_read(const TokenFile *file, size_t first, size_t count, const Vocab 
             tokens[i] = vocab->token_of[token];
             if (tokens[i] >= 0) continue;
             die(EXIT_DATA,
-                "%s: byte 0x%02" PRIX32 " at offset %zu is not among the characters of data.train; "
-                "data.vocab = bytes takes every byte",
+                "%s: byte 0x%02" PRIX32 " at offset %zu is not a character of data.train; use "
+                "data.vocab = bytes for arbitrary bytes",
                 file->name, token, first + i);
         }
         if (token >= V) {

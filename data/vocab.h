@@ -1,6 +1,6 @@
-/* vocab.h - which byte is which token, for texts.
+/* vocab.h - the vocabulary of text: bytes to tokens and back.
  *
- * One idea: a text's tokens are its bytes, either all 256 or the ones that occur, in order.
+ * One idea: a token is a byte. The vocabulary is all 256 bytes, or those that occur, in order.
  * A Vocab is plain data and owns nothing. Read next: tokens.h, then dataset.h. */
 #ifndef DATA_VOCAB_H
 #define DATA_VOCAB_H
@@ -8,19 +8,21 @@
 #include "base/base.h"
 
 typedef enum { VOCAB_BYTES, VOCAB_CHARS } VocabKind;
-const char *data_vocab_name(int i); /* the i-th of: bytes chars; NULL past the end */
+const char *data_vocab_name(int i); /* entry i of: bytes chars; NULL past the end */
 
 typedef struct {
     int kind;                   /* VocabKind */
-    size_t size;                /* 0 = tokens without text (.bin files, builtin:random) */
+    size_t size;                /* 0 = tokens are not text (.bin files, builtin:random) */
     unsigned char byte_of[256]; /* token -> byte */
-    int token_of[256];          /* byte -> token, -1 where the alphabet lacks it */
+    int token_of[256];          /* byte -> token, -1 = not in the vocabulary */
 } Vocab;
-/* The vocabulary of `bytes`, or of `chars` over the given alphabet (sorted distinct bytes). */
+
+/* The vocabulary of data.vocab bytes, and of chars with this alphabet (distinct bytes, sorted). */
 Vocab vocab_bytes(void);
 Vocab vocab_chars(const unsigned char *alphabet, size_t size);
-/* Turns `length` bytes of text into as many tokens; false, with the offset of the first byte that
- * the vocabulary lacks, where it cannot. */
+
+/* Encodes `length` bytes of text as the same number of tokens; false, with the offset of the first
+ * byte that is not in the vocabulary. */
 bool vocab_encode(const Vocab *vocab, const char *text, size_t length, int *tokens,
                   size_t *bad_offset);
 

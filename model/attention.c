@@ -1,4 +1,4 @@
-/* attention.c - see attention.h. The kernel itself is attention_forward/_backward in ops/. */
+/* attention.c - see attention.h. The kernels are attention_forward and attention_backward of ops.h. */
 #include "model/attention.h"
 
 #include <stdio.h>
@@ -7,15 +7,17 @@ static size_t width(const Shape *s) {
     return qkv_width(s->NH, s->NKV, s->HS);
 }
 
+/* --- planning --- */
+
 void attention_plan_shared(AttentionShared *shared, Plan *plan) {
     const Shape s = plan->shape;
     size_t R = s.B * s.T, q = R * s.NH * s.HS;
-    bool normed = wiring_norms_qkv(plan->wiring);
+    bool norms = wiring_has_qkv_norms(plan->wiring);
     *shared = (AttentionShared){
-        .normed = normed ? plan_reals(plan, q) : NULL,
+        .normalized = norms ? plan_reals(plan, q) : NULL,
         .dqkv = plan_grad(plan, R * width(&s)),
-        .dnormed = normed ? plan_grad(plan, q) : NULL,
-        .draw = normed ? plan_grad(plan, q) : NULL,
+        .dnormalized = norms ? plan_grad(plan, q) : NULL,
+        .draw = norms ? plan_grad(plan, q) : NULL,
         .dmixed = plan_grad(plan, q),
         .scratch = plan_reals(plan, attention_scratch(s.T, s.HS)),
     };
@@ -24,42 +26,66 @@ void attention_plan_shared(AttentionShared *shared, Plan *plan) {
     if (shared->rope_table) rope_table(shared->rope_table, s.T, s.HS);
 }
 
-/* The norm acts on whole rows of q and k (olmo2) or on each head, one gamma for all of them. */
-static Projection projection_plan(Plan *plan, const char *prefix, const char *name, bool normed,
-                                  bool whole, size_t heads, size_t first_head) {
+/* Adds the norm `name` to a projection of which heads, first and norm_rows are set: over all heads
+ * at once (norm_rows 1), or on each head with one gamma for all. */
+static void projection_plan_norm(Projection *p, Plan *plan, const char *name, size_t block,
+                                 bool has_norm) {
     const Shape s = plan->shape;
-    const NormKind *kind = normed ? norm_kind(plan->options->norm) : &norm_none;
-    size_t rows = whole ? 1 : heads, features = whole ? heads * s.HS : s.HS;
-    char full[128];
-    snprintf(full, sizeof full, "%s.norm_%s", prefix, name);
-    Projection p = {.heads = heads, .first = first_head * s.HS, .norm_rows = rows};
-    p.norm = plan_norm(plan, full, kind, s.B * s.T * rows, features, PARAM_GAMMA, false, 1);
-    p.raw = kind == &norm_none ? NULL : plan_reals(plan, s.B * s.T * heads * s.HS);
-    return p;
+    const size_t R = s.B * s.T;
+    const NormKind *kind = has_norm ? norm_kind(plan->options->norm) : &norm_none;
+    p->norm = plan_norm(plan, (NormPlan){.name = name,
+                                         .place = NORM_PLACE_QKV,
+                                         .block = block,
+                                         .kind = kind,
+                                         .rows = R * p->norm_rows,
+                                         .C = p->heads * s.HS / p->norm_rows,
+                                         .gamma = PARAM_GAMMA,
+                                         .start_gain = 1});
+    p->raw = kind == &norm_none ? NULL : plan_reals(plan, R * p->heads * s.HS);
+}
+
+static void plan_projections(Attention *attention, Plan *plan, const char *prefix, size_t block) {
+    const Shape s = plan->shape;
+    const QkvNorm qkv = plan->wiring->block[block].qkv;
+    const struct {
+        Projection *projection;
+        const char *name;
+        size_t heads, first_head;
+        bool has_norm;
+    } list[] = {{&attention->q, "q", s.NH, 0, qkv != QKV_PLAIN},
+                {&attention->k, "k", s.NKV, s.NH, qkv != QKV_PLAIN},
+                {&attention->v, "v", s.NKV, s.NH + s.NKV, qkv == QKV_HEAD}};
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+        const size_t heads = list[i].heads;
+        char name[128];
+        snprintf(name, sizeof name, "%s.norm_%s", prefix, list[i].name);
+        *list[i].projection = (Projection){.heads = heads,
+                                           .first = list[i].first_head * s.HS,
+                                           .norm_rows = qkv == QK_WHOLE ? 1 : heads};
+        projection_plan_norm(list[i].projection, plan, name, block, list[i].has_norm);
+    }
 }
 
 void attention_plan(Attention *attention, Plan *plan, const AttentionShared *shared,
-                    const char *prefix, QkvNorm qkv_norm, uint32_t site) {
+                    const char *prefix, size_t block, uint32_t dropout_id) {
     const Shape s = plan->shape;
     char name[128];
     *attention = (Attention){.shape = s,
-                             .site = site,
+                             .dropout_id = dropout_id,
                              .dropout = plan->options->dropout,
                              .rope = plan->options->position == POSITION_ROPE,
                              .shared = shared};
     snprintf(name, sizeof name, "%s.qkv", prefix);
     attention->qkv = plan_linear(plan, name, LINEAR_QKV, width(&s), s.C);
-    bool normed = qkv_norm != QKV_PLAIN, whole = qkv_norm == QK_WHOLE;
-    attention->q = projection_plan(plan, prefix, "q", normed, whole, s.NH, 0);
-    attention->k = projection_plan(plan, prefix, "k", normed, whole, s.NKV, s.NH);
-    attention->v =
-        projection_plan(plan, prefix, "v", qkv_norm == QKV_HEAD, false, s.NKV, s.NH + s.NKV);
+    plan_projections(attention, plan, prefix, block);
     snprintf(name, sizeof name, "%s.proj", prefix);
     attention->proj = plan_linear(plan, name, LINEAR_RESIDUAL, s.C, s.NH * s.HS);
     attention->x = plan_reals(plan, s.B * s.T * width(&s));
     attention->lse = plan_reals(plan, s.B * s.NH * s.T);
     attention->mixed = plan_reals(plan, s.B * s.T * s.NH * s.HS);
 }
+
+/* --- what forward and backward share --- */
 
 static AttentionShape kernel_shape(const Attention *attention, const Pass *pass) {
     const Shape *s = &attention->shape;
@@ -68,42 +94,47 @@ static AttentionShape kernel_shape(const Attention *attention, const Pass *pass)
 
 static Dropout kernel_dropout(const Attention *attention, const Pass *pass) {
     return (Dropout){pass->training ? attention->dropout : 0, pass->seed, pass->step, pass->micro,
-                     attention->site};
+                     attention->dropout_id};
 }
 
-static bool is_normed(const Projection *p) {
+static bool has_norm(const Projection *p) {
     return p->norm.kind != &norm_none;
 }
 
-static void projection_forward(const Attention *attention, const Projection *p, bool turned,
+/* --- norm and RoPE of q, k and v --- */
+
+static void projection_forward(const Attention *attention, const Projection *p, bool rope,
                                const Pass *pass) {
     const AttentionShared *shared = attention->shared;
     const Shape *s = &attention->shape;
     const size_t R = pass->B * pass->T, stride = width(s), own = p->heads * s->HS;
     real *x = attention->x + pass->past * stride + p->first;
-    if (is_normed(p)) {
+    if (has_norm(p)) {
         copy_columns(p->raw, own, x, stride, R, own);
-        norm_forward(&p->norm, shared->normed, p->raw, 1, R * p->norm_rows);
-        copy_columns(x, stride, shared->normed, own, R, own);
+        norm_forward(&p->norm, shared->normalized, p->raw, 1, R * p->norm_rows);
+        copy_columns(x, stride, shared->normalized, own, R, own);
     }
-    if (!turned) return;
+    if (!rope) return;
     rope_forward(x, shared->rope_table + pass->past * s->HS, pass->B, pass->T, p->heads, s->HS,
                  stride);
 }
 
-/* In place: its columns of dqkv, from what attention read to what the product made. */
-static void projection_backward(const Attention *attention, const Projection *p, bool turned,
+/* In place on its columns of dqkv: from the gradient after norm and RoPE to that before. */
+static void projection_backward(const Attention *attention, const Projection *p, bool rope,
                                 const Pass *pass) {
     const AttentionShared *shared = attention->shared;
     const Shape *s = &attention->shape;
     const size_t R = pass->B * pass->T, stride = width(s), own = p->heads * s->HS;
     real *dx = shared->dqkv + p->first;
-    if (turned) rope_backward(dx, shared->rope_table, pass->B, pass->T, p->heads, s->HS, stride);
-    if (!is_normed(p)) return;
-    copy_columns(shared->dnormed, own, dx, stride, R, own);
-    norm_backward(&p->norm, shared->draw, shared->dnormed, p->raw, 1, R * p->norm_rows, GRAD_SET);
+    if (rope) rope_backward(dx, shared->rope_table, pass->B, pass->T, p->heads, s->HS, stride);
+    if (!has_norm(p)) return;
+    copy_columns(shared->dnormalized, own, dx, stride, R, own);
+    norm_backward(&p->norm, shared->draw, shared->dnormalized, p->raw, 1, R * p->norm_rows,
+                  GRAD_SET);
     copy_columns(dx, stride, shared->draw, own, R, own);
 }
+
+/* --- the branch --- */
 
 void attention_branch_forward(Attention *attention, real *b, const real *u, const Pass *pass) {
     const size_t R = pass->B * pass->T;

@@ -1,31 +1,32 @@
-/* attention.h - the attention branch: b = proj(attention(q, k, v)) of u.
+/* attention.h - the attention branch: b = proj(attention(q, k, v)), q, k, v = qkv(u).
  *
- * One idea: q, k and v are columns of one tensor, made by one product; where one of them is normed
- * it takes a detour through a tensor of its own, in which heads are plain rows. qkv.weight holds
- * all query heads, then all key heads, then all value heads. Read next: mlp.h. */
+ * One idea: q, k and v are column ranges of one tensor, computed by one matmul. One that has a norm
+ * is copied to a contiguous buffer, in which its heads are plain rows, normalized, and copied back.
+ * qkv.weight has all query heads, then all key heads, then all value heads.
+ * Buffers belong to the arena of the model. Read next: mlp.h. */
 #ifndef MODEL_ATTENTION_H
 #define MODEL_ATTENTION_H
 
 #include "model/linear.h"
 #include "model/pass.h"
 
-/* One of q, k, v: heads*HS columns of qkv, maybe normed, over whole rows or per head. */
+/* One of q, k, v: heads*HS columns of qkv, with an optional norm over all heads or per head. */
 typedef struct {
     size_t heads, first; /* its first column, which is also its first row of qkv.weight */
     Norm norm;
-    size_t norm_rows; /* rows the norm sees per token: 1 or heads */
-    real *raw;        /* (B,T,heads*HS) before the norm; NULL without one */
+    size_t norm_rows; /* vectors per token that the norm sees: 1 or heads */
+    real *raw;        /* (B,T,heads*HS) input of the norm; NULL without one */
 } Projection;
 
-/* Buffers that all blocks share, planned once per model. */
+/* Buffers that all blocks share. */
 typedef struct {
-    real *normed;     /* (B,T,NH*HS) the detour of a norm */
-    real *dqkv;       /* (B,T,(NH+2NKV)*HS) */
-    real *dnormed;    /* (B,T,NH*HS) its gradients, after the norm ... */
-    real *draw;       /* (B,T,NH*HS) ... and before */
-    real *dmixed;     /* (B,T,NH*HS) */
-    real *scratch;    /* attention_scratch(T) */
-    real *rope_table; /* (T,HS/2,2) */
+    real *normalized;  /* (B,T,NH*HS) output of a norm of q, k or v */
+    real *dqkv;        /* (B,T,(NH+2NKV)*HS) */
+    real *dnormalized; /* (B,T,NH*HS) gradient of the output of such a norm ... */
+    real *draw;        /* (B,T,NH*HS) ... and of its input */
+    real *dmixed;      /* (B,T,NH*HS) */
+    real *scratch;     /* attention_scratch(T) */
+    real *rope_table;  /* (T,HS/2,2) */
 } AttentionShared;
 
 typedef struct {
@@ -33,23 +34,23 @@ typedef struct {
     Linear qkv, proj;
     Projection q, k, v;
     bool rope;
-    uint32_t site; /* of dropout on the probabilities */
+    uint32_t dropout_id; /* of the dropout on the attention probabilities, see sublayer.c */
     double dropout;
-    real *x;     /* (B,T,(NH+2NKV)*HS) q, k and v as attention reads them: normed, then turned; the
-                    next token of a row finds the keys and values of those before it here */
+    real *x;     /* (B,T,(NH+2NKV)*HS) q, k and v after norm and RoPE. Generation reads the keys and
+                    values of earlier tokens from here: it is the KV cache */
     real *lse;   /* (B,NH,T) */
-    real *mixed; /* (B,T,NH*HS) what proj reads */
+    real *mixed; /* (B,T,NH*HS) input of proj */
     const AttentionShared *shared;
 } Attention;
 
 void attention_plan_shared(AttentionShared *shared, Plan *plan);
-/* `prefix` is "blocks.0.attn". */
+/* `prefix` is "blocks.0.attn", `block` counts from 0. */
 void attention_plan(Attention *attention, Plan *plan, const AttentionShared *shared,
-                    const char *prefix, QkvNorm qkv_norm, uint32_t site);
+                    const char *prefix, size_t block, uint32_t dropout_id);
 
 /* b (B,T,C) = f(u), u (B,T,C). */
 void attention_branch_forward(Attention *attention, real *b, const real *u, const Pass *pass);
-/* du = or += f'(u) db. du may be db: what is read of db is read before. */
+/* du = or += the gradient of u. du may alias db, which is read before du is written. */
 void attention_branch_backward(Attention *attention, real *du, const real *db, const real *u,
                                GradWrite du_write, const Pass *pass);
 

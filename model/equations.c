@@ -24,7 +24,7 @@ static void print_slot(FILE *out, SlotKind slot, bool warm, const char *inner) {
     }
 }
 
-/* "+ 2.5 x" with signs and ones as a reader expects them. */
+/* "+ 2.5 x": without a + in front of the first term, and without a factor of 1. */
 static void print_term(FILE *out, bool *first, double factor, const char *term) {
     if (factor == 0) return;
     if (!*first || factor < 0) fprintf(out, *first ? "-" : factor < 0 ? " - " : " + ");
@@ -34,7 +34,7 @@ static void print_term(FILE *out, bool *first, double factor, const char *term) 
     *first = false;
 }
 
-/* What the two warm-ups act on. */
+/* The slots under gamma-warmup, and whether branch-warmup is on. */
 typedef struct {
     unsigned slots;
     bool branch;
@@ -45,29 +45,31 @@ typedef struct {
     Warm warm;
     size_t block;
     bool mlp;
-} Place;
+} SublayerRef;
 
-static bool warm(const Place *place, Slot slot) {
-    return wiring_is_warm(place->wiring, place->warm.slots, place->block, place->mlp, slot);
+static bool warm(const SublayerRef *sublayer, Slot slot) {
+    return wiring_is_warm(sublayer->wiring, sublayer->warm.slots, sublayer->block, sublayer->mlp,
+                          slot);
 }
 
-static char *string_of_slot(const Place *place, SlotKind slot, Slot which, const char *inner) {
+static char *string_of_slot(const SublayerRef *sublayer, SlotKind slot, Slot which,
+                            const char *inner) {
     TextOut text;
-    print_slot(text_begin(&text), slot, warm(place, which), inner);
+    print_slot(text_begin(&text), slot, warm(sublayer, which), inner);
     return text_end(&text);
 }
 
-static void print_sublayer(FILE *out, const SublayerWiring *w, const Place *place) {
+static void print_sublayer(FILE *out, const SublayerWiring *w, const SublayerRef *sublayer) {
     static const char *const READS[] = {
         [READ_STREAM] = "x", [READ_BLOCK] = "x_block", [READ_SHARED] = "u"};
-    const char *u = place->mlp ? "u'" : "u";
+    const char *u = sublayer->mlp ? "u'" : "u";
     fprintf(out, "%s = ", u);
     if (w->gain != 1) fprintf(out, "%.9g ", w->gain);
-    print_slot(out, w->slot[SLOT_IN], warm(place, SLOT_IN), READS[w->read]);
+    print_slot(out, w->slot[SLOT_IN], warm(sublayer, SLOT_IN), READS[w->read]);
     fputs("; ", out);
 
-    char *o =
-        string_of_slot(place, w->slot[SLOT_OUT], SLOT_OUT, place->mlp ? "mlp(u')" : "attention(u)");
+    char *o = string_of_slot(sublayer, w->slot[SLOT_OUT], SLOT_OUT,
+                             sublayer->mlp ? "mlp(u')" : "attention(u)");
     if (w->dual != 0) {
         bool first = false;
         fputs("d = d", out);
@@ -75,7 +77,7 @@ static void print_sublayer(FILE *out, const SublayerWiring *w, const Place *plac
         fputs("; ", out);
     }
     TextOut text;
-    fputs(place->warm.branch ? "a " : "", text_begin(&text));
+    fputs(sublayer->warm.branch ? "a " : "", text_begin(&text));
     fputs(o, text.out);
     char *branch = text_end(&text);
     FILE *terms = text_begin(&text);
@@ -86,7 +88,7 @@ static void print_sublayer(FILE *out, const SublayerWiring *w, const Place *plac
     if (first) fputs("0", terms);
     char *sum = text_end(&text);
     fputs("x = ", out);
-    print_slot(out, w->slot[SLOT_POST], warm(place, SLOT_POST), sum);
+    print_slot(out, w->slot[SLOT_POST], warm(sublayer, SLOT_POST), sum);
     mem_free(o);
     mem_free(branch);
     mem_free(sum);
@@ -106,7 +108,7 @@ static char *block_text(const Wiring *wiring, Warm warm_ups, size_t l) {
     const BlockWiring *block = &wiring->block[l];
     TextOut text;
     FILE *out = text_begin(&text);
-    Place attn = {wiring, warm_ups, l, false}, mlp = {wiring, warm_ups, l, true};
+    SublayerRef attn = {wiring, warm_ups, l, false}, mlp = {wiring, warm_ups, l, true};
     bool names_block = block->mlp.read == READ_BLOCK || block->mlp.block_skip != 0 ||
                        block->attn.read == READ_BLOCK || block->attn.block_skip != 0;
     if (names_block) fputs("x_block = x; ", out);
@@ -114,16 +116,16 @@ static char *block_text(const Wiring *wiring, Warm warm_ups, size_t l) {
     fprintf(out, "\n%-13s", "");
     print_sublayer(out, &block->mlp, &mlp);
     if (*QKV[block->qkv]) fprintf(out, "\n%-13swithin attention %s", "", QKV[block->qkv]);
-    if (block->out_start != 1) {
-        fprintf(out, "\n%-13sgains of out slots start at %.9g", "", block->out_start);
+    if (block->out_gain != 1) {
+        fprintf(out, "\n%-13sinitial gain of out slots %.9g", "", block->out_gain);
     }
     if (has_scale(&block->attn) || has_scale(&block->mlp)) {
-        fprintf(out, "\n%-13sS is a gain alone, gamma without a norm", "");
+        fprintf(out, "\n%-13sS is a gain, gamma without a norm", "");
     }
     return text_end(&text);
 }
 
-/* Runs of equal blocks print once. */
+/* Consecutive blocks with the same equations print once. */
 static void print_blocks(FILE *out, const Wiring *wiring, Warm warm_ups) {
     for (size_t l = 0; l < wiring->L;) {
         char *text = block_text(wiring, warm_ups, l), label[64];
@@ -160,7 +162,7 @@ static void print_branches(FILE *out, const ModelOptions *options) {
     fprintf(out, "%-12s %zu heads", "attention", options->n_head);
     if (NKV != options->n_head) fprintf(out, " on %zu of keys and values", NKV);
     fprintf(out, ", causal softmax(q k / sqrt(%zu)) v%s\n", options->d_model / options->n_head,
-            options->position == POSITION_ROPE ? ", q and k turned by RoPE" : "");
+            options->position == POSITION_ROPE ? ", q and k rotated by RoPE" : "");
     fprintf(out, "%-12s mlp(u) = %s%s\n", "mlp", mlp_kind(options->mlp)->equation,
             options->bias ? "" : ", no biases");
 }
@@ -180,7 +182,7 @@ static void print_init(FILE *out, const ModelOptions *options, const Wiring *wir
                                         [INIT_SCALED] = ", proj and down divided by sqrt(2N)",
                                         [INIT_DEEPNORM] =
                                             ", v, proj, up and down divided by (8N)^(1/4)"};
-    fprintf(out, "%-12s matrices N(0, %.9g^2)%s; N = %zu\n", "start", options->init_std,
+    fprintf(out, "%-12s matrices N(0, %.9g^2)%s; N = %zu\n", "init", options->init_std,
             RULES[wiring->init], options->n_layer);
 }
 
@@ -188,8 +190,8 @@ static void print_warm_ups(FILE *out, Warm warm_ups, int order) {
     if (warm_ups.slots)
         fputs("gamma-warmup Nw, Sw: gamma times w, from gamma_warmup.from to .to\n", out);
     if (warm_ups.branch)
-        fprintf(out, "branch-warmup a: from branch_warmup.from to 1 over .steps updates, in %s\n",
-                order == BRANCH_EQUAL ? "every block the same" : "block l over l times as many");
+        fprintf(out, "branch-warmup a: from branch_warmup.from to 1 over .steps steps, %s\n",
+                order == BRANCH_EQUAL ? "the same in every block" : "l times as many in block l");
 }
 
 static void print_removal(FILE *out, const ModelOptions *options, const Wiring *wiring) {
@@ -198,14 +200,14 @@ static void print_removal(FILE *out, const ModelOptions *options, const Wiring *
     if (!removal->start) return;
     fprintf(out, "%-12s ", "norm-removal");
     if (!groups) {
-        fputs("no norm is named\n", out);
+        fputs("none of these norms exists\n", out);
         return;
     }
     fprintf(out,
-            "of %s, groups: %zu, after updates %zu .. %zu; N divides by a running mean of its "
-            "deviations, memory %.9g%s\n",
+            "of %s, groups: %zu, after steps %zu .. %zu; N then divides by an EMA of its RMS or "
+            "standard deviation, decay %.9g%s\n",
             removal->order, groups, removal->start, removal_after(removal, groups - 1),
-            removal->average, removal->first_apart ? ", first tokens apart" : "");
+            removal->average, removal->first_apart ? ", a separate one for first tokens" : "");
 }
 
 char *equations_text(const ModelOptions *options, const GammaWarmup *warmup,

@@ -1,15 +1,15 @@
-/* equations.h - the program prints the equations that will run.
+/* equations.h - the equations of a model, as text and as a hash.
  *
- * One idea: names of topologies are ambiguous, in papers and in code; text generated from the
- * wiring that runs is not. A hash of the resolved model goes into every run, so that two runs with
- * one name but different equations cannot be confused. Read next: model.h. */
+ * One idea: names of topologies are ambiguous, in papers and in code. Text generated from the
+ * wiring that runs is not. Every run stores a hash of the resolved model, so that two runs with the
+ * same name but different equations cannot be confused. Read next: model.h. */
 #ifndef MODEL_EQUATIONS_H
 #define MODEL_EQUATIONS_H
 
 #include "model/wiring.h"
 
-/* The equations of a net, a few lines of text ended by a line break; free with mem_free. Options
- * must pass model_check. */
+/* The equations of a model, a few lines of text that end with a line break; free with mem_free. The
+ * options must pass model_check. */
 char *equations_text(const ModelOptions *options, const GammaWarmup *warmup,
                      const BranchWarmup *branch);
 /* The same model in the canonical form that is hashed, for mem_free: it lists the resolved norms,

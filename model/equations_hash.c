@@ -67,7 +67,7 @@ static void write_blocks(FILE *out, const Wiring *wiring, unsigned warm_slots) {
         write_sublayer(out, wiring, warm_slots, l, false);
         write_sublayer(out, wiring, warm_slots, l, true);
         fprintf(out, "block %zu qkv=%s", l + 1, QKV_WORDS[wiring->block[l].qkv]);
-        write_number(out, "out_start", wiring->block[l].out_start);
+        write_number(out, "out_start", wiring->block[l].out_gain);
         fputc('\n', out);
     }
 }

@@ -11,8 +11,8 @@ Linear plan_linear(Plan *plan, const char *prefix, LinearKind kind, size_t out, 
     double own = std;
     if (rule == INIT_SCALED && kind == LINEAR_RESIDUAL) own = scaled;
     if (rule == INIT_DEEPNORM && (kind == LINEAR_RESIDUAL || kind == LINEAR_UP)) own = deep;
-    bool deep_values = rule == INIT_DEEPNORM && kind == LINEAR_QKV; /* v, the last rows of qkv */
-    size_t tail = deep_values ? plan->shape.NKV * plan->shape.HS : 0;
+    bool scales_v = rule == INIT_DEEPNORM && kind == LINEAR_QKV; /* v: the last rows of qkv */
+    size_t tail = scales_v ? plan->shape.NKV * plan->shape.HS : 0;
     char name[128];
     snprintf(name, sizeof name, "%s.weight", prefix);
     Linear linear = {.out = out, .in = in};

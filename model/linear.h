@@ -1,25 +1,29 @@
-/* linear.h - a linear layer: its parameters, its initial values, and its two passes.
+/* linear.h - a linear layer: its parameters, its initial values, forward and backward.
  *
- * One idea: a Linear holds references to its parameters, and sizes; what is multiplied is the
- * caller's. The parameters belong to the registry (params.h). Read next: attention.h. */
+ * One idea: a Linear holds references to its parameters, and their sizes. The caller owns the
+ * activations, and the registry (params.h) the parameters. Read next: attention.h. */
 #ifndef MODEL_LINEAR_H
 #define MODEL_LINEAR_H
 
 #include "model/plan.h"
 
-/* A linear layer `prefix`.weight (out,in) and, where model.bias is set, `prefix`.bias (out). `std`
- * is model.init_std for `plain` layers; residual outputs and value layers follow the row's rule. */
+/* Which of the rules of model.init applies to a layer: `scaled` divides the std of LINEAR_RESIDUAL
+ * layers, the ones before the residual sum; `deepnorm` that of LINEAR_RESIDUAL and LINEAR_UP layers
+ * and of the value rows of LINEAR_QKV. LINEAR_PLAIN always has model.init_std. */
 typedef enum { LINEAR_PLAIN, LINEAR_RESIDUAL, LINEAR_UP, LINEAR_QKV } LinearKind;
+
 typedef struct {
-    ParamRef weight, bias;
+    ParamRef weight, bias; /* `prefix`.weight (out,in); `prefix`.bias (out) with model.bias */
     size_t out, in;
 } Linear;
+
 Linear plan_linear(Plan *plan, const char *prefix, LinearKind kind, size_t out, size_t in);
-/* y (R,out) = x (R,in) weight^T + bias, and its gradients. */
+/* y (R,out) = x (R,in) weight^T + bias. */
 void layer_forward(const Linear *linear, real *y, const real *x, size_t R);
+/* dx = or += dy weight; the gradients of weight and bias. */
 void layer_backward(const Linear *linear, real *dx, const real *dy, const real *x, size_t R,
                     GradWrite dx_write, GradWrite grads);
-/* The half of it that the layer's own gradients are. */
+/* Only the gradients of weight and bias: weight = or += dy^T x, bias += sums of dy over R. */
 void layer_backward_weight(const Linear *linear, const real *dy, const real *x, size_t R,
                            GradWrite grads);
 

@@ -53,7 +53,7 @@ void mlp_plan(Mlp *mlp, Plan *plan, const MlpShared *shared, const char *prefix)
     mlp->h = plan_reals(plan, n);
 }
 
-/* h = act(layer(u)) * factor, keeping the layer's output in z. */
+/* z = layer(u), h = act(z) * factor. */
 static void activated_layer(const Mlp *mlp, const Linear *layer, real *z, const real *factor,
                             const real *u, size_t R) {
     activated_forward(mlp->h, z, u, layer->weight.value, layer->bias.value, factor, mlp->kind->act,

@@ -1,7 +1,7 @@
 /* mlp.h - the MLP branch: b = down(h), h = act(up(u)) or act(gate(u)) * up(u).
  *
- * One idea: a kind is a table line: an activation and whether it gates. Read next:
- * sublayer.h. */
+ * One idea: a kind of MLP is a row of a table: an activation, and whether it is gated. Buffers
+ * belong to the arena of the model. Read next: sublayer.h. */
 #ifndef MODEL_MLP_H
 #define MODEL_MLP_H
 
@@ -14,21 +14,21 @@ typedef struct {
     bool gated;
 } MlpKind;
 
-/* The i-th kind and its name; NULL past the last. */
+/* Kind i and its name; NULL past the last. */
 const MlpKind *mlp_kind(int i);
 const char *mlp_name(int i);
-/* What model.d_ff 0 means: 4 C, or 8 C/3 rounded up to a multiple of 64 for gated kinds. */
+/* The width of model.d_ff 0: 4 C, or for gated kinds 8 C/3 rounded up to a multiple of 64. */
 size_t mlp_width(const MlpKind *kind, size_t C);
 
 typedef struct {
     const MlpKind *kind;
     Linear up, gate, down;
-    real *up_x, *gate_x; /* (B,T,F) before the activation; gate_x only where gated */
-    real *h;             /* (B,T,F) what down reads */
-    real *dup, *dgate;   /* gradients of up_x and gate_x, shared by all blocks */
+    real *up_x, *gate_x; /* (B,T,F) outputs of up and gate; gate_x only where gated */
+    real *h;             /* (B,T,F) input of down */
+    real *dup, *dgate;   /* (B,T,F) gradients of up_x and gate_x, shared by all blocks */
 } Mlp;
 
-/* Buffers that all blocks share. */
+/* Buffers that all blocks share, (B,T,F) each. */
 typedef struct {
     real *dup, *dgate;
 } MlpShared;
@@ -39,7 +39,7 @@ void mlp_plan(Mlp *mlp, Plan *plan, const MlpShared *shared, const char *prefix)
 
 /* b (B,T,C) = f(u), u (B,T,C). */
 void mlp_branch_forward(Mlp *mlp, real *b, const real *u, const Pass *pass);
-/* du = or += f'(u) db. du may be db: what is read of db is read before. */
+/* du = or += the gradient of u. du may alias db, which is read before du is written. */
 void mlp_branch_backward(Mlp *mlp, real *du, const real *db, const real *u, GradWrite du_write,
                          const Pass *pass);
 

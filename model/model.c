@@ -4,67 +4,88 @@
 
 #include <stdio.h>
 
-/* --- forward, loss, backward --- */
+/* --- bookkeeping: what is recorded beside the equations --- */
+
+static void record(const Model *model, size_t point, ProbeSite site, const real *x,
+                   const Pass *pass) {
+    probe_value(pass->probe, point, site, x, pass->B * pass->T, pass->T, model->shape.C);
+}
+
+static void record_gradient(const Model *model, size_t point, ProbeSite site, const real *dx,
+                            const Pass *pass) {
+    probe_gradient(pass->probe, point, site, dx, pass->B * pass->T, pass->T, model->shape.C);
+}
+
+/* Adds 1/r of the active norms begin .. end-1 to the sums of the step. */
+static void sum_scales(const Model *model, size_t begin, size_t end, const Pass *pass) {
+    for (size_t i = begin; i < end; i++) {
+        if (pass->scale_sums && !norm_site_is_frozen(&model->site[i]))
+            norm_site_observe(&model->site[i], &pass->scale_sums[i], pass->B, pass->T);
+    }
+}
 
 static bool has_final_norm(const Model *model) {
     return model->final_norm.kind != &norm_none;
 }
 
-static void see(const Model *model, size_t place, Site site, const real *x, const Pass *pass) {
-    probe_value(pass->probe, place, site, x, pass->B * pass->T, pass->T, model->shape.C);
+/* Tells the norms which mode the pass has, and at which position of the sequence it begins: the
+ * constants of frozen norms depend on the position. */
+static void forward_begin(Model *model, const Pass *pass) {
+    model->norm_mode = (NormMode){.training = pass->training, .observes = pass->training};
+    for (size_t i = 0; i < model->n_sites; i++)
+        model->site[i].frozen.first = pass->past * model->site[i].per_token;
 }
 
-static void see_gradient(const Model *model, size_t place, Site site, const real *dx,
-                         const Pass *pass) {
-    probe_gradient(pass->probe, place, site, dx, pass->B * pass->T, pass->T, model->shape.C);
+/* Records what is outside of the blocks, from buffers that no block writes. */
+static void forward_end(const Model *model, const Pass *pass) {
+    const Block *first = &model->block[0], *last = &model->block[model->shape.L - 1];
+    const size_t final = probe_final(model->shape.L);
+    sum_scales(model, 0, first->sites_begin, pass);
+    sum_scales(model, last->sites_end, model->n_sites, pass);
+    record(model, probe_embedding(), PROBE_STREAM, model->x0, pass);
+    record(model, final, PROBE_STREAM, model->x, pass);
+    if (has_final_norm(model)) record(model, final, PROBE_NORM_IN, model->h, pass);
 }
+
+/* --- forward --- */
 
 static Dropout embedding_dropout(const Model *model, const Pass *pass) {
     return (Dropout){pass->training ? model->options.dropout : 0, pass->seed, pass->step,
                      pass->micro, 0};
 }
 
-/* Notes the statistics of the norms from `*first` to `end`, and goes on behind them. Those of a
- * block must be read before the next one runs, which may write them where these stand. */
-static void observe(const Model *model, size_t *first, size_t end, const Pass *pass) {
-    for (; *first < end; ++*first) {
-        if (pass->seen && !norm_site_is_frozen(&model->site[*first]))
-            norm_site_observe(&model->site[*first], &pass->seen[*first], pass->B, pass->T);
-    }
+/* The rows of pos_emb from the first position of the pass on; NULL without a position embedding. */
+static const real *positions(const Model *model, const Pass *pass) {
+    return model->pos_emb.value ? model->pos_emb.value + pass->past * model->shape.C : NULL;
 }
 
-static void block_forward(Block *block, const Pass *pass) {
+/* The sums of its norms are taken here, because with recomputation the next block overwrites the
+ * statistics. */
+static void block_forward(const Model *model, Block *block, const Pass *pass) {
     sublayer_forward(&block->attn, pass);
     sublayer_forward(&block->mlp, pass);
+    sum_scales(model, block->sites_begin, block->sites_end, pass);
 }
 
 void model_forward(Model *model, const Pass *pass) {
-    const size_t R = pass->B * pass->T, n = R * model->shape.C;
-    Dropout dropout = embedding_dropout(model, pass);
-    model->norm_mode = (NormMode){.training = pass->training, .observes = pass->training};
-    size_t site = 0;
-    for (size_t i = 0; i < model->n_sites; i++) { /* constants go by the position of a token */
-        model->site[i].frozen.first = pass->past * model->site[i].per_token;
-    }
-    const real *pos = model->pos_emb.value;
-    if (pos) pos += pass->past * model->shape.C;
-    embedding_forward(model->e, pass->tokens, model->tok_emb.value, pos, pass->B, pass->T,
-                      model->shape.C);
-    norm_forward(&model->embed_norm, model->x0, model->e, 1, R);
-    dropout_apply(model->x0, &dropout, n);
-    see(model, place_embedding(), SITE_STREAM, model->x0, pass);
-    if (model->d) copy(model->d, model->x0, n);
-    for (size_t l = 0; l < model->shape.L; l++) {
-        block_forward(&model->block[l], pass);
-        observe(model, &site, model->block[l].sites_end, pass);
-    }
-    see(model, place_final(model->shape.L), SITE_STREAM, model->x, pass);
-    norm_forward(&model->final_norm, model->h, model->d ? model->d : model->x, 1, R);
-    observe(model, &site, model->n_sites, pass);
-    if (model->d) add_scaled(model->h, model->x, 1, n);
-    if (has_final_norm(model))
-        see(model, place_final(model->shape.L), SITE_NORM_IN, model->h, pass);
+    const size_t C = model->shape.C, R = pass->B * pass->T, n = R * C;
+    const Dropout dropout = embedding_dropout(model, pass);
+    real *const x0 = model->x0, *const d = model->d, *const h = model->h;
+    forward_begin(model, pass);
+
+    embedding_forward(model->e, pass->tokens, model->tok_emb.value, positions(model, pass), pass->B,
+                      pass->T, C);
+    norm_forward(&model->embed_norm, x0, model->e, 1, R);
+    dropout_apply(x0, &dropout, n);
+    if (d) copy(d, x0, n);
+    for (size_t l = 0; l < model->shape.L; l++) block_forward(model, &model->block[l], pass);
+    norm_forward(&model->final_norm, h, d ? d : model->x, 1, R);
+    if (d) add_scaled(h, model->x, 1, n);
+
+    forward_end(model, pass);
 }
+
+/* --- loss --- */
 
 double model_loss(Model *model, const Pass *pass) {
     const size_t R = pass->B * pass->T;
@@ -76,28 +97,30 @@ double model_loss(Model *model, const Pass *pass) {
     return total;
 }
 
-/* From dh to the gradients of the streams that the head read. */
-static void head_backward(Model *model, const Pass *pass) {
-    const size_t R = pass->B * pass->T, n = R * model->shape.C;
-    if (has_final_norm(model))
-        see_gradient(model, place_final(model->shape.L), SITE_NORM_IN, model->dh, pass);
+/* --- backward --- */
+
+/* From dh to dx and dd, the gradients of the streams behind the last block. */
+static void final_backward(Model *model, const Pass *pass) {
+    const size_t R = pass->B * pass->T, n = R * model->shape.C, final = probe_final(model->shape.L);
+    if (has_final_norm(model)) record_gradient(model, final, PROBE_NORM_IN, model->dh, pass);
     if (model->d) copy(model->dx, model->dh, n);
     norm_backward(&model->final_norm, model->d ? model->dd : model->dx, model->dh,
                   model->d ? model->d : model->x, 1, R, GRAD_SET);
-    see_gradient(model, place_final(model->shape.L), SITE_STREAM, model->dx, pass);
+    record_gradient(model, final, PROBE_STREAM, model->dx, pass);
 }
 
-/* Brings back the activations that later blocks have overwritten. What it adds to the second stream
- * comes after the last look at it. */
-static void block_again(Block *block, const Pass *pass) {
+/* Restores the activations of a block that later blocks have overwritten. It adds to the second
+ * stream once more, which nothing reads any longer. */
+static void block_recompute(const Model *model, Block *block, const Pass *pass) {
     Pass again = *pass;
     again.probe = NULL;
-    block_forward(block, &again);
+    again.scale_sums = NULL;
+    block_forward(model, block, &again);
 }
 
 static void block_backward(Block *block, const Pass *pass) {
     const size_t n = pass->B * pass->T * block->attn.C;
-    if (block->early) {
+    if (block->early_grads) {
         zero(block->attn.dx, n);
         if (block->attn.du != block->attn.dr) zero(block->attn.du, n);
     }
@@ -106,24 +129,26 @@ static void block_backward(Block *block, const Pass *pass) {
 }
 
 void model_backward(Model *model, const Pass *given) {
-    Pass with = *given, *pass = &with;
-    const size_t R = pass->B * pass->T, n = R * model->shape.C;
-    Dropout dropout = embedding_dropout(model, pass);
-    real *dx0 = model->dstream[0];
+    Pass with_grads = *given, *pass = &with_grads;
+    const size_t C = model->shape.C, L = model->shape.L, R = pass->B * pass->T, n = R * C;
+    const Dropout dropout = embedding_dropout(model, pass);
+    real *const dx0 = model->dstream[0];
     pass->grads = params_grad_write(&model->params);
-    model->norm_mode.observes = false; /* a block that runs again has been seen */
-    head_backward(model, pass);
-    for (size_t l = model->shape.L; l-- > 0;) {
-        bool lost = model->use == MODEL_RECOMPUTE && l + 1 < model->shape.L;
-        if (lost) block_again(&model->block[l], pass);
+    model->norm_mode.observes = false; /* recomputation must not update running statistics again */
+
+    final_backward(model, pass);
+    for (size_t l = L; l-- > 0;) {
+        bool overwritten = model->use == MODEL_RECOMPUTE && l + 1 < L;
+        if (overwritten) block_recompute(model, &model->block[l], pass);
         block_backward(&model->block[l], pass);
     }
     if (model->d) add_scaled(dx0, model->dd, 1, n);
-    see_gradient(model, place_embedding(), SITE_STREAM, dx0, pass);
+    record_gradient(model, probe_embedding(), PROBE_STREAM, dx0, pass);
     dropout_apply(dx0, &dropout, n);
     norm_backward(&model->embed_norm, model->de, dx0, model->e, 1, R, GRAD_SET);
     embedding_backward(model->tok_emb.grad, model->pos_emb.grad, model->de, pass->tokens, pass->B,
-                       pass->T, model->shape.C);
+                       pass->T, C);
+
     params_written(&model->params);
 }
 
@@ -134,25 +159,31 @@ double model_train(Model *model, const Pass *pass) {
     return total;
 }
 
-void model_remove_norms(Model *model, size_t updates) {
+/* --- norm removal --- */
+
+void model_remove_norms(Model *model, size_t steps) {
     const NormRemoval *removal = &model->options.removal;
     for (size_t i = 0; i < model->n_sites; i++) {
         NormSite *site = &model->site[i];
         norm_site_thaw(site);
-        if (updates >= removal_after(removal, site->group))
+        if (steps >= removal_after(removal, site->group))
             norm_site_remove(site, model->shape.T, removal->first_apart);
     }
 }
 
-void model_see_anew(Model *model) {
-    for (size_t i = 0; model->seen && i < model->n_sites; i++)
-        model->seen[i] = (Deviations){.sum = {0}};
+void model_reset_scale_sums(Model *model) {
+    for (size_t i = 0; model->scale_sums && i < model->n_sites; i++)
+        model->scale_sums[i] = (ScaleSums){.sum = {0}};
 }
 
-void model_remember(Model *model) {
-    for (size_t i = 0; model->seen && i < model->n_sites; i++) /* constants have seen nothing */
-        norm_site_remember(&model->site[i], &model->seen[i], model->options.removal.average);
+/* The sums of a frozen norm are empty: 0/0 is not finite and leaves its running mean as it is. */
+void model_update_running_scales(Model *model) {
+    const double decay = model->options.removal.average;
+    for (size_t i = 0; model->scale_sums && i < model->n_sites; i++)
+        norm_site_update_running(&model->site[i], &model->scale_sums[i], decay);
 }
+
+/* --- sampling --- */
 
 real *model_logits(Model *model, size_t t) {
     head_logits(model->logits, model->h, model->head.value, t, model->shape.C, model->shape.V);

@@ -1,10 +1,10 @@
 /* model.h - the whole network: embedding, blocks, head.
  *
  *   x = dropout(N_emb(tok_emb[token] + pos_emb[t]))    d = x
- *   blocks: sublayers attention and mlp, see wiring.h
+ *   blocks: sublayers attention and mlp, see topologies.h
  *   h = x | N_final(x) | x + N_final(d)                logits = h W^T
  *
- * One idea: a model is planned once from its options and then only runs; forward, loss and backward
+ * One idea: a model is planned once from its options and then only runs. Forward, loss and backward
  * allocate nothing. The Model owns its parameters and buffers until model_free.
  * Read next: model.c, then generate.h. */
 #ifndef MODEL_MODEL_H
@@ -13,19 +13,21 @@
 #include "model/size.h"
 #include "model/sublayer.h"
 
-/* What a model is for: forward passes; training, with every block's activations kept for its
- * backward pass; or training in less memory, where a block keeps its output alone and runs once
- * more before its backward pass (Chen et al. 2016, arXiv 1604.06174), to the same bits. */
+/* What a model is for: forward passes; training, which keeps the activations of all blocks for the
+ * backward pass; or training with recomputation (Chen et al. 2016, arXiv 1604.06174), which keeps
+ * the output of each block, runs the block again before its backward pass, and computes the same
+ * bits in less memory. */
 typedef enum { MODEL_FORWARD, MODEL_TRAIN, MODEL_RECOMPUTE } ModelUse;
 
-/* Norms of a block at most: three in either sublayer and those of q, k, v. */
+/* The most norms that a block can have: three in each sublayer and those of q, k, v. */
 enum { BLOCK_SITES = 9 };
 
 typedef struct {
     Sublayer attn, mlp;
-    real *y;          /* (B,T,C) its output */
-    size_t sites_end; /* of model->site, those of this block end here */
-    bool early;       /* the MLP's backward pass adds to what attention's will add to */
+    real *y;                       /* (B,T,C) its output */
+    size_t sites_begin, sites_end; /* its norms in model->site */
+    bool early_grads; /* the MLP's backward pass adds to the gradients of x_block or of attention's
+                         u, which attention itself would otherwise be the first to write */
 } Block;
 
 typedef struct {
@@ -40,60 +42,60 @@ typedef struct {
     Norm embed_norm, final_norm;
     NormSite *site; /* (n_sites) every norm that has a statistic, in the order of its parameters */
     size_t n_sites;
-    NormMode norm_mode; /* of the pass under way, read by norms with running statistics */
-    Deviations *seen;   /* (n_sites) of the update that is going on; NULL without norm_removal */
+    NormMode norm_mode;    /* of the current pass, for norms with running statistics */
+    ScaleSums *scale_sums; /* (n_sites) sums of 1/r over this step; NULL without norm_removal */
     SublayerShared shared;
     Block *block; /* (L) */
     real *head_scratch;
-    real *e, *x0, *d, *h; /* (B,T,C): embedding sum, first stream, second stream, head's input */
+    real *e, *x0, *d, *h; /* (B,T,C): embedding sum, first x, second stream, input of the head */
     real *de, *dd, *dh;
-    real *dstream[3]; /* gradients of the streams, see plan_block; the first is that of x0 */
-    const real *x;    /* (B,T,C) stream after the last block */
+    real *dstream[3]; /* gradients of the stream, see plan_block; dstream[0] is that of x0 */
+    const real *x;    /* (B,T,C) output of the last block */
     real *dx;         /* its gradient */
     double *losses;   /* (B,T) */
     real *logits;     /* (V), for sampling */
 } Model;
 
-/* The rules between the model's keys; false with one sentence that names them. */
+/* Checks the rules between the keys of the model; false with one sentence that names the keys. */
 bool model_check(const ModelOptions *options, char *error, size_t size);
 
-/* What model_create would take, without taking it; false where the options contradict each other,
- * with one sentence. */
+/* The size of the model that model_create would allocate. False where the options contradict each
+ * other, with one sentence. */
 bool model_measure(ModelSize *size, const ModelOptions *options, const GammaWarmup *warmup,
                    size_t V, size_t batch, ModelUse use, char *error, size_t error_size);
 
-/* A model for batches of up to `batch` rows over a vocabulary of V; options must pass model_check
- * and outlive it. What the
- * machine cannot hold, or BLAS not count, ends the program (EXIT_USAGE) before it is taken. */
+/* A model for batches of up to `batch` sequences over a vocabulary of V. The options must pass
+ * model_check and outlive the model. A model that does not fit into memory, or whose extents
+ * overflow the int of BLAS, ends the program (EXIT_USAGE) before anything is allocated. */
 Model *model_create(const ModelOptions *options, const GammaWarmup *warmup, size_t V, size_t batch,
                     ModelUse use);
 void model_free(Model *model);
-/* First values of all parameters. */
+/* Sets the initial values of all parameters. */
 void model_init(Model *model, uint32_t seed);
 
-/* Tokens to h. Where pass->past is not 0, B and T are 1: the token at position `past` of a row
- * whose earlier ones this model has run, without a gap and without gradients; it reads their keys
- * and values where they stand, and its own row of every other buffer is the first. */
+/* From tokens to h. With pass->past > 0, B and T must be 1: the pass runs the token at position
+ * `past` of a sequence, of which this model has run all earlier tokens, without a gap and without
+ * gradients. It attends to their keys and values; in all other buffers it has row 0. */
 void model_forward(Model *model, const Pass *pass);
-/* The sum of the cross-entropies of pass->targets in nats, after model_forward; model->losses holds
- * each. In training it also sets dh and adds to the head's weights: the gradient of
+/* The sum of the cross-entropies of pass->targets in nats, after model_forward; model->losses has
+ * each of them. In training it also computes dh and the gradient of the head's weight, both of
  * grad_scale * sum. */
 double model_loss(Model *model, const Pass *pass);
-/* From dh to the gradients of all parameters (added). */
+/* From dh to the gradients of all parameters, which are added to. */
 void model_backward(Model *model, const Pass *pass);
 /* forward, loss and backward of one micro-batch; returns the sum of losses. */
 double model_train(Model *model, const Pass *pass);
 
-/* Makes the norms what norm_removal says they are once `updates` are taken: divided by the
- * constants that their averages are, or themselves. One whose average nothing has set yet stays
- * itself. */
-void model_remove_norms(Model *model, size_t updates);
-/* An update begins: model->seen, which its passes add to, is emptied. Where it is applied, it goes
- * into the averages of the norms that are still themselves. */
-void model_see_anew(Model *model);
-void model_remember(Model *model);
+/* Applies norm_removal after `steps` steps: each norm whose group is due is frozen at its running
+ * mean of 1/r, all others are active. A norm whose running mean has no value yet stays active. */
+void model_remove_norms(Model *model, size_t steps);
+/* At the start of a step: zeroes model->scale_sums, to which its passes add. */
+void model_reset_scale_sums(Model *model);
+/* When a step is applied: updates the running means of 1/r of all active norms. */
+void model_update_running_scales(Model *model);
 
-/* The logits (V) of position t of row 0, after model_forward; the caller may change them. */
+/* The logits (V) of position t of the first sequence, after model_forward; the caller may change
+ * them. */
 real *model_logits(Model *model, size_t t);
 
 #endif

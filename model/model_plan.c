@@ -1,6 +1,6 @@
-/* model_plan.c - the size of a model, and its memory: measured, then bound. See model.h.
+/* model_plan.c - the size of a model and its memory: counted, then bound. See model.h.
  *
- * One idea: plan_model asks for every parameter and buffer in the order of the data flow; it runs
+ * One idea: plan_model asks for every parameter and buffer in the order of the data flow. It runs
  * once to count and once to bind. Read next: model.c, which runs what was planned. */
 #include "model/model.h"
 #include "model/removal.h"
@@ -51,6 +51,19 @@ bool model_check(const ModelOptions *options, char *error, size_t size) {
 
 /* --- plan --- */
 
+/* A norm outside of the blocks, where the model has it. */
+static Norm plan_norm_outside(Plan *plan, const char *name, NormPlace place, bool present) {
+    const Shape s = plan->shape;
+    return plan_norm(plan,
+                     (NormPlan){.name = name,
+                                .place = place,
+                                .kind = plan_slot_kind(plan, present ? SLOT_NORM : SLOT_ABSENT),
+                                .rows = s.B * s.T,
+                                .C = s.C,
+                                .gamma = PARAM_GAMMA,
+                                .start_gain = 1});
+}
+
 static void plan_embedding(Model *model, Plan *plan) {
     const Shape s = plan->shape;
     const size_t n = s.B * s.T * s.C;
@@ -63,13 +76,12 @@ static void plan_embedding(Model *model, Plan *plan) {
     if (plan->options->position == POSITION_LEARNED) {
         model->pos_emb = params_table(plan->params, "pos_emb.weight", s.T, s.C, std);
     }
-    SlotKind slot = plan->wiring->embed_norm ? SLOT_NORM : SLOT_ABSENT;
-    model->embed_norm = plan_norm(plan, "emb_norm", plan_slot_kind(plan, slot), s.B * s.T, s.C,
-                                  PARAM_GAMMA, false, 1);
+    model->embed_norm =
+        plan_norm_outside(plan, "emb_norm", NORM_PLACE_EMB, plan->wiring->embed_norm);
     bool absent = model->embed_norm.kind == &norm_none;
     model->e = plan_reals(plan, n);
     model->x0 = absent ? model->e : plan_reals(plan, n);
-    bool dual = plan->wiring->final == FINAL_DUAL; /* not `model->d`: NULL while measuring */
+    bool dual = plan->wiring->final == FINAL_DUAL; /* not model->d, which is NULL while counting */
     model->d = dual ? plan_reals(plan, n) : NULL;
     plan_group(plan, GROUP_SHARED);
     for (int i = 0; i < 3; i++) model->dstream[i] = plan_grad(plan, n);
@@ -77,25 +89,52 @@ static void plan_embedding(Model *model, Plan *plan) {
     model->dd = dual ? plan_grad(plan, n) : NULL;
 }
 
-/* Gradients of the stream go from buffer to buffer against the stream's direction; `at` says in
- * which of the three that of the block's input stands, and then that of its output. A sublayer that
- * the stream passes through unchanged needs no second one, and one that must not yet touch the
- * block's input keeps clear of it. */
-static void plan_block(Model *model, Plan *plan, size_t l, size_t *at) {
+/* Gradients of the stream rotate through three buffers. Within a block, up to three are needed at
+ * one time: of its input, of the sum between its sublayers, and of its output.
+ *
+ *     forward       x_block --- attn ---> x --- mlp ---> y
+ *     gradients       din                dmiddle        dout
+ *     backward        din <--- attn --- dmiddle <- mlp - dout
+ *
+ * The backward pass of a sublayer reads the buffer on its right and writes the one on its left.
+ * The right one is free afterwards, so the next step to the left may take it:
+ *
+ *     block     din  dmiddle  dout
+ *     1          0      1      2
+ *     2          2      0      1      dout of a block is din of the next
+ *     3          1      2      0
+ *
+ * A sublayer that the stream passes through unchanged (skip 1, no post norm: all of pre-LN) adds to
+ * the gradient in place and needs no second buffer. Not so for attention with early_grads: the MLP
+ * adds to din while dmiddle is still in use, so these two must differ.
+ * Invariant: din of block 1 is buffer 0, model->dstream[0]. */
+typedef struct {
+    size_t in, middle, out; /* indices of model->dstream */
+} GradBuffers;
+
+static GradBuffers grad_buffers(const Plan *plan, const BlockWiring *wiring, bool early_grads,
+                                size_t in) {
+    bool attn_in_place = !early_grads && sublayer_passes_through(plan, &wiring->attn);
+    bool mlp_in_place = sublayer_passes_through(plan, &wiring->mlp);
+    const size_t middle = attn_in_place ? in : (in + 1) % 3;
+    return (GradBuffers){in, middle, mlp_in_place ? middle : (middle + 1) % 3};
+}
+
+/* `grad` is the index of din, and afterwards that of dout. */
+static void plan_block(Model *model, Plan *plan, size_t l, size_t *grad) {
     const BlockWiring *wiring = &plan->wiring->block[l];
     Block *block = &model->block[l];
-    block->early = wiring->mlp.read != READ_STREAM || wiring->mlp.block_skip != 0;
-    const size_t in = *at;
-    bool through = !block->early && sublayer_passes_through(plan, &wiring->attn);
-    const size_t middle = through ? in : (in + 1) % 3;
-    const size_t out = sublayer_passes_through(plan, &wiring->mlp) ? middle : (middle + 1) % 3;
-    *at = out;
+    block->early_grads = wiring->mlp.read != READ_STREAM || wiring->mlp.block_skip != 0;
+    const GradBuffers at = grad_buffers(plan, wiring, block->early_grads, *grad);
+    const GradWrite attn_write = block->early_grads ? GRAD_ADD : GRAD_SET;
+    *grad = at.out;
     const size_t n = plan->shape.B * plan->shape.T * plan->shape.C;
     plan_group(plan, GROUP_ATTENTION);
-    const ArenaMark mark = arena_mark(plan->arena);
+    const ArenaMark mark = arena_overlay_begin(plan->arena);
     const real *x = l ? model->block[l - 1].y : model->x0;
-    real *din = model->dstream[in], *dmiddle = model->dstream[middle];
+    real *din = model->dstream[at.in], *dmiddle = model->dstream[at.middle];
     char prefix[64];
+    block->sites_begin = plan->n_sites;
     block->attn = (Sublayer){.x = x,
                              .x_block = x,
                              .r = x,
@@ -106,8 +145,8 @@ static void plan_block(Model *model, Plan *plan, size_t l, size_t *at) {
                              .dr = din,
                              .y = plan_reals(plan, n),
                              .dy = dmiddle,
-                             .dx_write = block->early ? GRAD_ADD : GRAD_SET,
-                             .du_write = block->early ? GRAD_ADD : GRAD_SET};
+                             .dx_write = attn_write,
+                             .du_write = attn_write};
     snprintf(prefix, sizeof prefix, "blocks.%zu.attn", l);
     sublayer_plan(&block->attn, plan, &model->shared, prefix, l, false);
 
@@ -124,36 +163,35 @@ static void plan_block(Model *model, Plan *plan, size_t l, size_t *at) {
                             .dx_block = din,
                             .dr = dreads[wiring->mlp.read],
                             .y = block->y,
-                            .dy = model->dstream[out],
+                            .dy = model->dstream[at.out],
                             .dx_write = GRAD_SET,
                             .du_write = GRAD_SET};
     snprintf(prefix, sizeof prefix, "blocks.%zu.mlp", l);
     sublayer_plan(&block->mlp, plan, &model->shared, prefix, l, true);
     block->sites_end = plan->n_sites;
     plan_group(plan, GROUP_SHARED);
-    if (plan->turns) arena_turn(plan->arena, mark);
+    if (plan->recompute) arena_overlay_next(plan->arena, mark);
 }
 
-static void plan_blocks(Model *model, Plan *plan, size_t *at) {
+static void plan_blocks(Model *model, Plan *plan, size_t *grad) {
     const Shape s = plan->shape;
     plan_group(plan, GROUP_MLP);
     for (size_t l = 0; l < s.L; l++) model->block[l].y = plan_reals(plan, s.B * s.T * s.C);
-    for (size_t l = 0; l < s.L; l++) plan_block(model, plan, l, at);
-    if (plan->turns) arena_turns_end(plan->arena);
+    for (size_t l = 0; l < s.L; l++) plan_block(model, plan, l, grad);
+    if (plan->recompute) arena_overlay_end(plan->arena);
 }
 
-static void plan_head(Model *model, Plan *plan, size_t at) {
+static void plan_head(Model *model, Plan *plan, size_t grad) {
     const Shape s = plan->shape;
     const size_t n = s.B * s.T * s.C;
     plan_group(plan, GROUP_HEAD);
-    SlotKind slot = plan->wiring->final_norm ? SLOT_NORM : SLOT_ABSENT;
-    model->final_norm = plan_norm(plan, "final_norm", plan_slot_kind(plan, slot), s.B * s.T, s.C,
-                                  PARAM_GAMMA, false, 1);
-    bool straight = plan->wiring->final != FINAL_DUAL && model->final_norm.kind == &norm_none;
+    model->final_norm =
+        plan_norm_outside(plan, "final_norm", NORM_PLACE_FINAL, plan->wiring->final_norm);
+    bool h_is_x = plan->wiring->final != FINAL_DUAL && model->final_norm.kind == &norm_none;
     model->x = model->block[s.L - 1].y;
-    model->dx = model->dstream[at];
-    model->h = straight ? (real *)model->x : plan_reals(plan, n);
-    model->dh = straight ? model->dx : plan_grad(plan, n);
+    model->dx = model->dstream[grad];
+    model->h = h_is_x ? (real *)model->x : plan_reals(plan, n);
+    model->dh = h_is_x ? model->dx : plan_grad(plan, n);
     model->head = model->tok_emb;
     if (!plan->options->tie_embeddings) {
         model->head =
@@ -164,8 +202,8 @@ static void plan_head(Model *model, Plan *plan, size_t at) {
     model->head_scratch = plan_reals(plan, head_scratch(s.B * s.T, s.V));
 }
 
-/* The blocks', the embedding's and the head's. */
-static size_t sites_most(size_t L) {
+/* The most norms that a model can have: of the embedding, the blocks and the head. */
+static size_t max_sites(size_t L) {
     return 2 + size_mul(BLOCK_SITES, L);
 }
 
@@ -174,7 +212,7 @@ static void plan_model(Model *model, GroupSize size[GROUPS]) {
                  .wiring = &model->wiring,
                  .shape = model->shape,
                  .training = model->use != MODEL_FORWARD,
-                 .turns = model->use == MODEL_RECOMPUTE,
+                 .recompute = model->use == MODEL_RECOMPUTE,
                  .warm_slots = model->warmup.steps ? model->warmup.slots : 0,
                  .params = &model->params,
                  .arena = &model->arena,
@@ -184,19 +222,19 @@ static void plan_model(Model *model, GroupSize size[GROUPS]) {
                  .norm_mode = &model->norm_mode};
     const Shape s = model->shape;
     size_t widest = s.NH * s.HS > s.C ? s.NH * s.HS : s.C;
-    size_t stream = 0;
+    size_t grad = 0;
     for (int slot = 0; slot < SLOTS; slot++)
         plan.norm_partials[slot] = plan_grad(&plan, norm_partials(widest));
     plan_embedding(model, &plan);
     sublayer_plan_shared(&model->shared, &plan);
-    plan_blocks(model, &plan, &stream);
-    plan_head(model, &plan, stream);
+    plan_blocks(model, &plan, &grad);
+    plan_head(model, &plan, grad);
     plan_group(&plan, GROUP_SHARED);
     model->n_sites = plan.n_sites;
 }
 
-/* A model whose plan has been measured and nothing else; NULL after a sentence in `error`. No
- * product of two sizes may wrap here: those of a buffer are multiplied without a check. */
+/* A model that is counted but not allocated; NULL with a sentence in `error`. size_mul checks the
+ * largest sizes here for overflow, because the planner multiplies sizes without a check. */
 static Model *model_plan(const ModelOptions *options, const GammaWarmup *warmup, size_t V,
                          size_t batch, ModelUse use, ModelSize *size, char *error,
                          size_t error_size) {
@@ -217,7 +255,7 @@ static Model *model_plan(const ModelOptions *options, const GammaWarmup *warmup,
     *size = (ModelSize){.shape = *s, .training = use != MODEL_FORWARD};
     if (options->position == POSITION_LEARNED) size->positions = s->T * s->C;
     model->block = mem_alloc(size_mul(s->L, sizeof(Block)));
-    model->site = mem_alloc(size_mul(sites_most(s->L), sizeof(NormSite)));
+    model->site = mem_alloc(size_mul(max_sites(s->L), sizeof(NormSite)));
     plan_model(model, size->group);
     size->statistics = model->params.statistics;
     return model;
@@ -234,16 +272,16 @@ Model *model_create(const ModelOptions *options, const GammaWarmup *warmup, size
                     ModelUse use) {
     char error[512];
     ModelSize size;
-    GroupSize again[GROUPS] = {0};
+    GroupSize second_pass[GROUPS] = {0};
     Model *model = model_plan(options, warmup, V, batch, use, &size, error, sizeof error);
     if (!model) die(EXIT_USAGE, "%s", error);
     if (!size_fits(&size, 0, error, sizeof error)) die(EXIT_USAGE, "%s", error);
     params_bind(&model->params, use != MODEL_FORWARD);
     arena_bind(&model->arena);
-    plan_model(model, again);
+    plan_model(model, second_pass);
     if (!options->removal.start) return model;
     for (size_t i = 0; i < model->n_sites; i++) norm_site_reserve(&model->site[i], model->shape.T);
-    model->seen = mem_alloc(size_mul(model->n_sites + 1, sizeof(Deviations)));
+    model->scale_sums = mem_alloc(size_mul(model->n_sites + 1, sizeof(ScaleSums)));
     return model;
 }
 
@@ -255,7 +293,7 @@ void model_free(Model *model) {
     mem_free(model->block);
     for (size_t i = 0; i < model->n_sites; i++) norm_site_free(&model->site[i]);
     mem_free(model->site);
-    mem_free(model->seen);
+    mem_free(model->scale_sums);
     mem_free(model);
 }
 

@@ -1,34 +1,34 @@
-/* options.c - the words of the model's enumerated options. See options.h. */
+/* options.c - the names of the enumerated options. See options.h. */
 #include "model/options.h"
 
 #include "base/words.h"
 
 const char *slot_name(int i) {
-    static const char *const WORDS[] = {[SLOT_IN] = "in", [SLOT_OUT] = "out", [SLOT_POST] = "post"};
-    return NAME_AT(WORDS, i);
+    static const char *const NAMES[] = {[SLOT_IN] = "in", [SLOT_OUT] = "out", [SLOT_POST] = "post"};
+    return NAME_AT(NAMES, i);
 }
 
 const char *position_name(int i) {
-    static const char *const WORDS[] = {
+    static const char *const NAMES[] = {
         [POSITION_LEARNED] = "learned", [POSITION_ROPE] = "rope", [POSITION_NONE] = "none"};
-    return NAME_AT(WORDS, i);
+    return NAME_AT(NAMES, i);
 }
 
 const char *switch_name(int i) {
-    static const char *const WORDS[] = {
+    static const char *const NAMES[] = {
         [SWITCH_AUTO] = "auto", [SWITCH_ON] = "on", [SWITCH_OFF] = "off"};
-    return NAME_AT(WORDS, i);
+    return NAME_AT(NAMES, i);
 }
 
 const char *branch_order_name(int i) {
-    static const char *const WORDS[] = {[BRANCH_DEEPER] = "deeper", [BRANCH_EQUAL] = "equal"};
-    return NAME_AT(WORDS, i);
+    static const char *const NAMES[] = {[BRANCH_DEEPER] = "deeper", [BRANCH_EQUAL] = "equal"};
+    return NAME_AT(NAMES, i);
 }
 
 const char *init_name(int i) {
-    static const char *const WORDS[] = {[INIT_AUTO] = "auto",
+    static const char *const NAMES[] = {[INIT_AUTO] = "auto",
                                         [INIT_PLAIN] = "plain",
                                         [INIT_SCALED] = "scaled",
                                         [INIT_DEEPNORM] = "deepnorm"};
-    return NAME_AT(WORDS, i);
+    return NAME_AT(NAMES, i);
 }

@@ -1,9 +1,9 @@
-/* options.h - what a user can say about the model, as plain data.
+/* options.h - the keys of the config's section `model`, as plain data.
  *
- * One idea: the config file fills these structs and the model reads nothing else. Enumerated fields
- * are indices into the list that the named function walks. Strings and arrays belong to whoever
- * filled the struct and must outlive the model.
- * Read next: wiring.h, which turns them into the slots and coefficients of every block. */
+ * One idea: the config file fills these structs, and the model reads nothing else. An enumerated
+ * field is an index into the list of the function named behind it. Strings and arrays belong to the
+ * caller and must outlive the model.
+ * Read next: topologies.h, then wiring.h, which resolves the options to slots and coefficients. */
 #ifndef MODEL_OPTIONS_H
 #define MODEL_OPTIONS_H
 
@@ -15,31 +15,31 @@ typedef enum { SWITCH_AUTO, SWITCH_ON, SWITCH_OFF } Switch;
 typedef enum { INIT_AUTO, INIT_PLAIN, INIT_SCALED, INIT_DEEPNORM } InitRule;
 typedef enum { BRANCH_DEEPER, BRANCH_EQUAL } BranchOrder;
 
-/* The i-th word of each list, NULL past its end. */
+/* Entry i of each list; NULL past the end. */
 const char *slot_name(int i);         /* in out post */
 const char *position_name(int i);     /* learned rope none */
 const char *switch_name(int i);       /* auto on off */
 const char *init_name(int i);         /* auto plain scaled deepnorm */
 const char *branch_order_name(int i); /* deeper equal */
 
-/* One entry of model.wire, e.g. {"mlp.out", "none", 0} or {"attn.branch", NULL, 0.5}. */
+/* One entry of model.wire, such as {"mlp.out", "none", 0} or {"attn.branch", NULL, 0.5}. */
 typedef struct {
     const char *key;
     const char *text; /* NULL where the value is a number */
     double number;
 } WireEntry;
 
-/* Norms that are divided by constants once some updates are taken, see removal.h; section
- * norm_removal of the config. */
+/* Norms that divide by constants after some number of steps, see removal.h; section norm_removal of
+ * the config. */
 typedef struct {
     size_t start, interval; /* start 0 = off */
-    const char *order;      /* places of norms, "mlp attn qkv emb final" */
-    double average;         /* memory of the running mean deviations */
-    bool first_apart;       /* a constant of its own for the first token of a row */
+    const char *order;      /* places of norms, such as "mlp attn qkv emb final" */
+    double average;         /* EMA decay rate of 1/r, the RMS or standard deviation of a norm */
+    bool first_apart;       /* the first token of a sequence has a constant of its own */
 } NormRemoval;
 
 typedef struct {
-    int topology;    /* topology_name() in wiring.h */
+    int topology;    /* topology_name() in topologies.h */
     int norm;        /* norm_name() in norm/norm.h */
     double norm_eps; /* 0 = auto */
     size_t n_layer, n_head;
@@ -60,18 +60,19 @@ typedef struct {
     NormRemoval removal;
 } ModelOptions;
 
-/* gamma_eff = w * gamma in the block slots listed; steps 0 = off. */
+/* Gamma-warmup: gamma_eff = w * gamma in the block slots of the mask; steps 0 = off. */
 typedef struct {
     size_t steps;
     double from, to;
-    unsigned slots; /* bit 1 << Slot */
+    unsigned slots; /* bit mask, 1 << Slot */
 } GammaWarmup;
 
-/* What a block adds to the stream is multiplied by a factor that grows to 1; steps 0 = off. */
+/* Branch-warmup: the branches of a block are multiplied by a factor that grows to 1; steps 0 = off.
+ */
 typedef struct {
     size_t steps; /* of block 1 */
     double from;
-    int order; /* BranchOrder: block l takes l times as long, or as long as the first */
+    int order; /* BranchOrder: block l takes l times as many steps, or as many as block 1 */
 } BranchWarmup;
 
 #endif

@@ -10,7 +10,7 @@ bool param_is_trained(const Param *param) {
     return param->kind != PARAM_STATISTIC;
 }
 
-static ParamRef add(Params *params, Param param) {
+static ParamRef param_add(Params *params, Param param) {
     if (!params->binding) {
         const size_t aligned = 64 / sizeof(float);
         param.name = strcpy(mem_alloc(strlen(param.name) + 1), param.name);
@@ -30,32 +30,32 @@ static ParamRef add(Params *params, Param param) {
 
 ParamRef params_matrix(Params *params, const char *name, size_t out, size_t in, double std,
                        size_t tail_rows, double tail_std) {
-    return add(params, (Param){.name = (char *)name,
-                               .kind = PARAM_MATRIX,
-                               .shape = {out, in},
-                               .count = size_mul(out, in),
-                               .std = std,
-                               .tail_begin = size_mul(out - tail_rows, in),
-                               .tail_std = tail_std});
+    return param_add(params, (Param){.name = (char *)name,
+                                     .kind = PARAM_MATRIX,
+                                     .shape = {out, in},
+                                     .count = size_mul(out, in),
+                                     .std = std,
+                                     .tail_begin = size_mul(out - tail_rows, in),
+                                     .tail_std = tail_std});
 }
 
 ParamRef params_table(Params *params, const char *name, size_t rows, size_t width, double std) {
-    return add(params, (Param){.name = (char *)name,
-                               .kind = PARAM_MATRIX,
-                               .table = true,
-                               .shape = {rows, width},
-                               .count = size_mul(rows, width),
-                               .std = std,
-                               .tail_begin = size_mul(rows, width)});
+    return param_add(params, (Param){.name = (char *)name,
+                                     .kind = PARAM_MATRIX,
+                                     .table = true,
+                                     .shape = {rows, width},
+                                     .count = size_mul(rows, width),
+                                     .std = std,
+                                     .tail_begin = size_mul(rows, width)});
 }
 
 ParamRef params_vector(Params *params, const char *name, ParamKind kind, size_t n, double start) {
-    return add(params, (Param){.name = (char *)name,
-                               .kind = kind,
-                               .shape = {n, 0},
-                               .count = n,
-                               .start = start,
-                               .tail_begin = n});
+    return param_add(params, (Param){.name = (char *)name,
+                                     .kind = kind,
+                                     .shape = {n, 0},
+                                     .count = n,
+                                     .start = start,
+                                     .tail_begin = n});
 }
 
 void params_bind(Params *params, bool training) {
@@ -86,8 +86,8 @@ void params_init(Params *params, uint32_t seed) {
 void params_zero_grads(Params *params) {
     for (ptrdiff_t i = 0; i < arrlen(params->list); i++) {
         const Param *param = &params->list[i];
-        bool product = param->kind == PARAM_MATRIX && !param->table;
-        if (!product) zero(params->grads + param->offset, param->count);
+        bool matmul_weight = param->kind == PARAM_MATRIX && !param->table;
+        if (!matmul_weight) zero(params->grads + param->offset, param->count);
     }
     params->zeroed = true;
 }

@@ -1,8 +1,8 @@
 /* pass.h - one pass over the model: its tokens, and everything that is the same for all layers.
  *
- * One idea: forward and backward take the model and a Pass and nothing else, so whatever changes
- * from one update to the next (warm-ups, counters of dropout, where to note what is seen) is here.
- * The Pass borrows all it points to. Read next: sublayer.h. */
+ * One idea: forward and backward take the model and a Pass and nothing else. Whatever changes from
+ * one step to the next is here: warm-ups, dropout counters, where to record statistics.
+ * A Pass borrows all that it points to. Read next: sublayer.h. */
 #ifndef MODEL_PASS_H
 #define MODEL_PASS_H
 
@@ -10,32 +10,33 @@
 #include "norm/frozen.h"
 #include "ops/ops.h"
 
-/* Where branch-warmup stands, the same for every block; all zero = off. */
+/* The progress of branch-warmup, the same for every block; all zero = off. */
 typedef struct {
     bool on;
     double from;
-    double progress; /* updates taken, as a multiple of branch_warmup.steps */
+    double progress; /* steps taken / branch_warmup.steps */
     int order;       /* BranchOrder */
 } BranchRamp;
 
-/* Where one pass over the model stands. */
 typedef struct {
     const int *tokens, *targets; /* (B,T) */
     size_t B, T;                 /* at most those of the Shape */
-    size_t past;                 /* tokens of the row that went before, see model_forward */
+    size_t past;                 /* earlier tokens of the sequence, see model_forward */
     real gamma;                  /* w of gamma-warmup, 1 without */
     BranchRamp branch;           /* a of branch-warmup, see branch_factor */
     real grad_scale;             /* of each token's loss in the gradient: 1/(B*T*accum) */
-    bool training;               /* dropout acts, the head leaves gradients, and norms with running
-                                    statistics use those of the pass and remember them */
-    uint32_t seed, step, micro;  /* counters of dropout */
-    Probe *probe;                /* where it notes what it sees, NULL = nowhere */
-    Deviations *seen;            /* (n_sites) where it adds those of the norms, NULL = nowhere */
-    GradWrite grads;             /* what products do with their gradients; set by the model */
+    bool training;               /* dropout is on, the head computes gradients, and norms with
+                                    running statistics use and update those of the batch */
+    uint32_t seed, step, micro;  /* dropout counters */
+    Probe *probe;                /* where activations are recorded; NULL = nowhere */
+    ScaleSums *scale_sums;       /* (n_sites) sums of 1/r of the norms; NULL = none are taken */
+    GradWrite grads;             /* whether matmuls set or add to weight gradients; model_backward
+                                    sets it */
 } Pass;
 
-/* a of the blocks' branches, `block` counts from 0: from + (1-from) * min(1, progress / k), where k
- * is block + 1 or, in equal order, 1. Exactly 1 from progress = k on, and when off. */
+/* a, the factor of the branches of a block: from + (1-from) * min(1, progress / k). k is 1 + block,
+ * which counts from 0, or 1 with branch_warmup.order equal. Exactly 1 for progress >= k, and when
+ * off. */
 double branch_factor(const BranchRamp *ramp, size_t block);
 
 #endif

@@ -1,16 +1,15 @@
 /* plan.c - see plan.h. */
 #include "model/plan.h"
 #include "base/words.h"
-#include "model/removal.h"
 
 #include <stdio.h>
 
 const char *group_name(int i) {
-    static const char *const names[GROUPS] = {
+    static const char *const NAMES[GROUPS] = {
         [GROUP_EMBEDDING] = "embedding", [GROUP_ATTENTION] = "attention", [GROUP_MLP] = "mlp",
         [GROUP_NORMS] = "norms",         [GROUP_HEAD] = "head",           [GROUP_SHARED] = "shared",
     };
-    return NAME_AT(names, i);
+    return NAME_AT(NAMES, i);
 }
 
 Group plan_group(Plan *plan, Group group) {
@@ -18,7 +17,7 @@ Group plan_group(Plan *plan, Group group) {
     GroupSize now = {.tensors = params_count(params),
                      .parameters = params_total(params),
                      .weights = (double)params->size * sizeof(real),
-                     .buffers = plan->arena->asked};
+                     .buffers = plan->arena->needed};
     GroupSize *size = &plan->size[plan->group], *mark = &plan->mark;
     size->tensors += now.tensors - mark->tensors;
     size->parameters += now.parameters - mark->parameters;
@@ -42,49 +41,55 @@ ParamRef plan_vector(Plan *plan, const char *prefix, const char *name, ParamKind
     return params_vector(plan->params, full, kind, n, start);
 }
 
-static const NormFrozen *add_site(Plan *plan, const char *name, const Norm *norm, size_t rows) {
+/* Registers a norm with a statistic; norm_removal adds a tensor for the running mean of 1/r. */
+static const NormFrozen *add_site(Plan *plan, const NormPlan *planned, const Norm *norm) {
     NormSite *site = &plan->site[plan->n_sites++];
-    *site = (NormSite){.stats = norm->stats,
-                       .n_stats = norm->kind->n_stats,
-                       .per_token = rows / (plan->shape.B * plan->shape.T),
-                       .group = removal_group(plan->options, plan->wiring, name)};
-    snprintf(site->name, sizeof site->name, "%s", name);
+    *site = (NormSite){
+        .stats = norm->stats,
+        .n_stats = norm->kind->n_stats,
+        .per_token = planned->rows / (plan->shape.B * plan->shape.T),
+        .group = removal_group(plan->options, plan->wiring, planned->place, planned->block)};
+    snprintf(site->name, sizeof site->name, "%s", planned->name);
     if (plan->options->removal.start)
-        site->average =
-            plan_vector(plan, name, "deviation", PARAM_STATISTIC, TOKEN_GROUPS, 0).value;
+        site->running_scale =
+            plan_vector(plan, planned->name, "running_scale", PARAM_STATISTIC, TOKEN_GROUPS, 0)
+                .value;
     return &site->frozen;
 }
 
-Norm plan_norm(Plan *plan, const char *prefix, const NormKind *kind, size_t rows, size_t C,
-               ParamKind gamma_kind, bool out_slot, double gain) {
+Norm plan_norm(Plan *plan, NormPlan planned) {
     Group outer = plan_group(plan, GROUP_NORMS);
+    const NormKind *kind = planned.kind;
+    const char *name = planned.name;
+    const size_t C = planned.C;
     double eps = plan->options->norm_eps;
-    if (eps == 0) eps = out_slot ? kind->eps_out : kind->eps;
+    if (eps == 0) eps = planned.out_slot ? kind->eps_out : kind->eps;
     Norm norm = {.kind = kind, .C = C, .eps = (real)eps, .partials = plan->norm_partials[0]};
     if (kind->gamma) {
-        double start = kind->gamma_zero + gain * (kind->gamma_start - kind->gamma_zero);
-        ParamRef gamma = plan_vector(plan, prefix, "gamma", gamma_kind, C, start);
+        double unit = kind->gamma_start - kind->gamma_zero;
+        double start = kind->gamma_zero + planned.start_gain * unit;
+        ParamRef gamma = plan_vector(plan, name, "gamma", planned.gamma, C, start);
         norm.gamma = gamma.value;
         norm.dgamma = gamma.grad;
     }
     if (kind->beta && plan->options->bias) {
-        ParamRef beta = plan_vector(plan, prefix, "beta", PARAM_BETA, C, 0);
+        ParamRef beta = plan_vector(plan, name, "beta", PARAM_BETA, C, 0);
         norm.beta = beta.value;
         norm.dbeta = beta.grad;
     }
     if (kind->alpha) {
-        ParamRef alpha = plan_vector(plan, prefix, "alpha", PARAM_ALPHA, 1, kind->alpha_start);
+        ParamRef alpha = plan_vector(plan, name, "alpha", PARAM_ALPHA, 1, kind->alpha_start);
         norm.alpha = alpha.value;
         norm.dalpha = alpha.grad;
     }
     if (kind->running) {
-        norm.running_mean = plan_vector(plan, prefix, "running_mean", PARAM_STATISTIC, C, 0).value;
-        norm.running_var = plan_vector(plan, prefix, "running_var", PARAM_STATISTIC, C, 1).value;
+        norm.running_mean = plan_vector(plan, name, "running_mean", PARAM_STATISTIC, C, 0).value;
+        norm.running_var = plan_vector(plan, name, "running_var", PARAM_STATISTIC, C, 1).value;
         norm.mode = plan->norm_mode;
     }
     norm.columns = arena_reals(plan->arena, size_mul(kind->n_columns, C));
-    norm.stats = arena_reals(plan->arena, size_mul(rows, kind->n_stats));
-    if (kind->n_stats) norm.frozen = add_site(plan, prefix, &norm, rows);
+    norm.stats = arena_reals(plan->arena, size_mul(planned.rows, kind->n_stats));
+    if (kind->n_stats) norm.frozen = add_site(plan, &planned, &norm);
     plan_group(plan, outer);
     return norm;
 }

@@ -3,28 +3,31 @@
 
 #include "base/words.h"
 
-static const char *const SITE_NAMES[SITES] = {
-    [SITE_STREAM] = "stream",     [SITE_NORM_IN] = "norm_in",     [SITE_BRANCH] = "branch",
-    [SITE_NORM_OUT] = "norm_out", [SITE_NORM_POST] = "norm_post",
+static const char *const SITE_NAMES[PROBE_SITES] = {
+    [PROBE_STREAM] = "stream",     [PROBE_NORM_IN] = "norm_in",     [PROBE_BRANCH] = "branch",
+    [PROBE_NORM_OUT] = "norm_out", [PROBE_NORM_POST] = "norm_post",
 };
 
-const char *site_name(int site) {
+const char *probe_site_name(int site) {
     return NAME_AT(SITE_NAMES, site);
 }
 
-/* Its table. */
-static size_t stats_bytes(size_t L) {
-    return size_mul(size_mul(place_final(L) + 1, SITES), sizeof(SiteStats));
+static size_t point_count(size_t L) {
+    return probe_final(L) + 1;
+}
+
+static size_t table_bytes(size_t L) {
+    return size_mul(size_mul(point_count(L), PROBE_SITES), sizeof(ProbeStats));
 }
 
 size_t probe_bytes(size_t L) {
-    return sizeof(Probe) + stats_bytes(L);
+    return sizeof(Probe) + table_bytes(L);
 }
 
 Probe *probe_create(size_t L) {
     Probe *probe = mem_alloc(sizeof *probe);
-    *probe = (Probe){.L = L, .places = place_final(L) + 1};
-    probe->stats = mem_alloc(stats_bytes(L));
+    *probe = (Probe){.L = L, .points = point_count(L)};
+    probe->stats = mem_alloc(table_bytes(L));
     return probe;
 }
 
@@ -34,25 +37,25 @@ void probe_free(Probe *probe) {
     mem_free(probe);
 }
 
-ProbePlace probe_place(const Probe *probe, size_t place) {
-    if (place == place_embedding()) return (ProbePlace){0, "embedding"};
-    if (place == place_final(probe->L)) return (ProbePlace){probe->L + 1, "final"};
-    return (ProbePlace){(place + 1) / 2, place % 2 ? "attn" : "mlp"};
+ProbePoint probe_point(const Probe *probe, size_t point) {
+    if (point == probe_embedding()) return (ProbePoint){0, "embedding"};
+    if (point == probe_final(probe->L)) return (ProbePoint){probe->L + 1, "final"};
+    return (ProbePoint){(point + 1) / 2, point % 2 ? "attn" : "mlp"};
 }
 
-SiteStats *probe_stats(const Probe *probe, size_t place, Site site) {
-    return &probe->stats[place * SITES + site];
+ProbeStats *probe_stats(const Probe *probe, size_t point, ProbeSite site) {
+    return &probe->stats[point * PROBE_SITES + site];
 }
 
-void probe_value(Probe *probe, size_t place, Site site, const real *x, size_t R, size_t T,
+void probe_value(Probe *probe, size_t point, ProbeSite site, const real *x, size_t R, size_t T,
                  size_t C) {
     if (!probe) return;
-    SiteStats *stats = probe_stats(probe, place, site);
+    ProbeStats *stats = probe_stats(probe, point, site);
     stats->measured = true;
     activation_moments(stats->moments, x, R, T, C);
 }
 
-void probe_gradient(Probe *probe, size_t place, Site site, const real *dx, size_t R, size_t T,
+void probe_gradient(Probe *probe, size_t point, ProbeSite site, const real *dx, size_t R, size_t T,
                     size_t C) {
-    if (probe) activation_rms(probe_stats(probe, place, site)->grad_rms, dx, R, T, C);
+    if (probe) activation_rms(probe_stats(probe, point, site)->grad_rms, dx, R, T, C);
 }

@@ -1,26 +1,38 @@
-/* removal.h - which norms a training run takes out of its net, and after which update.
+/* removal.h - which norms a training run removes, and after which step.
  *
- * One idea: norms leave in groups - those of one place and block together - in the order that
- * norm_removal.order lists the places, and when a group leaves is a function of the config alone:
- * group g (0-based, of those that the net has) is divided by constants once
- * start + g * interval updates are taken. So nothing has to be remembered but the constants.
+ * One idea: norms are removed in groups. A group is all norms of one place and one block. Groups
+ * follow the order of norm_removal.order, and within a place the blocks from the first to the last.
+ * Group g (from 0, counting only the groups that the model has) is frozen once start + g * interval
+ * steps are taken: from then on its norms divide by constants. That is a function of the config
+ * alone, so a checkpoint has to store nothing but the constants.
  * Nothing here owns memory. Read next: ../norm/frozen.h, plan.h. */
 #ifndef MODEL_REMOVAL_H
 #define MODEL_REMOVAL_H
 
 #include "model/wiring.h"
 
-/* Places of norms, the words of norm_removal.order: mlp attn qkv emb final; NULL past the end. */
-const char *removal_place_name(int i);
+/* Where a norm is, in the terms of norm_removal.order. The first three exist in every block. */
+typedef enum {
+    NORM_PLACE_MLP,
+    NORM_PLACE_ATTN,
+    NORM_PLACE_QKV,
+    NORM_PLACE_EMB,
+    NORM_PLACE_FINAL,
+    NORM_PLACES
+} NormPlace;
+const char *norm_place_name(int i); /* mlp attn qkv emb final; NULL past the end */
 
-/* Whether norm_removal.order has these words and none of them twice; else one sentence. */
+/* Whether norm_removal.order lists known places, each at most once; otherwise false with one
+ * sentence. */
 bool removal_check(const NormRemoval *removal, char *error, size_t size);
 
-/* Groups that the net has; 0 where removal is off. */
+/* The number of groups that the model has; 0 where removal is off. */
 size_t removal_groups(const ModelOptions *options, const Wiring *wiring);
-/* The group of the norm of that name ("blocks.0.attn.norm_in"); SIZE_MAX where it stays. */
-size_t removal_group(const ModelOptions *options, const Wiring *wiring, const char *norm);
-/* Updates after which the norms of a group are out; SIZE_MAX for those that stay. */
+/* The group of the norms at `place`, in `block` (from 0; 0 outside of blocks). SIZE_MAX where they
+ * are never removed. */
+size_t removal_group(const ModelOptions *options, const Wiring *wiring, NormPlace place,
+                     size_t block);
+/* The number of steps after which a group is frozen; SIZE_MAX = never. */
 size_t removal_after(const NormRemoval *removal, size_t group);
 
 #endif

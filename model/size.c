@@ -22,8 +22,8 @@ double size_bytes(const ModelSize *size) {
     return copies * total.weights + total.buffers;
 }
 
-/* The greatest extent that a matrix product sees, and what makes it. */
-static size_t widest(const Shape *s, const char **keys) {
+/* The largest extent of a matmul, and the keys that determine it. */
+static size_t largest_extent(const Shape *s, const char **keys) {
     const struct {
         size_t extent;
         const char *keys;
@@ -33,36 +33,36 @@ static size_t widest(const Shape *s, const char **keys) {
         {s->F, "model.d_ff"},
         {(s->NH + 2 * s->NKV) * s->HS, "the width of queries, keys and values together"},
     };
-    size_t most = 0;
+    size_t largest = 0;
     for (size_t i = 0; i < sizeof extents / sizeof *extents; i++) {
-        if (extents[i].extent <= most) continue;
-        most = extents[i].extent;
+        if (extents[i].extent <= largest) continue;
+        largest = extents[i].extent;
         *keys = extents[i].keys;
     }
-    return most;
+    return largest;
 }
 
 bool size_fits(const ModelSize *size, double others, char *sentence, size_t length) {
-    const MachineMemory there = machine_memory();
+    const MachineMemory memory = machine_memory();
     const char *keys = "";
     double needed = size_bytes(size) + others + machine_resident();
-    size_t most = widest(&size->shape, &keys);
-    bool counts = most <= INT32_MAX;
-    if (counts && needed <= there.bytes) return true;
-    char need[BYTES_TEXT], have[BYTES_TEXT], uncounted[160] = "";
-    if (!counts) {
-        snprintf(uncounted, sizeof uncounted,
-                 "%s = %zu is more than the %d that BLAS counts to, and ", keys, most, INT32_MAX);
+    size_t largest = largest_extent(&size->shape, &keys);
+    bool fits_blas = largest <= INT32_MAX;
+    if (fits_blas && needed <= memory.bytes) return true;
+    char need[BYTES_TEXT], have[BYTES_TEXT], blas[160] = "";
+    if (!fits_blas) {
+        snprintf(blas, sizeof blas, "%s = %zu is above %d, the limit of BLAS, and ", keys, largest,
+                 INT32_MAX);
     }
     snprintf(sentence, length, "too large: %sit needs %.0f bytes (%s) of memory, and %s %.0f (%s)",
-             uncounted, needed, bytes_text(need, needed), there.what, there.bytes,
-             bytes_text(have, there.bytes));
+             blas, needed, bytes_text(need, needed), memory.what, memory.bytes,
+             bytes_text(have, memory.bytes));
     return false;
 }
 
 double model_flops_per_token(const ModelSize *size) {
     const Shape *s = &size->shape;
-    size_t products = size_total(size).parameters - size->positions;
+    size_t parameters = size_total(size).parameters - size->positions;
     double attention = (double)s->L * (double)s->T * (double)(s->NH * s->HS);
-    return 6 * (double)products + 6 * attention;
+    return 6 * (double)parameters + 6 * attention;
 }

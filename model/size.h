@@ -1,7 +1,7 @@
-/* size.h - how large a model is, and how much it computes, before any of it exists.
+/* size.h - how large a model is and how many FLOPs it takes, before it is allocated.
  *
- * One idea: the planning pass that counts (model.c) is the only source of these numbers, so what is
- * foretold and what is taken cannot disagree. Plain data, nothing is owned.
+ * One idea: all sizes come from the counting pass of the planner (model_plan.c), so what is
+ * predicted and what is allocated cannot disagree. Plain data, nothing is owned.
  * Read next: size.c, then ../run/train/memory.h. */
 #ifndef MODEL_SIZE_H
 #define MODEL_SIZE_H
@@ -10,28 +10,29 @@
 
 typedef struct {
     Shape shape;
-    bool training;           /* gradients and moments exist */
-    GroupSize group[GROUPS]; /* who needs what */
-    size_t positions;        /* parameters of the position table, 0 where there is none */
-    size_t statistics;       /* numbers that norms remember: stored, not trained, no parameters */
+    bool training;           /* with gradients and moments */
+    GroupSize group[GROUPS]; /* by what it belongs to, see plan.h */
+    size_t positions;        /* parameters of the position embedding, 0 without */
+    size_t statistics;       /* running statistics of norms: in checkpoints, but no parameters */
 } ModelSize;
 
 /* The sum of all groups. */
 GroupSize size_total(const ModelSize *size);
-/* All bytes that the model takes: weights, gradients, both moments, buffers. */
+/* Bytes of the whole model: weights, gradients, both moments, buffers. */
 double size_bytes(const ModelSize *size);
 
-/* Whether the model, `others` more bytes and what the process holds already fit this machine, and
- * BLAS, which counts in int, can count every extent. Where not, one sentence without a full stop
- * says how many bytes are needed and how many there are. */
+/* Whether this machine has room for the model, `others` more bytes and what the process already
+ * uses, and whether every matrix extent fits the int of BLAS. If not, `sentence` gets the bytes
+ * needed and available, without a full stop. */
 bool size_fits(const ModelSize *size, double others, char *sentence, size_t length);
 
-/* Model FLOPs of one token of training, forward and backward: 6 per parameter, the position table
- * excluded, plus attention. A tied table is one parameter tensor and counts once, as the head's
- * product, for looking a token up computes nothing; untied, table and head are two tensors and both
- * count. Attention is two products forward (q k, p v) and four backward, 2 FLOPs for each of the
- * T/2 keys that a query sees on average: 6 * L * T * NH*HS. Grouped keys and values save
- * parameters, not these. What is computed again going backward does not count. */
+/* Model FLOPs of one token of training, forward and backward: 6 per parameter, plus attention.
+ *   Parameters: the position embedding does not count. A tied table is one tensor and counts once,
+ *   as the matmul of the head; untied, table and head are two tensors and both count.
+ *   Attention: two matmuls forward (q k, p v) and four backward, 2 FLOPs for each of the T/2 keys
+ *   that a query sees on average: 6 * L * T * NH*HS. Grouped keys and values save parameters, but
+ *   no FLOPs here.
+ * What recomputation repeats does not count. */
 double model_flops_per_token(const ModelSize *size);
 
 #endif

@@ -1,20 +1,21 @@
-/* sublayer.h - the residual sublayer, written once forward and once backward for every topology.
+/* sublayer.h - the residual sublayer, written once forward and once backward for all topologies.
  *
- * One idea: an absent norm is two equal pointers, decided at planning, so the code below the plan
- * calls all three slots unconditionally and knows no topology. The equations stand in wiring.h.
- * Buffers belong to the model's arena. Read next: model.h. */
+ * One idea: an absent norm is two equal pointers. That is decided by the planner, so forward and
+ * backward call all three slots unconditionally and know no topology. The equations, with the same
+ * names as the fields below, are in topologies.h.
+ * Buffers belong to the arena of the model. Read next: sublayer.c, then model.h. */
 #ifndef MODEL_SUBLAYER_H
 #define MODEL_SUBLAYER_H
 
 #include "model/attention.h"
 #include "model/mlp.h"
 
-/* Buffers (B,T,C) that only live within one sublayer, shared by all. */
+/* Buffers (B,T,C) that live within one sublayer only, shared by all of them. */
 typedef struct {
-    real *b;                /* branch output where nothing needs it later */
+    real *b;                /* branch output, where the backward pass does not need it */
     real *o;                /* N_out(b) */
     real *ds, *dout, *db;   /* gradients of s, o, b */
-    real *du_attn, *du_mlp; /* of u in either sublayer: the MLP may read attention's */
+    real *du_attn, *du_mlp; /* gradients of u; two, since the MLP may read the u of attention */
     AttentionShared attention;
     MlpShared mlp;
 } SublayerShared;
@@ -22,40 +23,40 @@ typedef struct {
 typedef struct {
     const SublayerWiring *wiring;
     Norm norm[SLOTS];
-    bool warm[SLOTS]; /* whether gamma-warmup's factor acts on the slot */
+    bool warm[SLOTS]; /* slots under gamma-warmup */
     bool is_mlp;
-    size_t block;        /* counts from 0 */
-    size_t place;        /* of its sites, see probe.h */
-    bool site[SITES];    /* which it has: the stream, the branch, and its norms */
-    Attention attention; /* f, the one that is_mlp says */
-    Mlp mlp;
-    Dropout dropout; /* of the branch output */
+    size_t block;            /* counts from 0 */
+    size_t point;            /* where its activations are recorded, see probe.h */
+    bool sites[PROBE_SITES]; /* the sites that it has: stream, branch, and its norms */
+    Attention attention;     /* f = attention, or ... */
+    Mlp mlp;                 /* ... f = mlp, as is_mlp says */
+    double dropout;          /* of the branch output */
+    uint32_t dropout_id;
     size_t C;
-    const real *x, *x_block, *r;  /* (B,T,C) inputs; r is what the branch reads, see wiring.h */
-    real *u, *b, *o, *s, *y;      /* (B,T,C), names of the equations */
+    const real *x, *x_block, *r;  /* (B,T,C) inputs */
+    real *u, *b, *o, *s, *y;      /* (B,T,C) */
     real *d;                      /* (B,T,C) second stream, NULL without one */
-    real *dx, *dx_block, *dr;     /* gradients of the inputs: added to */
+    real *dx, *dx_block, *dr;     /* gradients of the inputs: added to, except as dx_write says */
     real *du, *dy;                /* du is dr where u is r */
     real *ds;                     /* of s */
-    real *dout, *db;              /* of o and b in this pass, see place_branch_grads */
-    GradWrite dx_write, du_write; /* whether this sublayer is the first to write them */
-    real *dd;                     /* gradient of the second stream, the same for every sublayer */
+    real *dout, *db;              /* of o and b, chosen in each pass, see choose_branch_grads */
+    GradWrite dx_write, du_write; /* GRAD_SET where this sublayer is the first to write them */
+    real *dd;                     /* gradient of the second stream, the same for all sublayers */
     const SublayerShared *shared;
 } Sublayer;
 
 void sublayer_plan_shared(SublayerShared *shared, Plan *plan);
-/* Whether the gradient of x can be made in the buffer where that of y stands: the stream passes
- * through unchanged, and the backward pass only adds to it. */
+/* Whether dx may have the buffer of dy: so it is where the stream passes through unchanged (skip 1,
+ * no post norm) and the backward pass therefore only adds to it. */
 bool sublayer_passes_through(const Plan *plan, const SublayerWiring *wiring);
-/* Plans one sublayer named `prefix` ("blocks.0.attn"). The caller has set x, x_block, r, d and, for
- * training, dx, dx_block, dr, dy, dd, dx_write and du_write (which counts where du is a buffer of
- * its own); y (B,T,C) is the caller's too. `block` counts from 0. */
+/* Plans one sublayer; `prefix` is "blocks.0.attn", `block` counts from 0. The caller has set x,
+ * x_block, r, y and d and, for training, dx, dx_block, dr, dy, dd, dx_write and du_write. du_write
+ * is ignored where du is dr. */
 void sublayer_plan(Sublayer *sublayer, Plan *plan, const SublayerShared *shared, const char *prefix,
                    size_t block, bool is_mlp);
 
 void sublayer_forward(Sublayer *sublayer, const Pass *pass);
-/* Leaves in dx, dx_block and dr (and du where that is a buffer of its own) what dy and dd ask for.
- */
+/* From dy and dd to dx, dx_block and dr, and to the gradients of the parameters. */
 void sublayer_backward(Sublayer *sublayer, const Pass *pass);
 
 #endif

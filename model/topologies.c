@@ -1,4 +1,4 @@
-/* topologies.c - see topologies.h. */
+/* topologies.c - the table of topologies. The equations are in topologies.h. */
 #include "model/topologies.h"
 
 #include <math.h>
@@ -6,59 +6,106 @@
 
 /* --- the table --- */
 
+/* The lines of a row:
+ *   .name    the value of model.topology
+ *   slots    {in, out, post} of attention and the MLP, BOTH where they are the same: NO norm, a
+ *            NORM, or a GAIN (gamma without a norm); then `read` and coefficients, where not default
+ *   model    norms of q, k, v; the input of the head; the rule of initial values; the rest if not 0
+ *   .about   the description that `train --list topologies` prints
+ * In descriptions A is attention, F is attention or the MLP, N(x) a norm, S a gain, N the depth. */
+
 #define NO SLOT_ABSENT
 #define NORM SLOT_NORM
 #define GAIN SLOT_SCALE
+#define BOTH(...) .attn = {__VA_ARGS__}, .mlp = {__VA_ARGS__}
 
 /* clang-format off */
 static const Topology TOPOLOGIES[] = {
-    {.name = "post", .about = "x = N(x + F(x)) (Vaswani et al. 2017)",
-     .attn = {NO, NO, NORM}, .mlp = {NO, NO, NORM}, .init = INIT_PLAIN},
-    {.name = "pre", .about = "x = x + F(N(x)) (GPT-2; Xiong et al. 2020)",
-     .attn = {NORM, NO, NO}, .mlp = {NORM, NO, NO}, .final = FINAL_NORM, .init = INIT_SCALED},
-    {.name = "peri", .about = "x = x + N(F(N(x))), embedding norm (Kim et al. 2025)", .embed_norm = true,
-     .attn = {NORM, NORM, NO}, .mlp = {NORM, NORM, NO}, .final = FINAL_NORM, .init = INIT_PLAIN},
-    {.name = "sandwich", .about = "peri without the embedding norm (CogView; Gemma 2)",
-     .attn = {NORM, NORM, NO}, .mlp = {NORM, NORM, NO}, .final = FINAL_NORM, .init = INIT_PLAIN},
-    {.name = "olmo2", .about = "x = x + N(F(x)), norms on whole q and k (OLMo 2)", .qkv = QK_WHOLE,
-     .attn = {NO, NORM, NO}, .mlp = {NO, NORM, NO}, .final = FINAL_NORM, .init = INIT_PLAIN},
-    {.name = "deepnorm", .about = "x = N((2N)^(1/4) x + F(x)), smaller init (Wang et al. 2022)",
-     .attn = {NO, NO, NORM, .skip = F_TWO_N_ROOT4}, .mlp = {NO, NO, NORM, .skip = F_TWO_N_ROOT4},
-     .init = INIT_DEEPNORM},
-    {.name = "resi_dual", .about = "post, and a second stream d = d + F(x); head x + N(d) (Xie et al. 2023)",
-     .attn = {NO, NO, NORM, .dual = F_ONE}, .mlp = {NO, NO, NORM, .dual = F_ONE},
-     .final = FINAL_DUAL, .init = INIT_PLAIN, .alone = true},
-    {.name = "mixln", .about = "first quarter of the blocks post, the rest pre (Li et al. 2024)",
-     .attn = {NORM, NO, NO}, .mlp = {NORM, NO, NO}, .final = FINAL_NORM, .init = INIT_PLAIN,
-     .first_row = "post", .first_share = 0.25, .least_blocks = 4},
-    {.name = "lns", .about = "x = x + F(N(x)/sqrt(l)) (Sun et al. 2025)",
-     .attn = {NORM, NO, NO, .gain = F_RSQRT_L}, .mlp = {NORM, NO, NO, .gain = F_RSQRT_L},
-     .final = FINAL_NORM, .init = INIT_PLAIN},
-    {.name = "hybrid", .about = "q, k, v normed per head; n = N(x + A(x)), x = n + MLP(n) (Zhuo et al. 2025)",
-     .attn = {NO, NO, NORM}, .mlp = {NO, NO, NO}, .qkv = QKV_HEAD, .final = FINAL_NORM, .init = INIT_PLAIN},
-    {.name = "hybrid_star", .about = "hybrid, its first block wired as pre (Zhuo et al. 2025)",
-     .attn = {NO, NO, NORM}, .mlp = {NO, NO, NO}, .qkv = QKV_HEAD, .final = FINAL_NORM, .init = INIT_PLAIN,
-     .first_row = "pre", .first_least = 1},
-    {.name = "keel", .about = "x = N(2N x + F(N(x))) (2601.19895)", .needs_norm = true,
-     .attn = {NORM, NO, NORM, .skip = F_TWO_N}, .mlp = {NORM, NO, NORM, .skip = F_TWO_N}, .init = INIT_PLAIN},
-    {.name = "pre_post", .about = "x = N(x + F(N(x))): before and after the residual connection, not Peri-LN",
-     .attn = {NORM, NO, NORM}, .mlp = {NORM, NO, NORM}, .init = INIT_PLAIN},
-    {.name = "b2t", .about = "post, the MLP's sum also adds the block's input (Takase et al. 2022)",
-     .attn = {NO, NO, NORM}, .mlp = {NO, NO, NORM, .block_skip = F_ONE}, .init = INIT_PLAIN},
-    {.name = "parallel", .about = "x = x + A(u) + MLP(u), u = N(x) (GPT-J, PaLM)",
+    {.name = "post",
+     BOTH(NO, NO, NORM), .final = FINAL_NONE, .init = INIT_PLAIN,
+     .about = "x = N(x + F(x)) (Vaswani et al. 2017)"},
+
+    {.name = "pre",
+     BOTH(NORM, NO, NO), .final = FINAL_NORM, .init = INIT_SCALED,
+     .about = "x = x + F(N(x)) (GPT-2; Xiong et al. 2020)"},
+
+    {.name = "peri",
+     BOTH(NORM, NORM, NO), .final = FINAL_NORM, .init = INIT_PLAIN, .embed_norm = true,
+     .about = "x = x + N(F(N(x))), embedding norm (Kim et al. 2025)"},
+
+    {.name = "sandwich",
+     BOTH(NORM, NORM, NO), .final = FINAL_NORM, .init = INIT_PLAIN,
+     .about = "peri without the embedding norm (CogView; Gemma 2)"},
+
+    {.name = "olmo2",
+     BOTH(NO, NORM, NO), .qkv = QK_WHOLE, .final = FINAL_NORM, .init = INIT_PLAIN,
+     .about = "x = x + N(F(x)), norms on whole q and k (OLMo 2)"},
+
+    {.name = "deepnorm",
+     BOTH(NO, NO, NORM, .skip = F_TWO_N_ROOT4), .final = FINAL_NONE, .init = INIT_DEEPNORM,
+     .about = "x = N((2N)^(1/4) x + F(x)), smaller init (Wang et al. 2022)"},
+
+    {.name = "resi_dual",
+     BOTH(NO, NO, NORM, .dual = F_ONE), .final = FINAL_DUAL, .init = INIT_PLAIN,
+     .dual_stream = true,
+     .about = "post, and a second stream d = d + F(x); head x + N(d) (Xie et al. 2023)"},
+
+    {.name = "mixln",
+     BOTH(NORM, NO, NO), .final = FINAL_NORM, .init = INIT_PLAIN,
+     .first_row = "post", .first_fraction = 0.25, .min_blocks = 4,
+     .about = "first quarter of the blocks post, the rest pre (Li et al. 2024)"},
+
+    {.name = "lns",
+     BOTH(NORM, NO, NO, .gain = F_RSQRT_L), .final = FINAL_NORM, .init = INIT_PLAIN,
+     .about = "x = x + F(N(x)/sqrt(l)) (Sun et al. 2025)"},
+
+    {.name = "hybrid",
+     .attn = {NO, NO, NORM}, .mlp = {NO, NO, NO}, .qkv = QKV_HEAD, .final = FINAL_NORM,
+     .init = INIT_PLAIN,
+     .about = "norms on q, k, v per head; n = N(x + A(x)), x = n + MLP(n) (Zhuo et al. 2025)"},
+
+    {.name = "hybrid_star",
+     .attn = {NO, NO, NORM}, .mlp = {NO, NO, NO}, .qkv = QKV_HEAD, .final = FINAL_NORM,
+     .init = INIT_PLAIN, .first_row = "pre", .first_min = 1,
+     .about = "hybrid, its first block wired as pre (Zhuo et al. 2025)"},
+
+    {.name = "keel",
+     BOTH(NORM, NO, NORM, .skip = F_TWO_N), .final = FINAL_NONE, .init = INIT_PLAIN,
+     .needs_norm = true,
+     .about = "x = N(2N x + F(N(x))) (2601.19895)"},
+
+    {.name = "pre_post",
+     BOTH(NORM, NO, NORM), .final = FINAL_NONE, .init = INIT_PLAIN,
+     .about = "x = N(x + F(N(x))): before and after the residual connection, not Peri-LN"},
+
+    {.name = "b2t",
+     .attn = {NO, NO, NORM}, .mlp = {NO, NO, NORM, .block_skip = F_ONE}, .final = FINAL_NONE,
+     .init = INIT_PLAIN,
+     .about = "post, the MLP's sum also adds the block's input (Takase et al. 2022)"},
+
+    {.name = "parallel",
      .attn = {NORM, NO, NO}, .mlp = {NO, NO, NO, .read = READ_SHARED}, .final = FINAL_NORM,
-     .init = INIT_SCALED},
-    {.name = "parallel2", .about = "x = x + A(N(x)) + MLP(N'(x)), two norms of the block's input (GPT-NeoX)",
+     .init = INIT_SCALED,
+     .about = "x = x + A(u) + MLP(u), u = N(x) (GPT-J, PaLM)"},
+
+    {.name = "parallel2",
      .attn = {NORM, NO, NO}, .mlp = {NORM, NO, NO, .read = READ_BLOCK}, .final = FINAL_NORM,
-     .init = INIT_SCALED},
-    {.name = "layerscale", .about = "x = x + S F(N(x)), S small at the start (Touvron et al. 2021)",
-     .attn = {NORM, GAIN, NO}, .mlp = {NORM, GAIN, NO}, .final = FINAL_NORM, .init = INIT_PLAIN,
-     .out_start = OUT_LAYERSCALE},
-    {.name = "respost", .about = "x = x + N(F(x)), the gain of N starts at 0 (Swin V2)",
-     .attn = {NO, NORM, NO}, .mlp = {NO, NORM, NO}, .final = FINAL_NORM, .init = INIT_PLAIN,
-     .out_start = OUT_ZERO},
-    {.name = "none", .about = "x = x + F(x): no block norms, a final norm",
-     .attn = {NO, NO, NO}, .mlp = {NO, NO, NO}, .final = FINAL_NORM, .init = INIT_SCALED},
+     .init = INIT_SCALED,
+     .about = "x = x + A(N(x)) + MLP(N'(x)), two norms of the block's input (GPT-NeoX)"},
+
+    {.name = "layerscale",
+     BOTH(NORM, GAIN, NO), .final = FINAL_NORM, .init = INIT_PLAIN,
+     .out_gain = OUT_GAIN_LAYERSCALE,
+     .about = "x = x + S F(N(x)), S initially small (Touvron et al. 2021)"},
+
+    {.name = "respost",
+     BOTH(NO, NORM, NO), .final = FINAL_NORM, .init = INIT_PLAIN, .out_gain = OUT_GAIN_ZERO,
+     .about = "x = x + N(F(x)), the gain of N initially 0 (Swin V2)"},
+
+    {.name = "none",
+     BOTH(NO, NO, NO), .final = FINAL_NORM, .init = INIT_SCALED,
+     .about = "x = x + F(x): no block norms, a final norm"},
+
     {0}, /* the end */
 };
 /* clang-format on */
@@ -66,6 +113,7 @@ static const Topology TOPOLOGIES[] = {
 #undef NO
 #undef NORM
 #undef GAIN
+#undef BOTH
 
 enum { ROWS = sizeof TOPOLOGIES / sizeof *TOPOLOGIES - 1 };
 
@@ -91,7 +139,7 @@ const Topology *topology_find(const char *name, size_t length) {
 
 /* --- from a row to a block --- */
 
-static double formula_value(Formula formula, double otherwise, size_t N, size_t l) {
+static double formula_value(Formula formula, double by_default, size_t N, size_t l) {
     switch (formula) {
     case F_DEFAULT:
         break;
@@ -104,10 +152,10 @@ static double formula_value(Formula formula, double otherwise, size_t N, size_t 
     case F_RSQRT_L:
         return 1 / sqrt((double)l);
     }
-    return otherwise;
+    return by_default;
 }
 
-static SublayerWiring sublayer_of(const SublayerRow *row, size_t N, size_t l) {
+static SublayerWiring sublayer_wiring(const SublayerRow *row, size_t N, size_t l) {
     return (SublayerWiring){
         .slot = {[SLOT_IN] = row->in, [SLOT_OUT] = row->out, [SLOT_POST] = row->post},
         .read = row->read,
@@ -119,29 +167,29 @@ static SublayerWiring sublayer_of(const SublayerRow *row, size_t N, size_t l) {
     };
 }
 
-static double out_start_of(OutStart start, size_t N) {
-    switch (start) {
-    case OUT_ONE:
+static double out_gain_value(OutGain gain, size_t N) {
+    switch (gain) {
+    case OUT_GAIN_ONE:
         break;
-    case OUT_ZERO:
+    case OUT_GAIN_ZERO:
         return 0;
-    case OUT_LAYERSCALE:
+    case OUT_GAIN_LAYERSCALE: /* the values of the paper, by depth */
         return N <= 18 ? 0.1 : N <= 24 ? 1e-5 : 1e-6;
     }
     return 1;
 }
 
 BlockWiring topology_block(const Topology *topology, size_t N, size_t l) {
-    size_t first = (size_t)floor(topology->first_share * (double)N);
-    if (first < topology->first_least) first = topology->first_least;
-    bool replaced = topology->first_row && l <= first;
-    const Topology *row =
-        replaced ? topology_find(topology->first_row, strlen(topology->first_row)) : topology;
+    const Topology *row = topology;
+    size_t first = (size_t)floor(topology->first_fraction * (double)N);
+    if (first < topology->first_min) first = topology->first_min;
+    if (topology->first_row && l <= first)
+        row = topology_find(topology->first_row, strlen(topology->first_row));
     return (BlockWiring){
         .row = row->name,
-        .attn = sublayer_of(&row->attn, N, l),
-        .mlp = sublayer_of(&row->mlp, N, l),
+        .attn = sublayer_wiring(&row->attn, N, l),
+        .mlp = sublayer_wiring(&row->mlp, N, l),
         .qkv = topology->qkv,
-        .out_start = out_start_of(row->out_start, N),
+        .out_gain = out_gain_value(row->out_gain, N),
     };
 }

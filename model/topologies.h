@@ -1,26 +1,30 @@
-/* topologies.h - the table of topologies: which norms stand where, with which coefficients.
+/* topologies.h - the table of topologies: where the norms are, and with which coefficients.
  *
- * One idea: a topology is a row of data. Every block of every topology is the same two sublayers
+ * One idea: a topology is a row of data. Every block of every topology consists of the same two
+ * sublayers, attention and then the MLP:
  *
  *     u = gain * N_in(r)          r = the stream x | the block's input | the block's first u
  *     b = f(u)                    f = attention | mlp
  *     o = N_out(b)
  *     s = skip * x + branch * o + block_skip * x_block
  *     y = N_post(s)               y is the next x
- *     d = d + dual * o            only where a second stream exists
+ *     d = d + dual * o            only with a second stream
  *
- * and a row gives the slots and the coefficients. Nothing outside topologies.c knows the name of
- * one. All data is constant. Read next: the table in topologies.c, then wiring.h. */
+ * A row gives the three slots N_in, N_out, N_post and the coefficients. Only topologies.c contains
+ * the names of the topologies. All data is constant.
+ * Read next: the table in topologies.c, then wiring.h. */
 #ifndef MODEL_TOPOLOGIES_H
 #define MODEL_TOPOLOGIES_H
 
 #include "model/options.h"
 
-typedef enum { SLOT_ABSENT, SLOT_NORM, SLOT_SCALE } SlotKind; /* nothing, model.norm, gamma alone */
-typedef enum { READ_STREAM, READ_BLOCK, READ_SHARED } Read;   /* what r is */
+typedef enum { SLOT_ABSENT, SLOT_NORM, SLOT_SCALE } SlotKind; /* identity, model.norm, gamma only */
+typedef enum { READ_STREAM, READ_BLOCK, READ_SHARED } Read;   /* r, in the order above */
+/* Norms of q and k over all heads at once, or of q and k, or of q, k and v, for each head. */
 typedef enum { QKV_PLAIN, QK_WHOLE, QK_HEAD, QKV_HEAD } QkvNorm;
-/* h = x | N(x) | x + N(d) */
-typedef enum { FINAL_NONE, FINAL_NORM, FINAL_DUAL } FinalKind;
+typedef enum { FINAL_NONE, FINAL_NORM, FINAL_DUAL } FinalKind; /* h = x | N(x) | x + N(d) */
+
+/* --- one block, with its coefficients as numbers --- */
 
 typedef struct {
     SlotKind slot[SLOTS];
@@ -29,50 +33,60 @@ typedef struct {
 } SublayerWiring;
 
 typedef struct {
-    const char *row; /* the table row that this block was taken from */
+    const char *row; /* name of the table row that the block was built from */
     SublayerWiring attn, mlp;
     QkvNorm qkv;
-    double out_start; /* the gain at which the `out` slots start */
+    double out_gain; /* initial gain of the `out` slots */
 } BlockWiring;
 
-/* Coefficients may depend on the depth N and the block's number l = 1..N. */
-typedef enum { F_DEFAULT, F_ONE, F_TWO_N, F_TWO_N_ROOT4, F_RSQRT_L } Formula;
+/* --- one row of the table --- */
 
-/* The gain at which `out` slots start. */
-typedef enum { OUT_ONE, OUT_ZERO, OUT_LAYERSCALE } OutStart;
+/* A coefficient may depend on the depth N and on the number of the block, l = 1..N. */
+typedef enum {
+    F_DEFAULT,     /* 1 for skip and gain, 0 for block_skip and dual */
+    F_ONE,         /* 1 */
+    F_TWO_N,       /* 2 N */
+    F_TWO_N_ROOT4, /* (2 N)^(1/4) */
+    F_RSQRT_L      /* 1 / sqrt(l) */
+} Formula;
+
+/* Initial gain of the `out` slots: 1, 0, or small and smaller in deep models (LayerScale). */
+typedef enum { OUT_GAIN_ONE, OUT_GAIN_ZERO, OUT_GAIN_LAYERSCALE } OutGain;
 
 typedef struct {
     SlotKind in, out, post;
     Read read;
-    Formula skip, gain, block_skip, dual; /* F_DEFAULT: 1, 1, 0, 0; branch is 1 in every row */
+    Formula skip, gain, block_skip, dual; /* `branch` is 1 in every row */
 } SublayerRow;
 
 typedef struct {
     const char *name, *about;
     SublayerRow attn, mlp;
+    bool embed_norm; /* a norm behind the embedding */
     QkvNorm qkv;
-    bool embed_norm;
     FinalKind final;
     InitRule init;
-    OutStart out_start;
-    /* The first blocks of the model, floor(first_share*N) of them but at least first_least, take
-     * slots and coefficients from another row; q/k/v norms stay. */
+    OutGain out_gain;
+
+    /* The first max(first_min, floor(first_fraction * N)) blocks are built from `first_row`: slots,
+     * coefficients and initial gains, but not the norms of q, k and v. NULL = none are. */
     const char *first_row;
-    double first_share;
-    size_t first_least;
-    size_t least_blocks;
-    bool alone;      /* its second stream runs through the whole net: no mixes */
-    bool needs_norm; /* its skip grows the stream N-fold without one */
+    double first_fraction;
+    size_t first_min;
+
+    size_t min_blocks; /* smallest model.n_layer */
+    bool dual_stream;  /* a second stream through all blocks: not to be mixed with other rows */
+    bool needs_norm;   /* model.norm none is refused: the skip would grow the stream (2N)-fold */
 } Topology;
 
-/* The row of index i, which model.topology holds; NULL past the last. */
+/* Row i, the value of model.topology; NULL past the last row. */
 const Topology *topology_at(int i);
-/* Name and one-line description of the i-th topology; NULL past the last. */
+/* Name and one-line description of row i; NULL past the last row. */
 const char *topology_name(int i);
 const char *topology_about(int i);
-/* The row called by the `length` bytes at `name`, or NULL. */
+/* The row whose name is the `length` bytes at `name`, or NULL. */
 const Topology *topology_find(const char *name, size_t length);
-/* Block l = 1..N of a model of N blocks in this topology. */
+/* Block l = 1..N of a model of N blocks. */
 BlockWiring topology_block(const Topology *topology, size_t N, size_t l);
 
 #endif

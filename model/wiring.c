@@ -1,4 +1,4 @@
-/* wiring.c - the table of topologies and how a config turns a row into blocks. See wiring.h. */
+/* wiring.c - from the keys of the config to the blocks of a model. See wiring.h. */
 #include "model/wiring.h"
 #include "base/words.h"
 #include "norm/norm.h"
@@ -20,94 +20,95 @@ static bool fail(char *error, size_t size, const char *format, ...) {
 }
 
 static bool row_fits(const Topology *row, const ModelOptions *options, char *error, size_t size) {
-    const Topology *net = topology_at(options->topology);
-    if (options->n_layer < row->least_blocks) {
+    const Topology *main_row = topology_at(options->topology);
+    if (options->n_layer < row->min_blocks) {
         return fail(error, size,
-                    "model.n_layer = %zu is too few for topology %s, which needs at least %zu",
-                    options->n_layer, row->name, row->least_blocks);
+                    "model.n_layer = %zu is too small for topology %s, which needs at least %zu",
+                    options->n_layer, row->name, row->min_blocks);
     }
     if (row->needs_norm && norm_kind(options->norm) == &norm_none) {
         return fail(error, size,
-                    "model.norm none does not go with topology %s: its skip of 2N needs a norm",
+                    "model.norm none cannot be used with topology %s: its skip of 2N needs a norm",
                     row->name);
     }
-    if (row->alone != net->alone) {
+    if (row->dual_stream != main_row->dual_stream) {
         return fail(error, size,
-                    "model.layers: %s cannot be mixed with other rows, its second stream "
-                    "runs through the whole net",
-                    row->alone ? row->name : net->name);
+                    "model.layers: %s cannot be mixed with other topologies, its second stream "
+                    "runs through the whole model",
+                    row->dual_stream ? row->name : main_row->name);
     }
     return true;
 }
 
-/* --- model.layers: "row", "row*count", at most one "row*" for the rest --- */
+/* --- model.layers: "name", "name*count", at most one "name*" for the remaining blocks --- */
 
 typedef struct {
     const Topology *row;
     size_t count;
-    bool rest;
-} Word;
+    bool remaining; /* "name*" */
+} LayersEntry;
 
-/* Reads the next word at *text and moves behind it; false with a sentence when it is wrong. */
-static bool next_word(const char **text, Word *word, char *error, size_t size) {
+/* Parses the entry at *text and advances past it; false with a sentence where it is invalid. */
+static bool layers_entry(const char **text, LayersEntry *entry, char *error, size_t size) {
     const char *start = *text, *end = start;
     while (*end && !isspace((unsigned char)*end)) end++;
     const char *star = memchr(start, '*', (size_t)(end - start));
     size_t length = (size_t)((star ? star : end) - start);
     *text = end;
-    word->row = topology_find(start, length);
-    if (!word->row) {
+    entry->row = topology_find(start, length);
+    if (!entry->row) {
         char name[64];
         snprintf(name, sizeof name, "%.*s", (int)length, start);
         const char *near = name_near(topology_name, name);
         return fail(error, size, "model.layers: unknown topology \"%s\"%s%s%s", name,
                     near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
     }
-    word->rest = star && star + 1 == end;
-    word->count = 1;
-    if (!star || word->rest) return true;
+    entry->remaining = star && star + 1 == end;
+    entry->count = 1;
+    if (!star || entry->remaining) return true;
     char *stop = NULL;
     unsigned long long count = isdigit((unsigned char)star[1]) ? strtoull(star + 1, &stop, 10) : 0;
     if (!count || stop != end || count > 1000000) {
-        return fail(error, size, "model.layers: \"%.*s\" needs a whole number above 0 after the *",
+        return fail(error, size, "model.layers: \"%.*s\" needs an integer above 0 after the *",
                     (int)(end - start), start);
     }
-    word->count = (size_t)count;
+    entry->count = (size_t)count;
     return true;
 }
 
-/* Counts what the words ask for, and finds the one that takes the rest. */
-static bool layers_count(const ModelOptions *options, size_t *rest, char *error, size_t size) {
-    size_t total = 0, rests = 0;
+/* Adds up the blocks; `remaining` is what is left for the entry without a count. */
+static bool layers_count(const ModelOptions *options, size_t *remaining, char *error, size_t size) {
+    size_t total = 0, open_entries = 0;
     for (const char *at = options->layers + strspn(options->layers, " \t"); *at;
          at += strspn(at, " \t")) {
-        Word word;
-        if (!next_word(&at, &word, error, size)) return false;
-        if (!row_fits(word.row, options, error, size)) return false;
-        if (word.rest)
-            rests++;
+        LayersEntry entry;
+        if (!layers_entry(&at, &entry, error, size)) return false;
+        if (!row_fits(entry.row, options, error, size)) return false;
+        if (entry.remaining)
+            open_entries++;
         else
-            total += word.count;
+            total += entry.count;
     }
-    if (rests > 1)
-        return fail(error, size, "model.layers: only one row can take the rest (\"row*\")");
-    if (total > options->n_layer || (!rests && total != options->n_layer)) {
+    if (open_entries > 1)
+        return fail(error, size,
+                    "model.layers: only one entry can take the remaining blocks (\"name*\")");
+    if (total > options->n_layer || (!open_entries && total != options->n_layer)) {
         return fail(error, size, "model.layers adds up to %zu blocks, but model.n_layer is %zu",
                     total, options->n_layer);
     }
-    *rest = options->n_layer - total;
+    *remaining = options->n_layer - total;
     return true;
 }
 
 static bool layers_apply(Wiring *wiring, const ModelOptions *options, char *error, size_t size) {
-    size_t rest = 0, l = 1;
-    if (!layers_count(options, &rest, error, size)) return false;
+    size_t remaining = 0, l = 1;
+    if (!layers_count(options, &remaining, error, size)) return false;
     for (const char *at = options->layers + strspn(options->layers, " \t"); *at;
          at += strspn(at, " \t")) {
-        Word word;
-        if (!next_word(&at, &word, error, size)) return false;
-        size_t count = word.rest ? rest : word.count;
-        for (; count; count--, l++) wiring->block[l - 1] = topology_block(word.row, wiring->L, l);
+        LayersEntry entry;
+        if (!layers_entry(&at, &entry, error, size)) return false;
+        size_t count = entry.remaining ? remaining : entry.count;
+        for (; count; count--, l++) wiring->block[l - 1] = topology_block(entry.row, wiring->L, l);
     }
     return true;
 }
@@ -143,16 +144,17 @@ static bool wire_coefficient(SublayerWiring *sublayer, const WireEntry *entry, c
         }
         if (strcmp(name, "dual") == 0 && !dual_stream) {
             return fail(error, size,
-                        "model.wire: \"%s\" means nothing here, the net has no second stream",
+                        "model.wire: \"%s\" has no effect, the model has no second stream",
                         entry->key);
         }
         *(double *)((char *)sublayer + COEFFICIENTS[i].offset) = entry->number;
         return true;
     }
-    return fail(error, size,
-                "model.wire: unknown key \"%s\"; known after attn. and mlp. are in out post skip "
-                "branch gain block_skip dual read",
-                entry->key);
+    return fail(
+        error, size,
+        "model.wire: unknown key \"%s\"; after attn. and mlp. come in, out, post, skip, branch, "
+        "gain, block_skip, dual or read",
+        entry->key);
 }
 
 static bool wire_entry(BlockWiring *block, const WireEntry *entry, bool dual_stream, char *error,
@@ -187,7 +189,7 @@ static bool wire_entry(BlockWiring *block, const WireEntry *entry, bool dual_str
     return wire_coefficient(sublayer, entry, name, dual_stream, error, size);
 }
 
-/* --- the whole --- */
+/* --- the whole model --- */
 
 static QkvNorm switch_qkv(int qk_norm, QkvNorm row) {
     if (qk_norm == SWITCH_OFF) return QKV_PLAIN;
@@ -204,7 +206,7 @@ static bool resolve_blocks(Wiring *wiring, const ModelOptions *options, char *er
         BlockWiring *block = &wiring->block[l - 1];
         block->qkv = switch_qkv(options->qk_norm, block->qkv);
         for (size_t i = 0; i < options->n_wire; i++) {
-            if (!wire_entry(block, &options->wire[i], row->alone, error, size)) return false;
+            if (!wire_entry(block, &options->wire[i], row->dual_stream, error, size)) return false;
         }
     }
     return true;
@@ -222,7 +224,7 @@ bool wiring_resolve(Wiring *wiring, const ModelOptions *options, char *error, si
                                                          : options->final_norm == SWITCH_ON,
         .init = options->init == INIT_AUTO ? row->init : (InitRule)options->init,
     };
-    /* A second stream stays where its norm is switched off: h = x + d. */
+    /* A second stream remains where its norm is switched off: h = x + d. */
     if (row->final != FINAL_DUAL) wiring->final = wiring->final_norm ? FINAL_NORM : FINAL_NONE;
     if (resolve_blocks(wiring, options, error, size)) return true;
     wiring_free(wiring);
@@ -247,7 +249,7 @@ bool wiring_is_plain(const Wiring *wiring, unsigned slots) {
     return true;
 }
 
-bool wiring_norms_qkv(const Wiring *wiring) {
+bool wiring_has_qkv_norms(const Wiring *wiring) {
     bool any = false;
     for (size_t l = 0; l < wiring->L; l++) any |= wiring->block[l].qkv != QKV_PLAIN;
     return any;

@@ -1,17 +1,9 @@
-/* wiring.h - which norms stand where, and with which coefficients the residual stream flows.
+/* wiring.h - the slots and coefficients of every block of one model.
  *
- * One idea: a topology is a row of data. Every block of every topology is the same two sublayers
- *
- *     u = gain * N_in(r)          r = the stream x | the block's input | the block's first u
- *     b = f(u)                    f = attention | mlp
- *     o = N_out(b)
- *     s = skip * x + branch * o + block_skip * x_block
- *     y = N_post(s)               y is the next x
- *     d = d + dual * o            only where a second stream exists
- *
- * Branch-warmup, where it is on, multiplies `branch` and not `dual`.
- * Nothing outside wiring.c knows a topology's name. A Wiring owns its array of blocks.
- * Read next: the table in wiring.c, then equations.c. */
+ * One idea: topology, mixes, single overrides and switches are resolved once, here. What comes
+ * after (sublayer.c, equations.c) reads a Wiring and knows no topology. The equations that the
+ * coefficients belong to are in topologies.h. Branch-warmup multiplies `branch`, not `dual`.
+ * A Wiring owns its array of blocks. Read next: sublayer.h, then equations.h. */
 #ifndef MODEL_WIRING_H
 #define MODEL_WIRING_H
 
@@ -26,20 +18,21 @@ typedef struct {
     InitRule init;   /* never INIT_AUTO */
 } Wiring;
 
-/* Fills `wiring` from topology, layers, wire and the three switches. On a mistake returns false
- * with one sentence that names the key in `error`; then nothing is to be freed. */
+/* Fills `wiring` from model.topology, layers, wire and the three switches. On a mistake it returns
+ * false with a sentence that names the key in `error`, and there is nothing to free. */
 bool wiring_resolve(Wiring *wiring, const ModelOptions *options, char *error, size_t size);
 void wiring_free(Wiring *wiring);
 
-/* Whether every sublayer is plain, with coefficients of 1 alone, and norms in these slots and no
- * other: 1 << SLOT_POST is x = N(x + F(x)). */
+/* Whether every sublayer reads the stream, has the default coefficients, and has norms in exactly
+ * the slots of the bit mask `slots`: 1 << SLOT_POST is x = N(x + F(x)). */
 bool wiring_is_plain(const Wiring *wiring, unsigned slots);
 
-/* Whether any block norms its queries and keys. */
-bool wiring_norms_qkv(const Wiring *wiring);
+/* Whether any block normalizes its queries and keys. */
+bool wiring_has_qkv_norms(const Wiring *wiring);
 
-/* Whether gamma-warmup's factor acts on `slot` of the sublayer: listed in `slots`, and not the norm
- * that feeds the head (the last block's mlp.norm_post where no final norm follows). */
+/* Whether gamma-warmup scales the gain of `slot`: it does where the bit mask `slots` has the slot,
+ * except in the last norm before the head (mlp.norm_post of the last block, without a final norm).
+ */
 bool wiring_is_warm(const Wiring *wiring, unsigned slots, size_t block, bool mlp, Slot slot);
 
 #endif

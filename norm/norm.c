@@ -1,8 +1,8 @@
-/* norm.c - the table of norms, and what they share: pieces of rows and the sums over them.
+/* norm.c - the table of norms, the parallel loop over rows, and the sums over them.
  *
- * One idea: each of 16 fixed pieces of the rows sums into partials of its own, and the partials are
- * added in order, so the sums do not depend on the number of threads. Adding a norm is its file and
- * a line here. */
+ * One idea: the rows are split into 16 chunks at fixed borders. Every chunk has partial sums of its
+ * own, which are added in order, so the gradients of gamma, beta and alpha do not depend on the
+ * number of threads. To add a norm, add its file and a line here. */
 #include "norm/norm.h"
 #include "ops/cpu/cpu.h"
 
@@ -41,10 +41,10 @@ static NormSums sums_of(const Norm *norm, size_t chunk) {
 }
 
 void norm_backward_piece(const Norm *norm, size_t chunk, real *dx, const real *dy, const real *x,
-                         real w, size_t first, size_t end, GradWrite write) {
+                         NormSpan span) {
     NormSums sums = sums_of(norm, chunk);
     if (norm->kind->gamma) memset(sums.dgamma, 0, partials_stride(norm->C) * sizeof(real));
-    norm->kind->backward(norm, sums, dx, dy, x, w, first, end, write);
+    norm->kind->backward(norm, sums, dx, dy, x, span);
 }
 
 void norm_sum(const Norm *norm, real w) {
@@ -66,7 +66,7 @@ void norm_sum(const Norm *norm, real w) {
 typedef struct {
     const Norm *norm;
     real *out;          /* y or dx */
-    const real *x, *dy; /* dy NULL going forward */
+    const real *x, *dy; /* dy is NULL forward */
     real w;
     GradWrite write;
 } NormWork;
@@ -74,13 +74,14 @@ typedef struct {
 static void work_forward(void *context, size_t chunk, size_t first, size_t end) {
     const NormWork *work = context;
     (void)chunk;
-    norm_forward_piece(work->norm, work->out, work->x, work->w, first, end);
+    norm_forward_piece(work->norm, work->out, work->x,
+                       (NormSpan){.first = first, .end = end, .w = work->w});
 }
 
 static void work_backward(void *context, size_t chunk, size_t first, size_t end) {
     const NormWork *work = context;
-    norm_backward_piece(work->norm, chunk, work->out, work->dy, work->x, work->w, first, end,
-                        work->write);
+    const NormSpan span = {.first = first, .end = end, .w = work->w, .write = work->write};
+    norm_backward_piece(work->norm, chunk, work->out, work->dy, work->x, span);
 }
 
 void norm_forward(const Norm *norm, real *y, const real *x, real w, size_t rows) {

@@ -1,10 +1,11 @@
-/* norm.h - the norm interface: one table line and one file per kind.
+/* norm.h - the interface of a norm: one line of the table and one file per kind.
  *
- * One idea: a norm keeps its input and a few statistics per row, never its output; forward and
- * backward are two functions over a piece of the rows, on the calling thread, so a file of norm/
- * is formulas and nothing else. A kind that computes nothing (none) with its input as its output is
- * how an absent slot costs nothing. A kind that looks across rows (batchnorm) gathers before the
- * pieces. A Norm is plain data filled at planning; it owns nothing.
+ * One idea: a norm keeps its input and a few statistics per row, never its output. Forward and
+ * backward are two functions over a range of rows on the calling thread, so a file of norm/
+ * contains the formulas and nothing else. The kind `none` computes nothing where its input is its
+ * output, so an absent slot costs nothing. A kind with statistics over the rows (batchnorm)
+ * computes them in `gather`, before the first range. A Norm is plain data, filled when the model is
+ * planned; it owns nothing.
  * Read next: layernorm.c, rmsnorm.c, norm.c, then model/wiring.h. */
 #ifndef NORM_NORM_H
 #define NORM_NORM_H
@@ -15,72 +16,78 @@
 
 typedef struct NormKind NormKind;
 
-/* Constants in place of the statistic that a row would have: 1/deviation of row i of a pass stands
- * at (first + i) % rows. Where `centers` is not set, LayerNorm keeps the mean, too. Nothing flows
- * back through a constant. */
+/* Constants that replace the scale r of every row (1/standard deviation in LayerNorm, 1/RMS in
+ * RMSNorm) when a norm is frozen: row i of a pass uses r[(first + i) % rows]. LayerNorm still
+ * subtracts the mean of each row where `centers` is set. Constants have no gradient. */
 typedef struct {
-    const real *r; /* (rows); NULL = nothing is frozen */
+    const real *r; /* (rows); NULL = not frozen */
     size_t rows, first;
     bool centers;
 } NormFrozen;
 
-/* What a kind with running statistics is told of a pass, all norms of a model at once. */
+/* What a pass does with batch and running statistics; one for all norms of a model. */
 typedef struct {
-    bool training; /* by what the rows of the pass have; else by the running statistics */
-    bool observes; /* and the running ones take that in */
+    bool training; /* normalize by the statistics of the batch, else by the running ones */
+    bool observes; /* and update the running ones */
 } NormMode;
 
 typedef struct {
     const NormKind *kind;
-    size_t C;                      /* features of a row */
-    real eps;                      /* added to the variance or mean square, inside the root */
-    const real *gamma, *beta;      /* (C), NULL where the kind or the config has none */
-    const real *alpha;             /* (1), dyt only */
-    real *dgamma, *dbeta, *dalpha; /* their gradients */
-    real *stats;                   /* (rows, kind->n_stats), written forward, read backward */
-    const NormFrozen *frozen;      /* NULL where the kind has no statistic to freeze */
-    real *columns;                 /* (kind->n_columns, C), written by gather, read by the pieces */
+    size_t C;                         /* features of a row */
+    real eps;                         /* added to the variance or mean square, inside the root */
+    const real *gamma, *beta;         /* (C), NULL where the kind or the config has none */
+    const real *alpha;                /* (1), dyt only */
+    real *dgamma, *dbeta, *dalpha;    /* their gradients */
+    real *stats;                      /* (rows, kind->n_stats), written forward, read backward */
+    const NormFrozen *frozen;         /* NULL where the kind has no statistic to freeze */
+    real *columns;                    /* (kind->n_columns, C), written by gather, read per row */
     real *running_mean, *running_var; /* (C), NULL where the kind has none */
-    const NormMode *mode;             /* of the pass, kinds with running statistics only */
-    /* norm_partials(C) elements of scratch for sums over rows, between a piece and norm_sum */
-    real *partials;
+    const NormMode *mode;             /* of the pass; kinds with running statistics only */
+    real *partials; /* (norm_partials(C)) scratch of a backward pass, up to norm_sum */
 } Norm;
 
-/* Where a piece adds its sums over rows; zero at first. */
+/* Sums over rows, to which a range of rows adds. The caller zeroes them. */
 typedef struct {
     real *dgamma, *dbeta; /* (C) each; sum(dy * xhat) without w, sum(dy) */
     real *dalpha;         /* (1) */
 } NormSums;
 
-/* y, x, dx, dy are (rows, C), of which rows first .. end-1 are meant. `w` is the gamma-warmup
- * factor: gamma_eff = w * gain, beta unscaled. forward writes y and stats; y may be x only for
- * `none`. backward sets dx or adds to it, and adds to `sums`; the gradient of gamma is
- * w * sum(dy * xhat), since the stored gamma is the parameter. */
+/* The rows that a call computes, and how. */
+typedef struct {
+    size_t first, end; /* rows first .. end-1 */
+    real w;            /* factor of the gamma warm-up: y = w * gain * xhat + beta */
+    GradWrite write;   /* how dx is written; not used by forward */
+} NormSpan;
+
+/* y, x, dx and dy are (rows, C) in full; a call touches the rows of `span`. forward writes y and
+ * stats; y may be x for `none` only. backward sets dx or adds to it, and adds to `sums`. The stored
+ * gamma is the parameter, so its gradient is w * sum(dy * xhat); beta is not scaled by w. */
 struct NormKind {
     const char *name;
     const char *equation;    /* one line for --list norms */
     bool gamma, beta, alpha; /* which parameters exist; beta also needs model.bias */
-    double gamma_start;      /* where the gain is 1 */
-    double gamma_zero;       /* where the gain is 0 */
+    double gamma_start;      /* the gamma whose gain is 1 */
+    double gamma_zero;       /* the gamma whose gain is 0 */
     double alpha_start;
-    double eps, eps_out; /* what model.norm_eps 0 means: everywhere, and in `out` slots */
-    size_t n_stats;      /* of a row; 1/deviation is the last of them */
-    size_t n_columns;    /* statistics of a feature over the rows of a pass */
+    double eps, eps_out; /* defaults for model.norm_eps 0: in general, and in `out` slots */
+    size_t n_stats;      /* statistics per row; the last one is r, the scale */
+    size_t n_columns;    /* statistics per feature, over the rows of a pass */
     bool running;        /* whether running_mean and running_var are stored with the parameters */
-    /* NULL, or where a kind looks across rows: all of them, before the first piece of a pass. */
+    /* For kinds with statistics over rows: called with all rows, before the first range of a
+     * pass. NULL otherwise. */
     void (*gather)(const Norm *norm, const real *x, size_t rows);
     void (*gather_backward)(const Norm *norm, const real *dy, const real *x, size_t rows);
-    void (*forward)(const Norm *norm, real *y, const real *x, real w, size_t first, size_t end);
+    void (*forward)(const Norm *norm, real *y, const real *x, NormSpan span);
     void (*backward)(const Norm *norm, NormSums sums, real *dx, const real *dy, const real *x,
-                     real w, size_t first, size_t end, GradWrite write);
+                     NormSpan span);
 };
 
 extern const NormKind norm_layernorm, norm_rmsnorm, norm_rmsnorm_plus1, norm_dyt, norm_none,
     norm_batchnorm;
-/* A gain alone, y = w*gamma*x: the S slots of layerscale. Not a choice of model.norm. */
+/* A gain alone, y = w*gamma*x: the S slots of layerscale. Not a value of model.norm. */
 extern const NormKind norm_scale;
 
-/* Whether the rows of a pass are divided by constants; and the constant of one. */
+/* Whether constants replace the statistics of the rows, and the constant of a row. */
 static inline bool norm_is_frozen(const Norm *norm) {
     return norm->frozen && norm->frozen->r;
 }
@@ -88,37 +95,37 @@ static inline real norm_frozen_r(const Norm *norm, size_t row) {
     return norm->frozen->r[(norm->frozen->first + row) % norm->frozen->rows];
 }
 
-/* Whether it must see all rows before the first piece, which norm_forward and norm_backward do. */
+/* Whether the norm needs all rows before the first range. norm_forward and norm_backward take care
+ * of it; the *_piece functions cannot be used. */
 static inline bool norm_gathers(const Norm *norm) {
     return norm->kind->gather != NULL;
 }
 
-/* The kinds that model.norm can name, by index; NULL past the last. */
+/* The kinds that model.norm can name, by index; NULL past the end. */
 const NormKind *norm_kind(int i);
 const char *norm_name(int i);
-/* Whether optim.rmsnorm_lr_scale applies: rmsnorm and its (1+g) form. */
+/* Whether optim.rmsnorm_lr_scale applies: to rmsnorm and rmsnorm_plus1. */
 bool norm_is_rms(const NormKind *kind);
 
-/* All rows, by all threads. */
+/* All rows, on all threads. */
 void norm_forward(const Norm *norm, real *y, const real *x, real w, size_t rows);
 void norm_backward(const Norm *norm, real *dx, const real *dy, const real *x, real w, size_t rows,
                    GradWrite write);
 
-/* The same in pieces, as rows_share hands them out, of kinds that gather nothing; after the last
- * piece of a backward pass, norm_sum adds their sums to the gradients, in the order of the pieces.
- */
-static inline void norm_forward_piece(const Norm *norm, real *y, const real *x, real w,
-                                      size_t first, size_t end) {
-    norm->kind->forward(norm, y, x, w, first, end);
+/* One range of rows, on the calling thread, for kinds without `gather`. `chunk` is the number that
+ * rows_share gives to the range. After the last range of a backward pass, norm_sum adds the partial
+ * sums of all chunks to the gradients, in the order of the chunks. */
+static inline void norm_forward_piece(const Norm *norm, real *y, const real *x, NormSpan span) {
+    norm->kind->forward(norm, y, x, span);
 }
 void norm_backward_piece(const Norm *norm, size_t chunk, real *dx, const real *dy, const real *x,
-                         real w, size_t first, size_t end, GradWrite write);
+                         NormSpan span);
 void norm_sum(const Norm *norm, real w);
 
-/* For the kinds: what a row of dx holds before its gradient is added. The row is in the cache, so
- * this costs no memory traffic. */
-static inline void norm_row_start(real *dx, size_t C, GradWrite write) {
-    if (write == GRAD_SET) memset(dx, 0, C * sizeof *dx);
+/* For the kinds: prepares a row of dx, to which its gradient is then added. The row stays in the
+ * cache, so zeroing it costs no memory traffic. */
+static inline void norm_row_start(real *dx_row, size_t C, GradWrite write) {
+    if (write == GRAD_SET) memset(dx_row, 0, C * sizeof *dx_row);
 }
 
 /* Elements of Norm.partials for rows of at most C features. */

@@ -4,56 +4,54 @@
  * Backward, with u = w gamma dy. xhat depends on x directly and through r:
  *   dr/dx_i = -r^2 xhat_i / C, so
  *   dx_i = r u_i + sum_j u_j x_j dr/dx_i = r (u_i - xhat_i mean(u xhat))
- * and r u_i where r is frozen.
+ * If r is frozen, dx_i = r u_i.
  * Statistics per row: r. */
 #include "norm/rmsnorm.h"
 
 #include <math.h>
 
-void rms_forward(const Norm *norm, real *y, const real *x, real w, real offset, size_t first,
-                 size_t end) {
+void rms_forward(const Norm *norm, real *y, const real *x, real offset, NormSpan span) {
     const size_t C = norm->C;
-    const real *gamma = norm->gamma;
-    for (size_t row = first; row < end; row++) {
-        const real *in = x + row * C;
-        real *out = y + row * C, squares = 0;
+    const real *gamma = norm->gamma, w = span.w;
+    for (size_t row = span.first; row < span.end; row++) {
+        const real *x_row = x + row * C;
+        real *y_row = y + row * C, squares = 0;
 #pragma omp simd reduction(+ : squares)
-        for (size_t c = 0; c < C; c++) squares += in[c] * in[c];
+        for (size_t c = 0; c < C; c++) squares += x_row[c] * x_row[c];
         real r = norm_is_frozen(norm) ? norm_frozen_r(norm, row)
                                       : 1 / (real)sqrt(squares / (real)C + norm->eps);
         norm->stats[row] = r;
-        for (size_t c = 0; c < C; c++) out[c] = w * (offset + gamma[c]) * (in[c] * r);
+        for (size_t c = 0; c < C; c++) y_row[c] = w * (offset + gamma[c]) * (x_row[c] * r);
     }
 }
 
-void rms_backward(const Norm *norm, NormSums sums, real *dx, const real *dy, const real *x, real w,
-                  real offset, size_t first, size_t end, GradWrite write) {
+void rms_backward(const Norm *norm, NormSums sums, real *dx, const real *dy, const real *x,
+                  real offset, NormSpan span) {
     const size_t C = norm->C;
-    const real *gamma = norm->gamma;
-    for (size_t row = first; row < end; row++) {
-        const real *in = x + row * C, *up = dy + row * C;
-        real *out = dx + row * C, r = norm->stats[row], u_xhat = 0;
-        norm_row_start(out, C, write);
+    const real *gamma = norm->gamma, w = span.w;
+    for (size_t row = span.first; row < span.end; row++) {
+        const real *x_row = x + row * C, *dy_row = dy + row * C;
+        real *dx_row = dx + row * C, r = norm->stats[row], u_xhat = 0;
+        norm_row_start(dx_row, C, span.write);
 #pragma omp simd reduction(+ : u_xhat)
         for (size_t c = 0; c < C; c++) {
-            real xhat = in[c] * r;
-            u_xhat += w * (offset + gamma[c]) * up[c] * xhat;
-            sums.dgamma[c] += up[c] * xhat;
+            real xhat = x_row[c] * r;
+            u_xhat += w * (offset + gamma[c]) * dy_row[c] * xhat;
+            sums.dgamma[c] += dy_row[c] * xhat;
         }
-        real slope = norm_is_frozen(norm) ? 0 : u_xhat / (real)C;
+        real u_xhat_mean = norm_is_frozen(norm) ? 0 : u_xhat / (real)C;
         for (size_t c = 0; c < C; c++)
-            out[c] += r * (w * (offset + gamma[c]) * up[c] - in[c] * r * slope);
+            dx_row[c] += r * (w * (offset + gamma[c]) * dy_row[c] - x_row[c] * r * u_xhat_mean);
     }
 }
 
-static void rmsnorm_forward(const Norm *norm, real *y, const real *x, real w, size_t first,
-                            size_t end) {
-    rms_forward(norm, y, x, w, 0, first, end);
+static void rmsnorm_forward(const Norm *norm, real *y, const real *x, NormSpan span) {
+    rms_forward(norm, y, x, 0, span);
 }
 
 static void rmsnorm_backward(const Norm *norm, NormSums sums, real *dx, const real *dy,
-                             const real *x, real w, size_t first, size_t end, GradWrite write) {
-    rms_backward(norm, sums, dx, dy, x, w, 0, first, end, write);
+                             const real *x, NormSpan span) {
+    rms_backward(norm, sums, dx, dy, x, 0, span);
 }
 
 const NormKind norm_rmsnorm = {

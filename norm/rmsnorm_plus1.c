@@ -1,19 +1,18 @@
-/* rmsnorm_plus1.c - RMSNorm with the gain stored as its distance from 1 (Gemma).
+/* rmsnorm_plus1.c - RMSNorm with the gain stored as its difference from 1, as in Gemma.
  *
  *   r = 1/sqrt(mean(x^2) + eps)   xhat = x r   y = w (1 + gamma) xhat
- * The gain enters only through u = w (1 + gamma) dy; the rest is rmsnorm.c's derivation:
+ * Backward, with u = w (1 + gamma) dy; the derivation is that of rmsnorm.c:
  *   dx_i = r (u_i - xhat_i mean(u xhat)),  dgamma = w sum(dy xhat), without the 1.
- * What it changes is decay: it pulls the gain to 1, not to 0. Statistics per row: r. */
+ * Only weight decay acts differently: it pulls the gain to 1, not to 0. Statistics per row: r. */
 #include "norm/rmsnorm.h"
 
-static void plus1_forward(const Norm *norm, real *y, const real *x, real w, size_t first,
-                          size_t end) {
-    rms_forward(norm, y, x, w, 1, first, end);
+static void plus1_forward(const Norm *norm, real *y, const real *x, NormSpan span) {
+    rms_forward(norm, y, x, 1, span);
 }
 
 static void plus1_backward(const Norm *norm, NormSums sums, real *dx, const real *dy, const real *x,
-                           real w, size_t first, size_t end, GradWrite write) {
-    rms_backward(norm, sums, dx, dy, x, w, 1, first, end, write);
+                           NormSpan span) {
+    rms_backward(norm, sums, dx, dy, x, 1, span);
 }
 
 const NormKind norm_rmsnorm_plus1 = {

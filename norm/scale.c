@@ -1,28 +1,28 @@
-/* scale.c - a gain alone, the S slots of LayerScale (Touvron et al. 2021, arXiv 2103.17239).
+/* scale.c - a gain alone, for the S slots of LayerScale (Touvron et al. 2021, arXiv 2103.17239).
  *
  *   y = w gamma x
- *   dx = w gamma dy   dgamma = w sum(dy x) */
+ *   dx = w gamma dy   dgamma = w sum(dy x)
+ * No statistics. */
 #include "norm/norm.h"
 
-static void scale_forward(const Norm *norm, real *y, const real *x, real w, size_t first,
-                          size_t end) {
+static void scale_forward(const Norm *norm, real *y, const real *x, NormSpan span) {
     const size_t C = norm->C;
-    for (size_t row = first; row < end; row++) {
-        for (size_t c = 0; c < C; c++) y[row * C + c] = w * norm->gamma[c] * x[row * C + c];
+    for (size_t row = span.first; row < span.end; row++) {
+        for (size_t c = 0; c < C; c++) y[row * C + c] = span.w * norm->gamma[c] * x[row * C + c];
     }
 }
 
 static void scale_backward(const Norm *norm, NormSums sums, real *dx, const real *dy, const real *x,
-                           real w, size_t first, size_t end, GradWrite write) {
+                           NormSpan span) {
     const size_t C = norm->C;
-    for (size_t row = first; row < end; row++) {
-        const real *in = x + row * C, *up = dy + row * C;
-        real *out = dx + row * C;
-        norm_row_start(out, C, write);
+    for (size_t row = span.first; row < span.end; row++) {
+        const real *x_row = x + row * C, *dy_row = dy + row * C;
+        real *dx_row = dx + row * C;
+        norm_row_start(dx_row, C, span.write);
 #pragma omp simd
         for (size_t c = 0; c < C; c++) {
-            out[c] += w * norm->gamma[c] * up[c];
-            sums.dgamma[c] += up[c] * in[c];
+            dx_row[c] += span.w * norm->gamma[c] * dy_row[c];
+            sums.dgamma[c] += dy_row[c] * x_row[c];
         }
     }
 }

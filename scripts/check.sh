@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# check.sh [--full | PROGRAM...] - builds everything and runs every test, two at a time.
+# check.sh [--full | PROGRAM...] - builds everything and runs all tests, two at a time.
 #
-# --full adds what a change must pass before it lands: both compilers without warnings, the tests
-# under AddressSanitizer and UBSan, clang-format, shellcheck, faults from outside, a sample of mutants.
-# PROGRAMs, built already, run alone.
-# A program prints a line per test: "ok" or "FAIL", seconds, name (tests/lib/test.h, tests/lib/test.sh);
-# where one fails, all it said is shown. The last line is "N passed, N failed".
+# --full adds the checks that a change must pass before it is merged: clang without warnings, the tests under
+# AddressSanitizer and UBSan, clang-format, shellcheck, ruff, the long tests, fault injection, fuzzing and a sample of
+# mutants. It also prints the seconds of each stage: "stage NAME SECONDS".
+# With PROGRAMs, which must be built, only these run.
+# A program prints one line per test: "ok" or "FAIL", seconds, name (tests/lib/test.h, tests/lib/test.sh). The whole
+# output of a program with a failure is shown. The last line is "N passed, N failed".
 set -euo pipefail
 source "$(dirname "$0")/usage.sh"
 cd "$(dirname "$0")/.."
@@ -13,13 +14,15 @@ source tests/lib/test.sh
 
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
-export logs LC_ALL=C OMP_WAIT_POLICY=passive # two programs share the cores
+export logs OMP_WAIT_POLICY=passive # two programs share the cores
+ruff=${XDG_CACHE_HOME:-$HOME/.cache}/peri/venv/bin/ruff
+stages=()
 
-# A program that fails without saying so, or says nothing at all, is one failure.
+# A program that exits with an error and no FAIL line, or prints no test at all, is one failure.
 run_program() {
     local start=$EPOCHREALTIME log status=0
     log=$(mktemp "$logs/XXXXXX")
-    # shellcheck disable=SC2086 # a program and its words
+    # shellcheck disable=SC2086 # a program and its arguments
     $1 >"$log" 2>&1 </dev/null || status=$?
     if ! grep -qE '^(ok|FAIL) ' "$log" || { ((status != 0)) && ! grep -q '^FAIL ' "$log"; } ||
         ((status > 1)); then
@@ -38,15 +41,29 @@ run_programs() {
     printf '%s\0' "$@" | xargs -0 -P 2 -n 1 bash -euc 'run_program "$1"' bash
 }
 
-# build NAME OPTION...: everything that make can build, without a warning.
+# build NAME OPTION...: everything that make builds, without a warning.
 build() {
     test_case "build: $1" make -s -k -j "$(nproc)" WERROR=1 "${@:2}" all tests
 }
 
-# programs BUILD PREFIX: the test programs of a build.
+# programs BUILD FOLDER: the test programs of a build.
 programs() {
     local source
     for source in tests/"$2"/*.c; do echo "build/$1/${source%.c}"; done
+}
+
+# sources PATTERN...: the files of the tree with these names.
+sources() {
+    local pattern names=()
+    for pattern in "$@"; do names+=(-o -name "$pattern"); done
+    find . \( -path ./build -o -path ./runs -o -path ./.git \) -prune -o -type f \( "${names[@]:1}" \) -print
+}
+
+# stage NAME COMMAND...: runs a stage of the full tier and notes its time.
+stage() {
+    local start=$SECONDS
+    "${@:2}"
+    stages+=("stage $1 $((SECONDS - start))")
 }
 
 quick() {
@@ -54,24 +71,38 @@ quick() {
     build "gcc, float" "$@"
     build "gcc, double" "$@" REAL=double
     ((test_failures == 0)) || return 0
-    # The long ones first.
+    # The longest first.
     mapfile -t list < <(programs double grad && ls tests/cli/cli_*.sh && programs float unit && programs double unit)
     run_programs "${list[@]}" scripts/structure.sh
 }
 
 full() {
-    scripts/install-packages.sh check fuzz browser
-    quick -B
-    build "clang, float" -B CC=clang
-    build "clang, double" -B CC=clang REAL=double
-    test_case "style: clang-format" clang-format --dry-run -Werror ./*.c ./*/*.[ch] ./*/*/*.[ch]
-    test_case "style: shellcheck" shellcheck scripts/*.sh scripts/*/*.sh tests/*/*.sh .ci/run
-    sanitized
-    long
-    mutants
+    stage install scripts/install-packages.sh check fuzz browser ruff
+    stage quick quick -B
+    stage clang clang_builds
+    stage style style
+    stage sanitizers sanitized
+    stage long long
+    stage mutants mutants
+    printf '%s\n' "${stages[@]}"
 }
 
-# What takes more than a few seconds, or shakes the program from outside.
+clang_builds() {
+    build "clang, float" -B CC=clang
+    build "clang, double" -B CC=clang REAL=double
+}
+
+style() {
+    local c shell
+    mapfile -t c < <(sources '*.c' '*.h')
+    mapfile -t shell < <(sources '*.sh')
+    test_case "style: clang-format" clang-format --dry-run -Werror "${c[@]}"
+    test_case "style: shellcheck" shellcheck .ci/run "${shell[@]}"
+    test_case "style: ruff check" "$ruff" check --no-cache scripts tests
+    test_case "style: ruff format" "$ruff" format --no-cache --check scripts tests
+}
+
+# Tests that take more than a few seconds, fault injection and fuzzing.
 long() {
     local target list=(tests/long/long_*.sh tests/fault/fault_*.sh)
     test_case "build: fault tools" make -s -B WERROR=1 faults
@@ -82,12 +113,12 @@ long() {
     run_programs "${list[@]}"
 }
 
-# Every commit draws others; none may survive (docs/mutants.md).
+# Every commit draws another sample; no mutant may survive (docs/mutants.md).
 mutants() {
     local commits
     commits=$(git rev-list --count HEAD 2>/dev/null) || commits=1
-    test_case "mutants: sample $commits of the core dies" tests/mutants/mutate.sh --core --short --sample 24 \
-        --seed "$commits" --results build/mutants_sample.csv
+    test_case "mutants: all of sample $commits of the core are killed" tests/mutants/mutate.sh --core --short \
+        --sample 24 --seed "$commits" --results build/mutants_sample.csv
 }
 
 sanitized() {
@@ -101,12 +132,12 @@ sanitized() {
 }
 
 case ${1:-} in
-"") stage=quick ;;
---full) stage=full && shift ;;
+"") tier=quick ;;
+--full) tier=full && shift ;;
 -*) wrong "there is no option $1" ;;
-*) stage=run_programs ;;
+*) tier=run_programs ;;
 esac
-$stage "$@" 2>&1 | tee "$logs/all" || echo "FAIL    0.00 s  check.sh itself" | tee -a "$logs/all"
+$tier "$@" 2>&1 | tee "$logs/all" || echo "FAIL    0.00 s  check.sh itself" | tee -a "$logs/all"
 
 passed=$(grep -c '^ok ' "$logs/all") || true
 failed=$(grep -c '^FAIL ' "$logs/all") || true

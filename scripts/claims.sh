@@ -1,31 +1,30 @@
 #!/usr/bin/env bash
-# claims.sh OPTION... - measures what docs/claims.md says, part by part, and writes that page.
+# claims.sh OPTION... - measures the numbers of docs/claims.md, part by part, and writes that page.
 #
-#     --list             the parts, and which of them docs/claims/ has
-#     --part NAME        measures a part again if its CSV is not there
-#     --full             all that are not there; the runs behind the committed CSVs trained for 3.4
-#                        hours, two at a time; a part that was stopped goes on where it was
-#     --quick            all parts with few steps and one seed, in a folder that is thrown away:
-#                        shows that every part still runs, and judges nothing
-#     --verdicts         docs/claims/verdicts.json from the CSVs, to standard output
-#     --page             docs/claims.md from the CSVs, to standard output
-#     --deviations       docs/claims/deviations.md from the git history, to standard output
+#     --list             print the parts, and which of them have a CSV in docs/claims/
+#     --part NAME        measure a part, if it has no CSV
+#     --full             measure all parts without a CSV; the runs of the committed CSVs trained for
+#                        3.4 hours, two at a time; a part that was stopped is resumed
+#     --quick            run all parts with few steps and one seed, in a temporary folder: a test
+#                        that every part still runs, without verdicts
+#     --verdicts         print docs/claims/verdicts.json, from the CSVs
+#     --page             print docs/claims.md, from the CSVs
+#     --deviations       print docs/claims/deviations.md, from the git history
 #     --text FILE        tinyshakespeare.txt, for part nanogpt_char
 #     --jobs N           runs at once (all cores)
 #
-# A part is a sweep in sweeps/claims/ or a program in scripts/claims/. Its runs stay in runs/claims/,
-# its numbers in docs/claims/NAME.csv; remove that file to measure it once more. Parts that other
-# parts' runs are read from come first.
+# A part is a sweep in sweeps/claims/ or a program in scripts/claims/. Its runs are kept in
+# runs/claims/, its numbers in docs/claims/NAME.csv; remove that file to measure the part again.
+# Parts whose runs other parts read come first.
 set -euo pipefail
 source "$(dirname "$0")/usage.sh"
 cd "$(dirname "$0")/.."
-export LC_ALL=C
 
 parts=(pilot pilot_deep placement spikes lr_warmup depth depth_96 variance_init layernorm residual rmsnorm_lr gamma_warmup branch_warmup unnormed
     few_tokens dyt_start dyt_start_few pre_embed peri_bare literal batchnorm removal inference speed nanogpt_char)
 runs=runs/claims csvs=docs/claims jobs=$(nproc) quick='' text=''
 
-# measure NAME: runs a part and leaves its CSV.
+# measure NAME: runs a part and writes its CSV.
 measure() {
     local name=$1 program=scripts/claims/$1.sh
     if [[ -x $program ]]; then
@@ -47,24 +46,22 @@ sweep() {
 part() {
     local start=$SECONDS
     [[ " ${parts[*]} " == *" $1 "* ]] || wrong "there is no part $1, only ${parts[*]}"
-    [[ ! -e $csvs/$1.csv || $1 == nanogpt_char ]] || { echo "$1: $csvs/$1.csv has it" >&2 && return; }
+    [[ ! -e $csvs/$1.csv || $1 == nanogpt_char ]] || { echo "$1: measured before, see $csvs/$1.csv" >&2 && return; }
     [[ $1 != nanogpt_char || -n $text$quick ]] || { echo "nanogpt_char: needs --text tinyshakespeare.txt" >&2 && return; }
     measure "$1" >&2
     echo "$1: measured in $((SECONDS - start)) s" >&2
 }
 
 list() {
-    local name
+    local name state
     for name in "${parts[@]}"; do
-        if [[ -e $csvs/$name.csv ]]; then
-            echo "$name  $(($(wc -l <"$csvs/$name.csv") - 1)) lines"
-        else
-            echo "$name  to do"
-        fi
-    done | column -t
+        state="to do"
+        [[ ! -e $csvs/$name.csv ]] || state="$(($(wc -l <"$csvs/$name.csv") - 1)) lines"
+        printf '%-14s %s\n' "$name" "$state"
+    done
 }
 
-# output WORD: what docs/claims.md or one of its companions contains now.
+# output WORD: prints a page.
 output() {
     case $1 in
     deviations) python3 -B scripts/claims deviations ;;
@@ -72,21 +69,21 @@ output() {
     esac
 }
 
-# write_pages: each in one piece, or not at all.
+# write_pages: replaces each file at once, or not at all.
 write_pages() {
     output verdicts >docs/claims/verdicts.json.new && mv docs/claims/verdicts.json.new docs/claims/verdicts.json
     output page >docs/claims.md.new && mv docs/claims.md.new docs/claims.md
 }
 
-try_all() {
-    local name made
-    made=$(mktemp -d)
-    # shellcheck disable=SC2064 # as it is now
-    trap "rm -rf '$made'" EXIT
-    runs=$made/runs csvs=$made quick=yes
+quick_all() {
+    local name folder
+    folder=$(mktemp -d)
+    # shellcheck disable=SC2064 # with the value of now
+    trap "rm -rf '$folder'" EXIT
+    runs=$folder/runs csvs=$folder quick=yes
     for name in "${parts[@]}"; do part "$name"; done
-    output verdicts >"$made/verdicts.json"
-    ! grep 'Not measured: .*runs with 0 seeds' "$made/verdicts.json" >&2 || { echo "claims.sh: a part left claims without runs" >&2 && exit 1; }
+    output verdicts >"$folder/verdicts.json"
+    ! grep 'Not measured: .*runs with 0 seeds' "$folder/verdicts.json" >&2 || { echo "claims.sh: a claim has no runs" >&2 && exit 1; }
     echo "${#parts[@]} parts run"
 }
 
@@ -108,13 +105,13 @@ while (($#)); do
     esac
     shift
 done
-[[ $jobs =~ ^[1-9][0-9]*$ ]] || wrong "--jobs takes a whole number from 1 on, not \"$jobs\""
+[[ $jobs =~ ^[1-9][0-9]*$ ]] || wrong "--jobs takes an integer from 1 on, not \"$jobs\""
 [[ -z $text || -r $text ]] || { echo "claims.sh: cannot read $text" >&2 && exit 3; }
 for words in "${todo[@]}"; do
     case $words in
     list) list ;;
     page | verdicts | deviations) output "$words" ;;
-    quick) try_all ;;
+    quick) quick_all ;;
     full)
         for name in "${parts[@]}"; do part "$name" && write_pages; done
         ;;

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
 # fuzz.sh N [TARGET...] - runs N inputs of each fuzz target, tests/fuzz/fuzz_*.c, from seed SEED (1).
 #
-# Builds with clang (scripts/install-packages.sh fuzz). The first inputs are what
-# tests/fuzz/TARGET.sh FOLDER writes, where there is such a script. A line per target, "ok" or
-# "FAIL", seconds and name (tests/lib/test.sh); exit 1 where one has a finding, whose input is kept in
-# build/fuzz/findings/. Run it again: build/fuzz/TARGET FILE
+# Builds with clang (scripts/install-packages.sh fuzz). The initial inputs are written by
+# tests/fuzz/TARGET.sh FOLDER, if that exists. Prints a line per target, "ok" or "FAIL", seconds and
+# name (tests/lib/test.sh). Exit code 1 on a finding, whose input is kept in build/fuzz/findings/;
+# reproduce it with build/fuzz/TARGET FILE.
 set -euo pipefail
 source "$(dirname "$0")/usage.sh"
 cd "$(dirname "$0")/.."
 source tests/lib/test.sh
 
 inputs=${1:-}
-[[ $inputs =~ ^[0-9]+$ ]] || wrong "N is how many inputs a target gets, not \"$inputs\""
+[[ $inputs =~ ^[0-9]+$ ]] || wrong "N is the number of inputs per target, not \"$inputs\""
 shift
 targets=("$@")
 for target in "${targets[@]}"; do
@@ -23,9 +23,9 @@ fi
 
 corpus=$(mktemp -d)
 trap 'rm -rf "$corpus"' EXIT
-export OMP_NUM_THREADS=1 LC_ALL=C
+export OMP_NUM_THREADS=1
 
-# Messages of the program go nowhere (-close_fd_mask), reports of the sanitizers are kept.
+# -close_fd_mask discards messages of the program and keeps reports of the sanitizers.
 fuzz() {
     mkdir -p "$corpus/$1" build/fuzz/findings
     [[ ! -e tests/fuzz/$1.sh ]] || "tests/fuzz/$1.sh" "$corpus/$1"

@@ -1,10 +1,17 @@
 #!/usr/bin/env bash
-# install-packages.sh GROUP... - installs the Debian packages of the groups that are still missing.
+# install-packages.sh GROUP... - installs the missing Debian packages of these groups, as root or through sudo.
 #
-# build: what make needs; plot: gnuplot; sweep: jq, for the files of scripts/sweep.sh; report: for scripts/report.sh;
-# browser: what looks at its pages; check: what check.sh --full needs besides those; fuzz: for scripts/fuzz.sh;
-# oracle: PyTorch, for make oracle and scripts/bench_torch.py. Says and does nothing where all are there; otherwise
-# works as root or through sudo.
+#     build    what make needs
+#     plot     gnuplot, for scripts/plot.sh
+#     sweep    jq, for the files of scripts/sweep.sh
+#     report   Python, for scripts/report.sh and tests/mutants/mutate.sh
+#     browser  Chromium, for tests of the pages of report.sh
+#     check    other programs of scripts/check.sh --full
+#     ruff     ruff, from PyPI, in a virtual environment in ~/.cache/peri/venv (XDG_CACHE_HOME)
+#     fuzz     clang and libFuzzer, for scripts/fuzz.sh
+#     oracle   PyTorch, for make oracle and scripts/bench_torch.py
+#
+# Prints and does nothing if all are installed.
 set -euo pipefail
 source "$(dirname "$0")/usage.sh"
 
@@ -17,7 +24,30 @@ declare -A groups=(
     [oracle]="python3-torch"
     [fuzz]="clang libclang-rt-14-dev libomp-dev"
     [check]="valgrind clang libomp-dev clang-format shellcheck groff-base"
+    [ruff]="python3-venv"
 )
+ruff_version=0.17.6 # its formatting may change between versions
+venv=${XDG_CACHE_HOME:-$HOME/.cache}/peri/venv
+
+# install_packages PACKAGE...
+install_packages() {
+    local as_root=(env DEBIAN_FRONTEND=noninteractive)
+    if ! command -v apt-get >/dev/null; then
+        echo "install-packages.sh: there is no apt-get; please install the equivalents of the Debian packages $*" >&2
+        exit 1
+    fi
+    ((EUID == 0)) || as_root=(sudo "${as_root[@]}")
+    echo "installing $*"
+    "${as_root[@]}" apt-get update -qq
+    "${as_root[@]}" apt-get install -qq --no-install-recommends "$@" >/dev/null
+}
+
+install_ruff() {
+    [[ $("$venv/bin/ruff" --version 2>/dev/null) != "ruff $ruff_version" ]] || return 0
+    echo "installing ruff $ruff_version in $venv"
+    /usr/bin/python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check "ruff==$ruff_version"
+}
 
 missing=()
 for group in "$@"; do
@@ -27,14 +57,5 @@ for group in "$@"; do
         [[ $status == installed ]] || missing+=("$package")
     done
 done
-((${#missing[@]})) || exit 0
-
-if ! command -v apt-get >/dev/null; then
-    echo "install-packages.sh: no apt-get here; please install what Debian calls ${missing[*]}" >&2
-    exit 1
-fi
-as_root=(env DEBIAN_FRONTEND=noninteractive)
-((EUID == 0)) || as_root=(sudo "${as_root[@]}")
-echo "installing ${missing[*]}"
-"${as_root[@]}" apt-get update -qq
-"${as_root[@]}" apt-get install -qq --no-install-recommends "${missing[@]}" >/dev/null
+((${#missing[@]} == 0)) || install_packages "${missing[@]}"
+[[ " $* " != *" ruff "* ]] || install_ruff

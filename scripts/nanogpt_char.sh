@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# nanogpt_char.sh TEXT - nanoGPT's character model under ten placements of norms, five seeds each.
+# nanogpt_char.sh TEXT - trains nanoGPT's character model with ten placements of norms, five seeds each.
 #
-# TEXT is tinyshakespeare.txt. Results go, one line a run, to docs/claims/nanogpt_char.csv, and what
-# stands there is never measured again: stop it at any time and start it again. Prints the table at
-# the end.
+# TEXT is tinyshakespeare.txt. Results are written to docs/claims/nanogpt_char.csv, one line per run.
+# Runs in that file are not measured again, so the script can be stopped at any time and started again.
+# Prints the table at the end.
 set -euo pipefail
 source "$(dirname "$0")/usage.sh"
 (($# == 1)) || wrong "takes one TEXT"
@@ -14,8 +14,8 @@ cd "$(dirname "$0")/.."
 results=docs/claims/nanogpt_char.csv
 [[ -e $results ]] || echo "arm,norm,seed,val_loss" >"$results"
 
-# Name of the arm, then what it changes in configs/nanogpt_char.json. The embedding norm comes with
-# peri; the last two arms take it apart from the norms of the blocks.
+# The name of an arm, then its changes of configs/nanogpt_char.json. peri includes an embedding norm;
+# the last two arms separate its effect from that of the norms of the blocks.
 arms=(
     "pre --topology pre"
     "post --topology post"
@@ -24,7 +24,7 @@ arms=(
     "peri-embed_norm --topology peri --set model.embed_norm=off"
 )
 
-# measure SEED ARM OPTION...: both norms side by side, a line each once both are there.
+# measure SEED ARM OPTION...: trains with both norms at once, and writes a line for each.
 measure() {
     local seed=$1 arm=$2 norm loss runs
     grep -q "^$arm,rmsnorm,$seed," "$results" && return

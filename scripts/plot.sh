@@ -1,23 +1,22 @@
 #!/usr/bin/env bash
-# plot.sh RUN... [OPTION...] - draws columns of the CSV files of runs, in the terminal or as a picture.
+# plot.sh RUN... [OPTION...] - plots columns of the CSV files of runs, in the terminal or as a picture.
 #
-# Without options: the losses over the steps, and the entropy floor that no model can get below,
-# known for the built-in stories. RUN is the folder that holds log.csv; several go into one picture.
+# Without options: the losses over the steps and, for the built-in stories, the entropy floor, which no
+# model can go below. RUN is a run folder, with its log.csv; several runs share one plot.
 #
-#   --file log|layers|spikes    which CSV file; docs/files.md, layers.md and spikes.md have the columns
-#   --x COLUMN                  step, or layer in layers.csv, where an mlp stands half a layer further
+#   --file log|layers|spikes    which CSV file; docs/files.md, layers.md and spikes.md list the columns
+#   --x COLUMN                  step, or layer in layers.csv, where an MLP is half a layer further
 #   --y COLUMN[,COLUMN...]      the losses, variance in layers.csv, z in spikes.csv
-#   --where COLUMN=VALUE        only such rows, may be repeated; VALUE last is that of the last row.
-#                               In layers.csv, if none is given: step=last site=stream position=rest
-#   --smooth N                  each point is the mean of the last N
+#   --where COLUMN=VALUE        only these records, may be repeated; "last" is the value in the last
+#                               record. Default for layers.csv: step=last site=stream position=rest
+#   --smooth N                  each point is the mean of the last N points
 #   --log x|y|xy                logarithmic axes
 #   --out FILE                  a picture, FILE.png or FILE.svg
-#   --term                      in the terminal, as without --out; COLUMNS says how wide
+#   --term                      in the terminal, as without --out; COLUMNS is the width
 #
-# An empty field is a missing value, and the line goes on past it; nan and inf interrupt it.
+# An empty field is a missing value and is skipped; nan and inf interrupt the curve.
 set -euo pipefail
 source "$(dirname "$0")/usage.sh"
-export LC_ALL=C
 
 runs=() where=() file=log x="" y="" smooth=1 log="" out="" terminal=no
 while (($#)); do
@@ -39,11 +38,11 @@ while (($#)); do
     shift 2
 done
 
-((${#runs[@]})) || wrong "which RUN is to be drawn"
-[[ $smooth =~ ^[1-9][0-9]{0,8}$ ]] || wrong "--smooth takes a whole number from 1 on, not \"$smooth\""
+((${#runs[@]})) || wrong "RUN is missing"
+[[ $smooth =~ ^[1-9][0-9]{0,8}$ ]] || wrong "--smooth takes an integer from 1 on, not \"$smooth\""
 [[ $log =~ ^(|x|y|xy)$ ]] || wrong "--log takes x, y or xy, not \"$log\""
 [[ $out =~ (^|\.png|\.svg)$ ]] || wrong "--out takes FILE.png or FILE.svg, not \"$out\""
-[[ -z $out || $terminal == no ]] || wrong "--out and --term do not go together"
+[[ -z $out || $terminal == no ]] || wrong "--out and --term exclude each other"
 for filter in "${where[@]}"; do
     [[ $filter == ?*=* ]] || wrong "--where takes COLUMN=VALUE, not \"$filter\""
 done
@@ -58,12 +57,12 @@ spikes) x=${x:-step} y=${y:-z} style=points ;;
 esac
 IFS=, read -ra columns <<<"$y"
 
-# Every run has the file, and the file has every column that was named.
+# Checks that every run has the file, and the file every column.
 check_columns() {
     local run table header column
     for run in "${runs[@]}"; do
         table=$run/$file.csv
-        [[ -f $table && -r $table ]] || { echo "plot.sh: cannot read $table; is $run a run?" >&2 && exit 3; }
+        [[ -f $table && -r $table ]] || { echo "plot.sh: cannot read $table; is $run a run folder?" >&2 && exit 3; }
         header=$(head -n 1 "$table")
         for column in "$x" "${columns[@]}" "${where[@]%%=*}"; do
             [[ ,$header, == *,"$column",* ]] ||
@@ -73,14 +72,14 @@ check_columns() {
 }
 
 # points CSV COLUMN: x and y of each point; an empty line interrupts the curve. The file is read
-# twice: its last row says what "last" is.
+# twice: its last record defines "last".
 points() {
     local IFS=$'\n'
     X=$x Y=$2 WHERE=${where[*]} awk -F, -v smooth="$smooth" '
         function finite(value) { return value !~ /^-?(nan|inf)$/ }
         function number(column) {
             if ($at[column] ~ /^-?([0-9.]+(e[-+]?[0-9]+)?|nan|inf)$/) return $at[column]
-            printf "plot.sh: column %s holds words, not numbers: \"%s\"\n", column, $at[column] >"/dev/stderr"
+            printf "plot.sh: column %s contains text, not numbers: \"%s\"\n", column, $at[column] >"/dev/stderr"
             exit 2
         }
         NR == FNR { last = $0; next }
@@ -109,19 +108,19 @@ points() {
         }' "$1" "$1"
 }
 
-# Quotes and signs of gnuplot do not belong into a legend.
+# Quotes and special characters of gnuplot are removed from a legend.
 legend() {
     tr -dc '[:alnum:] ._/+*,=-' <<<"$1"
 }
 
-# The curves that have points, as words of the plot command; in $tmp their points.
+# The curves that have points, as arguments of the plot command; their points are in $tmp.
 curves() {
     local run column name curve=0
     for run in "${runs[@]}"; do
         for column in "${columns[@]}"; do
             curve=$((curve + 1))
             points "$run/$file.csv" "$column" >"$tmp/$curve"
-            grep -q . "$tmp/$curve" || { echo "plot.sh: $run/$file.csv: no $column to draw" >&2 && continue; }
+            grep -q . "$tmp/$curve" || { echo "plot.sh: $run/$file.csv: no $column to plot" >&2 && continue; }
             name=$column
             ((${#runs[@]} == 1)) || name="$(basename "$run") $column"
             echo "'$tmp/$curve' using 1:2 with $style title '$(legend "$name")'"
@@ -129,7 +128,7 @@ curves() {
     done
 }
 
-# The entropy floors of the runs, each once.
+# The distinct entropy floors of the runs.
 floors() {
     local run floor
     for run in "${runs[@]}"; do
@@ -137,7 +136,7 @@ floors() {
     done | sort -u | while read -r floor; do echo "$floor with lines linewidth 2 linecolor 'black' dashtype 2 title 'entropy floor'"; done
 }
 
-# What gnuplot is told before it plots.
+# The settings of gnuplot.
 settings() {
     local title label="nats per token" width=${COLUMNS:-}
     [[ -n $width || ! -t 1 ]] || width=$(tput cols 2>/dev/null) || true
@@ -162,13 +161,13 @@ SETTINGS
 }
 
 check_columns
-command -v gnuplot >/dev/null || { echo "plot.sh: apt-get install gnuplot-nox" >&2 && exit 1; }
+command -v gnuplot >/dev/null || { echo "plot.sh: needs gnuplot; scripts/install-packages.sh plot" >&2 && exit 1; }
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 if [[ $file == log && ,$y, =~ ^(,train_loss|,val_loss)+,$ ]]; then losses=yes; else losses=no; fi
 
 curves >"$tmp/curves"
-[[ -s $tmp/curves ]] || { echo "plot.sh: nothing to draw" >&2 && exit 3; }
+[[ -s $tmp/curves ]] || { echo "plot.sh: nothing to plot" >&2 && exit 3; }
 [[ $losses == no ]] || floors >>"$tmp/curves"
 { settings && echo "plot $(paste -sd , "$tmp/curves")"; } >"$tmp/commands"
 gnuplot "$tmp/commands" >"$tmp/picture"

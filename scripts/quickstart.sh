@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # quickstart.sh - from a bare Debian 12 to a trained model and its loss curve, in a few minutes.
 #
-# Installs what is missing (as root or through sudo), builds, trains configs/peri_rms.json, and
-# draws the loss against the entropy floor. Arguments go to the trainer: quickstart.sh --overwrite
+# Installs the missing packages (as root or through sudo), builds, trains configs/peri_rms.json, and
+# plots the loss and the entropy floor. Arguments are passed to the trainer: quickstart.sh --overwrite
 set -euo pipefail
 source "$(dirname "$0")/usage.sh"
 cd "$(dirname "$0")/.."
@@ -12,7 +12,7 @@ scripts/install-packages.sh build plot
 make -s -j "$(nproc)"
 
 if [[ -e $run/checkpoints/latest ]]; then before=yes; else before=no; fi
-./train --config configs/peri_rms.json "$@"
+LC_ALL=$caller_locale ./train --config configs/peri_rms.json "$@"
 if [[ $before == yes ]]; then
     echo "--- sample ---"
     ./train --sample $run

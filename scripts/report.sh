@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # report.sh RUNS... [--out FILE.html] [--baseline LABEL] [--title TEXT] - compares runs on one page.
 #
-# RUNS are run folders, or folders that hold run folders. Writes one HTML file that needs nothing
-# else, by default report.html in the first of them, and the same tables as Markdown beside it.
-# LABEL is a group as the report names it; the others are compared with it, seed by seed.
-# docs/report.md says what every number is. Exit codes: 2 arguments, 3 runs, 4 writing.
+# RUNS are run folders, or folders that contain run folders. Writes one self-contained HTML file, by
+# default report.html in the first of them, and the same tables as Markdown next to it. LABEL is the
+# label of a group in the report; the others are compared with it, seed by seed. docs/report.md
+# defines every number. Exit codes: 2 arguments, 3 runs, 4 writing.
 set -euo pipefail
 source "$(dirname "$0")/usage.sh"
 command -v python3 >/dev/null || { echo "report.sh: needs python3; scripts/install-packages.sh report" >&2 && exit 1; }

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # soak.sh [PART...] - the long versions of the tests of scripts/check.sh, part by part.
 #
-# A part that passed is noted in build/soak.txt, with date, commit and counts, and is left out the
-# next time, so a soak that was stopped goes on where it was; a PART that is named runs in any case.
+# A part that passed is recorded in build/soak.txt, with date, commit and counts, and is skipped the
+# next time, so an interrupted soak can be resumed. A PART that is named always runs.
 # The last line is "N passed, N failed". Logs are in build/soak/.
 set -euo pipefail
 source "$(dirname "$0")/usage.sh"
 cd "$(dirname "$0")/.."
-export LC_ALL=C OMP_WAIT_POLICY=passive
+export OMP_WAIT_POLICY=passive
 
-# What runs: variables and a program.
+# The parts: variables and a program.
 declare -A parts=(
     [kill]="KILLS=1000 tests/fault/fault_kill.sh"
     [power]="STATES=1000 tests/fault/fault_power.sh"

@@ -14,14 +14,14 @@ shopt -s nullglob
 
 # A file includes its own folder and folders of a lower floor. Two folders on one floor, such as
 # norm/ and data/, know nothing of each other.
-floors="base=0 ops=1 ops/cpu=2 data=2 norm=3 model=4
+floors="base=0 ops=1 ops/cpu=2 data=3 norm=3 model=4
     run/io=5 run/optim=6 run/config=7 run/log=8 run/store=9 run/train=10 run/commands=11 train.c=12 tests=13"
 
 house=(train.c {base,ops,norm,data,model}/*.[ch] {ops,run}/*/*.[ch])
 all=("${house[@]}" tests/*/*.[ch])
 shell=(.ci/run scripts/*.sh scripts/*/*.sh tests/*/*.sh)
 python=(scripts/*.py scripts/*/*.py tests/*/*.py)
-pages=(./*.md docs/*.md)
+pages=(*.md docs/*.md)
 
 # found EXTENDED_REGEX ALLOWED_FILES FILE...: where lines match outside the allowed files.
 found() {
@@ -154,7 +154,7 @@ words() {
     # In the help of keys, which users meet first, also words that are right elsewhere.
     local plain="rows?|nets?|products?|multipl(y|ies)|share|leave|turned|sound|exhibit|first values|beginning"
     sed -nE '/^static const Key keys/,/^};/ { s/standard deviation//; /"/p; }' run/config/config_keys.c |
-        grep -oE '"[^"]*"' | grep -iE "\b($plain|deviations?)\b" |
+        grep -oE '"[^"]*"' | { grep -iE "\b($plain|deviations?)\b" || true; } |
         while IFS= read -r help; do
             echo "run/config/config_keys.c:$(grep -nF -m 1 -- "$help" run/config/config_keys.c | cut -d: -f1): $help"
         done
@@ -166,14 +166,15 @@ nothing_left_to_do() {
 
 # Every page of docs/ is listed in its index, and every link between pages leads to a file.
 pages_linked() {
-    local page place target
+    local page place target folder
     for page in docs/*.md; do
         [[ $page == docs/README.md ]] || grep -qF "](${page#docs/})" docs/README.md ||
             echo "$page:1: not in docs/README.md"
     done
     grep -HnoE '\]\([^):#]+[)#]' "${pages[@]}" docs/*/*.md | while IFS= read -r place; do
-        page=${place%%:*} target=${place##*](}
-        [[ -e ${page%/*}/${target%?} ]] || echo "${place%:*}: links to ${target%?}"
+        page=${place%%:*} target=${place##*](} folder=.
+        [[ $page != */* ]] || folder=${page%/*}
+        [[ -e $folder/${target%?} ]] || echo "${place%:*}: links to ${target%?}"
     done
 }
 

@@ -1,42 +1,41 @@
 #!/usr/bin/env bash
-# sweep.sh FILE [OPTION...] - trains every combination of some keys' values, several runs at a time.
+# sweep.sh FILE [OPTION...] - trains every combination of the values of some keys, several runs at a time.
 #
 #     scripts/sweep.sh sweeps/placement.json --jobs 2
 #     scripts/sweep.sh --grid model.topology=pre,peri --grid optim.lr=1e-3,3e-3 --seeds 3 --out runs/lr base_xs.json
 #
-# FILE is a sweep (docs/sweeps.md), or a config and the options say what varies:
+# FILE is a sweep (docs/sweeps.md), or a config if the options define what varies:
 #     --grid KEY=A,B,...   values of a key
 #     --seeds N            train.seed from 1 to N
-#     --set KEY=VALUE      the same value in every run, also of a key that varies in FILE
-#     --out DIR            where the runs go, a folder each
-#     --jobs N             runs at once (1); they share the cores out
-#     --dry-run            print names, number, time and disk, and start nothing
+#     --set KEY=VALUE      the same value in every run, even if the key varies in FILE
+#     --out DIR            the folder of the run folders
+#     --jobs N             runs at once (1); they share the cores
+#     --dry-run            print the names and number of runs and the estimated time and disk space
 #
-# A sweep that was stopped or killed goes on where it was: say the same again. TRAIN names another
-# program than ./train, that beside scripts/ or peri-train. Exit codes: 0 every run is done or has
-# diverged, 1 some failed, 2 usage or config, 3 data, 4 I/O, 130 and 143 stopped.
+# A sweep that was stopped or killed resumes with the same command. The program is $TRAIN or else
+# ./train, the one next to scripts/ or peri-train. Exit codes: 0 every run is done or has diverged,
+# 1 some failed, 2 usage or config, 3 data, 4 I/O, 130 and 143 stopped.
 set -euo pipefail
 source "$(dirname "$0")/usage.sh"
 here=$(dirname "$0")
-export LC_ALL=C
 for program in ./train "$here/../train" "$(command -v peri-train || true)"; do
     [[ -n ${TRAIN:-} || ! -x $program ]] || TRAIN=$program
 done
 
-# refuse SENTENCE [CODE]
+# refuse MESSAGE [CODE]
 refuse() {
     echo "sweep.sh: $1" >&2
     exit "${2:-2}"
 }
 
-todo=0 estimate=0    # runs to train, and the seconds that takes
+todo=0 estimate=0    # runs to train, and the estimated seconds
 declare -A before=() # NAME: its state at the start
 
 source "$here/sweep/plan.sh"
 source "$here/sweep/pool.sh"
 
-# asked ARGUMENT...: sets $file, $dry_run, and $options to the others, a name and a value each.
-asked() {
+# parse_arguments ARGUMENT...: sets $file, $dry_run, and $options to pairs of a name and a value.
+parse_arguments() {
     file='' dry_run='' options=()
     while (($#)); do
         case $1 in
@@ -46,24 +45,24 @@ asked() {
             options+=("${1#--}" "$2")
             shift
             ;;
-        -*) refuse "unknown option $1; scripts/sweep.sh --help shows all" ;;
+        -*) refuse "unknown option $1; see scripts/sweep.sh --help" ;;
         *)
-            [[ -z $file ]] || refuse "one sweep or config at a time, not $file and $1"
+            [[ -z $file ]] || refuse "takes one sweep or config, not $file and $1"
             file=$1
             ;;
         esac
         shift
     done
-    [[ -n $file ]] || refuse "a sweep or a config is missing; scripts/sweep.sh --help shows how"
-    [[ -e $file || ! -e $here/../$file ]] || file=$here/../$file # sweeps/ of an installed one
+    [[ -n $file ]] || refuse "a sweep or a config is missing; see scripts/sweep.sh --help"
+    [[ -e $file || ! -e $here/../$file ]] || file=$here/../$file # sweeps/ of an installation
     [[ -e $file || $file != */* ]] || refuse "there is no file $file"
 }
 
-# Every config once, each with all seeds, so that a mistake shows before anything is trained.
+# Checks every config once, with all seeds, so that errors are found before anything is trained.
 check_all() {
     local name args seed seeds said code=0
     mapfile -t seeds <<<"${choices[train.seed]:-}"
-    for name in "${names[@]:0:${#names[@]}/${#seeds[@]}}"; do # those of the first seed
+    for name in "${names[@]:0:${#names[@]}/${#seeds[@]}}"; do # runs of the first seed
         args_of "$name"
         for seed in "${seeds[@]}"; do [[ -z $seed ]] || args+=(--set "train.seed=$seed"); done
         said=$("$TRAIN" "${args[@]}" --describe 2>&1 </dev/null) || code=$?
@@ -71,8 +70,8 @@ check_all() {
     done
 }
 
-# forecast NAME: sets $seconds and $bytes of a run to what ./train --dry-run says.
-forecast() {
+# estimate_run NAME: sets $seconds and $bytes to the estimates of ./train --dry-run for a run.
+estimate_run() {
     local args said code=0
     args_of "$1"
     said=$("$TRAIN" "${args[@]}" --run-dir "$out/$1" --dry-run 2>&1 </dev/null) || code=$?
@@ -84,9 +83,9 @@ forecast() {
         END { printf "%.0f %.0f\n", seconds, kept * bytes }' <<<"$said")
 }
 
-# announce: says what there is and what is to come; sets $before to the states, $todo to the number of
-# runs to train and $estimate to its seconds. Where runs differ in size, the mean of the first and the
-# last stands for all.
+# announce: prints the states of the runs and the estimates; sets $before to the states, $todo to the
+# number of runs to train and $estimate to their seconds. The estimate is the mean of the first and the
+# last run, times $todo.
 announce() {
     local name open=() seconds bytes first_seconds first_bytes at_once=$jobs
     local -A count=([new]=0 [unfinished]=0 ["done"]=0 [diverged]=0)
@@ -99,9 +98,9 @@ announce() {
     echo "$out: ${#names[@]} runs, ${count[done]} done, ${count[diverged]} diverged, ${count[unfinished]} unfinished," \
         "${count[new]} new"
     ((todo)) || return 0
-    forecast "${open[0]}"
+    estimate_run "${open[0]}"
     first_seconds=$seconds first_bytes=$bytes
-    forecast "${open[-1]}"
+    estimate_run "${open[-1]}"
     ((todo >= jobs)) || at_once=$todo
     estimate=$((todo * (first_seconds + seconds) / 2 / at_once))
     awk -v time="$(time_text "$estimate")" -v jobs="$jobs" -v threads="$threads" \
@@ -116,12 +115,12 @@ time_text() {
         else if (s < 6000) printf "%.0f min", s / 60; else printf "%.1f h", s / 3600 }'
 }
 
-# Best runs first, then those that diverged, then what has no loss.
+# Best runs first, then diverged ones, then runs without a loss.
 table() {
     local name steps loss rank diverged width=3 line
     for name in "${names[@]}"; do ((${#name} <= width)) || width=${#name}; done
     line="%-${width}s  %8s  %9s  %s\n"
-    # shellcheck disable=SC2059 # a format of our own
+    # shellcheck disable=SC2059 # the format is ours
     printf "\n$line" run steps "val loss" diverged
     for name in "${names[@]}"; do
         read -r steps loss < <(end_of "$name")
@@ -134,7 +133,7 @@ table() {
     printf '\nnext: %s/report.sh %s\n' "$here" "$out"
 }
 
-asked "$@"
+parse_arguments "$@"
 plan
 [[ -x ${TRAIN:-} ]] || refuse "there is no program ${TRAIN:-./train}; make builds it"
 check_all

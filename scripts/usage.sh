@@ -1,15 +1,19 @@
 # shellcheck shell=bash
-# usage.sh - what every script answers to --help and to wrong arguments; sourced, not run.
+# usage.sh - what all scripts have in common: the C locale, --help, and errors in arguments; sourced, not run.
 #
-# Sourcing it answers --help with the comment at the head of the script, exit 0.
+# The C locale makes awk and printf use decimal points everywhere. --help prints the comment at the top of the script.
+# The locale of the caller, for programs that print for people.
+# shellcheck disable=SC2034 # used by scripts that source this
+caller_locale=${LC_ALL:-}
+export LC_ALL=C
 
-# wrong SENTENCE: the arguments are; ends the script.
+# wrong MESSAGE: ends the script because of its arguments.
 wrong() {
     echo "$(basename "$0"): $1; --help says more" >&2
     exit 2
 }
 
-# no_arguments ARGUMENT...: for a script that takes none.
+# no_arguments ARGUMENT...: for a script without arguments.
 no_arguments() {
     (($# == 0)) || wrong "takes no arguments, not \"$1\""
 }

@@ -1,7 +1,8 @@
-/* cpu.h - what the cpu_*.c files share: chunking and the single-threaded GEMM.
+/* cpu.h - what the files of ops/cpu/ share: chunks, the mask of dropout and GEMM.
  *
- * One idea: a parallel loop runs over chunks whose borders depend on sizes only, so a thread count
- * can never reach the bits. Private to ops/cpu/ and norm/. */
+ * One idea: a parallel loop runs over chunks whose borders depend on sizes only, so the number of
+ * threads cannot change a bit of a result. Private to ops/cpu/ and norm/.
+ * Read next: gemm.h. */
 #ifndef OPS_CPU_CPU_H
 #define OPS_CPU_CPU_H
 
@@ -9,34 +10,35 @@
 #include "base/phase.h"
 #include "base/philox.h"
 
-/* Loops below this many elements stay on one thread: starting a team costs a few microseconds. */
+/* Loops over fewer elements run on one thread: starting a team costs a few microseconds. */
 #define PARALLEL_MIN ((size_t)1 << 15)
 
-/* A function that is compiled twice and chosen by the processor: loops over elements that do not
- * add up, whose bits are the same for any width of vectors. */
+/* A function that is compiled twice and selected by the processor. For elementwise loops without
+ * sums over vector lanes, whose bits are the same for any vector width. */
 #ifdef NO_AVX512
 #define ANY_WIDTH
 #else
 #define ANY_WIDTH __attribute__((target_clones("default", "avx512f")))
 #endif
 
-/* Row sums over a whole tensor (gradients of gamma, beta) use this many partial sums, added in
- * order. */
+/* Sums over the rows of a tensor (the gradients of gamma and beta) use this many partial sums,
+ * which are added in order. */
 enum { ROW_CHUNKS = 16 };
 
-/* First element of chunk i of `chunks` over n elements, a multiple of 16 except at the end, so that
- * vector tails fall in the same places whatever runs the chunk. */
+/* The first element of chunk i of `chunks` over n elements. A multiple of 16 except at the end, so
+ * that the scalar tails of vector loops are at the same elements whoever runs the chunk. */
 static inline size_t chunk_begin(size_t i, size_t chunks, size_t n) {
     size_t size = ((n + chunks - 1) / chunks + 15) / 16 * 16;
     return i * size < n ? i * size : n;
 }
-/* The same for rows, where any border will do. */
+/* The same for rows, where any border is possible. */
 static inline size_t row_chunk_begin(size_t i, size_t R) {
     return i * R / ROW_CHUNKS;
 }
 
-/* x (n) *= mask / (1-p), with the mask of calls first, first+1, ... of four elements each. */
-static inline void drop_calls(real *x, const Dropout *dropout, size_t first, size_t n) {
+/* x (n) *= mask / (1-p). A Philox call gives the mask of four elements; these are the calls first,
+ * first+1, ... of the dropout site. */
+static inline void dropout_mask(real *x, const Dropout *dropout, size_t first, size_t n) {
     const real keep = (real)(1 / (1 - dropout->p));
     const uint32_t drop_below = (uint32_t)(dropout->p * 4294967296.0);
     for (size_t start = 0; start < n; start += 4) {
@@ -50,7 +52,8 @@ static inline void drop_calls(real *x, const Dropout *dropout, size_t first, siz
     }
 }
 
-/* C (M,N) = alpha op(A) op(B) + beta C, row-major; op(A) is (M,K), transposed where ta says so. */
+/* C (M,N) = alpha op(A) op(B) + beta C, row-major. op(A) is (M,K), the transpose of A if ta is set;
+ * op(B) is (K,N), the transpose of B if tb is set. */
 typedef struct {
     bool ta, tb;
     size_t M, N, K;
@@ -61,38 +64,41 @@ typedef struct {
     real alpha, beta; /* beta is 0 or 1 */
     real *C;
     size_t ldc;
-} Product;
-/* What is left to do with a tile of C while it is in the cache. */
+} Gemm;
 typedef struct {
     size_t row, col, rows, cols;
 } Tile;
-typedef void TileHook(const Tile *tile, const void *context);
-/* `finish` is called once for every tile, by the thread that made it; NULL = nothing is left. */
-void gemm(const Product *product, TileHook *finish, const void *context);
+/* Called for every finished tile of C, while it is in the cache, by the thread that computed it. */
+typedef void Epilogue(const Tile *tile, const void *context);
+/* In parallel; epilogue NULL = none. */
+void gemm(const Gemm *g, Epilogue *epilogue, const void *context);
 
-/* Small products on the calling thread, whose operands are packed once for several of them. The
- * left one is panels of rows that were packed, or a matrix (k,m) used as it is, rows `step` apart:
- * up to 7 elements past its end are read and come to nothing. */
+/* Small GEMMs on the calling thread, with operands that are packed once and used several times.
+ * Operand A (m,k) consists of packed panels of rows, or it is a matrix (k,m) that is read in place,
+ * with rows `stride` apart. In place, up to 7 elements past its end are read but not used. */
 typedef struct {
-    const real *at;
-    size_t panel, step; /* elements from panel to panel; from k to k+1 */
-    bool along;         /* or from row to row, where k runs along them */
-} Left;
-Left left_in_place(const real *x, size_t stride);
-/* Elements of the panels. m rows, or n columns, of k elements. */
-size_t left_size(size_t m, size_t k);
-size_t right_size(size_t n, size_t k);
-/* alpha * x, lines that run along k and are `stride` apart, or (right) lie beside each other. */
-Left left_pack(real *panels, const real *x, size_t stride, size_t m, size_t k, real alpha);
-void right_pack(real *panels, const real *x, size_t stride, bool along, size_t n, size_t k,
-                real alpha);
-/* c (m,n) = or += a (m,k) b (k,n), b packed with n columns of b_rows >= k elements. */
-void panels_multiply(real *c, size_t ldc, Left a, const real *b, size_t b_rows, size_t m, size_t n,
-                     size_t k, bool add);
+    const real *data;
+    size_t panel;      /* elements from one panel of rows to the next */
+    size_t stride;     /* elements from k to k+1, or from row to row if k_contiguous */
+    bool k_contiguous; /* the elements of a row are neighbours in memory */
+} OperandA;
+OperandA a_in_place(const real *x, size_t stride);
+/* Elements of packed operands: A of m rows, B of n columns. */
+size_t packed_a_size(size_t m, size_t k);
+size_t packed_b_size(size_t n, size_t k);
+/* A = alpha * x, where x has m rows of k elements, `stride` apart. */
+OperandA pack_a(real *panels, const real *x, size_t stride, size_t m, size_t k, real alpha);
+/* B (k,n) = alpha * x^T if k_contiguous, for x with n rows of k elements, `stride` apart; else
+ * alpha * x, for x with k rows of n elements. */
+void pack_b(real *panels, const real *x, size_t stride, bool k_contiguous, size_t n, size_t k,
+            real alpha);
+/* c (m,n) = or += a (m,k) b (k,n), where b was packed with n columns of b_rows >= k elements. */
+void gemm_packed(real *c, size_t ldc, OperandA a, const real *b, size_t b_rows, size_t m, size_t n,
+                 size_t k, bool add);
 
-/* Memory for the copies that products make, for as many threads as there are now. */
+/* Allocates the pack buffers of gemm for the current number of threads. */
 void gemm_reserve(void);
-/* By OpenBLAS alone, outside of parallel regions on threads of its own. */
-void gemm_library(const Product *product);
+/* Plain OpenBLAS: outside of parallel regions it uses threads of its own. */
+void gemm_openblas(const Gemm *g);
 
 #endif

@@ -1,6 +1,6 @@
-/* cpu_elementwise.c - operations that treat every element alike.
+/* cpu_elementwise.c - elementwise operations, and the parallel loop over chunks of rows.
  *
- * One idea: plain loops that vectorise; threads share them only when they are long.
+ * One idea: plain loops that the compiler vectorizes; only long ones run on several threads.
  * Read next: cpu_update.c. */
 #include "ops/cpu/cpu.h"
 
@@ -38,7 +38,7 @@ void copy_columns(real *y, size_t y_stride, const real *x, size_t x_stride, size
     for (size_t r = 0; r < R; r++) memcpy(y + r * y_stride, x + r * x_stride, N * sizeof *y);
 }
 
-/* --- pieces: on the calling thread --- */
+/* --- chains of row-wise operations --- */
 
 void rows_share(RowWork *work, void *context, size_t R, size_t C) {
     PHASE(PHASE_NORM);
@@ -72,7 +72,7 @@ void scaled_piece(real *y, const real *x, real a, size_t n, GradWrite write) {
 
 double sum_of_squares(const real *x, size_t n) {
     PHASE(PHASE_OPTIMIZER);
-    enum { CHUNKS = 16, BLOCK = 2048 }; /* float lanes within a block, double from there on */
+    enum { CHUNKS = 16, BLOCK = 2048 }; /* summed in real within a block, in double over blocks */
     double partial[CHUNKS] = {0};
 #pragma omp parallel for schedule(static) if (n > PARALLEL_MIN)
     for (size_t chunk = 0; chunk < CHUNKS; chunk++) {
@@ -100,6 +100,6 @@ void dropout_apply(real *x, const Dropout *dropout, size_t n) {
     if (dropout->p == 0) return;
 #pragma omp parallel for schedule(static) if (n > PARALLEL_MIN)
     for (size_t first = 0; first < n; first += BLOCK) {
-        drop_calls(x + first, dropout, first / 4, n - first < BLOCK ? n - first : BLOCK);
+        dropout_mask(x + first, dropout, first / 4, n - first < BLOCK ? n - first : BLOCK);
     }
 }

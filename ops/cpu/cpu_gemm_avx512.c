@@ -1,6 +1,6 @@
-/* cpu_gemm_avx512.c - products in 32 registers of 64 bytes: 24 of them hold the tile. */
+/* cpu_gemm_avx512.c - GEMM for AVX-512: 32 registers of 64 bytes, of which 24 hold the tile. */
 #ifndef NO_AVX512
-#define ENGINE gemm_avx512
+#define KERNELS gemm_avx512
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
 #define VECTOR 64
 #define MR 8

@@ -1,7 +1,8 @@
-/* cpu_head.c - the head and its loss in one pass.
+/* cpu_head.c - the output head and the cross-entropy loss, fused.
  *
- * One idea: logits (R,V) are the largest tensor of a small model and are needed only to be reduced,
- * so they exist for a chunk of rows at a time and turn into their own gradient in place.
+ * One idea: the logits (R,V) are the largest tensor of a small model and are only reduced to a
+ * loss. They are computed for one chunk of tokens at a time and are replaced in place by their
+ * gradient.
  * Read next: cpu_elementwise.c. */
 #include "ops/cpu/cpu.h"
 #include "ops/ops.h"
@@ -9,20 +10,20 @@
 
 #include <math.h>
 
-/* Rows of a chunk, fixed by V: about 64 MB of float logits, a multiple of 64 rows. */
-static size_t chunk_rows(size_t V) {
+/* Tokens per chunk, fixed by V: about 64 MB of float logits, a multiple of 64 tokens. */
+static size_t chunk_tokens(size_t V) {
     size_t rows = ((size_t)1 << 24) / V / 64 * 64;
     return rows < 64 ? 64 : rows;
 }
 
 size_t head_scratch(size_t R, size_t V) {
-    size_t rows = chunk_rows(V);
+    size_t rows = chunk_tokens(V);
     return size_mul(rows < R ? rows : R, V);
 }
 
-/* One row: loss, and logits become grad_scale * (softmax - onehot). */
-static double row_loss(real *logits, size_t target, real grad_scale, bool backward, size_t V) {
-    enum { BLOCK = 2048 }; /* float lanes within a block, double from there on */
+/* The loss of one token; logits become grad_scale * (softmax - onehot). */
+static double token_loss(real *logits, size_t target, real grad_scale, bool backward, size_t V) {
+    enum { BLOCK = 2048 }; /* summed in real within a block, in double over blocks */
     real largest = logits[0], at_target = logits[target];
 #pragma omp simd reduction(max : largest)
     for (size_t i = 1; i < V; i++) largest = logits[i] > largest ? logits[i] : largest;
@@ -48,7 +49,7 @@ static double row_loss(real *logits, size_t target, real grad_scale, bool backwa
 void head_loss(double *losses, real *dh, real *dw, const real *h, const real *w, const int *targets,
                real *scratch, real grad_scale, size_t R, size_t C, size_t V, GradWrite write) {
     PHASE(PHASE_LOSS);
-    size_t rows = chunk_rows(V);
+    size_t rows = chunk_tokens(V);
     for (size_t first = 0; first < R; first += rows) {
         size_t count = R - first < rows ? R - first : rows;
         const real *chunk = h + first * C;
@@ -56,7 +57,7 @@ void head_loss(double *losses, real *dh, real *dw, const real *h, const real *w,
 #pragma omp parallel for schedule(static) if (count * V > PARALLEL_MIN)
         for (size_t r = 0; r < count; r++) {
             losses[first + r] =
-                row_loss(scratch + r * V, (size_t)targets[first + r], grad_scale, dh != NULL, V);
+                token_loss(scratch + r * V, (size_t)targets[first + r], grad_scale, dh != NULL, V);
         }
         if (!dh) continue;
         linear_backward_input(dh + first * C, scratch, w, count, V, C, GRAD_SET);

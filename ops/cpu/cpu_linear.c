@@ -1,66 +1,66 @@
-/* cpu_linear.c - linear layers, alone and with an activation behind them, on the CPU.
+/* cpu_linear.c - linear layers, alone and followed by an activation, on the CPU.
  *
- * One idea: what follows a product - its bias, an activation, the slope of one, the sums that make
- * a bias gradient - is done tile by tile while the tile is in the cache, not in a pass of its own.
- * Sums over rows give every tile its own columns and walk the rows in order, so they need neither
- * partial sums nor atomics to be the same on any thread count. Read next:
- * cpu_attention.c. */
+ * One idea: what follows a GEMM is its epilogue: the bias, an activation or its derivative, the
+ * sums of a bias gradient. It runs tile by tile while the tile is in the cache, not in a pass of
+ * its own. Sums over rows: every tile owns some columns and goes through the rows in order, so the
+ * result is the same for any number of threads, without partial sums or atomics.
+ * Read next: cpu_attention.c. */
 #include "ops/cpu/cpu.h"
 #include "ops/ops.h"
 #include "ops/cpu/vmath.h"
 
-/* --- activations: value and slope --- */
+/* --- activations and their derivatives --- */
 
-static const real GELU_SLOPE = (real)0.7978845608028654; /* sqrt(2/pi) */
+static const real GELU_SCALE = (real)0.7978845608028654; /* sqrt(2/pi) */
 static const real GELU_CUBIC = (real)0.044715;
 
-/* (1 + tanh(u))/2 = sigmoid(2u), which is cheaper and does not cancel where it is small. */
-static inline real gelu_share(real x) {
-    return real_sigmoid(2 * GELU_SLOPE * (x + GELU_CUBIC * x * x * x));
+/* (1 + tanh(u))/2, computed as sigmoid(2u), which is faster and does not cancel near 0. */
+static inline real gelu_gate(real x) {
+    return real_sigmoid(2 * GELU_SCALE * (x + GELU_CUBIC * x * x * x));
 }
 static inline real gelu(real x) {
-    return x * gelu_share(x);
+    return x * gelu_gate(x);
 }
-static inline real gelu_slope(real x) {
-    real share = gelu_share(x);
-    real inner = 2 * GELU_SLOPE * (1 + 3 * GELU_CUBIC * x * x);
-    return share * (1 + x * (1 - share) * inner);
+static inline real gelu_derivative(real x) {
+    real gate = gelu_gate(x);
+    real inner = 2 * GELU_SCALE * (1 + 3 * GELU_CUBIC * x * x);
+    return gate * (1 + x * (1 - gate) * inner);
 }
 static inline real silu(real x) {
     return x * real_sigmoid(x);
 }
-static inline real silu_slope(real x) {
+static inline real silu_derivative(real x) {
     real s = real_sigmoid(x);
     return s * (1 + x * (1 - s));
 }
-/* Comparisons that let a NaN through: max(0, NaN) must not hide it. */
+/* Written so that NaN stays NaN: max(0, NaN) would be 0. */
 static inline real relu(real x) {
     return x < 0 ? 0 : x;
 }
-static inline real relu_slope(real x) {
+static inline real relu_derivative(real x) {
     return x > 0 ? 1 : 0;
 }
 static inline real relu2(real x) {
     return relu(x) * relu(x);
 }
-static inline real relu2_slope(real x) {
+static inline real relu2_derivative(real x) {
     return 2 * relu(x);
 }
 
-/* One line per activation; BODY(f, df) is the loop. */
+/* One case per activation; BODY(f, df) is the loop. */
 #define FOR_ACTIVATION(act, BODY)                                                                  \
     switch (act) {                                                                                 \
     case ACT_GELU:                                                                                 \
-        BODY(gelu, gelu_slope);                                                                    \
+        BODY(gelu, gelu_derivative);                                                               \
         break;                                                                                     \
     case ACT_SILU:                                                                                 \
-        BODY(silu, silu_slope);                                                                    \
+        BODY(silu, silu_derivative);                                                               \
         break;                                                                                     \
     case ACT_RELU:                                                                                 \
-        BODY(relu, relu_slope);                                                                    \
+        BODY(relu, relu_derivative);                                                               \
         break;                                                                                     \
     case ACT_RELU2:                                                                                \
-        BODY(relu2, relu2_slope);                                                                  \
+        BODY(relu2, relu2_derivative);                                                             \
         break;                                                                                     \
     }
 
@@ -82,46 +82,45 @@ static void add_bias(const Tile *tile, const void *context) {
     }
 }
 
-static Product product_forward(real *y, const real *x, const real *w, size_t R, size_t N,
-                               size_t K) {
-    return (Product){.tb = true,
-                     .M = R,
-                     .N = N,
-                     .K = K,
-                     .A = x,
-                     .lda = K,
-                     .B = w,
-                     .ldb = K,
-                     .alpha = 1,
-                     .C = y,
-                     .ldc = N};
+static Gemm gemm_of_forward(real *y, const real *x, const real *w, size_t R, size_t N, size_t K) {
+    return (Gemm){.tb = true,
+                  .M = R,
+                  .N = N,
+                  .K = K,
+                  .A = x,
+                  .lda = K,
+                  .B = w,
+                  .ldb = K,
+                  .alpha = 1,
+                  .C = y,
+                  .ldc = N};
 }
 
-static Product product_input(real *dx, const real *dy, const real *w, size_t R, size_t N, size_t K,
-                             GradWrite write) {
-    return (Product){.M = R,
-                     .N = K,
-                     .K = N,
-                     .A = dy,
-                     .lda = N,
-                     .B = w,
-                     .ldb = K,
-                     .alpha = 1,
-                     .beta = write == GRAD_ADD,
-                     .C = dx,
-                     .ldc = K};
+static Gemm gemm_of_input(real *dx, const real *dy, const real *w, size_t R, size_t N, size_t K,
+                          GradWrite write) {
+    return (Gemm){.M = R,
+                  .N = K,
+                  .K = N,
+                  .A = dy,
+                  .lda = N,
+                  .B = w,
+                  .ldb = K,
+                  .alpha = 1,
+                  .beta = write == GRAD_ADD,
+                  .C = dx,
+                  .ldc = K};
 }
 
 void linear_forward(real *y, const real *x, const real *w, const real *bias, size_t R, size_t N,
                     size_t K) {
-    Product product = product_forward(y, x, w, R, N, K);
-    gemm(&product, add_bias, &(BiasWork){.y = y, .bias = bias, .N = N});
+    Gemm g = gemm_of_forward(y, x, w, R, N, K);
+    gemm(&g, add_bias, &(BiasWork){.y = y, .bias = bias, .N = N});
 }
 
 void linear_backward_input(real *dx, const real *dy, const real *w, size_t R, size_t N, size_t K,
                            GradWrite write) {
-    Product product = product_input(dx, dy, w, R, N, K, write);
-    gemm(&product, NULL, NULL);
+    Gemm g = gemm_of_input(dx, dy, w, R, N, K, write);
+    gemm(&g, NULL, NULL);
 }
 
 typedef struct {
@@ -130,9 +129,10 @@ typedef struct {
     size_t R, N;
 } BiasSums;
 
-/* The tiles of dw in its first column own the features of their rows, which have just been read. */
+/* dbias is summed with the tiles in the first column of dw, each for the features of its rows: that
+ * part of dy has just been read. */
 static void sum_columns(const Tile *tile, const void *context) {
-    enum { COLUMNS = 64 }; /* at a time: four cache lines of float */
+    enum { COLUMNS = 64 }; /* per pass: four cache lines of float */
     const BiasSums *work = context;
     if (!work->dbias || tile->col != 0) return;
     for (size_t first = tile->row, end = tile->row + tile->rows; first < end; first += COLUMNS) {
@@ -148,25 +148,25 @@ static void sum_columns(const Tile *tile, const void *context) {
 
 void linear_backward_weight(real *dw, real *dbias, const real *dy, const real *x, size_t R,
                             size_t N, size_t K, GradWrite write) {
-    Product product = {.ta = true,
-                       .M = N,
-                       .N = K,
-                       .K = R,
-                       .A = dy,
-                       .lda = N,
-                       .B = x,
-                       .ldb = K,
-                       .alpha = 1,
-                       .beta = write == GRAD_ADD,
-                       .C = dw,
-                       .ldc = K};
-    gemm(&product, sum_columns, &(BiasSums){.dbias = dbias, .dy = dy, .R = R, .N = N});
+    Gemm g = {.ta = true,
+              .M = N,
+              .N = K,
+              .K = R,
+              .A = dy,
+              .lda = N,
+              .B = x,
+              .ldb = K,
+              .alpha = 1,
+              .beta = write == GRAD_ADD,
+              .C = dw,
+              .ldc = K};
+    gemm(&g, sum_columns, &(BiasSums){.dbias = dbias, .dy = dy, .R = R, .N = N});
 }
 
-/* --- linear and activation --- */
+/* --- linear layer and activation --- */
 
 typedef struct {
-    BiasWork linear; /* makes z */
+    BiasWork linear; /* computes z */
     real *h;
     const real *factor; /* (R,N) or NULL */
     Activation act;
@@ -195,8 +195,8 @@ ANY_WIDTH static void activate(const Tile *tile, const void *context) {
 
 void activated_forward(real *h, real *z, const real *x, const real *w, const real *bias,
                        const real *factor, Activation act, size_t R, size_t N, size_t K) {
-    Product product = product_forward(z, x, w, R, N, K);
-    gemm(&product, activate,
+    Gemm g = gemm_of_forward(z, x, w, R, N, K);
+    gemm(&g, activate,
          &(ActivatedWork){{.y = z, .bias = bias, .N = N}, .h = h, .factor = factor, .act = act});
 }
 
@@ -205,11 +205,11 @@ typedef struct {
     const real *z, *factor;
     size_t N;
     Activation act;
-} SlopeWork;
+} DerivativeWork;
 
-/* In place: dz holds dh when it is called. */
-ANY_WIDTH static void apply_slope(const Tile *tile, const void *context) {
-    const SlopeWork *work = context;
+/* In place: dz contains dh before the call. */
+ANY_WIDTH static void apply_derivative(const Tile *tile, const void *context) {
+    const DerivativeWork *work = context;
     for (size_t i = 0; i < tile->rows; i++) {
         size_t at = (tile->row + i) * work->N + tile->col;
         const real *z = work->z + at, *factor = work->factor ? work->factor + at : NULL;
@@ -234,7 +234,8 @@ ANY_WIDTH static void apply_slope(const Tile *tile, const void *context) {
 
 void activated_backward(real *dz, real *dfactor, const real *dy, const real *w, const real *z,
                         const real *factor, Activation act, size_t R, size_t N, size_t M) {
-    Product product = product_input(dz, dy, w, R, M, N, GRAD_SET);
-    gemm(&product, apply_slope,
-         &(SlopeWork){.dz = dz, .dfactor = dfactor, .z = z, .factor = factor, .N = N, .act = act});
+    Gemm g = gemm_of_input(dz, dy, w, R, M, N, GRAD_SET);
+    gemm(&g, apply_derivative,
+         &(DerivativeWork){
+             .dz = dz, .dfactor = dfactor, .z = z, .factor = factor, .N = N, .act = act});
 }

@@ -1,22 +1,22 @@
-/* cpu_moments.c - what activations look like: moments over the features of a token, the first token
- * of every row apart from the rest.
+/* cpu_moments.c - moments of activations over the features of a token, separately for the first
+ * token of a sequence and for the rest.
  *
- * One idea: a token is read twice while it is in the cache, once for its mean and once for what
- * lies around it; sums are double, over chunks of tokens fixed by shape. Features are taken
- * relative to the token's first one, so that the variance of equal features is exactly zero.
+ * One idea: a token is read twice while it is in the cache, once for its mean and once for its
+ * central moments. Sums are double and run over chunks of tokens fixed by shape. The first feature
+ * of a token is subtracted from the others, so the variance of equal features is exactly zero.
  * Read next: model/probe.h. */
 #include "ops/cpu/cpu.h"
 
 #include <math.h>
 
-/* Sums over tokens; `varied` counts those whose variance is not zero. */
+/* Sums over tokens; `varied` counts the tokens with a variance above 0. */
 typedef struct {
     size_t tokens, varied;
     double mean, variance, kurtosis, squares, absmax;
 } Sums;
 
-/* A NaN stays: fmax() would drop it. */
-static double larger(double a, double b) {
+/* The larger one, or NaN if one is NaN: fmax() would drop it. */
+static double nan_max(double a, double b) {
     return isnan(a) || a > b ? a : b;
 }
 
@@ -33,17 +33,17 @@ static void sums_add_token(Sums *sums, const real *x, size_t C) {
     offset /= n;
 #pragma omp simd reduction(+ : variance, fourth)
     for (size_t c = 0; c < C; c++) {
-        double far = (double)x[c] - origin - offset;
-        variance += far * far;
-        fourth += far * far * (far * far);
+        double d = (double)x[c] - origin - offset;
+        variance += d * d;
+        fourth += d * d * (d * d);
     }
     variance /= n;
     sums->tokens++;
     sums->mean += origin + offset;
     sums->variance += variance;
     sums->squares += squares;
-    sums->absmax = larger(sums->absmax, isnan(squares) ? squares : absmax);
-    if (variance == 0) return; /* no shape to speak of */
+    sums->absmax = nan_max(sums->absmax, isnan(squares) ? squares : absmax);
+    if (variance == 0) return; /* no kurtosis */
     sums->varied++;
     sums->kurtosis += fourth / n / variance / variance;
 }
@@ -55,7 +55,7 @@ static void sums_add(Sums *sums, const Sums *chunk) {
     sums->variance += chunk->variance;
     sums->kurtosis += chunk->kurtosis;
     sums->squares += chunk->squares;
-    sums->absmax = larger(sums->absmax, chunk->absmax);
+    sums->absmax = nan_max(sums->absmax, chunk->absmax);
 }
 
 void activation_moments(Moments moments[TOKEN_GROUPS], const real *x, size_t R, size_t T,

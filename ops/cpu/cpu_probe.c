@@ -1,8 +1,7 @@
-/* cpu_probe.c - how fast this machine multiplies and updates, measured in a moment.
+/* cpu_probe.c - short measurements of the speed of GEMMs and of AdamW updates on this machine.
  *
- * One idea: a forecast of a step's time stands on the products and the memory traffic of this very
- * machine, at this load, through the functions that the step will call. The probes take a little
- * memory, for the length of the call. */
+ * One idea: the time of a training step is predicted from the functions that the step will call,
+ * measured on this machine at its present load. A probe frees its memory when it returns. */
 #include "ops/cpu/cpu.h"
 #include "ops/ops.h"
 
@@ -11,12 +10,12 @@ typedef struct {
     size_t M, N, K;
 } Probe;
 
-/* Runs `work`, which is worth `units`, for about `seconds`, and once at least. */
+/* Repeats `work`, of `units` each, for about `seconds`, at least once. */
 static ProbeRate repeat(void (*work)(const Probe *), const Probe *probe, double units,
                         double seconds) {
     double first = clock_seconds(), best = 0, spent = 0;
     size_t times = 0;
-    work(probe); /* touches pages, starts threads */
+    work(probe); /* warm-up: maps pages, starts threads */
     double begin = clock_seconds();
     while (times < 1 || begin - first < seconds) {
         work(probe);
@@ -29,27 +28,27 @@ static ProbeRate repeat(void (*work)(const Probe *), const Probe *probe, double 
     return (ProbeRate){.mean = units * (double)times / spent, .best = best};
 }
 
-static void product(const Probe *probe) {
+static void linear(const Probe *probe) {
     linear_forward(probe->c, probe->a, probe->b, NULL, probe->M, probe->N, probe->K);
 }
 
-static void library_product(const Probe *probe) {
-    gemm_library(&(Product){.M = probe->M,
-                            .N = probe->N,
-                            .K = probe->K,
-                            .alpha = 1,
-                            .A = probe->a,
-                            .lda = probe->K,
-                            .B = probe->b,
-                            .ldb = probe->N,
-                            .C = probe->c,
-                            .ldc = probe->N});
+static void openblas_gemm(const Probe *probe) {
+    gemm_openblas(&(Gemm){.M = probe->M,
+                          .N = probe->N,
+                          .K = probe->K,
+                          .alpha = 1,
+                          .A = probe->a,
+                          .lda = probe->K,
+                          .B = probe->b,
+                          .ldb = probe->N,
+                          .C = probe->c,
+                          .ldc = probe->N});
 }
 
-static ProbeRate probe_products(void (*work)(const Probe *), size_t M, size_t N, size_t K,
-                                double seconds) {
+static ProbeRate probe_gemm(void (*work)(const Probe *), size_t M, size_t N, size_t K,
+                            double seconds) {
     size_t a = size_mul(M, K), b = size_mul(N, K), c = size_mul(M, N);
-    real *all = mem_alloc(size_mul(a + b + c, sizeof(real))); /* one piece, so that all goes back */
+    real *all = mem_alloc(size_mul(a + b + c, sizeof(real))); /* one block */
     Probe probe = {.M = M, .N = N, .K = K, .a = all, .b = all + a, .c = all + a + b};
     double flops = 2 * (double)M * (double)N * (double)K;
     ProbeRate rate = repeat(work, &probe, flops, seconds);
@@ -58,11 +57,11 @@ static ProbeRate probe_products(void (*work)(const Probe *), size_t M, size_t N,
 }
 
 ProbeRate ops_probe_gemm(size_t M, size_t N, size_t K, double seconds) {
-    return probe_products(product, M, N, K, seconds);
+    return probe_gemm(linear, M, N, K, seconds);
 }
 
 ProbeRate ops_probe_library(size_t side, double seconds) {
-    return probe_products(library_product, side, side, side, seconds);
+    return probe_gemm(openblas_gemm, side, side, side, seconds);
 }
 
 static void update(const Probe *probe) {

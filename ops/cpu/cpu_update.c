@@ -1,5 +1,7 @@
-/* cpu_update.c - initial values, AdamW and the draw of a token: what happens to parameters.
+/* cpu_update.c - AdamW, initial values and the sampling of a token.
  *
+ * One idea: none of them depends on the number of threads: every element is computed by itself, and
+ * random numbers are functions of its index.
  * Read next: norm/norm.h. */
 #include "ops/cpu/cpu.h"
 #include "ops/ops.h"
@@ -53,11 +55,11 @@ void constant_fill(real *x, double value, size_t n) {
     for (size_t i = 0; i < n; i++) x[i] = (float)value;
 }
 
-/* The k-th largest of logits (V) without memory of its own; k is small wherever it is used. */
+/* The k-th largest of logits (V), without scratch memory; k is small in practice. */
 static real kth_largest(const real *logits, size_t k, size_t V) {
     real bound = INFINITY;
     size_t kept = 0;
-    while (kept < k) { /* a pass admits the largest value below the bound, with its ties */
+    while (kept < k) { /* a pass adds the largest value below the bound, and all equal to it */
         real next = -INFINITY;
         for (size_t i = 0; i < V; i++) {
             if (logits[i] < bound && logits[i] > next) next = logits[i];
@@ -69,15 +71,16 @@ static real kth_largest(const real *logits, size_t k, size_t V) {
     return bound;
 }
 
-/* The largest bound such that the values (V, of 0 to 1) from it on are `share` of all. */
-static real nucleus_bound(const real *values, double share, double total, size_t V) {
-    real low = 0, high = 2; /* what low admits is enough, what high admits is not */
+/* The largest bound such that the values (V) >= bound, all in [0,1], sum to at least top_p * total.
+ * Bisection, until low and high are neighbours. */
+static real nucleus_bound(const real *values, double top_p, double total, size_t V) {
+    real low = 0, high = 2; /* the sum is enough for low, too small for high */
     for (;;) {
         real middle = (low + high) / 2;
         if (middle <= low || middle >= high) return low;
-        double admitted = 0;
-        for (size_t i = 0; i < V; i++) admitted += values[i] < middle ? 0 : (double)values[i];
-        if (admitted < share * total)
+        double sum = 0;
+        for (size_t i = 0; i < V; i++) sum += values[i] < middle ? 0 : (double)values[i];
+        if (sum < top_p * total)
             high = middle;
         else
             low = middle;
@@ -90,8 +93,9 @@ int sample_token(real *logits, Sampling sampling, double u, size_t V) {
         if (logits[i] > logits[best]) best = i;
     }
     if (sampling.temperature == 0) return (int)best;
-    bool few = sampling.top_k && sampling.top_k < V;
-    real least = few ? kth_largest(logits, sampling.top_k, V) : -INFINITY, largest = logits[best];
+    bool limited = sampling.top_k && sampling.top_k < V;
+    real least = limited ? kth_largest(logits, sampling.top_k, V) : -INFINITY,
+         largest = logits[best];
     double total = 0;
     for (size_t i = 0; i < V; i++) {
         double distance = (double)(logits[i] - largest) / sampling.temperature;

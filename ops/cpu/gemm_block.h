@@ -1,13 +1,13 @@
-/* gemm_block.h - a matrix product on one thread, written once for every width of vectors.
+/* gemm_block.h - GEMM on one thread, written once for every vector width.
  *
- * One idea (Goto & van de Geijn 2008): pieces of both operands are copied into the order in which
- * the innermost loop reads them, and that loop keeps a tile of C in registers. Every element of C
- * sums over k upwards in one accumulator, KC or a little less at a time, so its bits depend neither
- * on where tiles begin nor on how wide a vector is.
- * Included by one file per instruction set, cpu_gemm_*.c, which has defined
- *   ENGINE   the Engine that comes of it     TARGET   attribute of the instruction set
- *   VECTOR   bytes of a vector               MR       rows of the tile in registers
- * The tile's NR columns are three vectors: the widest that leaves registers for its operands.
+ * One idea (Goto & van de Geijn 2008): blocks of both operands are packed in the order in which the
+ * innermost loop reads them, and that loop keeps a tile of C in registers. Every element of C sums
+ * over ascending k in one accumulator, for at most KC values of k at a time. Its bits therefore
+ * depend neither on where tiles begin nor on the vector width.
+ * Included by one file per instruction set, cpu_gemm_*.c, which defines
+ *   KERNELS  name of the GemmKernels table   TARGET   attribute of the instruction set
+ *   VECTOR   bytes of a vector               MR       rows of the register tile
+ * The tile has NR columns, three vectors: the widest tile that leaves registers for the operands.
  * Private to them. */
 #include "ops/cpu/gemm.h"
 
@@ -20,20 +20,20 @@ enum { LANES = VECTOR / sizeof(real), NR = 3 * LANES };
 
 #define INLINE_TARGET static inline __attribute__((always_inline)) TARGET
 
-/* c (MR,.) = or += a (kc,MR) b (kc,`vectors` vectors); element (k,i) of a lies at k*step + i, or at
- * k + i*step where its lines run `along` k. */
-INLINE_TARGET void tile(size_t kc, const real *a, size_t step, const bool along, const real *b,
-                        real *c, size_t ldc, bool add, const int vectors) {
+/* c (MR,.) = or += a (MR,kc) b (kc,`vectors` vectors). Element (i,k) of a is at k*stride + i, or at
+ * k + i*stride if k_contiguous. */
+INLINE_TARGET void micro_kernel(size_t kc, const real *a, size_t stride, const bool k_contiguous,
+                                const real *b, real *c, size_t ldc, bool add, const int vectors) {
     Vector sum[MR][3] = {{{0}}};
     for (int i = 0; i < MR; i++) {
         for (int j = 0; j < vectors; j++) __builtin_prefetch(c + i * ldc + j * LANES, 1);
     }
-    for (size_t k = 0; k < kc; k++, a += along ? 1 : step, b += vectors * LANES) {
+    for (size_t k = 0; k < kc; k++, a += k_contiguous ? 1 : stride, b += vectors * LANES) {
 #pragma GCC unroll 8
         for (int i = 0; i < MR; i++) {
-            real left = along ? a[i * step] : a[i];
+            real a_ik = k_contiguous ? a[i * stride] : a[i];
 #pragma GCC unroll 3
-            for (int j = 0; j < vectors; j++) sum[i][j] += left * *(const Vector *)(b + j * LANES);
+            for (int j = 0; j < vectors; j++) sum[i][j] += a_ik * *(const Vector *)(b + j * LANES);
         }
     }
 #pragma GCC unroll 8
@@ -47,12 +47,17 @@ INLINE_TARGET void tile(size_t kc, const real *a, size_t step, const bool along,
     }
 }
 
-TARGET static void micro(size_t kc, const real *a, size_t step, bool along, const real *b, real *c,
-                         size_t ldc, bool add, size_t vectors) {
-    switch (vectors + (along ? 3 : 0)) {
+/* Dispatches to one micro-kernel per shape. Inlining it with constant arguments lets the compiler
+ * unroll the loops over i and j completely, so the accumulators sum[][] are registers. With a
+ * variable number of vectors they would be an array in memory. Cases 1 to 3 are that many vectors
+ * with a packed operand A; cases 4 to 6 are 1 to 3 vectors with an A whose rows are read in place.
+ * All cases compute an element in the same order, so the choice changes no bit. */
+TARGET static void tile(size_t kc, const real *a, size_t stride, bool k_contiguous, const real *b,
+                        real *c, size_t ldc, bool add, size_t vectors) {
+    switch (vectors + (k_contiguous ? 3 : 0)) {
 #define CASE(n)                                                                                    \
     case n:                                                                                        \
-        tile(kc, a, step, n > 3, b, c, ldc, add, n > 3 ? n - 3 : n);                               \
+        micro_kernel(kc, a, stride, n > 3, b, c, ldc, add, n > 3 ? n - 3 : n);                     \
         break
         CASE(1);
         CASE(2);
@@ -64,21 +69,23 @@ TARGET static void micro(size_t kc, const real *a, size_t step, bool along, cons
     }
 }
 
-/* The same at an edge, where only rows x cols of the tile exist. */
-TARGET static void edge(size_t kc, const real *a, size_t step, bool along, const real *b, real *c,
-                        size_t ldc, bool add, size_t vectors, size_t rows, size_t cols) {
-    real whole[MR * NR] __attribute__((aligned(64)));
-    micro(kc, a, step, along, b, whole, NR, false, vectors);
+/* The same at an edge of C, where only rows x cols of the tile exist. */
+TARGET static void edge_tile(size_t kc, const real *a, size_t stride, bool k_contiguous,
+                             const real *b, real *c, size_t ldc, bool add, size_t vectors,
+                             size_t rows, size_t cols) {
+    real full[MR * NR] __attribute__((aligned(64)));
+    tile(kc, a, stride, k_contiguous, b, full, NR, false, vectors);
     for (size_t i = 0; i < rows; i++) {
-        const real *from = whole + i * NR;
+        const real *from = full + i * NR;
         for (size_t j = 0; j < cols; j++) c[i * ldc + j] = add ? c[i * ldc + j] + from[j] : from[j];
     }
 }
 
-/* `count` <= width lines of kc elements, a stride apart, as a panel (kc,width) with zeros past
- * them: lines that run along k, four by four elements at a time, ... */
-INLINE_TARGET void pack_along(real *restrict panel, const real *restrict x, size_t stride,
-                              size_t count, size_t kc, size_t width, real alpha) {
+/* Packs `count` <= width lines of kc elements, rows of A or columns of B, as a panel (kc,width),
+ * padded with zeros. Here the elements of a line are contiguous and lines are `stride` apart; they
+ * are transposed in squares of 4x4. */
+INLINE_TARGET void pack_k_contiguous(real *restrict panel, const real *restrict x, size_t stride,
+                                     size_t count, size_t kc, size_t width, real alpha) {
     typedef real Quad __attribute__((vector_size(4 * sizeof(real))));
     typedef real LooseQuad
         __attribute__((vector_size(4 * sizeof(real)), aligned(sizeof(real)), may_alias));
@@ -112,9 +119,10 @@ INLINE_TARGET void pack_along(real *restrict panel, const real *restrict x, size
     }
 }
 
-/* ... and lines that lie side by side. */
-INLINE_TARGET void pack_beside(real *restrict panel, const real *restrict x, size_t stride,
-                               size_t count, size_t kc, size_t width, real alpha) {
+/* The same where neighbouring lines are contiguous and the elements of a line are `stride`
+ * apart. */
+INLINE_TARGET void pack_k_strided(real *restrict panel, const real *restrict x, size_t stride,
+                                  size_t count, size_t kc, size_t width, real alpha) {
     for (size_t k = 0; k < kc; k++, panel += width, x += stride) {
         for (size_t i = 0; i < width; i += 16) __builtin_prefetch(x + 32 * stride + i);
         for (size_t i = 0; i < count; i++) panel[i] = alpha * x[i];
@@ -122,26 +130,27 @@ INLINE_TARGET void pack_beside(real *restrict panel, const real *restrict x, siz
     }
 }
 
-INLINE_TARGET void pack(real *panel, const real *x, size_t stride, bool along, size_t count,
+INLINE_TARGET void pack(real *panel, const real *x, size_t stride, bool k_contiguous, size_t count,
                         size_t kc, size_t width, real alpha) {
-    if (along)
-        pack_along(panel, x, stride, count, kc, width, alpha);
+    if (k_contiguous)
+        pack_k_contiguous(panel, x, stride, count, kc, width, alpha);
     else
-        pack_beside(panel, x, stride, count, kc, width, alpha);
+        pack_k_strided(panel, x, stride, count, kc, width, alpha);
 }
 
-/* The left operand: m rows of k elements as panels of MR rows, LEFT_PAD apart, so that panels do
- * not all fall on the same lines of the cache. Rows that lie beside each other are read as they
- * lie, for what is far apart in memory is not fetched ahead by itself. */
-TARGET static void pack_left(real *restrict panels, const real *restrict x, size_t stride,
-                             bool along, size_t m, size_t k, real alpha) {
-    const size_t panel = MR * k + LEFT_PAD, whole = m / MR * MR;
-    if (along) {
+/* Packs operand A, m rows of k elements, as panels of MR rows. A_PAD elements between panels keep
+ * them from mapping to the same cache sets. If k is strided, all panels are written in one pass
+ * over x in memory order, because the hardware prefetcher does not follow long strides. */
+TARGET static void pack_a_panels(real *restrict panels, const real *restrict x, size_t stride,
+                                 bool k_contiguous, size_t m, size_t k, real alpha) {
+    const size_t panel = MR * k + A_PAD, whole = m / MR * MR;
+    if (k_contiguous) {
         for (size_t first = 0; first < whole; first += MR)
-            pack_along(panels + first / MR * panel, x + first * stride, stride, MR, k, MR, alpha);
+            pack_k_contiguous(panels + first / MR * panel, x + first * stride, stride, MR, k, MR,
+                              alpha);
         if (whole < m)
-            pack_along(panels + whole / MR * panel, x + whole * stride, stride, m - whole, k, MR,
-                       alpha);
+            pack_k_contiguous(panels + whole / MR * panel, x + whole * stride, stride, m - whole, k,
+                              MR, alpha);
         return;
     }
     for (size_t row = 0; row < k; row++, x += stride) {
@@ -155,75 +164,73 @@ TARGET static void pack_left(real *restrict panels, const real *restrict x, size
     }
 }
 
-/* Vectors of the panel that begins `left` columns before the end: three, but no single one after
- * them where two and two will do, for its loads would cost more than its products. */
-static inline size_t vectors_of(size_t left) {
-    size_t vectors = ceil_div(left, LANES);
-    return vectors == 4 ? 2 : at_most(vectors, 3);
+/* Vectors of the next panel of B when `remaining` columns are left: three. The last four vectors
+ * are split as two and two, because a panel of one vector loads more than it computes. */
+static inline size_t vectors_of(size_t remaining) {
+    size_t vectors = ceil_div(remaining, LANES);
+    return vectors == 4 ? 2 : size_min(vectors, 3);
 }
 
-/* The right operand: n columns of k elements as panels of as many vectors. */
-TARGET static void pack_right(real *panels, const real *x, size_t stride, bool along, size_t n,
-                              size_t k, real alpha) {
+/* Packs operand B, n columns of k elements, as panels of vectors_of() vectors. */
+TARGET static void pack_b_panels(real *panels, const real *x, size_t stride, bool k_contiguous,
+                                 size_t n, size_t k, real alpha) {
     for (size_t first = 0, width; first < n; first += width) {
-        const real *from = along ? x + first * stride : x + first;
-        size_t left = n - first;
-        width = vectors_of(left) * LANES;
-        if (width == NR && left >= NR)
-            pack(panels + first * k, from, stride, along, NR, k, NR, alpha);
+        const real *from = k_contiguous ? x + first * stride : x + first;
+        size_t remaining = n - first;
+        width = vectors_of(remaining) * LANES;
+        if (width == NR && remaining >= NR)
+            pack(panels + first * k, from, stride, k_contiguous, NR, k, NR, alpha);
         else
-            pack(panels + first * k, from, stride, along, at_most(left, width), k, width, alpha);
+            pack(panels + first * k, from, stride, k_contiguous, size_min(remaining, width), k,
+                 width, alpha);
     }
 }
 
-/* c (m,n) = or += a (m,k) b (k,n); the panels of b were packed for b_rows >= k rows. */
-TARGET static void multiply(real *c, size_t ldc, Left a, const real *b, size_t b_rows, size_t m,
-                            size_t n, size_t k, bool add) {
+/* c (m,n) = or += a (m,k) b (k,n); b was packed with b_rows >= k rows. */
+TARGET static void packed(real *c, size_t ldc, OperandA a, const real *b, size_t b_rows, size_t m,
+                          size_t n, size_t k, bool add) {
     for (size_t col = 0, width; col < n; col += width) {
-        size_t vectors = vectors_of(n - col), cols = at_most(n - col, vectors * LANES);
+        size_t vectors = vectors_of(n - col), cols = size_min(n - col, vectors * LANES);
         width = vectors * LANES;
         for (size_t row = 0; row < m; row += MR) {
-            const real *left = a.at + row / MR * a.panel, *right = b + col * b_rows;
+            const real *a_panel = a.data + row / MR * a.panel, *b_panel = b + col * b_rows;
             real *at = c + row * ldc + col;
             if (m - row >= MR && cols == width)
-                micro(k, left, a.step, a.along, right, at, ldc, add, vectors);
+                tile(k, a_panel, a.stride, a.k_contiguous, b_panel, at, ldc, add, vectors);
             else
-                edge(k, left, a.step, a.along, right, at, ldc, add, vectors, at_most(m - row, MR),
-                     cols);
+                edge_tile(k, a_panel, a.stride, a.k_contiguous, b_panel, at, ldc, add, vectors,
+                          size_min(m - row, MR), cols);
         }
     }
 }
 
-/* Tile `t` of the product. */
-TARGET static void block(const Product *p, const Tile *t, Packed *copies, TileHook *finish,
+/* Tile `t` of C. A is read in place where its rows are contiguous and fill whole register tiles. */
+TARGET static void block(const Gemm *g, const Tile *t, PackBuffers *buffers, Epilogue *epilogue,
                          const void *context) {
-    const size_t depth = ceil_div(p->K, ceil_div(p->K, KC)); /* K in equal parts */
+    const size_t depth = ceil_div(g->K, ceil_div(g->K, KC)); /* K in parts of equal size */
     const size_t row_end = t->row + t->rows, col_end = t->col + t->cols;
     for (size_t j = t->col; j < col_end; j += NC) {
-        size_t n = at_most(col_end - j, NC);
-        for (size_t at = 0; at < p->K; at += depth) {
-            size_t k = at_most(p->K - at, depth);
-            const real *b = p->tb ? p->B + j * p->ldb + at : p->B + at * p->ldb + j;
-            pack_right(copies->b, b, p->ldb, p->tb, n, k, 1);
+        size_t n = size_min(col_end - j, NC);
+        for (size_t at = 0; at < g->K; at += depth) {
+            size_t k = size_min(g->K - at, depth);
+            const real *b = g->tb ? g->B + j * g->ldb + at : g->B + at * g->ldb + j;
+            pack_b_panels(buffers->b, b, g->ldb, g->tb, n, k, 1);
             for (size_t i = t->row; i < row_end; i += MC) {
-                size_t m = at_most(row_end - i, MC);
-                const real *a = p->ta ? p->A + at * p->lda + i : p->A + i * p->lda + at;
-                Left left = {copies->a, MR * k + LEFT_PAD, MR, false};
-                bool in_place = !p->ta && p->alpha == 1 && m % MR == 0;
+                size_t m = size_min(row_end - i, MC);
+                const real *a = g->ta ? g->A + at * g->lda + i : g->A + i * g->lda + at;
+                OperandA operand = {buffers->a, MR * k + A_PAD, MR, false};
+                bool in_place = !g->ta && g->alpha == 1 && m % MR == 0;
                 if (in_place)
-                    left = (Left){a, MR * p->lda, p->lda, true};
+                    operand = (OperandA){a, MR * g->lda, g->lda, true};
                 else
-                    pack_left(copies->a, a, p->lda, !p->ta, m, k, p->alpha);
-                multiply(p->C + i * p->ldc + j, p->ldc, left, copies->b, k, m, n, k,
-                         at > 0 || p->beta != 0);
-                if (finish && at + k == p->K) finish(&(Tile){i, j, m, n}, context);
+                    pack_a_panels(buffers->a, a, g->lda, !g->ta, m, k, g->alpha);
+                packed(g->C + i * g->ldc + j, g->ldc, operand, buffers->b, k, m, n, k,
+                       at > 0 || g->beta != 0);
+                if (epilogue && at + k == g->K) epilogue(&(Tile){i, j, m, n}, context);
             }
         }
     }
 }
 
-const Engine ENGINE = {.rows = MR,
-                       .block = block,
-                       .pack_left = pack_left,
-                       .pack_right = pack_right,
-                       .multiply = multiply};
+const GemmKernels KERNELS = {
+    .mr = MR, .block = block, .pack_a = pack_a_panels, .pack_b = pack_b_panels, .packed = packed};

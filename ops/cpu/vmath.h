@@ -1,12 +1,13 @@
-/* vmath.h - exp, tanh and sigmoid that vectorise, with one code path for every element.
+/* vmath.h - exp, tanh and sigmoid that vectorize, with one code path for every element.
  *
- * One idea: branch-free float arithmetic that the compiler turns into vector code by itself; body
- * and tail of a loop give the same bits, on any CPU with FMA, where libmvec's differ. In a double
- * build the C library is exact enough and speed does not matter. Both rest on expm1(r) = r + r^2
- * q(r) for |r| <= ln(2)/2; q is our own least-squares fit of degree 5 (relative error 2.4e-10, far
- * below half an ulp of float). Largest error over all floats: exp 0.99 ulp, tanh 1.86 ulp, sigmoid
- * 2.49 ulp above x = -87 and 1e-7 absolute below; tests/unit/test_vmath.c samples them. NaN, infinities
- * and denormals come out right. Private to ops/cpu/ and norm/. */
+ * One idea: branch-free float arithmetic, which the compiler vectorizes by itself. The vector body
+ * and the scalar tail of a loop give the same bits on any CPU with FMA; those of libmvec differ. A
+ * double build uses the C library, since its speed does not matter.
+ * exp and tanh use expm1(r) = r + r^2 q(r) for |r| <= ln(2)/2, where q is a least-squares fit of
+ * degree 5 made for this file, with a relative error of 2.4e-10, far below half an ulp of float.
+ * Largest error over all floats: exp 0.99 ulp; tanh 1.86 ulp; sigmoid 2.49 ulp above x = -87 and
+ * 1e-7 absolute below. tests/unit/test_vmath.c samples them. NaN, infinities and denormals are
+ * handled. Private to ops/cpu/ and norm/. */
 #ifndef OPS_CPU_VMATH_H
 #define OPS_CPU_VMATH_H
 
@@ -37,8 +38,8 @@ static inline uint32_t bits_of_float(float x) {
     return bits;
 }
 
-/* x = n ln2 + r with |r| <= ln2/2: returns expm1(r), stores n. Adding 1.5*2^23 rounds to a whole
- * number in the low bits, so no float-to-int conversion of a NaN can happen. */
+/* x = n ln2 + r with |r| <= ln2/2: returns expm1(r), stores n. Adding 1.5*2^23 rounds to an integer
+ * in the low bits of the mantissa, so a NaN is never converted to an integer. */
 static inline float expm1_reduced(float x, int32_t *n) {
     const float log2e = 0x1.715476p+0f, ln2_high = 0x1.62e4p-1f, ln2_low = 0x1.7f7d1cp-20f;
     const float round_to_int = 0x1.8p23f;
@@ -60,11 +61,11 @@ static inline float power_of_two(int32_t n) { /* -126 <= n <= 127 */
 }
 
 static inline float real_exp(float x) {
-    float clamped = x > 89.0f ? 89.0f : x; /* a NaN fails both comparisons and stays */
+    float clamped = x > 89.0f ? 89.0f : x; /* false for NaN, which passes through */
     clamped = clamped < -104.0f ? -104.0f : clamped;
     int32_t n;
     float mantissa = 1.0f + expm1_reduced(clamped, &n);
-    int32_t half = n >> 1; /* two factors: 2^n alone would not reach denormals and 2^128 */
+    int32_t half = n >> 1; /* two factors: one power of two cannot express denormals and 2^128 */
     return mantissa * power_of_two(half) * power_of_two(n - half);
 }
 
@@ -75,7 +76,7 @@ static inline float real_tanh(float x) {
     float m = expm1_reduced(2.0f * a, &n), two_n = power_of_two(n & 63);
     float e = two_n * m + (two_n - 1.0f), t = e / (e + 2.0f); /* e = expm1(2a) */
     float half = 0.5f * e;
-    t = a < 0.35f ? half - half * t : t; /* equal, and forgives the roundings inside a small t */
+    t = a < 0.35f ? half - half * t : t; /* equal to t, but rounds less for small t */
     return copysignf(t, x);
 }
 

@@ -1,14 +1,14 @@
-/* advice.h - what --dry-run adds to a config that is sound: what is known of nets like it.
+/* advice.h - what --dry-run adds to a valid config: known results about models like it.
  *
- * One idea: a table of sentences, each with what it rests on - published, measured here, folklore.
- * What was measured here stands in docs/claims.md, whose anchors the sentences name.
+ * One idea: a table of sentences, each with its basis: published, measured here, or folklore. A
+ * measured sentence names its section of docs/claims.md and the models and runs it holds for.
  * Nothing here owns memory. Read next: advice.c. */
 #ifndef RUN_COMMANDS_ADVICE_H
 #define RUN_COMMANDS_ADVICE_H
 
 #include "run/config/config.h"
 
-/* Prints the sentences that apply, a paragraph each; nothing where none does. */
+/* Prints the sentences that apply to `config`, one paragraph each. */
 void advice_print(const Config *config, FILE *out);
 
 #endif

@@ -2,8 +2,8 @@
 #include "run/commands/bench.h"
 
 #include "base/machine.h"
-#include "ops/ops.h"
 #include "base/phase.h"
+#include "ops/ops.h"
 #include "run/train/memory.h"
 #include "run/train/trainer.h"
 
@@ -11,11 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Steps that do not count: pages are touched, threads started, AdamW has its first moments. */
+/* Warm-up steps touch all pages, start the threads and fill the moments of AdamW. */
 enum { WARM_STEPS = 3, SAMPLES_MIN = 20, SIDE = 2048 };
 
 typedef struct {
-    double seconds, rate; /* of a step; of the products around it, FLOP/s */
+    double seconds, rate; /* of a step; FLOP/s of the GEMMs before and after it */
 } Pair;
 
 static int compare(const void *a, const void *b) {
@@ -28,19 +28,19 @@ static double median(double *values, size_t n) {
     return n % 2 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
 }
 
-/* One product of SIDE x SIDE matrices. */
-static double product_rate(void) {
+/* FLOP/s of one GEMM of SIDE x SIDE matrices. */
+static double gemm_rate(void) {
     return ops_probe_library(SIDE, 0).mean;
 }
 
-/* The mean of as many samples as a gap between blocks of steps gets. */
+/* The mean rate of `count` GEMMs. */
 static double sample(size_t count) {
     double sum = 0;
-    for (size_t i = 0; i < count; i++) sum += product_rate();
+    for (size_t i = 0; i < count; i++) sum += gemm_rate();
     return sum / (double)count;
 }
 
-/* One step; what each phase took of it is added to `phases`. */
+/* Runs one step; adds the seconds of each phase to `phases`. */
 static double step_seconds(Run *run, size_t step, double phases[PHASES]) {
     LogRow row = {0};
     double seconds[PHASES];
@@ -51,7 +51,8 @@ static double step_seconds(Run *run, size_t step, double phases[PHASES]) {
     return 1e-3 * row.value[LOG_STEP_MS];
 }
 
-/* The median step of each of `blocks` blocks between two samples; `before` is the rate at first. */
+/* Splits the steps into `blocks` blocks with GEMM samples before, between and after them. Each pair
+ * gets the median step of a block and the mean rate of the samples around it. */
 static void measure(Run *run, Pair *pairs, size_t blocks, size_t steps, size_t samples,
                     double phases[PHASES]) {
     double *seconds = mem_alloc(size_mul(steps, sizeof *seconds)), before = sample(samples);
@@ -66,8 +67,8 @@ static void measure(Run *run, Pair *pairs, size_t blocks, size_t steps, size_t s
     mem_free(seconds);
 }
 
-/* Percent of the time of all steps, what has no name last. */
-static void report_phases(const double phases[PHASES]) {
+/* Percentage of the time of all steps; PHASE_OTHER last. */
+static void print_phases(const double phases[PHASES]) {
     double total = 0;
     for (int i = 0; i < PHASES; i++) total += phases[i];
     for (int i = 1; i <= PHASES; i++) {
@@ -77,7 +78,7 @@ static void report_phases(const double phases[PHASES]) {
     }
 }
 
-static void report(const Run *run, const Pair *pairs, size_t blocks, double peak_mb) {
+static void print_figures(const Run *run, const Pair *pairs, size_t blocks, double peak_mb) {
     const TrainOptions *train = &run->config->train;
     double tokens = (double)(train->batch * train->accum * run->model->shape.T);
     MemoryPlan plan;
@@ -101,7 +102,7 @@ static void report(const Run *run, const Pair *pairs, size_t blocks, double peak
 
 int bench(const Config *config, size_t steps, int argc, char **argv) {
     Run run;
-    Config longer = *config; /* the schedule of as many steps as there will be */
+    Config longer = *config; /* its schedule covers all steps that will run */
     longer.train.steps = WARM_STEPS + steps;
     ops_start(config->train.threads);
     run_open(&run, &longer, argc, argv);
@@ -109,13 +110,13 @@ int bench(const Config *config, size_t steps, int argc, char **argv) {
     double phases[PHASES] = {0};
     for (size_t step = 1; step <= WARM_STEPS; step++) step_seconds(&run, step, phases);
     memset(phases, 0, sizeof phases);
-    double peak_mb = machine_resident_peak() / (1 << 20); /* before the products take theirs */
+    double peak_mb = machine_resident_peak() / (1 << 20); /* before the GEMM samples allocate */
     size_t blocks = steps < SAMPLES_MIN ? steps : SAMPLES_MIN;
     size_t samples = (SAMPLES_MIN + blocks) / (blocks + 1); /* in each gap */
     Pair *pairs = mem_alloc(size_mul(blocks, sizeof *pairs));
     measure(&run, pairs, blocks, steps, samples, phases);
-    report_phases(phases);
-    report(&run, pairs, blocks, peak_mb);
+    print_phases(phases);
+    print_figures(&run, pairs, blocks, peak_mb);
     mem_free(pairs);
     run_close(&run);
     return EXIT_DONE;

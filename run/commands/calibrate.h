@@ -1,7 +1,7 @@
-/* calibrate.h - --norms: a stored model whose norms are divided by constants, or by nothing.
+/* calibrate.h - --norms: replaces the statistics of a stored model's norms by constants.
  *
- * One idea: constants are means over training rows, never over what is evaluated. What the modes do
- * to a model that was trained with norms is the question; how a norm is frozen stands in norm/.
+ * One idea: the constants are means over training sequences, never over the data that is evaluated.
+ * The modes show how much a trained model depends on its norms.
  * Read next: norm/frozen.h, evaluate.h. */
 #ifndef RUN_COMMANDS_CALIBRATE_H
 #define RUN_COMMANDS_CALIBRATE_H
@@ -13,11 +13,16 @@ const char *norms_mode_name(int i); /* real frozen frozen_first identity; NULL p
 /* The mode of that name; another name ends the program (EXIT_USAGE). NULL = real. */
 NormsMode norms_mode(const char *name);
 
-/* Lets the norms of a stored model that norm_removal has not taken out work by `mode` from now on:
- * as trained; divided by the mean deviation of each site over CALIBRATION_ROWS training rows of
- * `config`; the same with a constant of its own for the first token of a row; or with gains and
- * shifts alone. Norms without a statistic (dyt, none) stay as they are. */
-enum { CALIBRATION_ROWS = 64 };
+/* Changes the norms of a stored model, except those that norm_removal has already removed:
+ *
+ *     real           as trained
+ *     frozen         x is divided by a constant per norm: the mean of the RMS or standard deviation
+ *                    over CALIBRATION_SEQUENCES training sequences of `config`
+ *     frozen_first   the same, with a separate constant for the first token of a sequence
+ *     identity       no division: gains and shifts only
+ *
+ * Norms without a statistic per token (dyt, none, batchnorm) do not change. */
+enum { CALIBRATION_SEQUENCES = 64 };
 void calibrate(StoredModel *stored, const Config *config, NormsMode mode);
 
 #endif

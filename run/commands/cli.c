@@ -1,9 +1,9 @@
 /* cli.c - see cli.h. */
 #include "run/commands/cli.h"
 
+#include "base/stb_ds.h"
 #include "base/text_out.h"
 #include "base/words.h"
-#include "base/stb_ds.h"
 #include "run/config/config_keys.h"
 #include "run/io/files.h"
 
@@ -13,80 +13,85 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum { TAKES_NOTHING, TAKES_TEXT, TAKES_WHOLE, TAKES_NUMBER, REPEATED } Takes;
+typedef enum { TAKES_NOTHING, TAKES_STRING, TAKES_INTEGER, TAKES_NUMBER, TAKES_MANY } Takes;
 
 typedef struct {
-    const char *name, *argument, *help;
+    const char *name, *argument;
     Takes takes;
-    size_t offset;    /* of the field in Cli that the argument fills */
-    int mode;         /* Mode, or -1 where the flag only refines one */
-    unsigned refines; /* bits 1 << Mode */
+    size_t offset;    /* of the field of Cli that receives the argument */
+    int mode;         /* the Mode that a command selects, -1 for an option */
+    unsigned refines; /* the modes that an option applies to, bits 1 << Mode */
+    const char *help;
 } Flag;
 
-/* A command that trains stays whole where it is only looked at. */
+/* Options of training also apply to the modes that only inspect a training command, so that a
+ * command line works with --describe, --dry-run or --bench added to it. */
 enum {
     TRAINING = 1 << MODE_TRAIN | 1 << MODE_DESCRIBE | 1 << MODE_DRY_RUN | 1 << MODE_BENCH,
     SAMPLING = 1 << MODE_SAMPLE,
     STORED = 1 << MODE_SAMPLE | 1 << MODE_EVAL,
+    SETTING = TRAINING | 1 << MODE_EVAL | 1 << MODE_REPLAY,
+    REPLAYING = 1 << MODE_REPLAY,
 };
 
+/* A command selects a mode; an option refines one or more modes. */
+#define COMMAND(name, mode, help)                                                                  \
+    { name, NULL, TAKES_NOTHING, 0, mode, 0, help }
+#define COMMAND_OF(name, argument, takes, field, mode, help)                                       \
+    { name, argument, takes, offsetof(Cli, field), mode, 0, help }
+#define OPTION(name, argument, takes, field, modes, help)                                          \
+    { name, argument, takes, offsetof(Cli, field), -1, modes, help }
+
 static const Flag FLAGS[] = {
-    {"config", "FILE", "train what FILE describes (also looked for in configs/)", TAKES_TEXT,
-     offsetof(Cli, config), -1, TRAINING},
-    {"set", "KEY=VALUE", "override a key; may be repeated", REPEATED, offsetof(Cli, sets), -1,
-     TRAINING | 1 << MODE_EVAL | 1 << MODE_REPLAY},
-    {"run-dir", "DIR", "write the run there instead of log.dir/name", TAKES_TEXT,
-     offsetof(Cli, run_dir), -1, TRAINING},
-    {"resume", NULL, "go on from the last checkpoint, or begin where there is none", TAKES_NOTHING,
-     offsetof(Cli, resume), -1, TRAINING},
-    {"overwrite", NULL, "remove a run that is in the way", TAKES_NOTHING, offsetof(Cli, overwrite),
-     -1, TRAINING},
-    {"describe", NULL, "print the equations that --config builds, and their hash", TAKES_NOTHING, 0,
-     MODE_DESCRIBE},
-    {"dry-run", NULL, "print what --config will need and take, and write nothing", TAKES_NOTHING, 0,
-     MODE_DRY_RUN},
-    {"bench", "N",
-     "train N steps beside products of matrices, log nothing, print one line of speeds",
-     TAKES_WHOLE, offsetof(Cli, bench), MODE_BENCH},
-    {"sample", "RUN", "write text with the model of a run directory", TAKES_TEXT,
-     offsetof(Cli, run), MODE_SAMPLE},
-    {"prompt", "TEXT", "what the sample begins with; - reads it from standard input", TAKES_TEXT,
-     offsetof(Cli, prompt), -1, SAMPLING},
-    {"tokens", "N", "how many tokens to sample (256)", TAKES_WHOLE, offsetof(Cli, tokens), -1,
-     SAMPLING},
-    {"temperature", "X", "0 = always the likeliest (0.8)", TAKES_NUMBER,
-     offsetof(Cli, sampling.temperature), -1, SAMPLING},
-    {"top-k", "K", "draw from the K likeliest only (0 = all)", TAKES_WHOLE,
-     offsetof(Cli, sampling.top_k), -1, SAMPLING},
-    {"top-p", "P", "then from the fewest that have this probability together (1)", TAKES_NUMBER,
-     offsetof(Cli, sampling.top_p), -1, SAMPLING},
-    {"seed", "S", "of the sample, 0 to 2^32-1 (1)", TAKES_WHOLE, offsetof(Cli, seed), -1, SAMPLING},
-    {"eval", "RUN",
-     "loss of the latest checkpoint of a run on its validation data, or on --set data.val=FILE",
-     TAKES_TEXT, offsetof(Cli, run), MODE_EVAL},
-    {"norms", "MODE",
-     "of --eval and --sample: real, frozen (divided by constants), frozen_first, identity",
-     TAKES_TEXT, offsetof(Cli, norms), -1, STORED},
-    {"force-topology", "NAME",
-     "of --eval and --sample: wire the weights of the run as another topology, to see it break",
-     TAKES_TEXT, offsetof(Cli, topology), -1, STORED},
-    {"replay", "RUN",
-     "repeat the updates around a spike of a run to the bit, and look at activations, gradients "
-     "and "
-     "rows; writes RUN/replay/",
-     TAKES_TEXT, offsetof(Cli, run), MODE_REPLAY},
-    {"step", "N", "of --replay: the update to look at (that of the worst spike)", TAKES_WHOLE,
-     offsetof(Cli, step), -1, 1 << MODE_REPLAY},
-    {"around", "K", "of --replay: how many updates before and after it to write down (2)",
-     TAKES_WHOLE, offsetof(Cli, around), -1, 1 << MODE_REPLAY},
-    {"list", "WHAT", "topologies, norms or keys", TAKES_TEXT, offsetof(Cli, list), MODE_LIST},
-    {"print-schema", NULL, "print what a config may hold, for editors", TAKES_NOTHING, 0,
-     MODE_SCHEMA},
-    {"print-man", NULL, "print the manual page, for man", TAKES_NOTHING, 0, MODE_MAN},
-    {"print-completion", NULL, "print the completion of flags and keys, for bash", TAKES_NOTHING, 0,
-     MODE_COMPLETION},
-    {"version", NULL, "version, build and BLAS", TAKES_NOTHING, 0, MODE_VERSION},
-    {"help", NULL, "this text", TAKES_NOTHING, 0, MODE_HELP},
+    OPTION("config", "FILE", TAKES_STRING, config, TRAINING,
+           "train as FILE describes; FILE is also searched for in configs/"),
+    OPTION("set", "KEY=VALUE", TAKES_MANY, sets, SETTING, "override a key; may be repeated"),
+    OPTION("run-dir", "DIR", TAKES_STRING, run_dir, TRAINING,
+           "write the run to DIR instead of log.dir/name"),
+    OPTION("resume", NULL, TAKES_NOTHING, resume, TRAINING,
+           "continue from the last checkpoint, or start if there is none"),
+    OPTION("overwrite", NULL, TAKES_NOTHING, overwrite, TRAINING,
+           "remove an existing run and start again"),
+    COMMAND("describe", MODE_DESCRIBE, "print the equations of the model and their hash"),
+    COMMAND("dry-run", MODE_DRY_RUN,
+            "print the memory, time and disk space that the run needs; write nothing"),
+    COMMAND_OF("bench", "N", TAKES_INTEGER, bench, MODE_BENCH,
+               "train N steps and print their speed, absolute and relative to GEMM; write nothing"),
+    COMMAND_OF("sample", "RUN", TAKES_STRING, run, MODE_SAMPLE,
+               "generate text with the model of a run directory"),
+    OPTION("prompt", "TEXT", TAKES_STRING, prompt, SAMPLING,
+           "text to start the sample with; - reads it from standard input"),
+    OPTION("tokens", "N", TAKES_INTEGER, tokens, SAMPLING,
+           "number of tokens to generate (default 256)"),
+    OPTION("temperature", "X", TAKES_NUMBER, sampling.temperature, SAMPLING,
+           "sampling temperature; 0 takes the most likely token (default 0.8)"),
+    OPTION("top-k", "K", TAKES_INTEGER, sampling.top_k, SAMPLING,
+           "sample from the K most likely tokens; 0 means all (default 0)"),
+    OPTION("top-p", "P", TAKES_NUMBER, sampling.top_p, SAMPLING,
+           "then sample from the fewest of these with total probability P (default 1)"),
+    OPTION("seed", "S", TAKES_INTEGER, seed, SAMPLING,
+           "random seed of the sample, 0 to 2^32-1 (default 1)"),
+    COMMAND_OF("eval", "RUN", TAKES_STRING, run, MODE_EVAL,
+               "print the validation loss of the latest checkpoint of a run, on other data with "
+               "--set data.val=FILE"),
+    OPTION("norms", "MODE", TAKES_STRING, norms, STORED,
+           "for --eval and --sample: use norms as trained (real), with constant statistics "
+           "(frozen, frozen_first) or without statistics (identity)"),
+    OPTION("force-topology", "NAME", TAKES_STRING, topology, STORED,
+           "for --eval and --sample: rewire the weights of the run as another topology"),
+    COMMAND_OF("replay", "RUN", TAKES_STRING, run, MODE_REPLAY,
+               "repeat the updates around a spike bit for bit and print what changed in "
+               "activations, gradients and sequences; writes RUN/replay/"),
+    OPTION("step", "N", TAKES_INTEGER, step, REPLAYING,
+           "for --replay: the update to examine (default: the worst spike)"),
+    OPTION("around", "K", TAKES_INTEGER, around, REPLAYING,
+           "for --replay: number of updates to record before and after it (default 2)"),
+    COMMAND_OF("list", "WHAT", TAKES_STRING, list, MODE_LIST, "list topologies, norms or keys"),
+    COMMAND("print-schema", MODE_SCHEMA, "print the JSON schema of configs, for editors"),
+    COMMAND("print-man", MODE_MAN, "print the manual page"),
+    COMMAND("print-completion", MODE_COMPLETION, "print the completion script for bash"),
+    COMMAND("version", MODE_VERSION, "print the version, the build and the BLAS library"),
+    COMMAND("help", MODE_HELP, "print this help"),
 };
 enum { FLAG_COUNT = sizeof FLAGS / sizeof *FLAGS };
 
@@ -98,31 +103,52 @@ bool cli_flag(size_t i, CliFlag *flag) {
     return true;
 }
 
+/* Prints `text` in lines of at most HELP_WIDTH columns; continuation lines are indented. */
+static void print_wrapped(const char *text, size_t indent, size_t column) {
+    enum { HELP_WIDTH = 100 };
+    while (*text) {
+        size_t length = strcspn(text, " ");
+        if (column > indent && column + 1 + length > HELP_WIDTH) {
+            printf("\n%*s", (int)indent, "");
+            column = indent;
+        } else if (column > indent) {
+            putchar(' ');
+            column++;
+        }
+        printf("%.*s", (int)length, text);
+        column += length;
+        text += length;
+        text += strspn(text, " ");
+    }
+    putchar('\n');
+}
+
 void cli_help(bool examples_only) {
+    enum { INDENT = 26 };
     printf(
-        "peri.c %s: trains transformers and shows what the place and kind of normalization do.\n\n"
+        "peri.c %s: train transformers and see what the placement and kind of their norms do.\n\n"
         "  ./train --config peri_rms.json                        a minute on two cores, then a "
         "story\n"
         "  ./train --config peri_rms.json --set data.train=my.txt --set name=my_text\n"
         "  ./train --sample runs/peri_rms --prompt \"One day\"\n\n",
         PERI_VERSION);
     if (examples_only) {
-        printf(
-            "./train --help shows every flag, ./train --list topologies what can be compared.\n");
+        printf("./train --help lists all flags, ./train --list topologies all topologies.\n");
         return;
     }
     for (int i = 0; i < FLAG_COUNT; i++) {
-        char left[48];
-        snprintf(left, sizeof left, "--%s %s", FLAGS[i].name,
+        char left[INDENT];
+        snprintf(left, sizeof left, "  --%s %s", FLAGS[i].name,
                  FLAGS[i].argument ? FLAGS[i].argument : "");
-        printf("  %-24s%s\n", left, FLAGS[i].help);
+        printf("%-*s", INDENT, left);
+        print_wrapped(FLAGS[i].help, INDENT, INDENT);
     }
-    printf("  --KEY VALUE             short for --set, KEY being a key's last word: --topology pre "
-           "--steps 500\n\n"
-           "Exit codes: 0 done or already done, 1 internal, 2 usage or config, 3 data or "
-           "checkpoint, 4 I/O,\n"
-           "5 diverged, 75 stopped by SIGUSR2. ./train --list keys shows every key of a config "
-           "with its default.\n");
+    printf("  --KEY VALUE             short for --set, where KEY is the last part of a key: "
+           "--topology pre --steps 500\n\n"
+           "Exit codes: 0 success, or the run is already finished; 1 internal error; 2 wrong usage "
+           "or config;\n"
+           "3 wrong data or checkpoint; 4 I/O error; 5 diverged; 75 stopped by SIGUSR2.\n"
+           "./train --list keys lists all keys of a config with their defaults.\n");
 }
 
 static const Flag *find_flag(const char *name) {
@@ -139,56 +165,56 @@ static _Noreturn void unknown_flag(const char *argument) {
     const char *near = name_nearest(word, names), *key = near ? NULL : key_suggest(word);
     if (*word && key)
         die(EXIT_USAGE, "unknown argument \"%s\"; did you mean --set %s=...?", argument, key);
-    die(EXIT_USAGE, "unknown argument \"%s\"%s%s%s; ./train --help shows every flag", argument,
+    die(EXIT_USAGE, "unknown argument \"%s\"%s%s%s; ./train --help lists all flags", argument,
         near ? "; did you mean --" : "", near ? near : "", near ? "?" : "");
 }
 
-static size_t whole_number(const char *flag, const char *text) {
+static size_t parse_integer(const char *flag, const char *text) {
     char *end;
     errno = 0;
     unsigned long long value = strtoull(text, &end, 10);
     if (*text < '0' || *text > '9' || *end || errno) {
-        die(EXIT_USAGE, "--%s takes a whole number, not \"%s\"", flag, text);
+        die(EXIT_USAGE, "--%s takes an integer, not \"%s\"", flag, text);
     }
     return (size_t)value;
 }
 
-static double real_number(const char *flag, const char *text) {
+static double parse_number(const char *flag, const char *text) {
     char *end;
     double value = strtod(text, &end);
     if (end == text || *end || !isfinite(value) || value < 0) {
-        die(EXIT_USAGE, "--%s takes a number of at least 0, not \"%s\"", flag, text);
+        die(EXIT_USAGE, "--%s takes a number >= 0, not \"%s\"", flag, text);
     }
     return value;
 }
 
-static void take(Cli *cli, const Flag *flag, const char *value) {
+static void flag_apply(Cli *cli, const Flag *flag, const char *value) {
     void *field = (char *)cli + flag->offset;
     switch (flag->takes) {
     case TAKES_NOTHING:
         if (flag->mode < 0) *(bool *)field = true;
         break;
-    case TAKES_TEXT:
+    case TAKES_STRING:
         *(const char **)field = value;
         break;
-    case TAKES_WHOLE:
-        *(size_t *)field = whole_number(flag->name, value);
+    case TAKES_INTEGER:
+        *(size_t *)field = parse_integer(flag->name, value);
         break;
     case TAKES_NUMBER:
-        *(double *)field = real_number(flag->name, value);
+        *(double *)field = parse_number(flag->name, value);
         break;
-    case REPEATED:
+    case TAKES_MANY:
         arrput(cli->sets, value);
         break;
     }
     if (flag->mode < 0) return;
     if (cli->mode != MODE_TRAIN)
-        die(EXIT_USAGE, "--%s does not go with the flags before it", flag->name);
+        die(EXIT_USAGE, "--%s cannot be combined with the flags before it", flag->name);
     cli->mode = (Mode)flag->mode;
 }
 
-/* "--topology peri" as "model.topology=peri", for the caller to free. */
-static const char *sugar(const char *argument, const char *value) {
+/* "--topology peri" as "model.topology=peri", for mem_free; NULL if there is no such key. */
+static const char *key_set(const char *argument, const char *value) {
     char *word = text_format("%s", argument + 2);
     for (char *c = word; *c; c++) {
         if (*c == '-') *c = '_';
@@ -198,16 +224,16 @@ static const char *sugar(const char *argument, const char *value) {
     return key ? text_format("%s=%s", key, value ? value : "") : NULL;
 }
 
-/* No flag is read and then ignored, but what stands beside --help. */
-static void check_company(const Cli *cli, const bool used[FLAG_COUNT]) {
+/* Every flag must apply to the mode; none is silently ignored, except beside --help. */
+static void check_options(const Cli *cli, const bool used[FLAG_COUNT]) {
     const char *mode = NULL;
     for (int i = 0; i < FLAG_COUNT; i++) {
         if (FLAGS[i].mode == (int)cli->mode) mode = FLAGS[i].name;
     }
     for (int i = 0; i < FLAG_COUNT && cli->mode != MODE_HELP; i++) {
-        bool idle = used[i] && FLAGS[i].mode < 0 && !(FLAGS[i].refines >> cli->mode & 1);
-        if (idle)
-            die(EXIT_USAGE, "--%s does not go with %s%s", FLAGS[i].name, mode ? "--" : "training",
+        bool unused = used[i] && FLAGS[i].mode < 0 && !(FLAGS[i].refines >> cli->mode & 1);
+        if (unused)
+            die(EXIT_USAGE, "--%s does not apply to %s%s", FLAGS[i].name, mode ? "--" : "training",
                 mode ? mode : "");
     }
 }
@@ -225,8 +251,8 @@ Cli cli_parse(int argc, char **argv) {
         const Flag *flag = strncmp(argv[i], "--", 2) == 0 ? find_flag(argv[i] + 2) : NULL;
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;
         bool seed_of_run = flag && strcmp(flag->name, "seed") == 0 && !sampling;
-        if (!flag || seed_of_run) { /* --seed is train.seed unless a sample is drawn */
-            const char *set = strncmp(argv[i], "--", 2) == 0 ? sugar(argv[i], value) : NULL;
+        if (!flag || seed_of_run) { /* --seed sets train.seed, except with --sample */
+            const char *set = strncmp(argv[i], "--", 2) == 0 ? key_set(argv[i], value) : NULL;
             if (!set) unknown_flag(argv[i]);
             if (!value) die(EXIT_USAGE, "%s needs a value", argv[i]);
             arrput(cli.owned, (char *)set);
@@ -238,13 +264,13 @@ Cli cli_parse(int argc, char **argv) {
         used[flag - FLAGS] = true;
         bool needs = flag->takes != TAKES_NOTHING;
         if (needs && !value) die(EXIT_USAGE, "--%s needs %s", flag->name, flag->argument);
-        take(&cli, flag, value);
+        flag_apply(&cli, flag, value);
         i += needs;
     }
     cli.n_sets = (size_t)arrlen(cli.sets);
-    check_company(&cli, used);
+    check_options(&cli, used);
     if (cli.resume && cli.overwrite)
-        die(EXIT_USAGE, "--resume goes on with a run, --overwrite removes it: take one of them");
+        die(EXIT_USAGE, "--resume continues a run, --overwrite removes it: use one of them");
     if (cli.mode == MODE_BENCH && (cli.bench < 1 || cli.bench > 1000000))
         die(EXIT_USAGE, "--bench takes 1 to 1000000 steps");
     if (cli.sampling.top_p > 1) die(EXIT_USAGE, "--top-p takes a probability, 0 to 1");

@@ -1,7 +1,7 @@
-/* cli.h - the command line: what to do and with which overrides.
+/* cli.h - the command line: the mode of the program and its options.
  *
- * One idea: a table of flags; a flag that is no flag but the last word of a config key (--topology
- * peri) is short for --set. Read next: train.c. */
+ * One idea: flags are rows of a table. Any other flag that is the last part of a config key, such
+ * as --topology peri, is short for --set. Read next: train.c. */
 #ifndef RUN_COMMANDS_CLI_H
 #define RUN_COMMANDS_CLI_H
 
@@ -28,31 +28,31 @@ typedef struct {
     const char *config, *run_dir, *run, *list;
     const char **sets; /* (n_sets) "key=value" (stb_ds array) */
     size_t n_sets;
-    char **owned; /* those of them that were made here (stb_ds array) */
+    char **owned; /* the sets allocated here (stb_ds array) */
     bool overwrite, resume;
-    const char *norms;    /* of an evaluation or a sample; NULL = real */
-    const char *topology; /* the same; NULL = that of the run */
-    const char *prompt;   /* NULL = the data's own, "-" = standard input */
+    const char *norms;    /* of --eval and --sample; NULL = real */
+    const char *topology; /* of --eval and --sample; NULL = that of the run */
+    const char *prompt;   /* NULL = the default of the data, "-" = standard input */
     size_t tokens, seed, bench;
     size_t step, around; /* of a replay; step SIZE_MAX = the worst spike */
     Sampling sampling;
 } Cli;
 
-/* Anything wrong ends the program (EXIT_USAGE) with one sentence. */
+/* An error ends the program (EXIT_USAGE) with a message. */
 Cli cli_parse(int argc, char **argv);
 void cli_free(Cli *cli);
 
-/* A flag as the help says it; `argument` is NULL where it takes none. */
+/* A flag as --help lists it; `argument` is NULL if it takes none. */
 typedef struct {
     const char *name, *argument, *help;
 } CliFlag;
 
 /* The i-th flag in the order of the help; false past the last one. */
 bool cli_flag(size_t i, CliFlag *flag);
-/* What --list knows, closed by NULL. */
+/* The arguments of --list, NULL-terminated. */
 extern const char *const CLI_LISTS[];
 
-/* The help text; `examples_only` is what a call without arguments gets. */
+/* Prints the help; `examples_only`: the short form for a call without arguments. */
 void cli_help(bool examples_only);
 
 #endif

@@ -1,15 +1,15 @@
 /* dryrun.c - see dryrun.h. */
 #include "run/commands/dryrun.h"
 
+#include "base/machine.h"
 #include "base/text_out.h"
 #include "model/equations.h"
 #include "norm/norm.h"
-#include "base/machine.h"
 #include "ops/ops.h"
 #include "run/commands/advice.h"
 #include "run/io/files.h"
-#include "run/train/memory.h"
 #include "run/store/rundir.h"
+#include "run/train/memory.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -18,81 +18,83 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-/* What is no product - norms, activations, softmax, residuals, zeroing - takes as long for an
- * element of the buffers as this many FLOPs of products; and how far off the sum may be. Measured:
- * docs/dry_run.md. */
+/* Work outside GEMM (norms, activations, softmax, residuals, zeroing) costs as much per element of
+ * the buffers as this many FLOPs of GEMM. UNCERTAINTY is the relative error of the estimated time.
+ * Both were measured: docs/dry_run.md. */
 static const double BUFFER_FLOPS = 150, UNCERTAINTY = 0.25;
 static const double PROBE_SECONDS = 0.2, UPDATE_SECONDS = 0.05;
 
-/* What is known when everything is printed. */
+/* Everything that is printed. */
 typedef struct {
     const Config *config;
     const Dataset *data;
     MemoryPlan memory;
-    double program;         /* bytes of code, libraries, threads and the buffers of BLAS */
-    ProbeRate gemm, update; /* FLOP and parameters in a second */
-    double tokens;          /* of an update */
-    double flops;           /* of an update */
-} Forecast;
+    double program;         /* bytes of code, libraries, threads and BLAS buffers */
+    ProbeRate gemm, update; /* FLOP/s and parameters/s */
+    double tokens;          /* per update */
+    double flops;           /* per update */
+} Estimate;
 
-static size_t parameters(const Forecast *forecast) {
-    return size_total(&forecast->memory.model).parameters;
+static size_t parameters(const Estimate *estimate) {
+    return size_total(&estimate->memory.model).parameters;
 }
 
 /* --- measuring --- */
 
-static size_t at_most(size_t value, size_t most) {
-    return value < most ? value : most;
+static size_t size_min(size_t a, size_t b) {
+    return a < b ? a : b;
 }
 
-/* The product of the MLP's first layer, cut to what takes milliseconds. What the process holds
- * after it - BLAS packs into buffers of its own - is what the run will hold besides its plan. */
-static void probe(Forecast *forecast) {
-    enum { ROWS = 1024, WIDTH = 2048 };
-    const Shape *s = &forecast->memory.model.shape;
-    forecast->gemm = ops_probe_gemm(at_most(s->B * s->T, ROWS), at_most(s->F, WIDTH),
-                                    at_most(s->C, WIDTH), PROBE_SECONDS);
-    forecast->program = machine_resident();
-    forecast->update =
-        ops_probe_update(at_most(parameters(forecast), (size_t)1 << 22), UPDATE_SECONDS);
+/* Times the GEMM of the MLP's first layer, at a size that takes milliseconds, and AdamW. The
+ * resident memory after the GEMM includes the packing buffers of BLAS; it is what the run holds
+ * besides its memory plan. */
+static void probe(Estimate *estimate) {
+    enum { TOKENS = 1024, WIDTH = 2048 };
+    const Shape *s = &estimate->memory.model.shape;
+    estimate->gemm = ops_probe_gemm(size_min(s->B * s->T, TOKENS), size_min(s->F, WIDTH),
+                                    size_min(s->C, WIDTH), PROBE_SECONDS);
+    estimate->program = machine_resident();
+    estimate->update =
+        ops_probe_update(size_min(parameters(estimate), (size_t)1 << 22), UPDATE_SECONDS);
 }
 
-/* Forward and backward of one token. */
-static double seconds_per_token(const Forecast *forecast) {
-    const ModelSize *model = &forecast->memory.model;
+/* Forward and backward, per token. */
+static double seconds_per_token(const Estimate *estimate) {
+    const ModelSize *model = &estimate->memory.model;
     double elements = size_total(model).buffers / sizeof(real);
     double others = BUFFER_FLOPS * elements / (double)(model->shape.B * model->shape.T);
-    return (model_flops_per_token(model) + others) / forecast->gemm.mean;
+    return (model_flops_per_token(model) + others) / estimate->gemm.mean;
 }
 
-static double seconds_per_update(const Forecast *forecast) {
-    return forecast->tokens * seconds_per_token(forecast) +
-           (double)parameters(forecast) / forecast->update.mean;
+static double seconds_per_update(const Estimate *estimate) {
+    return estimate->tokens * seconds_per_token(estimate) +
+           (double)parameters(estimate) / estimate->update.mean;
 }
 
-/* Validations of a run, and the seconds of one: a third of the work, forward only. */
-static size_t validations(const Forecast *forecast) {
-    const TrainOptions *train = &forecast->config->train;
-    if (!train->eval_every || !dataset_val_rows(forecast->data)) return 0;
+/* Number of validations of the run. */
+static size_t validations(const Estimate *estimate) {
+    const TrainOptions *train = &estimate->config->train;
+    if (!train->eval_every || !dataset_val_rows(estimate->data)) return 0;
     return train->steps / train->eval_every + 1 + (train->steps % train->eval_every != 0);
 }
 
-static double seconds_per_validation(const Forecast *forecast) {
-    double tokens = (double)(dataset_val_rows(forecast->data) * forecast->memory.model.shape.T);
-    return tokens * seconds_per_token(forecast) / 3;
+/* Forward only: a third of the work. */
+static double seconds_per_validation(const Estimate *estimate) {
+    double tokens = (double)(dataset_val_rows(estimate->data) * estimate->memory.model.shape.T);
+    return tokens * seconds_per_token(estimate) / 3;
 }
 
-static double seconds_total(const Forecast *forecast) {
-    return seconds_per_update(forecast) * (double)forecast->config->train.steps +
-           seconds_per_validation(forecast) * (double)validations(forecast);
+static double seconds_total(const Estimate *estimate) {
+    return seconds_per_update(estimate) * (double)estimate->config->train.steps +
+           seconds_per_validation(estimate) * (double)validations(estimate);
 }
 
-/* --- printing: each function one block of lines --- */
+/* --- printing: one function per block of lines --- */
 
 static void print_equations(const Config *config) {
     char hash[17];
     equations_hash(hash, &config->model, &config->gamma_warmup, &config->branch_warmup);
-    printf("equations    %s (--describe prints them)\n\n", hash);
+    printf("equations    %s (see --describe)\n\n", hash);
 }
 
 static void print_group(const char *name, const GroupSize *group) {
@@ -113,29 +115,28 @@ static void print_bytes(const char *title, const char *name, double bytes, const
     printf("%-12s %-12s %10s  %s\n", title, name, bytes_text(text, bytes), what);
 }
 
-static double memory_peak(const Forecast *forecast) {
-    return forecast->program + memory_total(&forecast->memory) +
-           (double)dataset_file_bytes(forecast->data);
+static double memory_peak(const Estimate *estimate) {
+    return estimate->program + memory_total(&estimate->memory) +
+           (double)dataset_file_bytes(estimate->data);
 }
 
-static void print_memory(const Forecast *forecast) {
-    const MemoryPlan *memory = &forecast->memory;
+static void print_memory(const Estimate *estimate) {
+    const MemoryPlan *memory = &estimate->memory;
     const MachineMemory machine = machine_memory();
     GroupSize total = size_total(&memory->model);
-    double files = (double)dataset_file_bytes(forecast->data), peak = memory_peak(forecast);
-    char text[BYTES_TEXT], share[96];
-    snprintf(share, sizeof share, "%.3g %% of the %s that %s", 100 * peak / machine.bytes,
+    double files = (double)dataset_file_bytes(estimate->data), peak = memory_peak(estimate);
+    char text[BYTES_TEXT], fraction[96];
+    snprintf(fraction, sizeof fraction, "%.3g %% of the %s that %s", 100 * peak / machine.bytes,
              bytes_text(text, machine.bytes), machine.what);
     putchar('\n');
     print_bytes("memory", "weights", total.weights, "");
     print_bytes("", "gradients", total.weights, "");
     print_bytes("", "moments", 2 * total.weights, "");
     print_bytes("", "buffers", total.buffers, "activations, their gradients, logits, scratch");
-    print_bytes("", "other", memory_others(memory),
-                "rows of tokens, spike detector, statistics, lists");
-    print_bytes("", "program", forecast->program, "code, libraries, threads, buffers of BLAS");
-    print_bytes("", "data files", files, "mapped; the system takes them back when it needs room");
-    print_bytes("", "total", peak, share);
+    print_bytes("", "other", memory_others(memory), "tokens, spike detector, statistics, lists");
+    print_bytes("", "program", estimate->program, "code, libraries, threads, BLAS buffers");
+    print_bytes("", "data files", files, "mapped; the system can reclaim them");
+    print_bytes("", "total", peak, fraction);
 }
 
 static void print_seconds(double seconds) {
@@ -147,53 +148,53 @@ static void print_seconds(double seconds) {
         printf("%.3g h", seconds / 3600);
 }
 
-static void print_time(const Forecast *forecast) {
-    double step = seconds_per_update(forecast);
-    printf("\nmodel FLOPs  %.4g GFLOP per update, %.4g MFLOP per token\n", 1e-9 * forecast->flops,
-           1e-6 * model_flops_per_token(&forecast->memory.model));
-    printf("products     %.4g GFLOP/s now (best %.4g), AdamW %.4g M parameters/s, %zu threads\n",
-           1e-9 * forecast->gemm.mean, 1e-9 * forecast->gemm.best, 1e-6 * forecast->update.mean,
+static void print_time(const Estimate *estimate) {
+    double step = seconds_per_update(estimate);
+    printf("\nmodel FLOPs  %.4g GFLOP per update, %.4g MFLOP per token\n", 1e-9 * estimate->flops,
+           1e-6 * model_flops_per_token(&estimate->memory.model));
+    printf("GEMM         %.4g GFLOP/s now (best %.4g), AdamW %.4g M parameters/s, %zu threads\n",
+           1e-9 * estimate->gemm.mean, 1e-9 * estimate->gemm.best, 1e-6 * estimate->update.mean,
            ops_threads());
-    printf("update       %.4g ms, %.4g tokens/s, +-%.0f %%\n", 1e3 * step, forecast->tokens / step,
+    printf("update       %.4g ms, %.4g tokens/s, +-%.0f %%\n", 1e3 * step, estimate->tokens / step,
            100 * UNCERTAINTY);
     printf("run          ");
-    print_seconds(seconds_total(forecast));
-    printf(" for %zu updates and %zu validations, +-%.0f %%\n", forecast->config->train.steps,
-           validations(forecast), 100 * UNCERTAINTY);
+    print_seconds(seconds_total(estimate));
+    printf(" for %zu updates and %zu validations, +-%.0f %%\n", estimate->config->train.steps,
+           validations(estimate), 100 * UNCERTAINTY);
 }
 
-static void print_data(const Forecast *forecast) {
+static void print_data(const Estimate *estimate) {
     char line[256];
-    double tokens = forecast->tokens * (double)forecast->config->train.steps;
-    uint64_t there = dataset_train_tokens(forecast->data);
-    dataset_describe(forecast->data, line, sizeof line);
+    double tokens = estimate->tokens * (double)estimate->config->train.steps;
+    uint64_t available = dataset_train_tokens(estimate->data);
+    dataset_describe(estimate->data, line, sizeof line);
     printf("\ndata         %s\n", line);
-    printf("tokens       %.0f per update, %.0f in all", forecast->tokens, tokens);
-    if (there) printf(", %.3g epochs", tokens / (double)there);
+    printf("tokens       %.0f per update, %.0f in total", estimate->tokens, tokens);
+    if (available) printf(", %.3g epochs", tokens / (double)available);
     putchar('\n');
 }
 
-/* Bytes of a checkpoint: four for a weight and eight for its moments, four for a running statistic,
- * the windows of the spike
- * detector (but for their sorted copies) and of the run's health, and two headers with the config
- * and a line per array. */
-static double checkpoint_bytes(const Forecast *forecast) {
-    enum { LINE = 100, METADATA = 4096, HEALTH = 16384 };
-    double tensors = (double)size_total(&forecast->memory.model).tensors;
-    double sorted = 2 * sizeof(double) * (double)forecast->config->spike.window;
+/* Bytes of a checkpoint: 4 per weight and 8 for its moments, 4 per running statistic, the windows
+ * of the spike detector (without their sorted copies) and of the run's health, and two headers with
+ * the config and an entry per array. */
+static double checkpoint_bytes(const Estimate *estimate) {
+    enum { ENTRY = 100, METADATA = 4096, HEALTH = 16384 };
+    double tensors = (double)size_total(&estimate->memory.model).tensors;
+    double sorted = 2 * sizeof(double) * (double)estimate->config->spike.window;
     double values =
-        12 * (double)parameters(forecast) + 4 * (double)forecast->memory.model.statistics;
-    return values + forecast->memory.detector - sorted + HEALTH + 3 * LINE * tensors + 2 * METADATA;
+        12 * (double)parameters(estimate) + 4 * (double)estimate->memory.model.statistics;
+    return values + estimate->memory.detector - sorted + HEALTH + 3 * ENTRY * tensors +
+           2 * METADATA;
 }
 
-/* Checkpoints of the run, those that are kept. */
+/* Number of checkpoints on disk at the end of the run. */
 static size_t checkpoints_kept(const TrainOptions *train) {
-    size_t every = train->checkpoint_every, made = 1;
-    if (every && train->steps > every) made = (train->steps + every - 1) / every;
-    return made < train->keep ? made : train->keep;
+    size_t every = train->checkpoint_every, written = 1;
+    if (every && train->steps > every) written = (train->steps + every - 1) / every;
+    return size_min(written, train->keep);
 }
 
-/* Free bytes where `path` is or will be; NAN where nothing tells. */
+/* Free bytes on the file system of `path`, which may not exist yet; NAN if unknown. */
 static double disk_free(const char *path) {
     char *parent = text_format("./%s", path), *start = *path == '/' ? parent + 2 : parent;
     struct statvfs disk;
@@ -201,25 +202,25 @@ static double disk_free(const char *path) {
     while ((failed = statvfs(start, &disk)) && errno == ENOENT) {
         char *slash = strrchr(start, '/');
         if (!slash || !slash[1]) break;
-        slash[slash == start] = '\0'; /* the root keeps its slash */
+        slash[slash == start] = '\0'; /* keep the slash of the root */
     }
     mem_free(parent);
     return failed ? (double)NAN : (double)disk.f_bavail * (double)disk.f_frsize;
 }
 
-static void print_disk(const Forecast *forecast, const char *dir) {
+static void print_disk(const Estimate *estimate, const char *dir) {
     char one[BYTES_TEXT], all[BYTES_TEXT], room[BYTES_TEXT];
-    size_t kept = checkpoints_kept(&forecast->config->train);
-    double bytes = checkpoint_bytes(forecast), there = disk_free(dir);
-    double needed = bytes * (double)(kept + 1); /* one more while it is written */
-    printf("\ncheckpoint   %s, %zu kept and one being written: %s", bytes_text(one, bytes), kept,
+    size_t kept = checkpoints_kept(&estimate->config->train);
+    double bytes = checkpoint_bytes(estimate), available = disk_free(dir);
+    double needed = bytes * (double)(kept + 1); /* one more during a write */
+    printf("\ncheckpoint   %s, %zu kept plus one being written: %s", bytes_text(one, bytes), kept,
            bytes_text(all, needed));
-    if (!isnan(there)) printf(", free: %s", bytes_text(room, there));
+    if (!isnan(available)) printf(", free: %s", bytes_text(room, available));
     printf("\nfolder       %s\n", dir);
-    if (needed > there) {
+    if (needed > available) {
         fprintf(stderr,
-                "train: warning: the checkpoints need %s, but %s has %s free; a smaller "
-                "train.keep or another log.dir helps\n",
+                "train: warning: the checkpoints need %s, but %s has %s free; reduce train.keep or "
+                "change log.dir\n",
                 all, dir, room);
     }
 }
@@ -239,41 +240,41 @@ static void print_schedule(const Config *config) {
     }
 }
 
-/* The same for programs: one line, exact. */
-static void print_line(const Forecast *forecast) {
+/* The same figures as one line for scripts. */
+static void print_line(const Estimate *estimate) {
     printf("\nparameters=%zu peak_rss_mb=%.4f model_gflop=%.9g sgemm_gflops=%.4g ms_per_step=%.4g "
            "checkpoint_bytes=%.0f\n",
-           parameters(forecast), memory_peak(forecast) / 1048576, 1e-9 * forecast->flops,
-           1e-9 * forecast->gemm.mean, 1e3 * seconds_per_update(forecast),
-           checkpoint_bytes(forecast));
+           parameters(estimate), memory_peak(estimate) / 1048576, 1e-9 * estimate->flops,
+           1e-9 * estimate->gemm.mean, 1e3 * seconds_per_update(estimate),
+           checkpoint_bytes(estimate));
 }
 
 int dryrun(const Config *config, const char *run_dir) {
     const TrainOptions *train = &config->train;
-    Forecast forecast = {.config = config};
+    Estimate estimate = {.config = config};
     ops_start(train->threads);
     Dataset *data = dataset_open(&config->data, config->model.context, train->batch, train->accum,
                                  train->eval_every ? train->eval_rows : 0, (uint32_t)train->seed);
     size_t V = dataset_vocab_size(data);
     memory_require(config, V);
-    if (!memory_plan(&forecast.memory, config, V)) {
-        die(EXIT_INTERNAL, "a config that was checked makes no model");
+    if (!memory_plan(&estimate.memory, config, V)) {
+        die(EXIT_INTERNAL, "a valid config makes no model");
     }
-    forecast.data = data;
-    forecast.tokens = (double)train->batch * (double)train->accum * (double)config->model.context;
-    forecast.flops = forecast.tokens * model_flops_per_token(&forecast.memory.model);
-    probe(&forecast);
+    estimate.data = data;
+    estimate.tokens = (double)train->batch * (double)train->accum * (double)config->model.context;
+    estimate.flops = estimate.tokens * model_flops_per_token(&estimate.memory.model);
+    probe(&estimate);
 
     char *dir = rundir_path(config, run_dir);
     print_equations(config);
-    print_groups(&forecast.memory.model);
-    print_memory(&forecast);
-    print_time(&forecast);
-    print_data(&forecast);
-    print_disk(&forecast, dir);
+    print_groups(&estimate.memory.model);
+    print_memory(&estimate);
+    print_time(&estimate);
+    print_data(&estimate);
+    print_disk(&estimate, dir);
     print_schedule(config);
     advice_print(config, stdout);
-    print_line(&forecast);
+    print_line(&estimate);
     mem_free(dir);
     dataset_close(data);
     return EXIT_DONE;

@@ -2,15 +2,15 @@
 #include "run/commands/evaluate.h"
 
 #include "run/commands/calibrate.h"
-#include "run/store/rundir.h"
 #include "run/optim/schedule.h"
+#include "run/store/rundir.h"
 #include "run/train/validate.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What can be another one without the model being another one. */
+/* Keys that do not change the model. */
 static const char *const OVERRIDES[] = {"data.", "train.eval_rows", "train.batch", "train.threads",
                                         NULL};
 
@@ -20,8 +20,8 @@ static Config config_of(const Cli *cli) {
     for (size_t i = 0; i < cli->n_sets; i++) {
         if (rundir_may_set(cli->sets[i], OVERRIDES)) continue;
         die(EXIT_USAGE,
-            "--eval takes a model as it is: only data.*, train.eval_rows, train.batch and "
-            "train.threads can be set, not \"%s\" (--force-topology wires it otherwise)",
+            "--eval cannot change the model: only data.*, train.eval_rows, train.batch and "
+            "train.threads can be set, not \"%s\" (--force-topology rewires it)",
             cli->sets[i]);
     }
     rundir_config(&config, cli->run, cli->sets, cli->n_sets);
@@ -33,7 +33,7 @@ static int compare(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* The losses (rows*T) of all validation tokens; returns their mean. */
+/* Fills `losses` (val_rows*T) for all validation tokens; returns their mean. */
 static double losses_of(double *losses, const StoredModel *stored, const Dataset *data) {
     const Shape *s = &stored->model->shape;
     int *tokens = mem_alloc(size_mul(s->B * s->T, sizeof(int)));
@@ -46,7 +46,7 @@ static double losses_of(double *losses, const StoredModel *stored, const Dataset
     return mean;
 }
 
-/* The median is the 0.5-quantile: of n sorted losses the one at floor(q n), at most the last. */
+/* The q-quantile of n sorted losses: the one at index floor(q n), at most the last. */
 static double quantile(const double *sorted, size_t n, double q) {
     size_t i = (size_t)(q * (double)n);
     return sorted[i < n ? i : n - 1];
@@ -63,8 +63,8 @@ void evaluate(const Cli *cli) {
     const Model *model = stored.model;
     Dataset *data = dataset_open_val(&config.data, model->shape.T, config.train.eval_rows,
                                      &stored.vocab, model->shape.V);
-    size_t rows = dataset_val_rows(data), tokens = size_mul(rows, model->shape.T);
-    if (!rows) {
+    size_t sequences = dataset_val_rows(data), tokens = size_mul(sequences, model->shape.T);
+    if (!sequences) {
         die(EXIT_USAGE, "%s has no validation data (data.val_fraction is 0): --set data.val=FILE",
             cli->run);
     }
@@ -73,8 +73,8 @@ void evaluate(const Cli *cli) {
     qsort(losses, tokens, sizeof *losses, compare);
     printf("step=%zu rows=%zu tokens=%zu val_loss=%.9g bits_per_token=%.6g perplexity=%.6g "
            "median=%.6g p99.9=%.6g",
-           stored.step, rows, tokens, mean, mean / log(2), exp(mean), quantile(losses, tokens, 0.5),
-           quantile(losses, tokens, 0.999));
+           stored.step, sequences, tokens, mean, mean / log(2), exp(mean),
+           quantile(losses, tokens, 0.5), quantile(losses, tokens, 0.999));
     if (!isnan(floor)) printf(" floor=%.9g", floor);
     putchar('\n');
     mem_free(losses);

@@ -1,15 +1,15 @@
-/* evaluate.h - the loss of a stored model, on the run's own validation rows or on other data.
+/* evaluate.h - --eval: the loss of a stored model on its own or other validation data.
  *
- * One idea: the model comes from the checkpoint alone and the data from the run's config with the
- * overrides of the command line, so that nothing but the text can be another one. 
+ * One idea: the model comes from the checkpoint alone, the data from the config of the run and the
+ * overrides on the command line, so only the data can differ from training.
  * Read next: run/store/stored_model.h. */
 #ifndef RUN_COMMANDS_EVALUATE_H
 #define RUN_COMMANDS_EVALUATE_H
 
 #include "run/commands/cli.h"
 
-/* --eval RUN: one line of key=value pairs on standard output, losses in nats per token. The
- * overrides may be of data.*, train.eval_rows, train.batch and train.threads. */
+/* --eval RUN: prints one line of key=value pairs, losses in nats per token. Only data.*,
+ * train.eval_rows, train.batch and train.threads can be overridden. */
 void evaluate(const Cli *cli);
 
 #endif

@@ -1,7 +1,7 @@
 /* manual.c - see manual.h.
  *
- * Two printers: of a page in roff, whose prose stands here, and of a script for bash. Both take the
- * rest from cli_flag() and key_at(). Read next: cli.c, run/config/config_keys.c. */
+ * Prints a page in roff and a script for bash. Flags come from cli_flag(), keys from key_at(); the
+ * rest of the text is here. Read next: cli.c, run/config/config_keys.c. */
 #include "run/commands/manual.h"
 
 #include "run/commands/cli.h"
@@ -9,21 +9,22 @@
 
 #include <string.h>
 
-/* --- the page  / --- */
+/* --- manual page --- */
 
 static const char DESCRIPTION[] =
-    "Trains a transformer on the CPU as a config describes it, writes a folder of logs and "
-    "checkpoints, and ends with a sample. Where the norms stand and which they are is a matter of "
-    "two keys, model.topology and model.norm; --describe prints the equations of what will run.";
+    "peri-train trains the transformer described by a config on the CPU, writes logs and "
+    "checkpoints to a run directory, and prints a sample at the end. The key model.topology sets "
+    "the placement of the norms, model.norm their kind. --describe prints the resulting equations.";
 
 static const char KEYS[] =
-    "What a config may hold and --set may change: the key and its default, what it means, and what "
-    "it takes. A config is JSON, nested by section, with // comments; \"extends\": \"FILE\" names "
-    "a config to start from.";
+    "The keys of a config, which --set overrides: key and default, meaning, type and range. A "
+    "config is JSON, nested by section; // comments are allowed. \"extends\": \"FILE\" names a "
+    "config to inherit from.";
 
 static const char *const SYNOPSIS[] = {
     "peri-train --config FILE [--set KEY=VALUE]... [OPTION]...",
     "peri-train --sample RUN [OPTION]...",
+    "peri-train --eval RUN [OPTION]...",
     "peri-train --replay RUN [--step N] [OPTION]...",
     "peri-train --list WHAT",
     NULL,
@@ -37,57 +38,56 @@ static const char *const EXAMPLES[] = {
     NULL,
 };
 
-/* What a page lists; closed by an item without a term. */
+/* An entry of a list; an entry without a term ends the list. */
 typedef struct {
     const char *term, *text;
 } Item;
 
 static const Item FILES[] = {
     {"configs/, PREFIX/share/peri/configs/",
-     "where --config looks for what is not found as it stands, with or without .json"},
-    {"runs/NAME/", "a run: log.dir/name, or what --run-dir says"},
-    {"runs/NAME/config.json", "every key with its value"},
-    {"runs/NAME/run.json",
-     "equations, build, machine, hashes of the data, and at the end the summary"},
-    {"runs/NAME/log.csv", "a row for each update"},
-    {"runs/NAME/spikes.csv", "a row for each spike"},
-    {"runs/NAME/layers.csv", "rows for each measured activation"},
-    {"runs/NAME/replay/", "what --replay found out about single updates"},
-    {"runs/NAME/checkpoints/", "what --resume goes on from and --sample reads"},
+     "searched for the FILE of --config if there is no such file; .json may be omitted"},
+    {"runs/NAME/", "the run directory: log.dir/name, or the DIR of --run-dir"},
+    {"runs/NAME/config.json", "all keys with their values"},
+    {"runs/NAME/run.json", "equations, build, machine and data hashes; after the run, its summary"},
+    {"runs/NAME/log.csv", "one record per update"},
+    {"runs/NAME/spikes.csv", "one record per spike"},
+    {"runs/NAME/layers.csv", "statistics of activations and gradients"},
+    {"runs/NAME/replay/", "one folder per update examined with --replay"},
+    {"runs/NAME/checkpoints/", "the checkpoints that --resume, --sample and --eval read"},
     {NULL, NULL},
 };
 
 static const Item EXIT_STATUS[] = {
-    {"0", "done, or done before"},
+    {"0", "success, or the run is already finished"},
     {"1", "internal error"},
     {"2", "wrong usage or config"},
     {"3", "wrong data or checkpoint"},
-    {"4", "the system refused: disk, memory, permission"},
-    {"5", "diverged: a step that is not finite, or spike.action stop"},
-    {"75", "stopped by SIGUSR2; --resume goes on"},
+    {"4", "I/O error: disk, memory or permissions"},
+    {"5", "diverged: a non-finite step, or a spike with spike.action = stop"},
+    {"75", "stopped by SIGUSR2; --resume continues the run"},
     {NULL, NULL},
 };
 
 static const Item SIGNALS[] = {
-    {"SIGINT, SIGTERM, SIGHUP", "finish the step, write a checkpoint and die of the signal; a "
-                                "second SIGINT ends the program at once"},
-    {"SIGUSR2", "the same, but with exit status 75"},
-    {"SIGPIPE, SIGXFSZ", "ignored; a write that fails ends the program with exit status 4"},
+    {"SIGINT, SIGTERM, SIGHUP", "finish the current step, write a checkpoint and terminate by "
+                                "the signal; a second SIGINT terminates at once"},
+    {"SIGUSR2", "finish the current step, write a checkpoint and exit with status 75"},
+    {"SIGPIPE, SIGXFSZ", "ignored; a failed write to a file of the run exits with status 4"},
     {NULL, NULL},
 };
 
 static const Item ENVIRONMENT[] = {
-    {"OMP_NUM_THREADS", "threads, where train.threads is 0"},
+    {"OMP_NUM_THREADS", "number of threads if train.threads is 0"},
     {"GOMP_SPINCOUNT",
-     "how long idle threads spin; 3000 where neither it nor OMP_WAIT_POLICY is set"},
+     "how long idle threads spin; set to 3000 if neither it nor OMP_WAIT_POLICY is set"},
     {"OPENBLAS_CORETYPE",
-     "kernels of OpenBLAS; where unset, the program chooses if OpenBLAS does not know the CPU"},
+     "kernels of OpenBLAS; set by the program if unset and OpenBLAS does not know the CPU"},
     {"COLUMNS, NO_COLOR, TERM",
-     "width and colours of a terminal; nothing moves where TERM is unset or dumb"},
+     "width and colors of the terminal; no progress line is drawn if TERM is unset or dumb"},
     {NULL, NULL},
 };
 
-/* `text` as roff shows it unchanged, wherever it stands. */
+/* Prints `text` escaped, so that roff shows it unchanged anywhere on a line. */
 static void print_roff(FILE *out, const char *text) {
     static const char SPECIAL[] = "\\-'`^~";
     static const char *const ESCAPES[] = {"\\e", "\\-", "\\(aq", "\\(ga", "\\(ha", "\\(ti"};
@@ -102,7 +102,7 @@ static void print_roff(FILE *out, const char *text) {
     }
 }
 
-/* A term in bold and what belongs to it, which may be "". */
+/* A term in bold, followed by `rest` in roman, which may be "". */
 static void print_term(FILE *out, const char *term, const char *rest) {
     fputs(".TP\n\\fB", out);
     print_roff(out, term);
@@ -147,7 +147,8 @@ static void print_flags(FILE *out) {
         print_line(out, flag.help);
     }
     print_term(out, "--KEY", " VALUE");
-    print_line(out, "short for --set, KEY being a key's last word: --topology pre --steps 500");
+    print_line(out,
+               "short for --set, where KEY is the last part of a key: --topology pre --steps 500");
 }
 
 static void print_keys(FILE *out) {
@@ -161,7 +162,7 @@ static void print_keys(FILE *out) {
             fprintf(out, ".SS %.*s\n", (int)length, section);
         }
         char rest[64], takes[640];
-        snprintf(rest, sizeof rest, " = %s", key->standard);
+        snprintf(rest, sizeof rest, " = %s", key->default_json);
         key_takes(key, takes, sizeof takes);
         print_term(out, key->path, rest);
         print_line(out, key->help);
@@ -173,7 +174,7 @@ static void print_keys(FILE *out) {
 void manual_print_page(FILE *out) {
     fputs(".TH PERI\\-TRAIN 1 \"\" \"peri.c " PERI_VERSION "\" \"User Commands\"\n"
           ".SH NAME\n"
-          "peri\\-train \\- train transformers and see what place and kind of normalization do\n",
+          "peri\\-train \\- train transformers with any placement and kind of norms\n",
           out);
     print_lines(out, "SYNOPSIS", SYNOPSIS);
     print_text(out, "DESCRIPTION", DESCRIPTION);
@@ -187,33 +188,33 @@ void manual_print_page(FILE *out) {
     print_lines(out, "EXAMPLES", EXAMPLES);
 }
 
-/* --- the completion  / --- */
+/* --- bash completion --- */
 
-/* What is completed for the argument of a flag, by its word in the help; other words are free. */
+/* How the argument of a flag is completed, by its name in the help; others are not completed. */
 static const struct {
     const char *argument, *action;
 } ACTIONS[] = {
     {"FILE", "_peri_train_configs \"$1\" \"$word\""}, /* a config */
-    {"KEY=VALUE", "_peri_train_set \"$word\""},       /* a key, then its choices */
+    {"KEY=VALUE", "_peri_train_set \"$word\""},       /* a key, then its values */
     {"DIR", "compgen -d -S / -- \"$word\""},          /* a folder */
     {"RUN", "compgen -d -S / -- \"$word\""},          /* the folder of a run */
-    {"WHAT", "compgen -W \"$lists\" -- \"$word\""},   /* what --list knows */
+    {"WHAT", "compgen -W \"$lists\" -- \"$word\""},   /* an argument of --list */
 };
 enum { ACTION_COUNT = sizeof ACTIONS / sizeof *ACTIONS };
 
 static const char COMPLETION_FUNCTIONS[] =
-    "# _peri_train_set WORD: KEY=, then the choices of the key.\n"
+    "# _peri_train_set WORD: completes KEY=, then the value of the key.\n"
     "_peri_train_set() {\n"
     "    local prefix=\n"
     "    if [[ $1 != *=* ]]; then\n"
     "        compgen -S = -W \"$keys\" -- \"$1\"\n"
     "        return\n"
     "    fi\n"
-    "    # Readline completes what stands behind the last of its word breaks.\n"
+    "    # Readline completes the text after the last word break.\n"
     "    [[ $COMP_WORDBREAKS == *=* ]] || prefix=${1%%=*}=\n"
     "    compgen -P \"$prefix\" -W \"$(_peri_train_choices \"${1%%=*}\")\" -- \"${1#*=}\"\n"
     "}\n\n"
-    "# _peri_train_configs PROGRAM WORD: configs by name, then files and folders.\n"
+    "# _peri_train_configs PROGRAM WORD: completes names of configs, files and folders.\n"
     "_peri_train_configs() {\n"
     "    local file names=() installed\n"
     "    installed=$(dirname \"$(type -P \"$1\")\")/../share/peri/configs\n"
@@ -224,7 +225,7 @@ static const char COMPLETION_FUNCTIONS[] =
     "    compgen -f -X '!*.json' -- \"$2\"\n"
     "    compgen -d -S / -- \"$2\"\n"
     "}\n\n"
-    "# Bash takes KEY=VALUE apart at the =; here it is one word again.\n"
+    "# Bash splits KEY=VALUE at the =; this joins it to one word again.\n"
     "_peri_train() {\n"
     "    local piece after=\"\" words=(\"\")\n"
     "    for piece in \"${COMP_WORDS[@]:1:COMP_CWORD}\"; do\n"
@@ -238,8 +239,9 @@ static const char COMPLETION_FUNCTIONS[] =
     "}\n\n"
     "complete -o default -F _peri_train peri-train train\n";
 
-/* Whether --word is short for this key; `word` is then its last word with - for _. */
-static bool sugar_of(const Key *key, char *word, size_t size) {
+/* Whether the key has a short flag; `word` receives its name, the last part of the key with - for
+ * _. */
+static bool short_flag(const Key *key, char *word, size_t size) {
     const char *dot = strrchr(key->path, '.'), *last = dot ? dot + 1 : key->path;
     const char *owner = config_key_of_word(last);
     if (!owner || strcmp(owner, key->path) != 0) return false;
@@ -250,12 +252,12 @@ static bool sugar_of(const Key *key, char *word, size_t size) {
     return true;
 }
 
-/* The case of a key whose values are words. */
-static void print_choices_of(FILE *out, const Key *key) {
+/* The case of a key with a fixed set of values. */
+static void print_key_case(FILE *out, const Key *key) {
     char word[64];
     if (key->type != TYPE_ENUM && key->type != TYPE_BOOL) return;
     fprintf(out, "    %s", key->path);
-    if (sugar_of(key, word, sizeof word)) fprintf(out, " | --%s", word);
+    if (short_flag(key, word, sizeof word)) fprintf(out, " | --%s", word);
     fputs(") echo \"", out);
     if (key->type == TYPE_BOOL) fputs("true false", out);
     for (int i = 0; key->type == TYPE_ENUM && key->choices(i); i++)
@@ -263,15 +265,15 @@ static void print_choices_of(FILE *out, const Key *key) {
     fputs("\" ;;\n", out);
 }
 
-/* Local words of bash: flags, sugar (the flags that stand for keys), keys, lists. */
+/* Local variables of bash: flags, short (the short flags of keys), keys, lists. */
 static void print_words(FILE *out) {
     CliFlag flag;
     fputs("    local flags=\"", out);
     for (size_t i = 0; cli_flag(i, &flag); i++) fprintf(out, "%s--%s", i ? " " : "", flag.name);
-    fputs("\"\n    local sugar=\"", out);
+    fputs("\"\n    local short=\"", out);
     for (size_t i = 0; key_at(i); i++) {
         char word[64];
-        if (sugar_of(key_at(i), word, sizeof word)) fprintf(out, "%s--%s", i ? " " : "", word);
+        if (short_flag(key_at(i), word, sizeof word)) fprintf(out, "%s--%s", i ? " " : "", word);
     }
     fputs("\"\n    local keys=\"", out);
     for (size_t i = 0; key_at(i); i++) fprintf(out, "%s%s", i ? " " : "", key_at(i)->path);
@@ -280,7 +282,7 @@ static void print_words(FILE *out) {
     fputs("\"\n", out);
 }
 
-/* A case for each flag with an argument. */
+/* One case per flag with an argument. */
 static void print_flag_cases(FILE *out) {
     CliFlag flag;
     for (size_t i = 0; cli_flag(i, &flag); i++) {
@@ -296,14 +298,15 @@ static void print_flag_cases(FILE *out) {
 void manual_print_completion(FILE *out) {
     fputs("# shellcheck shell=bash\n"
           "# Completion of peri-train for bash, printed by --print-completion.\n\n"
-          "# _peri_train_choices KEY: the words that a key takes.\n"
+          "# _peri_train_choices KEY: prints the values of a key.\n"
           "_peri_train_choices() {\n"
           "    case $1 in\n",
           out);
-    for (size_t i = 0; key_at(i); i++) print_choices_of(out, key_at(i));
+    for (size_t i = 0; key_at(i); i++) print_key_case(out, key_at(i));
     fputs("    esac\n"
           "}\n\n"
-          "# _peri_train_words PROGRAM BEFORE WORD: what WORD may become, behind the word BEFORE.\n"
+          "# _peri_train_words PROGRAM BEFORE WORD: prints completions of WORD after the word "
+          "BEFORE.\n"
           "_peri_train_words() {\n"
           "    local before=$2 word=$3\n",
           out);
@@ -311,10 +314,10 @@ void manual_print_completion(FILE *out) {
     fputs("    case $before in\n", out);
     print_flag_cases(out);
     fputs("    *)\n"
-          "        if [[ \" $sugar \" == *\" $before \"* ]]; then\n"
+          "        if [[ \" $short \" == *\" $before \"* ]]; then\n"
           "            compgen -W \"$(_peri_train_choices \"$before\")\" -- \"$word\"\n"
           "        else\n"
-          "            compgen -W \"$flags $sugar\" -- \"$word\"\n"
+          "            compgen -W \"$flags $short\" -- \"$word\"\n"
           "        fi\n"
           "        ;;\n"
           "    esac\n"

@@ -1,15 +1,15 @@
 /* replay.c - see replay.h. */
 #include "run/commands/replay.h"
 
-#include "base/text_out.h"
 #include "base/stb_ds.h"
+#include "base/text_out.h"
+#include "run/commands/replay_report.h"
 #include "run/io/csv_read.h"
 #include "run/io/files.h"
-#include "run/commands/replay_report.h"
-#include "run/train/resume.h"
-#include "run/store/rundir.h"
 #include "run/io/stop.h"
+#include "run/store/rundir.h"
 #include "run/store/stored_model.h"
+#include "run/train/resume.h"
 
 #include <errno.h>
 #include <math.h>
@@ -17,49 +17,49 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What can be another one without the numbers being other ones; train.steps is for a run that was
- * continued with more of them. */
+/* Keys that do not change the numbers. train.steps is for a run that was continued with more
+ * steps: the learning rates of its first part follow from the old value. */
 static const char *const OVERRIDES[] = {"train.steps", "train.threads", "train.recompute", NULL};
 
-/* A row of the run's log.csv, as text. */
+/* A record of the run's log.csv, as text. */
 typedef struct {
     size_t step;
     char loss[CSV_NUMBER], norm[CSV_NUMBER], lr[CSV_NUMBER];
 } Logged;
 
-/* Which update it is: the one before the one that is looked at, that one, any other. */
-typedef enum { BEFORE, NOW, OTHER, WHEN } When;
+/* The role of an update: the one before the target, the target, any other. */
+typedef enum { BEFORE, TARGET, OTHER, ROLES } Role;
 
 typedef struct {
     const char *dir;
-    Config config; /* the run's, but for what is measured */
+    Config config; /* that of the run, with other measurements */
     Run run;
-    size_t step;          /* looked at */
-    size_t written, last; /* updates written .. last go into the files */
-    size_t start;         /* updates that need no repeating */
-    size_t *lengths;      /* what train.steps may have been, the likeliest first (stb_ds array) */
-    Logged *logged;       /* of updates after `start`, and one behind `last` (stb_ds array) */
-    Probe *probes[WHEN];  /* what was seen at each */
-    double *norms[WHEN];  /* (tensors) of its gradient */
-    SpikeReport report;   /* of update `step` */
+    size_t step;          /* the target: the update to examine */
+    size_t written, last; /* updates written .. last are recorded in files */
+    size_t start;         /* step of the checkpoint that the replay starts from */
+    size_t *lengths; /* candidates for the train.steps of the run, likeliest first (stb_ds array) */
+    Logged *logged;  /* records after `start`, up to the first one after `last` (stb_ds array) */
+    Probe *probes[ROLES]; /* activation statistics, by role */
+    double *norms[ROLES]; /* (tensors) gradient norms, by role */
+    SpikeReport spike;    /* the detector's report on the target */
     char *folder, *temporary;
-    size_t differs; /* the first update that is not that of the log; 0 = none */
-    size_t compared;
+    size_t differs;  /* the first update that differs from log.csv; 0 = none */
+    size_t compared; /* number of updates that log.csv has */
 } Replay;
 
-/* --- what to do --- */
+/* --- the target --- */
 
 static Config config_of(const Cli *cli) {
     Config config;
     for (size_t i = 0; i < cli->n_sets; i++) {
         if (rundir_may_set(cli->sets[i], OVERRIDES)) continue;
         die(EXIT_USAGE,
-            "--replay repeats a run as it was: only train.threads, train.recompute and train.steps "
+            "--replay cannot change the run: only train.threads, train.recompute and train.steps "
             "can be set, not \"%s\"",
             cli->sets[i]);
     }
     rundir_config(&config, cli->run, cli->sets, cli->n_sets);
-    /* Validation changes no update; every update can be measured. */
+    /* Validation changes no update, so it is skipped; every update is measured. */
     config.train.eval_every = 0;
     config.log.layers_every = 1;
     return config;
@@ -69,7 +69,7 @@ static size_t cell_step(const CsvIn *csv) {
     return (size_t)strtoull(csv_cell(csv, "step"), NULL, 10);
 }
 
-/* A spike that is not finite is worse than any. */
+/* The step of the spike with the largest z; a non-finite one is the worst. */
 static size_t worst_spike(const char *dir) {
     CsvIn csv = csv_open(dir, runlog_name(FILE_SPIKES));
     double worst = -INFINITY;
@@ -83,12 +83,11 @@ static size_t worst_spike(const char *dir) {
     }
     csv_end(&csv);
     if (!step)
-        die(EXIT_USAGE, "%s has no spike in spikes.csv: --step N says which update to look at",
-            dir);
+        die(EXIT_USAGE, "%s has no spikes in spikes.csv: choose an update with --step N", dir);
     return step;
 }
 
-/* The checkpoints there are, newest first, for arrfree. */
+/* The steps of all checkpoints, newest first (stb_ds array). */
 static size_t *checkpoints_of(const char *dir) {
     size_t *steps;
     int error = checkpoint_steps(dir, &steps);
@@ -96,7 +95,7 @@ static size_t *checkpoints_of(const char *dir) {
     return steps;
 }
 
-/* How far the run got, by its log and its checkpoints. */
+/* The last update of the run, by its log and its checkpoints. */
 static size_t updates_done(const char *dir) {
     size_t *steps = checkpoints_of(dir), done = steps ? steps[0] : 0;
     CsvIn csv = csv_open(dir, runlog_name(FILE_LOG));
@@ -113,25 +112,25 @@ static void choose_steps(Replay *replay, const Cli *cli) {
     size_t steps = replay->config.train.steps, done = updates_done(replay->dir);
     size_t step = cli->step == SIZE_MAX ? worst_spike(replay->dir) : cli->step;
     if (step < 1 || step > steps)
-        die(EXIT_USAGE, "--step takes an update of the run, 1 to %zu, not %zu", steps, step);
+        die(EXIT_USAGE, "--step must be an update of the run, 1 to %zu, not %zu", steps, step);
     if (step > done)
-        die(EXIT_USAGE, "--step %zu: %s got no further than update %zu", step, replay->dir, done);
+        die(EXIT_USAGE, "--step %zu: the last update of %s is %zu", step, replay->dir, done);
     replay->step = step;
     replay->written = cli->around < step ? step - cli->around : 1;
     replay->last = cli->around < steps - step ? step + cli->around : steps;
 }
 
-/* --- where to begin --- */
+/* --- the starting point --- */
 
-/* The one that is looked at is compared with the one before it, which must be repeated too. */
+/* The target is compared with the update before it, which must be measured too. */
 static size_t first_measured(const Replay *replay) {
     size_t before = replay->step > 1 ? replay->step - 1 : 1;
     return before < replay->written ? before : replay->written;
 }
 
-/* Those with which every update that is asked for can be measured, newest first; then those that
- * lack some of them, the fewest first. */
-static size_t *order_of(const Replay *replay, const size_t *steps) {
+/* The checkpoints in the order to try them (stb_ds array): first those before all updates to be
+ * measured, newest first; then those that miss some of these updates, the fewest first. */
+static size_t *checkpoint_order(const Replay *replay, const size_t *steps) {
     size_t *order = NULL, first = first_measured(replay);
     for (size_t i = 0; i < arrlenu(steps); i++) {
         if (steps[i] < first) arrput(order, steps[i]);
@@ -142,8 +141,8 @@ static size_t *order_of(const Replay *replay, const size_t *steps) {
     return order;
 }
 
-/* Later checkpoints know, too, which data the run had. */
-static void begin_anew(Replay *replay, const size_t *steps) {
+/* Starts from the initial weights. Any valid checkpoint has the hash of the training data. */
+static void start_from_scratch(Replay *replay, const size_t *steps) {
     CheckpointMeta meta;
     for (size_t i = 0; i < arrlenu(steps); i++) {
         if (checkpoint_verify(replay->dir, steps[i], &meta)) continue;
@@ -158,22 +157,22 @@ static void restore(Replay *replay, int argc, char **argv) {
     CheckpointMeta meta = {0};
     run_open(run, &replay->config, argc, argv);
     run->dir = replay->dir;
-    size_t *steps = checkpoints_of(replay->dir), *order = order_of(replay, steps);
+    size_t *steps = checkpoints_of(replay->dir), *order = checkpoint_order(replay, steps);
     if (!run_load(run, order, arrlenu(order), false, &meta)) {
-        if (order) { /* one that could not be read to its end has left its marks */
+        if (order) { /* a failed load may have changed some tensors */
             run_close(run);
             run_open(run, &replay->config, argc, argv);
             run->dir = replay->dir;
         }
-        begin_anew(replay, steps);
+        start_from_scratch(replay, steps);
     }
-    run->row = (LogRow){0}; /* one that waited for its validation */
+    run->row = (LogRow){0}; /* drop a record that lacks its validation loss */
     replay->start = meta.step;
     arrfree(order);
     arrfree(steps);
 }
 
-/* What train.steps was when a checkpoint was written; 0 where it cannot be read. */
+/* The train.steps stored in a checkpoint; 0 if it cannot be read. */
 static size_t length_at(const char *dir, size_t step) {
     size_t vocab, length = 0;
     Snapshot snapshot = {0};
@@ -199,22 +198,22 @@ static void collect_lengths(Replay *replay) {
 
 static void read_log(Replay *replay) {
     CsvIn csv = csv_open(replay->dir, runlog_name(FILE_LOG));
-    bool behind = false;
-    while (!behind && csv_next(&csv)) {
+    bool done = false;
+    while (!done && csv_next(&csv)) {
         Logged row = {.step = cell_step(&csv)};
         if (row.step <= replay->start) continue;
         snprintf(row.loss, sizeof row.loss, "%s", csv_cell(&csv, "train_loss"));
         snprintf(row.norm, sizeof row.norm, "%s", csv_cell(&csv, "grad_norm"));
         snprintf(row.lr, sizeof row.lr, "%s", csv_cell(&csv, "lr"));
         arrput(replay->logged, row);
-        behind = row.step > replay->last;
+        done = row.step > replay->last;
     }
     csv_end(&csv);
 }
 
 /* --- repeating --- */
 
-/* The first row of the log that tells of update `step` or a later one; NULL past the last. */
+/* The first record of log.csv at or after `step`; NULL past the last one. */
 static const Logged *logged_from(const Replay *replay, size_t step) {
     for (size_t i = 0; i < arrlenu(replay->logged); i++) {
         if (replay->logged[i].step >= step) return &replay->logged[i];
@@ -222,8 +221,8 @@ static const Logged *logged_from(const Replay *replay, size_t step) {
     return NULL;
 }
 
-/* The schedule of a run that was continued with more train.steps went by fewer of them at first:
- * the learning rate that was logged next tells which. */
+/* A run continued with more train.steps followed the schedule of the old value at first. The
+ * candidate that gives the next logged learning rate is the right one. */
 static void choose_length(Replay *replay, size_t step) {
     const Logged *row = logged_from(replay, step);
     size_t *length = &replay->config.train.steps;
@@ -238,10 +237,10 @@ static void choose_length(Replay *replay, size_t step) {
     *length = replay->lengths[0];
 }
 
-/* Nothing where it is the same. */
-static void say_difference(const char *name, const char *here, const char *there) {
+/* Prints nothing if both are equal. */
+static void print_difference(const char *name, const char *here, const char *there) {
     if (strcmp(here, there) == 0) return;
-    printf("  %s is %s here and %s in log.csv, off by %.3g\n", name, here, there,
+    printf("  %s is %s here and %s in log.csv, difference %.3g\n", name, here, there,
            strtod(here, NULL) - strtod(there, NULL));
 }
 
@@ -262,33 +261,33 @@ static void compare(Replay *replay, size_t step) {
     if (!known || same || replay->differs) return;
     replay->differs = step;
     printf("update %zu is the first that differs:\n", step);
-    say_difference("train_loss", loss, row->loss);
-    say_difference("grad_norm", norm, row->norm);
+    print_difference("train_loss", loss, row->loss);
+    print_difference("grad_norm", norm, row->norm);
 }
 
-static When when(const Replay *replay, size_t step) {
-    return step == replay->step ? NOW : step + 1 == replay->step ? BEFORE : OTHER;
+static Role role_of(const Replay *replay, size_t step) {
+    return step == replay->step ? TARGET : step + 1 == replay->step ? BEFORE : OTHER;
 }
 
 static bool repeat(Replay *replay, size_t step) {
     Run *run = &replay->run;
-    When now = when(replay, step);
+    Role role = role_of(replay, step);
     if (step >= replay->written && !run->log.file[FILE_LOG].path) {
-        runlog_close(&run->log); /* rows that went nowhere */
+        runlog_close(&run->log); /* the one without files */
         run->log = runlog_create(replay->temporary);
     }
-    run->probe = step >= first_measured(replay) ? replay->probes[now] : NULL;
+    run->probe = step >= first_measured(replay) ? replay->probes[role] : NULL;
     choose_length(replay, step);
     if (!run_update(run, step, &run->row)) return false;
     size_t tensors = params_count(&run->model->params);
-    memcpy(replay->norms[now], run->optimizer.tensor_norms, tensors * sizeof(double));
+    memcpy(replay->norms[role], run->optimizer.tensor_norms, tensors * sizeof(double));
     if (step >= replay->written) runlog_write(&run->log, &run->row);
     compare(replay, step);
     run->row = (LogRow){0};
     return true;
 }
 
-/* False where a stop was requested. */
+/* Returns false if a stop was requested. */
 static bool repeat_all(Replay *replay) {
     Run *run = &replay->run;
     size_t B = run->config->train.batch, T = run->model->shape.T;
@@ -299,8 +298,8 @@ static bool repeat_all(Replay *replay) {
             mem_free(losses);
             return false;
         }
-        if (step == replay->step) replay->report = run->report;
-        /* The run itself went no further. */
+        if (step == replay->step) replay->spike = run->report;
+        /* The run itself ended here. */
         if (step >= replay->step &&
             health_must_stop(run->health, (SpikeAction)run->config->spike.action))
             break;
@@ -311,7 +310,7 @@ static bool repeat_all(Replay *replay) {
 
 /* --- RUN/replay/step_<8 digits>/ --- */
 
-/* One process at a time, which may remove what another one left. */
+/* The lock admits one process at a time, so leftovers of killed processes can be removed. */
 static void open_folder(Replay *replay) {
     char *parent = text_format("%s/replay", replay->dir);
     replay->folder = text_format("%s/step_%08zu", parent, replay->step);
@@ -323,8 +322,8 @@ static void open_folder(Replay *replay) {
     mem_free(parent);
 }
 
-/* The files appear whole, in place of older ones. */
-static void put_in_place(Replay *replay) {
+/* One rename puts the complete folder in place of an older one. */
+static void replace_folder(Replay *replay) {
     uint64_t bytes[RUNLOG_FILES];
     int error = runlog_sync(&replay->run.log, bytes);
     if (!error) error = folder_sync(replay->temporary);
@@ -336,45 +335,47 @@ static void put_in_place(Replay *replay) {
     if (error) die(EXIT_IO, "cannot write %s: %s", replay->folder, strerror(error));
 }
 
-/* --- the whole --- */
+/* --- the command --- */
 
-static void say_beginning(const Replay *replay) {
-    char from[64] = "the first values of the run";
+static void print_start(const Replay *replay) {
+    char from[64] = "the initial weights of the run";
     if (replay->start) snprintf(from, sizeof from, "the checkpoint of step %zu", replay->start);
     printf("update %zu of %s, from %s: %zu updates to repeat\n", replay->step, replay->dir, from,
            replay->last - replay->start);
     if (replay->start >= first_measured(replay))
-        puts("no older checkpoint is there: what came before it is not repeated");
+        puts("there is no older checkpoint, so the updates before it are not repeated");
     printf("%8s %14s %14s\n", "step", "train_loss", "grad_norm");
     fflush(stdout);
 }
 
-/* What may be the reason, as far as it can be known. */
-static void say_reasons(const Replay *replay) {
+/* Prints possible reasons for a difference. */
+static void print_reasons(const Replay *replay) {
     char *elsewhere = manifest_elsewhere(replay->dir);
     const char *from = replay->config.train.init_from;
     if (*elsewhere)
         fprintf(stderr,
-                "train: run.json tells of another build or machine, where bits may differ: %s\n",
+                "train: run.json names another build or machine, whose bits may differ: %s\n",
                 elsewhere);
     if (replay->start && sizeof(real) != sizeof(float))
-        fputs("train: checkpoints hold float32, this build computes in double\n", stderr);
+        fputs("train: checkpoints store float32, but this build computes in double\n", stderr);
     if (!replay->start && *from)
-        fprintf(stderr,
-                "train: it began with the weights of %s, which may have been trained further\n",
-                from);
+        fprintf(
+            stderr,
+            "train: its initial weights are from %s, which may have been trained further since\n",
+            from);
     mem_free(elsewhere);
 }
 
-static void say_verdict(const Replay *replay) {
+static void print_verdict(const Replay *replay) {
     if (replay->differs) {
-        fprintf(stderr, "train: error: %s cannot be repeated: update %zu is not that of log.csv\n",
+        fprintf(stderr,
+                "train: error: %s cannot be repeated exactly: update %zu differs from log.csv\n",
                 replay->dir, replay->differs);
-        say_reasons(replay);
+        print_reasons(replay);
     } else if (replay->compared) {
-        printf("repeated to the bit: %zu updates are those of log.csv\n", replay->compared);
+        printf("repeated to the bit: %zu updates equal those in log.csv\n", replay->compared);
     } else {
-        puts("log.csv tells of none of these updates: nothing to compare them with");
+        puts("log.csv has none of these updates: nothing to compare");
     }
 }
 
@@ -382,22 +383,22 @@ static int finish(Replay *replay) {
     Run *run = &replay->run;
     size_t count = run->config->train.accum * run->config->train.batch;
     bool has_before = replay->step > replay->start + 1;
-    RowLoss *rows = rows_of_update(run, replay->step);
-    rows_write(replay->temporary, rows, count, run);
-    put_in_place(replay);
-    say_verdict(replay);
-    report_tensors_grown(replay->step, &replay->report, &run->model->params,
-                         has_before ? replay->norms[BEFORE] : NULL, replay->norms[NOW]);
-    if (has_before) report_activations(replay->step, replay->probes[BEFORE], replay->probes[NOW]);
-    report_rows(replay->step, rows, count, run);
+    SequenceLoss *losses = sequences_of_update(run, replay->step);
+    sequences_write(replay->temporary, losses, count, run);
+    replace_folder(replay);
+    print_verdict(replay);
+    print_tensors_grown(replay->step, &replay->spike, &run->model->params,
+                        has_before ? replay->norms[BEFORE] : NULL, replay->norms[TARGET]);
+    if (has_before) print_activations(replay->step, replay->probes[BEFORE], replay->probes[TARGET]);
+    print_sequences(replay->step, losses, count, run);
     printf("written to %s\n", replay->folder);
-    rows_free(rows, count);
+    sequences_free(losses, count);
     mem_free(run->losses);
     return replay->differs ? EXIT_DATA : EXIT_DONE;
 }
 
 static void close_replay(Replay *replay) {
-    for (int i = 0; i < WHEN; i++) {
+    for (int i = 0; i < ROLES; i++) {
         mem_free(replay->norms[i]);
         probe_free(replay->probes[i]);
     }
@@ -418,15 +419,15 @@ int replay(const Cli *cli, int argc, char **argv) {
     restore(&replay, argc, argv);
     collect_lengths(&replay);
     read_log(&replay);
-    for (int i = 0; i < WHEN; i++) {
+    for (int i = 0; i < ROLES; i++) {
         size_t tensors = params_count(&replay.run.model->params);
         replay.norms[i] = mem_alloc(size_mul(tensors, sizeof(double)));
         replay.probes[i] = probe_create(replay.config.model.n_layer);
     }
     probe_free(replay.run.probe);
-    stop_install("\nstopping; nothing will have been written\n");
+    stop_install("\nstopping without writing any files\n");
     open_folder(&replay);
-    say_beginning(&replay);
+    print_start(&replay);
     if (repeat_all(&replay)) {
         code = finish(&replay);
     } else {

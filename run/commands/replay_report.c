@@ -8,7 +8,7 @@
 
 enum { SHOWN = 3 };
 
-/* The greatest of what is offered, in descending order; equal ones as they came. */
+/* The SHOWN largest values offered, in descending order; equal values in order of arrival. */
 typedef struct {
     double rank[SHOWN];
     size_t index[SHOWN], count;
@@ -30,24 +30,24 @@ static void offer(Greatest *greatest, size_t index, double rank) {
 
 /* --- tensors --- */
 
-static void say_scores(const SpikeReport *report) {
-    if (report->spike & SPIKE_GRAD) printf(", gradient norm (z %.3g)", report->grad.z);
-    if (report->spike & SPIKE_LOSS) printf(", loss (z %.3g)", report->loss.z);
+static void print_scores(const SpikeReport *spike) {
+    if (spike->spike & SPIKE_GRAD) printf(", gradient norm (z %.3g)", spike->grad.z);
+    if (spike->spike & SPIKE_LOSS) printf(", loss (z %.3g)", spike->loss.z);
 }
 
-static void say_grown(const Params *params, size_t tensor, double growth, const char *than) {
+static void print_grown(const Params *params, size_t tensor, double growth, const char *than) {
     printf("  %-32s %.4g times %s\n", params->list[tensor].name, growth, than);
 }
 
-void report_tensors_grown(size_t step, const SpikeReport *report, const Params *params,
-                          const double *before, const double *now) {
-    printf("\nupdate %zu was %sflagged", step, report->spike ? "" : "not ");
-    say_scores(report);
+void print_tensors_grown(size_t step, const SpikeReport *spike, const Params *params,
+                         const double *before, const double *now) {
+    printf("\nupdate %zu was %sflagged", step, spike->spike ? "" : "not ");
+    print_scores(spike);
     puts("; gradients that grew most:");
-    if (report->spike) {
+    if (spike->spike) {
         for (size_t i = 0; i < SPIKE_TENSORS; i++) {
-            if (!isnan(report->growth[i]))
-                say_grown(params, report->tensor[i], report->growth[i], "the mean of its window");
+            if (!isnan(spike->growth[i]))
+                print_grown(params, spike->tensor[i], spike->growth[i], "the mean of its window");
         }
         return;
     }
@@ -55,22 +55,22 @@ void report_tensors_grown(size_t step, const SpikeReport *report, const Params *
     for (size_t i = 0; before && i < params_count(params); i++)
         offer(&greatest, i, now[i] / before[i]);
     for (size_t i = 0; i < greatest.count; i++)
-        say_grown(params, greatest.index[i], greatest.rank[i], "that of the update before");
+        print_grown(params, greatest.index[i], greatest.rank[i], "its norm in the update before");
 }
 
 /* --- activations --- */
 
-/* How many times larger or smaller, as a logarithm; what is not finite is the greatest change. */
+/* |ln(now / before)|; from finite to non-finite is the largest change. */
 static double change(double before, double now) {
     if (isfinite(before) && !isfinite(now)) return INFINITY;
     return fabs(log(now / before));
 }
 
-void report_activations(size_t step, const Probe *before, const Probe *now) {
+void print_activations(size_t step, const Probe *before, const Probe *now) {
     Greatest greatest = {0};
-    size_t sites = now->places * SITES;
+    size_t sites = now->points * PROBE_SITES;
     for (size_t i = 0; i < sites * TOKEN_GROUPS; i++) {
-        const SiteStats *a = &before->stats[i / TOKEN_GROUPS], *b = &now->stats[i / TOKEN_GROUPS];
+        const ProbeStats *a = &before->stats[i / TOKEN_GROUPS], *b = &now->stats[i / TOKEN_GROUPS];
         const Moments *x = &a->moments[i % TOKEN_GROUPS], *y = &b->moments[i % TOKEN_GROUPS];
         if (!a->measured || !b->measured || !(x->tokens > 0)) continue;
         offer(&greatest, i, fmax(change(x->rms, y->rms), change(x->absmax, y->absmax)));
@@ -80,17 +80,17 @@ void report_activations(size_t step, const Probe *before, const Probe *now) {
         size_t i = greatest.index[k], site = i / TOKEN_GROUPS, group = i % TOKEN_GROUPS;
         const Moments *x = &before->stats[site].moments[group],
                       *y = &now->stats[site].moments[group];
-        ProbePlace place = probe_place(now, site / SITES);
-        printf("  layer %zu %s %s, %s tokens: rms %.4g to %.4g, absmax %.4g to %.4g\n", place.layer,
-               place.sublayer, site_name((int)(site % SITES)), layers_position(group), x->rms,
-               y->rms, x->absmax, y->absmax);
+        ProbePoint point = probe_point(now, site / PROBE_SITES);
+        printf("  layer %zu %s %s, %s tokens: rms %.4g to %.4g, absmax %.4g to %.4g\n", point.layer,
+               point.sublayer, probe_site_name((int)(site % PROBE_SITES)), layers_position(group),
+               x->rms, y->rms, x->absmax, y->absmax);
     }
 }
 
-/* --- rows --- */
+/* --- sequences --- */
 
-void report_rows(size_t step, const RowLoss *rows, size_t count, const Run *run) {
-    printf("\nworst of the %zu rows of update %zu:\n", count, step);
-    rows_print(rows, count < SHOWN ? count : SHOWN, run);
+void print_sequences(size_t step, const SequenceLoss *losses, size_t count, const Run *run) {
+    printf("\nworst of the %zu sequences of update %zu:\n", count, step);
+    sequences_print(losses, count < SHOWN ? count : SHOWN, run);
     putchar('\n');
 }

@@ -21,7 +21,7 @@ void sample_print(Model *model, const Vocab *vocab, const char *prompt, size_t l
     if (!length) die(EXIT_USAGE, "the prompt must not be empty");
     int *tokens = mem_alloc(size_mul(length, sizeof(int)));
     if (!vocab_encode(vocab, prompt, length, tokens, &bad)) {
-        die(EXIT_USAGE, "the prompt has a character at offset %zu that the training text never had",
+        die(EXIT_USAGE, "the prompt has a character at offset %zu that is not in the training text",
             bad);
     }
     fwrite(prompt, 1, length, stdout);
@@ -39,7 +39,7 @@ void sample_of_run(Run *run, size_t step) {
     if (vocab->token_of[(unsigned char)*prompt] < 0) return;
     GenerateOptions options = {
         .tokens = run->model->shape.T > strlen(prompt) ? run->model->shape.T - strlen(prompt) : 1,
-        .sampling = {.temperature = 0.5}, /* the tail of a briefly trained model is still noise */
+        .sampling = {.temperature = 0.5}, /* little training: unlikely tokens are still noise */
         .seed = (uint32_t)run->config->train.seed,
         .gamma = (real)schedule_gamma(&run->config->gamma_warmup, step),
         .branch = schedule_branch(&run->config->branch_warmup, step)};
@@ -53,7 +53,7 @@ bool run_wants_sample(const Run *run, size_t step) {
            step % train->sample_every == 0;
 }
 
-/* All of standard input, `length` bytes of an stb_ds array. */
+/* Reads all of standard input, `length` bytes (stb_ds array). */
 static char *read_prompt(size_t *length) {
     char *text = NULL, piece[4096];
     size_t count;
@@ -74,7 +74,8 @@ void sample_of_checkpoint(const Cli *cli) {
     if (cli->topology) stored_model_rewire(&stored, cli->topology);
     calibrate(&stored, config, norms);
     if (!stored.vocab.size)
-        die(EXIT_DATA, "%s was trained on tokens without text; it cannot be sampled", cli->run);
+        die(EXIT_DATA, "%s was trained on token numbers without text: it cannot be sampled",
+            cli->run);
     dataset_default_prompt(&config->data, (uint32_t)cli->seed, start, sizeof start);
     GenerateOptions options = {.tokens = cli->tokens,
                                .sampling = cli->sampling,

@@ -9,30 +9,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHOWN_TOKENS = 80 }; /* on either side of the worst one, on the terminal */
+enum { SHOWN_TOKENS = 80 }; /* printed before and after the worst token */
 
 static const char NAME[] = "rows.csv",
                   HEADER[] = "micro,row,loss,max_loss,position,token,target,token_text,"
                              "target_text,text\n";
 
-/* --- which rows --- */
+/* --- order --- */
 
-/* A loss that is not a number is worse than any. */
+/* NaN ranks as the worst loss. */
 static double rank_of(double loss) {
     return isnan(loss) ? INFINITY : loss;
 }
 
 static int worst_first(const void *a, const void *b) {
-    const RowLoss *x = a, *y = b;
+    const SequenceLoss *x = a, *y = b;
     double p = rank_of(x->loss), q = rank_of(y->loss);
     if (p != q) return p < q ? 1 : -1;
     if (x->micro != y->micro) return x->micro < y->micro ? -1 : 1;
     return x->row < y->row ? -1 : 1;
 }
 
-/* `losses` (T) are those of the row. */
-static RowLoss measure(const double *losses, size_t micro, size_t row, size_t T) {
-    RowLoss measured = {.micro = micro, .row = row, .max = losses[0]};
+/* `losses` (T): the loss of each token of the sequence. */
+static SequenceLoss measure(const double *losses, size_t micro, size_t row, size_t T) {
+    SequenceLoss measured = {.micro = micro, .row = row, .max = losses[0]};
     double sum = 0;
     for (size_t t = 0; t < T; t++) {
         sum += losses[t];
@@ -45,43 +45,44 @@ static RowLoss measure(const double *losses, size_t micro, size_t row, size_t T)
     return measured;
 }
 
-RowLoss *rows_of_update(Run *run, size_t step) {
+SequenceLoss *sequences_of_update(Run *run, size_t step) {
     size_t B = run->config->train.batch, T = run->model->shape.T, accum = run->config->train.accum;
-    RowLoss *rows = mem_alloc(size_mul(size_mul(accum, B), sizeof *rows));
+    SequenceLoss *losses = mem_alloc(size_mul(size_mul(accum, B), sizeof *losses));
     for (size_t micro = 0; micro < accum; micro++) {
         dataset_train_batch(run->data, run->tokens, run->targets, step, micro);
         for (size_t row = 0; row < B; row++) {
             size_t at = micro * B + row;
-            rows[at] = measure(run->losses + at * T, micro, row, T);
-            rows[at].tokens = mem_alloc(size_mul(T + 1, sizeof(int)));
-            memcpy(rows[at].tokens, run->tokens + row * T, T * sizeof(int));
-            rows[at].tokens[T] = run->targets[row * T + T - 1];
+            SequenceLoss *loss = &losses[at];
+            *loss = measure(run->losses + at * T, micro, row, T);
+            loss->tokens = mem_alloc(size_mul(T + 1, sizeof(int)));
+            memcpy(loss->tokens, run->tokens + row * T, T * sizeof(int));
+            loss->tokens[T] = run->targets[row * T + T - 1];
         }
     }
-    qsort(rows, accum * B, sizeof *rows, worst_first);
-    return rows;
+    qsort(losses, accum * B, sizeof *losses, worst_first);
+    return losses;
 }
 
-void rows_free(RowLoss *rows, size_t count) {
-    for (size_t i = 0; i < count; i++) mem_free(rows[i].tokens);
-    mem_free(rows);
+void sequences_free(SequenceLoss *losses, size_t count) {
+    for (size_t i = 0; i < count; i++) mem_free(losses[i].tokens);
+    mem_free(losses);
 }
 
 /* --- as text --- */
 
-/* One byte that cannot stand as it is. */
+/* One byte as an escape sequence of C. */
 static void put_escaped(FILE *out, unsigned char byte) {
-    static const char meant[] = "\n\r\t\\", shown[] = "nrt\\";
-    const char *known = byte ? strchr(meant, byte) : NULL;
+    static const char special[] = "\n\r\t\\", letters[] = "nrt\\";
+    const char *known = byte ? strchr(special, byte) : NULL;
     if (known)
-        fprintf(out, "\\%c", shown[known - meant]);
+        fprintf(out, "\\%c", letters[known - special]);
     else
         fprintf(out, "\\x%02x", byte);
 }
 
-/* The length of the character at `s` where it can be shown as it is; 0 where it cannot: no UTF-8, a
- * control of ASCII, or one of those from U+0080 to U+009F, which terminals obey. */
-static size_t shown_length(const char *s, size_t left) {
+/* The length of the character at `s` if it can be printed unescaped, else 0: invalid UTF-8, a
+ * backslash, or a control character (ASCII or U+0080 to U+009F, which terminals interpret). */
+static size_t printable_length(const char *s, size_t left) {
     size_t length = utf8_length(s, left);
     unsigned char first = (unsigned char)s[0];
     bool control = first < 0x20 || first == 0x7f ||
@@ -89,7 +90,7 @@ static size_t shown_length(const char *s, size_t left) {
     return control || first == '\\' ? 0 : length;
 }
 
-/* Tokens (count) as text, or as numbers where there is none. */
+/* Tokens (count) as text, or as numbers if the vocabulary has no text. */
 static void put_tokens(FILE *out, const int *tokens, size_t count, const Vocab *vocab) {
     if (!vocab->size) {
         for (size_t i = 0; i < count; i++) fprintf(out, "%s%d", i ? " " : "", tokens[i]);
@@ -98,7 +99,7 @@ static void put_tokens(FILE *out, const int *tokens, size_t count, const Vocab *
     char *bytes = mem_alloc(count + 1);
     for (size_t i = 0; i < count; i++) bytes[i] = (char)vocab->byte_of[tokens[i]];
     for (size_t at = 0; at < count;) {
-        size_t length = shown_length(bytes + at, count - at);
+        size_t length = printable_length(bytes + at, count - at);
         if (length)
             fwrite(bytes + at, 1, length, out);
         else
@@ -108,7 +109,7 @@ static void put_tokens(FILE *out, const int *tokens, size_t count, const Vocab *
     mem_free(bytes);
 }
 
-/* A cell in quotes, those inside it doubled (RFC 4180). */
+/* A quoted cell; quotes inside it are doubled (RFC 4180). */
 static void cell_tokens(Csv *csv, const int *tokens, size_t count, const Vocab *vocab) {
     TextOut plain, quoted;
     put_tokens(text_begin(&plain), tokens, count, vocab);
@@ -126,42 +127,42 @@ static void cell_tokens(Csv *csv, const int *tokens, size_t count, const Vocab *
     mem_free(text);
 }
 
-void rows_write(const char *dir, const RowLoss *rows, size_t count, const Run *run) {
+void sequences_write(const char *dir, const SequenceLoss *losses, size_t count, const Run *run) {
     const Vocab *vocab = dataset_vocab(run->data);
     Csv csv = csv_create(dir, NAME, HEADER);
-    for (const RowLoss *row = rows; row < rows + count; row++) {
-        const int *pair = row->tokens + row->position;
-        csv_whole(&csv, row->micro);
-        csv_whole(&csv, row->row);
-        csv_number(&csv, row->loss);
-        csv_number(&csv, row->max);
-        csv_whole(&csv, row->position);
-        csv_whole(&csv, (size_t)pair[0]);
-        csv_whole(&csv, (size_t)pair[1]);
+    for (const SequenceLoss *loss = losses; loss < losses + count; loss++) {
+        const int *pair = loss->tokens + loss->position;
+        csv_integer(&csv, loss->micro);
+        csv_integer(&csv, loss->row);
+        csv_number(&csv, loss->loss);
+        csv_number(&csv, loss->max);
+        csv_integer(&csv, loss->position);
+        csv_integer(&csv, (size_t)pair[0]);
+        csv_integer(&csv, (size_t)pair[1]);
         cell_tokens(&csv, pair, vocab->size ? 1 : 0, vocab);
         cell_tokens(&csv, pair + 1, vocab->size ? 1 : 0, vocab);
-        cell_tokens(&csv, row->tokens, run->model->shape.T + 1, vocab);
-        csv_end_row(&csv);
+        cell_tokens(&csv, loss->tokens, run->model->shape.T + 1, vocab);
+        csv_end_record(&csv);
     }
     int error = csv_sync(&csv);
     if (error) die(EXIT_IO, "cannot sync %s/%s: %s", dir, NAME, strerror(error));
     csv_close(&csv);
 }
 
-void rows_print(const RowLoss *rows, size_t count, const Run *run) {
+void sequences_print(const SequenceLoss *losses, size_t count, const Run *run) {
     const Vocab *vocab = dataset_vocab(run->data);
     size_t all = run->model->shape.T + 1;
-    for (const RowLoss *row = rows; row < rows + count; row++) {
-        size_t worst = row->position + 1; /* the target, among the tokens */
+    for (const SequenceLoss *loss = losses; loss < losses + count; loss++) {
+        size_t worst = loss->position + 1; /* index of its target in tokens */
         size_t from = worst > SHOWN_TOKENS ? worst - SHOWN_TOKENS : 0;
         size_t to = all - worst > SHOWN_TOKENS ? worst + SHOWN_TOKENS : all;
-        printf("  micro %zu row %zu: loss %.4f, at most %.4f at position %zu, where \"", row->micro,
-               row->row, row->loss, row->max, row->position);
-        put_tokens(stdout, row->tokens + row->position, 1, vocab);
+        printf("  micro-batch %zu, sequence %zu: loss %.4f, maximum %.4f at position %zu, where \"",
+               loss->micro, loss->row, loss->loss, loss->max, loss->position);
+        put_tokens(stdout, loss->tokens + loss->position, 1, vocab);
         fputs("\" was followed by \"", stdout);
-        put_tokens(stdout, row->tokens + worst, 1, vocab);
+        put_tokens(stdout, loss->tokens + worst, 1, vocab);
         printf("\"\n    %s", from ? "..." : "");
-        put_tokens(stdout, row->tokens + from, to - from, vocab);
+        put_tokens(stdout, loss->tokens + from, to - from, vocab);
         puts(to < all ? "..." : "");
     }
 }

@@ -1,28 +1,29 @@
-/* worst_rows.h - the rows of one update, worst first, as text.
+/* worst_rows.h - the sequences of one update, worst first, as text.
  *
- * One idea: a spike is often one row - a table in the middle of prose, a file of zeros - and a row
- * is known by its text, so a text is what is shown; everything that could garble a table or a
- * terminal is escaped. Read next: replay.c. */
+ * One idea: a spike often comes from one sequence, such as a table in the middle of prose or a file
+ * of zeros, and it is recognized by its text. Everything that could break a CSV file or a terminal
+ * is escaped. Read next: replay.c. */
 #ifndef RUN_COMMANDS_WORST_ROWS_H
 #define RUN_COMMANDS_WORST_ROWS_H
 
 #include "run/train/trainer.h"
 
+/* A sequence of a batch: column `row` of rows.csv is its index in micro-batch `micro`. */
 typedef struct {
     size_t micro, row;
-    double loss, max; /* mean and maximum over the tokens of the row */
-    size_t position;  /* of the maximum: the target that was least expected */
-    int *tokens;      /* (T+1): what the row reads, then its last target */
-} RowLoss;
+    double loss, max; /* mean and maximum over its tokens */
+    size_t position;  /* of the maximum: the least expected target */
+    int *tokens;      /* (T+1): its inputs, then its last target */
+} SequenceLoss;
 
-/* All rows of update `step`, by mean loss, descending, NaN first; equal ones in the order of the
- * batch. run->losses holds the losses of its tokens. (accum*B) of them, for rows_free. */
-RowLoss *rows_of_update(Run *run, size_t step);
-void rows_free(RowLoss *rows, size_t count);
+/* All (accum*B) sequences of update `step` by mean loss, descending, NaN first; equal ones in batch
+ * order. run->losses must have the losses of its tokens. Free with sequences_free. */
+SequenceLoss *sequences_of_update(Run *run, size_t step);
+void sequences_free(SequenceLoss *losses, size_t count);
 
-/* rows.csv in `dir`, `count` rows; a failure to write ends the program (EXIT_IO). */
-void rows_write(const char *dir, const RowLoss *rows, size_t count, const Run *run);
-/* The first `count` of them to standard output, each with the text around its worst token. */
-void rows_print(const RowLoss *rows, size_t count, const Run *run);
+/* Writes rows.csv in `dir`, one record per sequence. A write error ends the program (EXIT_IO). */
+void sequences_write(const char *dir, const SequenceLoss *losses, size_t count, const Run *run);
+/* Prints the first `count` sequences, each with the text around its worst token. */
+void sequences_print(const SequenceLoss *losses, size_t count, const Run *run);
 
 #endif

@@ -1,8 +1,8 @@
 /* config.c - from files and --set to a checked Config, and back to text.
  *
  * One idea: defaults, base files, the file, --set and a checkpoint's metadata all go through the
- * same `apply`, each over what the one before it left; only then are the rules between keys
- * checked. Ownership: see config.h. Read next: config_keys.c. */
+ * same `apply`, in this order, and later values replace earlier ones. The rules between keys are
+ * checked at the end. Ownership: see config.h. Read next: config_keys.c. */
 #include "run/config/config.h"
 
 #include "base/text_out.h"
@@ -11,6 +11,7 @@
 #include "run/config/config_read.h"
 #include "run/config/config_rules.h"
 #include "run/config/config_value.h"
+#include "run/io/json_out.h"
 
 #include <cJSON.h>
 #include <errno.h>
@@ -27,7 +28,7 @@ static const char warmup_off[] = "{\"steps\": 0}";
 static void report_unknown(const char *path, size_t node, Report *report) {
     char shown[SHOWN_SIZE];
     report_key(report, node);
-    text_shown(path, shown);
+    text_printable(path, shown);
     const char *guess = report->errors < REPORT_MAX ? key_suggest(path) : NULL;
     report_error(report, "unknown key \"%s\"%s%s%s", shown, guess ? "; did you mean \"" : "",
                  guess ? guess : "", guess ? "\"?" : "");
@@ -35,7 +36,7 @@ static void report_unknown(const char *path, size_t node, Report *report) {
 
 static void apply(Config *config, const char *path, const cJSON *json, size_t node, Report *report);
 
-/* Applies the members of an object; "" is the top level, where keys about the file may stand. */
+/* Applies the members of an object. Only the top level, "", may have $schema and extends. */
 static void apply_members(Config *config, const char *path, const cJSON *json, size_t node,
                           Report *report) {
     const cJSON *member;
@@ -49,16 +50,15 @@ static void apply_members(Config *config, const char *path, const cJSON *json, s
         snprintf(full, sizeof full, "%s%s%s", path, *path ? "." : "", word);
         if (strchr(word, '.')) {
             report_key(report, here);
-            report_error(report,
-                         "key \"%s\" must be written as objects in each other, without dots",
-                         text_shown(full, shown));
+            report_error(report, "key \"%s\" contains a dot; write nested objects instead",
+                         text_printable(full, shown));
         } else {
             apply(config, full, member, here, report);
         }
     }
 }
 
-/* Applies text of our own, which stands in no source. */
+/* Applies JSON text that is part of the program, not of a source. */
 static void apply_text(Config *config, const char *path, const char *json, Report *report) {
     cJSON *value = cJSON_Parse(json);
     apply(config, path, value, JSON_NO_NODE, report);
@@ -84,7 +84,7 @@ static void apply(Config *config, const char *path, const cJSON *json, size_t no
     }
 }
 
-/* Applies "path=value", the text of `source`, whose = has been found. */
+/* Applies "path=value", the text of `source`. */
 static void apply_pair(Config *config, const char *path, Source *source, Report *report) {
     static const char wire[] = "model.wire.";
     bool in_wire = strncmp(path, wire, strlen(wire)) == 0;
@@ -109,12 +109,12 @@ static void apply_set(Config *config, const char *set, Report *report) {
     const char *equals = strchr(text, '=');
     source->key = equals ? (size_t)(equals - text) : 0;
     text_add(&path, "%.*s", (int)source->key, text);
-    const char *dirt = text_dirt(path);
+    const char *invalid = text_invalid(path);
     if (!equals) {
         report_error(report, "expected --set key=value");
-    } else if (dirt) {
-        report_span(report, (JsonSpan){(size_t)(dirt - path), 1});
-        report_error(report, "a control character or invalid UTF-8 in the key");
+    } else if (invalid) {
+        report_span(report, (JsonSpan){(size_t)(invalid - path), 1});
+        report_error(report, "control character or invalid UTF-8 in the key");
     } else {
         apply_pair(config, path, source, report);
     }
@@ -122,18 +122,18 @@ static void apply_set(Config *config, const char *set, Report *report) {
     report_return(report, NULL);
 }
 
-/* A file that is being read, above the one that extends it. */
+/* A file that is being read, and the chain of files that extend it. */
 typedef struct Frame {
     const char *path;
-    const struct Frame *below;
+    const struct Frame *parent; /* the file that extends this one; NULL = the first */
     size_t depth;
     dev_t device;
     ino_t inode;
 } Frame;
 
-static void apply_file(Config *config, const char *path, const Frame *below, Report *report);
+static void apply_file(Config *config, const char *path, const Frame *parent, Report *report);
 
-/* Applies the file that `root`, read from `frame`, extends. */
+/* Applies the file that `root`, which was read from `frame`, extends. */
 static void apply_base(Config *config, const cJSON *root, const Frame *frame, Report *report) {
     const cJSON *extends = cJSON_GetObjectItemCaseSensitive(root, "extends");
     const Source *source = report->source;
@@ -151,27 +151,28 @@ static void apply_base(Config *config, const cJSON *root, const Frame *frame, Re
     arrfree(path);
 }
 
-/* Whether `frame` may be read on top of those below it. */
+/* Refuses chains that are circular or too long. */
 static bool chain_check(const Frame *frame, Report *report) {
     if (frame->depth > DEPTH_MAX) {
-        report_error(report, "more than %d files extend each other", (int)DEPTH_MAX);
+        report_error(report, "extends chain of more than %d files", (int)DEPTH_MAX);
         return false;
     }
-    for (const Frame *below = frame->below; below; below = below->below) {
-        if (below->device != frame->device || below->inode != frame->inode) continue;
-        report_error(report, "extends %s, which extends this file in turn", frame->path);
+    for (const Frame *above = frame->parent; above; above = above->parent) {
+        if (above->device != frame->device || above->inode != frame->inode) continue;
+        report_error(report, "circular extends: %s already extends this file", frame->path);
         return false;
     }
     return true;
 }
 
-static void apply_file(Config *config, const char *path, const Frame *below, Report *report) {
+static void apply_file(Config *config, const char *path, const Frame *parent, Report *report) {
     struct stat status;
     if (stat(path, &status) != 0) {
-        report_error(report, "%s %s: %s", below ? "extends" : "cannot read", path, strerror(errno));
+        report_error(report, "%s %s: %s", parent ? "extends" : "cannot read", path,
+                     strerror(errno));
         return;
     }
-    Frame frame = {path, below, below ? below->depth + 1 : 1, status.st_dev, status.st_ino};
+    Frame frame = {path, parent, parent ? parent->depth + 1 : 1, status.st_dev, status.st_ino};
     if (!chain_check(&frame, report)) return;
     char *text = file_read(path, report);
     if (!text) return;
@@ -192,16 +193,17 @@ static void apply_defaults(Config *config, Report *report) {
     *config = (Config){0};
     report->origin = "defaults";
     for (size_t i = 0; key_at(i); i++) {
-        apply_text(config, key_at(i)->path, key_at(i)->standard, report);
+        apply_text(config, key_at(i)->path, key_at(i)->default_json, report);
     }
 }
 
-/* Checks the rules where all values are sound, and frees the config where anything is wrong. */
-static bool config_close(Config *config, const char *origin, Report *report) {
+/* Checks the rules between keys if all values are valid by themselves, and ends the report. Frees
+ * the config after an error. */
+static bool config_finish(Config *config, const char *origin, Report *report) {
     report_return(report, NULL);
     report->origin = origin;
     if (!report->errors) rules_check(config, report);
-    if (report_close(report)) return true;
+    if (report_finish(report)) return true;
     config_free(config);
     return false;
 }
@@ -216,7 +218,7 @@ static bool ends_in_json(const char *path) {
     return length > 5 && strcmp(path + length - 5, ".json") == 0;
 }
 
-/* Where `make install` puts the configs of the running program, "" where it was not installed. */
+/* Where `make install` puts the configs of the running program; "" if it is not installed. */
 static const char *installed_folder(Config *config) {
     char program[PATH_SIZE];
     ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
@@ -230,13 +232,13 @@ static const char *installed_folder(Config *config) {
     return kept;
 }
 
-/* The path of an existing config: as given, in configs/, or where it was installed; NULL after an
- * error. */
+/* The path of an existing config: `name` as given, in configs/, in the installed folder, or in the
+ * last two with .json appended. NULL after an error. */
 static const char *config_find(Config *config, const char *name, Report *report) {
     const char *const folders[] = {"", "configs/", installed_folder(config)};
     const char *found = NULL;
     char *tried = NULL;
-    for (size_t i = 0; i < 5 && !found; i++) { /* the folders, then all but the first with .json */
+    for (size_t i = 0; i < 5 && !found; i++) { /* 3 folders, then the last 2 with .json */
         const char *folder = folders[i < 3 ? i : i - 2], *ending = i < 3 ? "" : ".json";
         bool useless = (i > 0 && (!*folder || name[0] == '/')) || (i > 2 && ends_in_json(name));
         if (useless) continue;
@@ -251,7 +253,7 @@ static const char *config_find(Config *config, const char *name, Report *report)
     return found;
 }
 
-/* The name of a run whose config does not say one: that of the file, without folder and .json. */
+/* The default name of a run: the file name of its config without .json. */
 static const char *name_of_file(Config *config, const char *path) {
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
     char *name = NULL;
@@ -275,7 +277,7 @@ bool config_load(Config *config, const char *path, const char *const *sets, size
         apply_file(config, found, NULL, &report);
         for (size_t i = 0; i < n_sets; i++) apply_set(config, sets[i], &report);
     }
-    return config_close(config, found ? found : path, &report);
+    return config_finish(config, found ? found : path, &report);
 }
 
 bool config_parse(Config *config, const char *json, const char *name) {
@@ -291,11 +293,11 @@ bool config_parse(Config *config, const char *json, const char *name) {
         size_t extends = json_find(&source->map, text, 0, "extends");
         report_value(&report, extends);
         if (extends != JSON_NO_NODE) {
-            report_error(&report, "extends stands for a path next to a file, and this is none");
+            report_error(&report, "extends needs a config file; this text is not in a file");
         }
     }
     cJSON_Delete(root);
-    return config_close(config, name, &report);
+    return config_finish(config, name, &report);
 }
 
 void config_free(Config *config) {
@@ -311,39 +313,29 @@ static int section_length(const char *path) {
     return dot ? (int)(dot - path) : 0;
 }
 
-/* Begins a member of the object that is being written. */
-static void member_write(char **text, bool *first, int indent, const char *word, int length) {
-    text_add(text, "%s%*s\"%.*s\": ", *first ? "\n" : ",\n", indent, "", length, word);
-    *first = false;
-}
-
 char *config_json(const Config *config, ConfigScope scope) {
-    char *text = NULL;
-    const char *section = ""; /* a path in the section that is open */
-    int open = 0;             /* the length of its name, 0 while none is */
-    bool first = true;
-    text_add(&text, "{");
+    TextOut text;
+    Json json = {.out = text_begin(&text)};
+    char section[PATH_SIZE] = ""; /* the one that is open */
+    json_open(&json, NULL);
     for (size_t i = 0; key_at(i); i++) {
         const Key *key = key_at(i);
         if (scope == CONFIG_IDENTITY && key->aside) continue;
+        char name[PATH_SIZE];
         int length = section_length(key->path);
-        if (length != open || strncmp(key->path, section, (size_t)length) != 0) {
-            if (open) text_add(&text, "\n  }");
-            member_write(&text, &first, 2, key->path, length);
-            text_add(&text, "{");
-            section = key->path;
-            open = length;
-            first = true;
+        snprintf(name, sizeof name, "%.*s", length, key->path);
+        if (strcmp(name, section) != 0) {
+            if (*section) json_close(&json);
+            json_open(&json, name);
+            strcpy(section, name);
         }
-        const char *word = key->path + length + (length > 0);
-        member_write(&text, &first, length ? 4 : 2, word, (int)strlen(word));
-        value_write(config, key, &text);
+        json_key(&json, key->path + length + (length > 0));
+        value_print(json.out, config, key);
     }
-    text_add(&text, "\n  }\n}\n");
-    char *json = mem_alloc(arrlenu(text) + 1);
-    memcpy(json, text, arrlenu(text) + 1);
-    arrfree(text);
-    return json;
+    json_close(&json);
+    json_close(&json);
+    fputc('\n', json.out);
+    return text_end(&text);
 }
 
 static bool difference_counts(const Key *key, Difference which) {

@@ -1,9 +1,9 @@
-/* config_keys.c - every key there is, and what can be said about keys without a value.
+/* config_keys.c - the table of all config keys, and what follows from it without a value.
  *
- * One idea: a new option is a struct field and one row here; parsing, --set, config.json, --list
- * keys and every message follow from the row. Rows stand in the order of the resolved config.json,
- * those of a section together. All data is constant. Read next: config_value.c, what a row
- * means for a value. */
+ * One idea: a new option is a struct field and one row here. Parsing, --set, config.json, --list
+ * keys and every message follow from the row. Rows have the order of the resolved config.json, so
+ * the keys of a section are adjacent. All data is constant.
+ * Read next: config_value.c, which reads and writes values by their rows. */
 #include "run/config/config_keys.h"
 
 #include "base/words.h"
@@ -17,9 +17,9 @@
 
 /* A field's C type decides the key's type, so that a row cannot contradict its struct. */
 #define KEY(field, default_text, help_text) KEY_AT(#field, field, default_text, help_text)
-/* A key whose field belongs to what the model is planned from, under a section of its own. */
+/* A key whose path differs from its field: norm_removal is a section, but a part of ModelOptions. */
 #define KEY_AT(key_path, field, default_text, help_text)                                           \
-    .path = key_path, .standard = default_text, .help = help_text,                                   \
+    .path = key_path, .default_json = default_text, .help = help_text,                                   \
     .offset = offsetof(Config, field),                                                             \
     .type = _Generic(((Config *)0)->field,                                                         \
         size_t: TYPE_SIZE,                                                                         \
@@ -35,159 +35,170 @@
 
 static const Key keys[] = {
     {KEY(name, "\"run\"",
-         "folder of the run below log.dir; unset, the name of the config file without .json"),
+         "directory of the run below log.dir; default: the name of the config file without .json"),
      .min = 1, .max = 200, .aside = true},
 
-    {KEY(model.topology, "\"peri\"", "where the norms stand in every block"),
+    {KEY(model.topology, "\"peri\"", "placement of the norms in each block"),
      .choices = topology_name},
-    {KEY(model.norm, "\"rmsnorm\"", "kind of every norm"), .choices = norm_name},
+    {KEY(model.norm, "\"rmsnorm\"", "type of all norms"), .choices = norm_name},
     {KEY(model.norm_eps, "0",
-         "added inside the square root; 0 = 1e-5 for layernorm, 1e-6 for rmsnorm and every out "
-         "slot"),
+         "epsilon added inside the square root; 0 = 1e-5 for layernorm, 1e-6 for rmsnorm and "
+         "for all out slots"),
      .max = 1, .open_max = true},
-    {KEY(model.n_layer, "6", "blocks"), .min = 1, .max = 1024},
-    {KEY(model.n_head, "6", "attention heads; must divide model.d_model"), .min = 1, .max = 1024},
+    {KEY(model.n_layer, "6", "number of blocks"), .min = 1, .max = 1024},
+    {KEY(model.n_head, "6", "number of attention heads; must divide model.d_model"), .min = 1,
+     .max = 1024},
     {KEY(model.n_kv_head, "0",
-         "key and value heads, shared by groups of query heads; 0 = model.n_head"),
+         "number of key and value heads (grouped-query attention); 0 = model.n_head"),
      .max = 1024},
     {KEY(model.d_model, "384", "width of the residual stream"), .min = 1, .max = 65536},
     {KEY(model.d_ff, "0",
-         "width of the MLP; 0 = 4 * d_model, or 8/3 * d_model rounded up to 64 where it is gated"),
+         "hidden width of the MLP; 0 = 4 * d_model, or 8/3 * d_model rounded up to a multiple of "
+         "64 if gated"),
      .max = 1048576},
-    {KEY(model.context, "256", "tokens in a row"), .min = 1, .max = 1048576},
+    {KEY(model.context, "256", "context length: tokens per sequence"), .min = 1, .max = 1048576},
     {KEY(model.mlp, "\"gelu\"", "activation of the MLP; swiglu and geglu are gated"),
      .choices = mlp_name},
-    {KEY(model.position, "\"learned\"", "how tokens know their position"),
-     .choices = position_name},
-    {KEY(model.qk_norm, "\"auto\"", "norms on queries and keys; auto = as the topology has them"),
+    {KEY(model.position, "\"learned\"", "position encoding"), .choices = position_name},
+    {KEY(model.qk_norm, "\"auto\"", "normalize queries and keys; auto = as the topology defines"),
      .choices = switch_name},
-    {KEY(model.embed_norm, "\"auto\"", "a norm after the embedding; auto = as the topology has it"),
+    {KEY(model.embed_norm, "\"auto\"", "norm after the embedding; auto = as the topology defines"),
      .choices = switch_name},
-    {KEY(model.final_norm, "\"auto\"", "a norm before the head; auto = as the topology has it"),
+    {KEY(model.final_norm, "\"auto\"", "norm before the head; auto = as the topology defines"),
      .choices = switch_name},
-    {KEY(model.bias, "true", "biases of the matrices and betas of the norms")},
-    {KEY(model.tie_embeddings, "true", "the head shares the weights of the token embedding")},
-    {KEY(model.dropout, "0.0", "share of activations set to zero while training"), .max = 1,
-     .open_max = true},
-    {KEY(model.init, "\"auto\"", "rule of the initial values; auto = the topology's"),
+    {KEY(model.bias, "true", "biases in the linear layers and betas in the norms")},
+    {KEY(model.tie_embeddings, "true", "tie the weights of the head to the token embedding")},
+    {KEY(model.dropout, "0.0", "dropout probability during training"), .max = 1, .open_max = true},
+    {KEY(model.init, "\"auto\"", "initialization scheme; auto = as the topology defines"),
      .choices = init_name},
-    {KEY(model.init_std, "0.02", "standard deviation of the initial matrices"), .open_min = true,
-     .max = 100},
+    {KEY(model.init_std, "0.02", "standard deviation of the initial weight matrices"),
+     .open_min = true, .max = 100},
     {KEY(model.layers, "\"\"",
-         "topologies block by block, e.g. \"post*3 pre*\"; empty = model.topology everywhere"),
+         "topology of each block, e.g. \"post*3 pre*\"; empty = model.topology in all blocks"),
      .max = 65535},
     {KEY(model.wire, "{}",
-         "changes to single slots and coefficients, e.g. {\"mlp.out\": \"none\", \"attn.branch\": "
-         "0.5}")},
+         "overrides for single slots and coefficients in all blocks, e.g. {\"mlp.out\": \"none\", "
+         "\"attn.branch\": 0.5}")},
 
-    {KEY(gamma_warmup.steps, "0", "updates over which block gammas are scaled up; 0 = off"),
+    {KEY(gamma_warmup.steps, "0",
+         "steps over which the gammas of the blocks are scaled up; 0 = off"),
      .max = STEPS_MAX},
-    {KEY(gamma_warmup.from, "0.1", "factor on gamma at the first update"), .max = INFINITY},
-    {KEY(gamma_warmup.to, "1.0", "factor on gamma from update gamma_warmup.steps on"),
+    {KEY(gamma_warmup.from, "0.1", "factor on gamma at the first step"), .max = INFINITY},
+    {KEY(gamma_warmup.to, "1.0", "factor on gamma after gamma_warmup.steps steps"),
      .max = INFINITY},
-    {KEY(gamma_warmup.slots, "[\"in\", \"out\", \"post\"]",
-         "the norm slots of a block that are scaled"),
+    {KEY(gamma_warmup.slots, "[\"in\", \"out\", \"post\"]", "norm slots whose gammas are scaled"),
      .choices = slot_name},
 
     {KEY(branch_warmup.steps, "0",
-         "updates over which what block 1 adds to the stream is scaled up to 1; 0 = off"),
+         "steps over which the branches of block 1 are scaled up to 1; 0 = off"),
      .max = STEPS_MAX},
-    {KEY(branch_warmup.from, "0.0", "factor on what a block adds at the first update"), .max = 1},
+    {KEY(branch_warmup.from, "0.0", "factor on the branches at the first step"), .max = 1},
     {KEY(branch_warmup.order, "\"deeper\"",
-         "deeper: block l takes l times branch_warmup.steps; equal: every block takes as many"),
+         "deeper: block l takes l * branch_warmup.steps steps; equal: all blocks take "
+         "branch_warmup.steps"),
      .choices = branch_order_name},
 
     {KEY_AT("norm_removal.start", model.removal.start, "0",
-            "updates after which the first norms are divided by constants; 0 = off"),
+            "steps before the statistics of the first norms are replaced by constants; 0 = off"),
      .max = STEPS_MAX},
     {KEY_AT("norm_removal.interval", model.removal.interval, "1",
-            "updates between one group of norms and the next; 0 = all at once"),
+            "steps between one group of norms and the next; 0 = all at once"),
      .max = STEPS_MAX},
-    {KEY_AT("norm_removal.order", model.removal.order, "\"mlp attn qkv emb final\"",
-            "places whose norms leave, block by block; those of a place not named stay"),
+    {KEY_AT(
+         "norm_removal.order", model.removal.order, "\"mlp attn qkv emb final\"",
+         "order in which norms are removed, block by block; a place that is not listed keeps its "
+         "norms"),
      .max = 200},
     {KEY_AT("norm_removal.average", model.removal.average, "0.9",
-            "memory of the running mean of a norm's deviation, which becomes its constant"),
+            "EMA decay of a norm's standard deviation or RMS, which becomes its constant"),
      .max = 1, .open_max = true},
     {KEY_AT("norm_removal.first_apart", model.removal.first_apart, "true",
-            "a constant of its own for the first token of a row")},
+            "separate constant for the first token of a sequence")},
 
     {KEY(optim.lr, "1e-3", "peak learning rate"), .max = INFINITY},
-    {KEY(optim.min_lr_ratio, "0.1", "learning rate at the end, as a share of optim.lr"), .max = 1},
-    {KEY(optim.schedule, "\"cosine\"", "shape of the learning rate after its warm-up"),
+    {KEY(optim.min_lr_ratio, "0.1", "final learning rate as a fraction of optim.lr"), .max = 1},
+    {KEY(optim.schedule, "\"cosine\"", "learning rate schedule after the warm-up"),
      .choices = schedule_name},
-    {KEY(optim.warmup_steps, "100", "updates of linear learning rate warm-up"), .max = STEPS_MAX},
-    {KEY(optim.decay_fraction, "0.2", "share of the run in which wsd decays"), .max = 1},
+    {KEY(optim.warmup_steps, "100", "steps of linear learning rate warm-up"), .max = STEPS_MAX},
+    {KEY(optim.decay_fraction, "0.2", "fraction of the run over which the wsd schedule decays"),
+     .max = 1},
     {KEY(optim.rmsnorm_lr_scale, "0.95",
-         "factor on the whole schedule where the norm is an rmsnorm; 1 = off"),
+         "factor on the learning rate if model.norm is an rmsnorm; 1 = off"),
      .open_min = true, .max = INFINITY},
-    {KEY(optim.beta1, "0.9", "AdamW: memory of the mean gradient"), .max = 1, .open_max = true},
-    {KEY(optim.beta2, "0.99", "AdamW: memory of the mean squared gradient"), .max = 1,
+    {KEY(optim.beta1, "0.9", "AdamW beta1: decay rate of the first moment"), .max = 1,
      .open_max = true},
-    {KEY(optim.eps, "1e-8", "AdamW: added to the denominator"), .open_min = true, .max = INFINITY},
-    {KEY(optim.weight_decay, "0.1", "decoupled decay of matrices and embeddings"), .max = INFINITY},
-    {KEY(optim.decay_gamma_in, "false", "decay the gammas of in slots too")},
-    {KEY(optim.decay_gamma_out, "false", "decay the gammas of out and post slots too")},
-    {KEY(optim.clip, "1.0", "largest gradient norm applied; 0 = no clipping"), .max = INFINITY},
+    {KEY(optim.beta2, "0.99", "AdamW beta2: decay rate of the second moment"), .max = 1,
+     .open_max = true},
+    {KEY(optim.eps, "1e-8", "AdamW epsilon: added to the denominator"), .open_min = true,
+     .max = INFINITY},
+    {KEY(optim.weight_decay, "0.1", "AdamW decoupled weight decay of matrices and embeddings"),
+     .max = INFINITY},
+    {KEY(optim.decay_gamma_in, "false", "apply weight decay to the gammas of in slots")},
+    {KEY(optim.decay_gamma_out, "false", "apply weight decay to the gammas of out and post slots")},
+    {KEY(optim.clip, "1.0", "clip the global gradient norm to this value; 0 = off"),
+     .max = INFINITY},
 
     {KEY(data.train, "\"builtin:stories\"",
-         "builtin:stories, builtin:random, a file, a folder or a glob pattern"),
+         "training data: builtin:stories, builtin:random, a file, a folder or a glob pattern"),
      .min = 1, .max = PATH_LENGTH_MAX},
-    {KEY(data.val, "\"\"", "the same for validation; empty = split off data.train"),
+    {KEY(data.val, "\"\"", "validation data, in the same form; empty = split off from data.train"),
      .max = PATH_LENGTH_MAX},
-    {KEY(data.val_fraction, "0.1", "share split off for validation; 0 = none"), .max = 1,
-     .open_max = true},
-    {KEY(data.format, "\"auto\"", "what the files hold; auto = by their names"),
+    {KEY(data.val_fraction, "0.1", "fraction of data.train split off for validation; 0 = none"),
+     .max = 1, .open_max = true},
+    {KEY(data.format, "\"auto\"", "format of the data files; auto = from the file names"),
      .choices = data_format_name},
-    {KEY(data.vocab, "\"bytes\"", "tokens of a text: all 256 bytes, or the characters that occur"),
+    {KEY(data.vocab, "\"bytes\"",
+         "vocabulary of text data: all 256 bytes, or the characters that occur"),
      .choices = data_vocab_name},
-    {KEY(data.vocab_size, "0", "number of different tokens; 0 = what the vocabulary gives"),
+    {KEY(data.vocab_size, "0", "vocabulary size; 0 = that of data.vocab; required for token files"),
      .max = 2147483647},
-    {KEY(data.order, "\"random\"", "how rows are drawn from the training tokens"),
+    {KEY(data.order, "\"random\"", "order in which sequences are drawn from the training data"),
      .choices = data_order_name},
 
-    {KEY(train.steps, "2000", "updates; 0 = write the initial weights and stop"), .max = STEPS_MAX,
-     .may_grow = true},
-    {KEY(train.batch, "12", "rows in a micro-batch"), .min = 1, .max = 65536},
-    {KEY(train.accum, "1", "micro-batches in an update"), .min = 1, .max = 65536},
-    {KEY(train.seed, "1337", "of initial values, data order, dropout and samples"),
+    {KEY(train.steps, "2000",
+         "number of steps (optimizer updates); 0 = write the initial weights and exit"),
+     .max = STEPS_MAX, .may_grow = true},
+    {KEY(train.batch, "12", "sequences per micro-batch"), .min = 1, .max = 65536},
+    {KEY(train.accum, "1", "gradient accumulation: micro-batches per step"), .min = 1,
+     .max = 65536},
+    {KEY(train.seed, "1337", "random seed of initialization, data order, dropout and samples"),
      .max = 4294967295},
     {KEY(train.init_from, "\"\"",
-         "a run whose latest weights are the first ones of this run; empty = random ones"),
+         "run directory whose latest weights initialize this run; empty = random initialization"),
      .max = PATH_LENGTH_MAX},
-    {KEY(train.eval_every, "100", "updates between validations; 0 = never"), .max = STEPS_MAX,
+    {KEY(train.eval_every, "100", "steps between validations; 0 = never"), .max = STEPS_MAX,
      .aside = true},
-    {KEY(train.eval_rows, "240", "rows of a validation"), .min = 1, .max = STEPS_MAX,
+    {KEY(train.eval_rows, "240", "sequences per validation"), .min = 1, .max = STEPS_MAX,
      .aside = true},
-    {KEY(train.sample_every, "0", "updates between samples of text; 0 = only at the end"),
+    {KEY(train.sample_every, "0", "steps between samples of generated text; 0 = only at the end"),
      .max = STEPS_MAX, .aside = true},
-    {KEY(train.checkpoint_every, "500", "updates between checkpoints; 0 = only at the end"),
+    {KEY(train.checkpoint_every, "500", "steps between checkpoints; 0 = only at the end"),
      .max = STEPS_MAX, .aside = true},
-    {KEY(train.keep, "2", "checkpoints that are kept"), .min = 1, .max = 1000, .aside = true},
-    {KEY(train.threads, "0", "0 = all cores; the numbers are the same for any"), .max = 1024,
-     .aside = true, .machine = true},
+    {KEY(train.keep, "2", "number of checkpoints to keep"), .min = 1, .max = 1000, .aside = true},
+    {KEY(train.threads, "0", "number of CPU threads; 0 = all cores; results do not depend on it"),
+     .max = 1024, .aside = true, .machine = true},
     {KEY(train.recompute, "false",
-         "keep the outputs of blocks alone and compute the rest again: less memory, a third more "
-         "time, the same numbers"),
+         "activation checkpointing: store only the outputs of blocks and recompute the rest in the "
+         "backward pass; less memory, about a third more time, identical results"),
      .aside = true, .machine = true},
 
     {KEY(spike.detector, "\"mad\"",
-         "what a value is compared with: median and MAD, or mean and deviation"),
+         "statistics of the spike score: median and MAD, or mean and standard deviation"),
      .choices = detector_name},
-    {KEY(spike.window, "128", "accepted steps that a step is compared with"), .min = 2,
-     .max = 100000},
-    {KEY(spike.threshold, "6.0", "score above which a step is a spike"), .open_min = true,
-     .max = INFINITY},
-    {KEY(spike.min_history, "16", "accepted steps before the first verdict; at most spike.window"),
+    {KEY(spike.window, "128", "number of previous accepted steps a step is compared with"),
      .min = 2, .max = 100000},
-    {KEY(spike.action, "\"log\"", "what happens to a spike besides its row in spikes.csv"),
+    {KEY(spike.threshold, "6.0", "score above which a step counts as a spike"), .open_min = true,
+     .max = INFINITY},
+    {KEY(spike.min_history, "16", "accepted steps before detection starts; at most spike.window"),
+     .min = 2, .max = 100000},
+    {KEY(spike.action, "\"log\"", "action on a spike; every spike is also recorded in spikes.csv"),
      .choices = spike_action_name},
 
-    {KEY(log.every, "1", "updates between rows of log.csv"), .min = 1, .max = STEPS_MAX,
+    {KEY(log.every, "1", "steps between records of log.csv"), .min = 1, .max = STEPS_MAX,
      .aside = true},
-    {KEY(log.layers_every, "100", "updates between rows of layers.csv; 0 = never"),
+    {KEY(log.layers_every, "100", "steps between measurements for layers.csv; 0 = never"),
      .max = STEPS_MAX, .aside = true},
-    {KEY(log.dir, "\"runs\"", "folder that holds the runs"), .min = 1, .max = PATH_LENGTH_MAX,
+    {KEY(log.dir, "\"runs\"", "directory that contains the runs"), .min = 1, .max = PATH_LENGTH_MAX,
      .aside = true},
 };
 enum { KEYS = sizeof(keys) / sizeof(keys[0]) };
@@ -197,7 +208,7 @@ static const char *const sections[] = {"model",        "gamma_warmup", "branch_w
                                        "train",        "spike",        "log"};
 enum { SECTIONS = sizeof(sections) / sizeof(sections[0]) };
 
-/* What other trainers call our keys, and "steps", which two sections have. */
+/* Names that other trainers use for our keys, and "steps", which is in two sections. */
 static const struct {
     const char *word, *path;
 } aliases[] = {
@@ -312,8 +323,8 @@ bool key_is_section(const char *path) {
     return false;
 }
 
-/* The paths of all keys that end in `word` (all, where it is NULL), closed by NULL; their number.
- */
+/* Lists the paths of all keys whose last word is `word` (NULL = all keys), followed by NULL.
+ * Returns their number. */
 static size_t paths_of_word(const char *word, const char *paths[KEYS + 1]) {
     size_t count = 0;
     for (size_t i = 0; i < KEYS; i++) {
@@ -333,7 +344,8 @@ const char *config_key_of_word(const char *word) {
     return count == 1 ? paths[0] : NULL;
 }
 
-/* A right word in a wrong section is the surest guess, then another tool's name, then a typo. */
+/* Guesses in order of confidence: the right word in the wrong section, a name that another trainer
+ * uses, a typo. */
 const char *key_suggest(const char *path) {
     const char *word = last_word(path), *paths[KEYS + SECTIONS + 1];
     size_t count = paths_of_word(word, paths);
@@ -384,13 +396,13 @@ void key_choices(const Key *key, char *text, size_t size) {
 static const char *type_name(const Key *key) {
     switch (key->type) {
     case TYPE_SIZE:
-        return "whole number";
+        return "integer";
     case TYPE_FLOAT:
         return "number";
     case TYPE_BOOL:
         return "true or false";
     case TYPE_STRING:
-        return "text";
+        return "string";
     case TYPE_ENUM:
         return "one of";
     case TYPE_SLOTS:
@@ -414,6 +426,7 @@ void config_list_keys(FILE *out) {
     for (size_t i = 0; i < KEYS; i++) {
         char takes[640];
         key_takes(&keys[i], takes, sizeof takes);
-        fprintf(out, "%-24s %-22s %s (%s)\n", keys[i].path, keys[i].standard, keys[i].help, takes);
+        fprintf(out, "%-24s %-22s %s (%s)\n", keys[i].path, keys[i].default_json, keys[i].help,
+                takes);
     }
 }

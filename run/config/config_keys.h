@@ -1,7 +1,7 @@
-/* config_keys.h - the table of config keys, shared by the files run/config*.c.
+/* config_keys.h - Config, and the table of its keys.
  *
- * One idea: what a key is stands in one row - path, type, default, range, choices, help - and the
- * path is the C field itself, so a key, its field and its type cannot disagree.
+ * One idea: one row defines a key: path, type, default, range, choices and help. The path is the C
+ * field itself, so that a key, its field and its type cannot disagree.
  * The table is constant; nothing here owns memory.
  * Read next: config_keys.c, then config_value.h. */
 #ifndef RUN_CONFIG_CONFIG_KEYS_H
@@ -17,10 +17,10 @@
 typedef struct {
     size_t steps, batch, accum;
     size_t seed;           /* 0 .. 2^32-1 */
-    const char *init_from; /* a run directory whose weights a run begins with; "" = a draw */
+    const char *init_from; /* a run directory to take the initial weights from; "" = random */
     size_t eval_every, eval_rows;
     size_t sample_every;           /* 0 = only at the end */
-    size_t checkpoint_every, keep; /* 0 = at the end only; checkpoints that stay */
+    size_t checkpoint_every, keep; /* 0 = only at the end; number to keep */
     size_t threads;                /* 0 = all cores */
     bool recompute;                /* see MODEL_RECOMPUTE */
 } TrainOptions;
@@ -41,7 +41,7 @@ typedef struct {
     TrainOptions train;
     SpikeOptions spike; /* run/optim/spike.h */
     LogOptions log;
-    char **strings;  /* everything the pointers above point to (stb_ds array) */
+    char **strings;  /* all strings that the pointers above refer to (stb_ds array) */
     WireEntry *wire; /* model.wire points here (stb_ds array) */
 } Config;
 
@@ -58,40 +58,40 @@ typedef enum {
 typedef struct {
     const char *path; /* "model.n_head" */
     KeyType type;
-    size_t offset;           /* of the field in Config */
-    const char *standard;    /* the default as JSON text */
-    double min, max;         /* of the number; for strings, of the length in bytes */
-    bool open_min, open_max; /* the limit itself is not allowed */
+    size_t offset;            /* of the field in Config */
+    const char *default_json; /* the default as JSON text */
+    double min, max;          /* of the number; of the length in bytes for strings */
+    bool open_min, open_max;  /* the limit itself is excluded */
     const char *(*choices)(int i);
-    bool aside;    /* does not change the numbers of a run */
-    bool machine;  /* how a run uses the machine: with another value it is the same run */
-    bool may_grow; /* may differ when a run is resumed, though it does */
+    bool aside;    /* does not affect the results of a run */
+    bool machine;  /* only how a run uses the machine: another value is still the same run */
+    bool may_grow; /* affects the results, but may differ when a run is resumed */
     const char *help;
 } Key;
 
-/* The i-th key in the order of the resolved config, NULL past the last one. */
+/* The i-th key in the order of the resolved config, NULL past the last. */
 const Key *key_at(size_t i);
 /* The key with exactly this path, or NULL. */
 const Key *key_find(const char *path);
-/* Whether `path` names an object that holds keys ("model"). */
+/* Whether `path` is a section, an object of keys ("model"). */
 bool key_is_section(const char *path);
 
-/* The path that the writer of the unknown `path` most likely meant, NULL without a good guess. */
+/* The path most likely meant by the unknown `path`; NULL without a good guess. */
 const char *key_suggest(const char *path);
 
-/* What a number may be, e.g. "1 to 1024" or "above 0". */
+/* The range of a number, e.g. "1 to 1024" or "above 0". */
 void key_range(const Key *key, char *text, size_t size);
-/* The words that an enumerated key takes, separated by ", ". */
+/* The choices of a key, separated by ", ". */
 void key_choices(const Key *key, char *text, size_t size);
-/* Its type with range or choices, e.g. "whole number 1 to 1024" or "one of gelu, swiglu". */
+/* Its type with range or choices, e.g. "integer 1 to 1024" or "one of gelu, swiglu". */
 void key_takes(const Key *key, char *text, size_t size);
 
-/* Every key with type, default, range and meaning, for --list keys. */
+/* Prints every key with default, meaning, type and range, for --list keys. */
 void config_list_keys(FILE *out);
 
-/* The full path of the only key whose last word is `word` ("topology" -> "model.topology"), or of
- * the one in train or data where there are more ("steps", "order"); else NULL. The --topology sugar
- * of the command line. */
+/* The full path of the only key whose last word is `word` ("topology" -> "model.topology"). If
+ * several sections have it ("steps", "order"), the one in train or data. Else NULL. This is what
+ * makes flags such as --topology work. */
 const char *config_key_of_word(const char *word);
 
 #endif

@@ -29,7 +29,7 @@ char *file_read(const char *path, Report *report) {
     } while (got == CHUNK && length <= JSON_LENGTH_MAX);
     bool failed = ferror(file) != 0, too_long = length > JSON_LENGTH_MAX;
     if (failed) report_error(report, "cannot read %s: %s", path, strerror(errno));
-    if (too_long) report_error(report, "%s is longer than 1 MiB, which no config is", path);
+    if (too_long) report_error(report, "%s is longer than 1 MiB, the limit for a config", path);
     fclose(file);
     if (failed || too_long) {
         arrfree(text);
@@ -38,7 +38,7 @@ char *file_read(const char *path, Report *report) {
     text[length] = '\0';
     arrsetlen(text, length);
     if (length >= 3 && memcmp(text, byte_order_mark, 3) == 0) {
-        fprintf(stderr, "%s: note: the byte order mark at the start is left out\n", path);
+        fprintf(stderr, "%s: note: ignoring the byte order mark\n", path);
         arrdeln(text, 0, 3);
         text[length - 3] = '\0';
     }
@@ -51,16 +51,17 @@ static void report_scan(Report *report, const Source *source) {
         char *words = NULL, shown[SHOWN_SIZE];
         text_add(&words, "%.*s", (int)error->span.length, source->text + error->span.at);
         report_span(report, error->span);
-        report_error(report, "%s%s%s", error->before, error->after ? text_shown(words, shown) : "",
+        report_error(report, "%s%s%s", error->before,
+                     error->after ? text_printable(words, shown) : "",
                      error->after ? error->after : "");
         arrfree(words);
     }
 }
 
-/* The tree of a text that was found sound. */
+/* The tree of a text that the scanner has accepted. */
 static cJSON *parsed(const char *text) {
     cJSON *json = cJSON_ParseWithOpts(text, NULL, true);
-    if (!json) die(EXIT_INTERNAL, "cJSON cannot read a text that is JSON; please report it");
+    if (!json) die(EXIT_INTERNAL, "cJSON rejects valid JSON; please report this bug");
     return json;
 }
 
@@ -76,18 +77,18 @@ cJSON *json_parse(Report *report) {
     if (!json || cJSON_IsObject(json)) return json;
     report_value(report, 0);
     report->span.length = 1;
-    report_error(report, "a config is one JSON object: { \"model\": { ... }, ... }");
+    report_error(report, "a config must be a JSON object: { \"model\": { ... }, ... }");
     cJSON_Delete(json);
     return NULL;
 }
 
-/* Whether a text that is no JSON was meant to be some. A path or a name may begin like a list or a
- * number, but hardly with a quote. */
+/* Whether a value that is not valid JSON was probably meant as JSON. A path or a name may begin like
+ * a list or a number, but hardly with a quote. */
 static bool looks_like_json(const char *text, bool bare) {
     return *text && strchr(bare ? "\"" : "{[\"-0123456789", *text);
 }
 
-/* Scans the text behind the = and makes the offsets those of the whole text. */
+/* Scans the text after the = and shifts the offsets to those of the whole text. */
 static void scan_set(Source *source) {
     size_t start = source->key + 1, length = arrlenu(source->text) - start;
     JsonMap *map = &source->map;
@@ -103,16 +104,16 @@ cJSON *json_parse_value(Report *report, bool bare) {
     Source *source = report->source;
     JsonMap *map = &source->map;
     scan_set(source);
-    const char *text = source->text + source->key + 1, *dirt = text_dirt(text);
+    const char *text = source->text + source->key + 1, *invalid = text_invalid(text);
     cJSON *json = NULL;
     if (!map->syntax) {
         json = parsed(text);
         report_scan(report, source);
     } else if (looks_like_json(text, bare)) {
         report_scan(report, source);
-    } else if (dirt) {
-        report_span(report, (JsonSpan){(size_t)(dirt - source->text), 1});
-        report_error(report, "a control character or invalid UTF-8 in the value");
+    } else if (invalid) {
+        report_span(report, (JsonSpan){(size_t)(invalid - source->text), 1});
+        report_error(report, "control character or invalid UTF-8 in the value");
     } else {
         json_free(map);
         JsonNode node = {.value = {source->key + 1, strlen(text)}, .end = 1};

@@ -1,7 +1,7 @@
-/* config_read.h - from bytes to checked JSON.
+/* config_read.h - from bytes to validated JSON.
  *
- * One idea: cJSON only ever sees text that the strict pass of json.h has found sound, so its tree
- * and the map of places have the same shape.
+ * One idea: cJSON only parses text that the strict scanner of json.h has accepted, so its tree has
+ * the same shape as the map of positions.
  * The caller owns what is returned (cJSON_Delete, arrfree).
  * Read next: config_read.c, then config_value.h. */
 #ifndef RUN_CONFIG_CONFIG_READ_H
@@ -11,14 +11,14 @@
 
 struct cJSON;
 
-/* The contents of a file of at most 1 MiB as a text (stb_ds array), NULL after an error. */
+/* The contents of a file of at most 1 MiB (stb_ds array, NUL-terminated); NULL after an error. */
 char *file_read(const char *path, Report *report);
 
-/* The object in report->source, // comments allowed; NULL after an error. Keys that stand twice
- * are reported, but do not keep the rest from being looked at. */
+/* Parses report->source, an object with // comments allowed; NULL after an error. Duplicate keys are
+ * reported, but the rest is still parsed and checked. */
 struct cJSON *json_parse(Report *report);
-/* The value of the --set in report->source: JSON, or the text itself as a string where it is none
- * and was not meant to be; NULL after an error. `bare`: the key takes any string. */
+/* Parses the value of the --set in report->source: JSON, or a string without quotes if it does not
+ * look like JSON; NULL after an error. `bare`: the key takes any string. */
 struct cJSON *json_parse_value(Report *report, bool bare);
 
 #endif

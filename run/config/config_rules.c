@@ -1,6 +1,6 @@
 /* config_rules.c - see config_rules.h.
  *
- * A warning says what it rests on: the definitions, a publication, or folklore, advice that we
+ * A warning states its basis: the definitions, a publication, or folklore, which is advice that we
  * found no source for. */
 #include "run/config/config_rules.h"
 
@@ -22,28 +22,24 @@ enum { SENTENCE_SIZE = 512 };
 
 static bool rule_name(const Config *config, char *sentence, size_t size) {
     const char *name = config->name;
-    bool plain = !text_dirt(name) && !strchr(name, '/');
+    bool plain = !text_invalid(name) && !strchr(name, '/');
     char shown[SHOWN_SIZE];
-    snprintf(sentence, size, "name: \"%s\" is not the plain name of a folder",
-             text_shown(name, shown));
+    snprintf(sentence, size, "name: \"%s\" is not a valid folder name",
+             text_printable(name, shown));
     return plain && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
 static bool rule_history(const Config *config, char *sentence, size_t size) {
     const SpikeOptions *spike = &config->spike;
-    snprintf(sentence, size, "spike.min_history = %zu is more than spike.window = %zu holds",
+    snprintf(sentence, size, "spike.min_history = %zu is greater than spike.window = %zu",
              spike->min_history, spike->window);
     return spike->min_history <= spike->window;
 }
 
-static bool rule_model(const Config *config, char *sentence, size_t size) {
-    return model_check(&config->model, sentence, size);
-}
-
 static bool rule_batch_norm(const Config *config, char *sentence, size_t size) {
     snprintf(sentence, size,
-             "train.batch * model.context is 1: model.norm batchnorm has no other token to compare "
-             "a token with");
+             "train.batch * model.context is 1: model.norm batchnorm needs at least two tokens per "
+             "batch");
     return !norm_kind(config->model.norm)->running || config->train.batch > 1 ||
            config->model.context > 1;
 }
@@ -52,19 +48,20 @@ static bool rule_batch_norm(const Config *config, char *sentence, size_t size) {
 
 static bool rule_warmup_ends(const Config *config, char *sentence, size_t size) {
     size_t warmup = config->gamma_warmup.steps, steps = config->train.steps;
-    snprintf(sentence, size,
-             "gamma_warmup.steps = %zu is longer than the run, train.steps = %zu: gamma will not "
-             "reach gamma_warmup.to",
-             warmup, steps);
+    snprintf(
+        sentence, size,
+        "gamma_warmup.steps = %zu is longer than the run, train.steps = %zu: the factor on gamma "
+        "will not reach gamma_warmup.to",
+        warmup, steps);
     return warmup <= steps || steps == 0;
 }
 
 static bool rule_warmup_listed(const Config *config, char *sentence, size_t size) {
-    snprintf(sentence, size, "gamma_warmup.slots is empty: gamma_warmup.steps changes nothing");
+    snprintf(sentence, size, "gamma_warmup.slots is empty: gamma_warmup has no effect");
     return config->gamma_warmup.steps == 0 || config->gamma_warmup.slots != 0;
 }
 
-/* Whether gamma-warmup scales anything in a sublayer. */
+/* Whether gamma-warmup scales any gamma of a sublayer. */
 static bool sublayer_is_warm(const Config *config, const Wiring *wiring, size_t block, bool mlp) {
     const BlockWiring *row = &wiring->block[block];
     const SublayerWiring *sublayer = mlp ? &row->mlp : &row->attn;
@@ -90,8 +87,8 @@ static bool rule_warmup_acts(const Config *config, char *sentence, size_t size) 
     }
     wiring_free(&wiring);
     snprintf(sentence, size,
-             "gamma_warmup.slots lists no norm that a block of this net has: gamma_warmup.steps "
-             "changes nothing");
+             "gamma_warmup.slots lists no norm that a block of this model has: gamma_warmup has no "
+             "effect");
     return warm;
 }
 
@@ -101,12 +98,12 @@ static bool rule_branch_warmup_ends(const Config *config, char *sentence, size_t
     size_t ends = warmup->steps * (warmup->order == BRANCH_EQUAL ? 1 : config->model.n_layer);
     snprintf(sentence, size,
              "branch_warmup.steps = %zu takes %zu updates in the last block, longer than the run, "
-             "train.steps = %zu: what that block adds will not reach its full size",
+             "train.steps = %zu: the factor on its branches will not reach 1",
              warmup->steps, ends, steps);
     return ends <= steps || steps == 0;
 }
 
-/* Groups of norms that norm_removal takes out; 0 where the net cannot be built. */
+/* The number of groups of norms that norm_removal removes; 0 if the model is invalid. */
 static size_t removed_groups(const Config *config) {
     char sentence[SENTENCE_SIZE];
     Wiring wiring;
@@ -118,8 +115,8 @@ static size_t removed_groups(const Config *config) {
 
 static bool rule_removal_acts(const Config *config, char *sentence, size_t size) {
     snprintf(sentence, size,
-             "norm_removal.order names no place where this net has norms with a statistic: "
-             "norm_removal.start changes nothing");
+             "norm_removal.order lists no place where this model has norms with statistics: "
+             "norm_removal has no effect");
     return !config->model.removal.start || removed_groups(config) > 0;
 }
 
@@ -128,8 +125,8 @@ static bool rule_removal_ends(const Config *config, char *sentence, size_t size)
     size_t groups = removed_groups(config), steps = config->train.steps;
     size_t last = groups ? removal_after(removal, groups - 1) : 0;
     snprintf(sentence, size,
-             "norm_removal.start = %zu and norm_removal.interval = %zu take the last norms out "
-             "after update %zu, the run ends after train.steps = %zu",
+             "norm_removal.start = %zu and norm_removal.interval = %zu remove the last norms after "
+             "step %zu, but the run ends at train.steps = %zu",
              removal->start, removal->interval, last, steps);
     return last < steps || steps == 0;
 }
@@ -138,25 +135,26 @@ static bool rule_lr_warmup_ends(const Config *config, char *sentence, size_t siz
     size_t warmup = config->optim.warmup_steps, steps = config->train.steps;
     snprintf(sentence, size,
              "optim.warmup_steps = %zu is not shorter than the run, train.steps = %zu: the run "
-             "ends inside the learning rate's warm-up",
+             "ends during the learning rate warm-up",
              warmup, steps);
     return warmup < steps || steps == 0;
 }
 
 static bool rule_norms_exist(const Config *config, char *sentence, size_t size) {
     snprintf(sentence, size,
-             "model.norm is none: topologies that differ in their norms alone are one network");
+             "model.norm is none: topologies that differ only in their norms are the same model");
     return strcmp(norm_name(config->model.norm), "none") != 0;
 }
 
 static bool rule_norms_causal(const Config *config, char *sentence, size_t size) {
     snprintf(sentence, size,
-             "model.norm is batchnorm: in training it mixes the samples of a batch and leaks later "
-             "tokens into earlier ones, so that the training loss is not a language model's");
+             "model.norm is batchnorm: in training it mixes the sequences of a batch and leaks "
+             "later tokens into earlier ones, so the training loss is not that of a language "
+             "model");
     return !norm_kind(config->model.norm)->running;
 }
 
-/* Whether every sublayer of the net is x = N(x + F(x)). */
+/* Whether every sublayer of the model is x = N(x + F(x)). */
 static bool is_post_ln(const Config *config) {
     char sentence[SENTENCE_SIZE];
     Wiring wiring;
@@ -167,109 +165,153 @@ static bool is_post_ln(const Config *config) {
 }
 
 static bool rule_post_warmup(const Config *config, char *sentence, size_t size) {
-    snprintf(sentence, size,
-             "optim.warmup_steps is 0 in a Post-LN net, whose gradients near the output are large "
-             "at the start: it wants a warm-up");
+    snprintf(
+        sentence, size,
+        "optim.warmup_steps is 0 in a Post-LN model, whose gradients near the output are large "
+        "at initialization: use a warm-up");
     return config->optim.warmup_steps > 0 || !is_post_ln(config);
 }
 
 static bool rule_post_depth(const Config *config, char *sentence, size_t size) {
     size_t blocks = config->model.n_layer;
     snprintf(sentence, size,
-             "model.n_layer = %zu in a Post-LN net with optim.lr = %g: a run with 24 blocks and "
+             "model.n_layer = %zu in a Post-LN model with optim.lr = %g: a run with 24 blocks and "
              "1e-3 diverged",
              blocks, config->optim.lr);
     return blocks < 24 || config->optim.lr < 1e-3 || !is_post_ln(config);
 }
 
 static bool rule_clip(const Config *config, char *sentence, size_t size) {
-    snprintf(sentence, size,
-             "optim.clip is 0: gradients are applied at any size; 1.0 is customary");
+    snprintf(sentence, size, "optim.clip is 0: gradients are not clipped; 1.0 is the usual value");
     return config->optim.clip > 0;
 }
 
 static bool rule_threads(const Config *config, char *sentence, size_t size) {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     snprintf(sentence, size,
-             "train.threads = %zu on %ld cores: the threads will wait for each other",
+             "train.threads = %zu on %ld cores: the threads will compete for the cores",
              config->train.threads, cores);
     return cores < 1 || config->train.threads <= (size_t)cores;
 }
 
 /* --- the table --- */
 
-/* Writes a sentence that begins with the key to change, and returns false where it is broken. */
+enum { RULE_KEYS = 3 };
+
+/* `holds` returns false if the rule is broken, and writes the sentence. */
 typedef struct {
     bool (*holds)(const Config *config, char *sentence, size_t size);
-    const char *basis; /* NULL = an error; else a warning, and what it rests on */
+    const char *basis;           /* NULL = an error; else a warning, and its basis */
+    const char *keys[RULE_KEYS]; /* errors: the keys that the rule is about */
 } Rule;
 
 static const char by_definition[] = "by definition";
-static const char folklore[] = "folklore: we know no measurement";
+static const char folklore[] = "folklore: no measurement known to us";
 
-/* In this order; whether the model can be built is asked last among the errors. */
 static const Rule rules[] = {
-    {rule_name, NULL},
-    {rule_history, NULL},
-    {rule_batch_norm, NULL},
-    {rule_model, NULL},
-    {rule_warmup_ends, by_definition},
-    {rule_warmup_listed, by_definition},
-    {rule_warmup_acts, by_definition},
-    {rule_branch_warmup_ends, by_definition},
-    {rule_removal_acts, by_definition},
-    {rule_removal_ends, by_definition},
-    {rule_lr_warmup_ends, by_definition},
-    {rule_norms_exist, by_definition},
-    {rule_norms_causal, by_definition},
-    {rule_post_warmup, "published: Xiong et al. 2020, arXiv 2002.04745"},
-    {rule_post_depth, "published: LayerNorm Scaling, github.com/lmsdss/LayerNorm-Scaling"},
-    {rule_clip, folklore},
-    {rule_threads, folklore},
+    {rule_name, NULL, {"name"}},
+    {rule_history, NULL, {"spike.min_history", "spike.window"}},
+    {rule_batch_norm, NULL, {"train.batch", "model.context", "model.norm"}},
+    {.holds = rule_warmup_ends, .basis = by_definition},
+    {.holds = rule_warmup_listed, .basis = by_definition},
+    {.holds = rule_warmup_acts, .basis = by_definition},
+    {.holds = rule_branch_warmup_ends, .basis = by_definition},
+    {.holds = rule_removal_acts, .basis = by_definition},
+    {.holds = rule_removal_ends, .basis = by_definition},
+    {.holds = rule_lr_warmup_ends, .basis = by_definition},
+    {.holds = rule_norms_exist, .basis = by_definition},
+    {.holds = rule_norms_causal, .basis = by_definition},
+    {.holds = rule_post_warmup, .basis = "published: Xiong et al. 2020, arXiv 2002.04745"},
+    {.holds = rule_post_depth,
+     .basis = "published: LayerNorm Scaling, github.com/lmsdss/LayerNorm-Scaling"},
+    {.holds = rule_clip, .basis = folklore},
+    {.holds = rule_threads, .basis = folklore},
 };
 
-/* Places the next error at the entry of `path` that a quoted word names, or at `path` itself, where
- * a source of a rank above `above` set it; as report_path. */
-static size_t report_entry(const char *path, const char *quote, size_t above, Report *report) {
-    char *entry = NULL;
-    text_add(&entry, "%s.%.*s", path, quote ? (int)strcspn(quote + 1, "\"") : 0,
-             quote ? quote + 1 : "");
-    size_t rank = quote ? report_path(report, entry, above) : above;
-    arrfree(entry);
-    return rank > above ? rank : report_path(report, path, above);
+/* The rules of model_check, in its order, and the keys that each is about. */
+typedef enum {
+    STAGE_HEADS,
+    STAGE_KV_HEADS,
+    STAGE_POSITION,
+    STAGE_BLOCKS,
+    STAGE_NORM,
+    STAGE_LAYERS,
+    STAGE_WIRE,
+    STAGE_REMOVAL,
+    STAGES
+} Stage;
+
+static const char *const stage_keys[STAGES][RULE_KEYS] = {
+    [STAGE_HEADS] = {"model.n_head", "model.d_model"},
+    [STAGE_KV_HEADS] = {"model.n_kv_head", "model.n_head"},
+    [STAGE_POSITION] = {"model.position", "model.d_model", "model.n_head"},
+    [STAGE_BLOCKS] = {"model.n_layer", "model.topology"},
+    [STAGE_NORM] = {"model.norm", "model.topology"},
+    [STAGE_LAYERS] = {"model.layers"},
+    [STAGE_WIRE] = {"model.wire"},
+    [STAGE_REMOVAL] = {"norm_removal.order"},
+};
+
+/* --- errors of the model --- */
+
+/* Checks the model with neutral values for the keys of later stages. If the earlier stages hold, a
+ * failure is about the keys of this stage. */
+static bool stage_holds(ModelOptions options, Stage stage, char *sentence, size_t size) {
+    if (stage < STAGE_KV_HEADS) options.n_kv_head = 0;
+    if (stage < STAGE_POSITION) options.position = POSITION_NONE;
+    if (stage < STAGE_BLOCKS) options.topology = 0; /* the first row has no requirements */
+    if (stage < STAGE_NORM) options.norm = 0;
+    if (stage < STAGE_LAYERS) options.layers = "";
+    if (stage < STAGE_WIRE) options.n_wire = 0;
+    if (stage < STAGE_REMOVAL) options.removal.order = NULL;
+    return model_check(&options, sentence, size);
 }
 
-/* Says the place of the culprit: of the keys that the sentence names outside quotes, the one that
- * was set last, and of several set together the one that is named first. Where a quoted word is an
- * entry of it (model.wire), that entry. Without a place where all of them are defaults. */
-static void find_culprit(const char *sentence, Report *report) {
+/* Sets the location of the next error to the key that was set last; of several set together, to the
+ * first in the list. There is no location if all of them have their defaults. */
+static void locate(const char *const keys[RULE_KEYS], Report *report) {
     size_t rank = 0;
-    const char *quote = strchr(sentence, '"');
-    char *path = NULL;
-    for (const char *at = sentence; *at;) {
-        if (*at == '"') {
-            const char *close = strchr(at + 1, '"');
-            at = close ? close + 1 : at + 1;
-            continue;
-        }
-        int length = (int)strspn(at, "abcdefghijklmnopqrstuvwxyz0123456789_.");
-        int word = length && at[length - 1] == '.' ? length - 1 : length;
-        arrsetlen(path, 0);
-        text_add(&path, "%.*s", word, at);
-        if (word && key_find(path)) rank = report_entry(path, quote, rank, report);
-        at += length ? length : 1;
-    }
-    arrfree(path);
+    for (size_t i = 0; i < RULE_KEYS && keys[i]; i++) rank = report_path(report, keys[i], rank);
 }
+
+/* Sets the location of the next error to the first invalid entry of model.wire; false if it was not
+ * set one by one. */
+static bool locate_wire_entry(ModelOptions options, Report *report) {
+    char sentence[SENTENCE_SIZE];
+    const size_t n_wire = options.n_wire;
+    options.n_wire = 1;
+    while (options.n_wire < n_wire && stage_holds(options, STAGE_WIRE, sentence, sizeof sentence)) {
+        options.n_wire++;
+    }
+    char *path = text_format("model.wire.%s", options.wire[options.n_wire - 1].key);
+    bool found = report_path(report, path, 0) > 0;
+    mem_free(path);
+    return found;
+}
+
+static void check_model(const ModelOptions *options, Report *report) {
+    for (Stage stage = STAGE_HEADS; stage < STAGES; stage++) {
+        char sentence[SENTENCE_SIZE];
+        if (stage_holds(*options, stage, sentence, sizeof sentence)) continue;
+        if (stage != STAGE_WIRE || !locate_wire_entry(*options, report))
+            locate(stage_keys[stage], report);
+        report_error(report, "%s", sentence);
+        report_return(report, NULL);
+        return;
+    }
+}
+
+/* --- all rules --- */
 
 void rules_check(const Config *config, Report *report) {
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         char sentence[SENTENCE_SIZE];
         if (rules[i].basis || rules[i].holds(config, sentence, sizeof sentence)) continue;
-        find_culprit(sentence, report);
+        locate(rules[i].keys, report);
         report_error(report, "%s", sentence);
         report_return(report, NULL);
     }
+    check_model(&config->model, report);
 }
 
 void config_warn(const Config *config) {

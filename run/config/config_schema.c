@@ -1,116 +1,150 @@
 /* config_schema.c - the table of keys as a JSON Schema (draft 2020-12), for editors.
  *
- * One idea: what an editor completes and underlines comes from the rows that the trainer checks by,
- * so the two cannot disagree. Rules between keys stay with the trainer, and so do // comments,
- * which a schema does not see. Nothing here owns memory.
+ * One idea: an editor completes and underlines by the same table that the trainer checks by, so the
+ * two cannot disagree. The rules between keys are checked by the trainer alone, and // comments are
+ * not part of a schema. Nothing here owns memory.
  * Read next: config_keys.c. */
 #include "run/io/json_out.h"
 #include "run/config/config_keys.h"
-#include "run/io/files.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Prints ,"word": before the next value of a property. */
-static void print_word(FILE *out, const char *word) {
-    fprintf(out, ", \"%s\": ", word);
-}
-
-static void print_choices(FILE *out, const Key *key) {
-    fputc('[', out);
+static void print_choices(Json *json, const char *name, const Key *key) {
+    json_list_open(json, name);
     for (int i = 0; key->choices(i); i++) {
-        if (i) fputs(", ", out);
-        json_print_string(out, key->choices(i));
+        json_item(json);
+        json_print_string(json->out, key->choices(i));
     }
-    fputc(']', out);
+    json_list_close(json);
 }
 
-static void print_number(FILE *out, const Key *key) {
-    fprintf(out, "\"type\": \"%s\", \"%s\": %.15g", key->type == TYPE_SIZE ? "integer" : "number",
-            key->open_min ? "exclusiveMinimum" : "minimum", key->min);
-    if (!isfinite(key->max)) return;
-    fprintf(out, ", \"%s\": %.15g", key->open_max ? "exclusiveMaximum" : "maximum", key->max);
+static void print_limit(Json *json, const char *name, double limit) {
+    char text[JSON_EXACT];
+    json_key(json, name);
+    fputs(json_exact_text(limit, text), json->out);
 }
 
-/* What the value may be, without the braces around it. */
-static void print_type(FILE *out, const Key *key) {
+static void print_number(Json *json, const Key *key) {
+    json_string(json, "type", key->type == TYPE_SIZE ? "integer" : "number");
+    print_limit(json, key->open_min ? "exclusiveMinimum" : "minimum", key->min);
+    if (isfinite(key->max))
+        print_limit(json, key->open_max ? "exclusiveMaximum" : "maximum", key->max);
+}
+
+/* The type and range of a value. */
+static void print_type(Json *json, const Key *key) {
     switch (key->type) {
     case TYPE_SIZE:
     case TYPE_FLOAT:
-        print_number(out, key);
+        print_number(json, key);
         break;
     case TYPE_BOOL:
-        fputs("\"type\": \"boolean\"", out);
+        json_string(json, "type", "boolean");
         break;
     case TYPE_STRING:
-        fprintf(out, "\"type\": \"string\", \"minLength\": %.0f, \"maxLength\": %.0f", key->min,
-                key->max);
+        json_string(json, "type", "string");
+        print_limit(json, "minLength", key->min);
+        print_limit(json, "maxLength", key->max);
         break;
     case TYPE_ENUM:
-        fputs("\"enum\": ", out);
-        print_choices(out, key);
+        print_choices(json, "enum", key);
         break;
     case TYPE_SLOTS:
-        fputs("\"type\": \"array\", \"uniqueItems\": true, \"items\": {\"enum\": ", out);
-        print_choices(out, key);
-        fputc('}', out);
+        json_string(json, "type", "array");
+        json_boolean(json, "uniqueItems", true);
+        json_open(json, "items");
+        print_choices(json, "enum", key);
+        json_close(json);
         break;
     case TYPE_WIRE:
-        fputs(
-            "\"type\": \"object\", \"additionalProperties\": {\"type\": [\"string\", \"number\"]}",
-            out);
+        json_string(json, "type", "object");
+        json_open(json, "additionalProperties");
+        json_key(json, "type");
+        fputs("[\"string\", \"number\"]", json->out);
+        json_close(json);
         break;
     }
 }
 
-static void print_key(FILE *out, const Key *key, const char *word, int indent) {
-    fprintf(out, "%*s\"%s\": {", indent, "", word);
-    print_type(out, key);
-    print_word(out, "default");
-    fputs(key->standard, out);
-    print_word(out, "description");
-    json_print_string(out, key->help);
-    fputc('}', out);
+static void print_key(Json *json, const Key *key, const char *word) {
+    json_open(json, word);
+    json->layout = JSON_INLINE;
+    print_type(json, key);
+    json_key(json, "default");
+    fputs(key->default_json, json->out);
+    json_string(json, "description", key->help);
+    json_close(json);
+    json->layout = JSON_LINES;
 }
 
-/* The keys of a section from the i-th on, as the body of an object; the index behind them. */
-static size_t print_section(FILE *out, size_t i, const char *section, size_t length, int indent) {
-    fprintf(out, "\"type\": \"object\", \"additionalProperties\": false, \"properties\": {\n");
-    for (bool first = true; key_at(i); i++, first = false) {
+/* Prints the keys of a section from the i-th on, as an object that is open. Returns the index of the
+ * next key after them. */
+static size_t print_section(Json *json, size_t i, const char *section) {
+    const size_t length = strlen(section);
+    json_string(json, "type", "object");
+    json_boolean(json, "additionalProperties", false);
+    json_open(json, "properties");
+    for (; key_at(i); i++) {
         const char *path = key_at(i)->path;
         if (strncmp(path, section, length) != 0 || path[length] != '.') break;
-        if (!first) fputs(",\n", out);
-        print_key(out, key_at(i), path + length + 1, indent + 2);
+        print_key(json, key_at(i), path + length + 1);
     }
-    fprintf(out, "\n%*s}", indent, "");
+    json_close(json);
     return i;
 }
 
+/* gamma_warmup is an object, or true or false. */
+static size_t print_gamma_warmup(Json *json, size_t i) {
+    json_list_open(json, "anyOf");
+    json_item(json);
+    json_open(json, NULL);
+    i = print_section(json, i, "gamma_warmup");
+    json_close(json);
+    json_item(json);
+    json_open(json, NULL);
+    json_string(json, "type", "boolean");
+    json_close(json);
+    json_list_close(json);
+    return i;
+}
+
+static void print_file_keys(Json *json) {
+    json_open(json, "$schema");
+    json_string(json, "description", "for editors; ignored by the trainer");
+    json_close(json);
+    json_open(json, "extends");
+    json_string(json, "type", "string");
+    json_integer(json, "minLength", 1);
+    json_string(json, "description",
+                "config that this one is based on: a path relative to the folder of this file");
+    json_close(json);
+}
+
 void config_print_schema(FILE *out) {
-    fputs("{\n"
-          "  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n"
-          "  \"title\": \"peri.c config\",\n"
-          "  \"description\": \"An experiment of peri.c, as ./train --print-schema knows it\",\n"
-          "  \"type\": \"object\",\n"
-          "  \"additionalProperties\": false,\n"
-          "  \"properties\": {\n"
-          "    \"$schema\": {\"description\": \"for editors; the trainer does not read it\"},\n"
-          "    \"extends\": {\"type\": \"string\", \"minLength\": 1, \"description\": \"a config "
-          "that "
-          "this one changes, as a path from its folder\"}",
-          out);
+    Json json = {.out = out};
+    json_open(&json, NULL);
+    json_string(&json, "$schema", "https://json-schema.org/draft/2020-12/schema");
+    json_string(&json, "title", "peri.c config");
+    json_string(&json, "description", "A config of peri.c, written by ./train --print-schema");
+    json_string(&json, "type", "object");
+    json_boolean(&json, "additionalProperties", false);
+    json_open(&json, "properties");
+    print_file_keys(&json);
     for (size_t i = 0; key_at(i);) {
-        const char *path = key_at(i)->path, *dot = strchr(path, '.');
-        fputs(",\n", out);
-        if (!dot) {
-            print_key(out, key_at(i++), path, 4);
+        char section[64];
+        const char *path = key_at(i)->path;
+        snprintf(section, sizeof section, "%.*s", (int)strcspn(path, "."), path);
+        if (!strchr(path, '.')) {
+            print_key(&json, key_at(i++), path);
             continue;
         }
-        size_t length = (size_t)(dot - path);
-        bool or_bool = strncmp(path, "gamma_warmup", length) == 0;
-        fprintf(out, "    \"%.*s\": {%s", (int)length, path, or_bool ? "\"anyOf\": [{" : "");
-        i = print_section(out, i, path, length, 4);
-        fputs(or_bool ? "}, {\"type\": \"boolean\"}]}" : "}", out);
+        json_open(&json, section);
+        i = strcmp(section, "gamma_warmup") == 0 ? print_gamma_warmup(&json, i)
+                                                 : print_section(&json, i, section);
+        json_close(&json);
     }
-    fputs("\n  }\n}\n", out);
+    json_close(&json);
+    json_close(&json);
+    fputc('\n', out);
 }

@@ -4,13 +4,14 @@
 #include "base/text_out.h"
 #include "base/words.h"
 #include "base/stb_ds.h"
+#include "run/io/json_out.h"
 
 #include <cJSON.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { NUMBER_SIZE = 32, WORDS_SIZE = 512 };
+enum { WORDS_SIZE = 512 };
 
 static char *text_copy(const char *text) {
     size_t size = strlen(text) + 1;
@@ -23,21 +24,12 @@ const char *string_keep(Config *config, const char *text) {
     return copy;
 }
 
-/* The shortest of 15, 16 and 17 digits that reads back as the same double. */
-static const char *number_text(double number, char text[NUMBER_SIZE]) {
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, NUMBER_SIZE, "%.*g", digits, number);
-        if (strtod(text, NULL) == number) break;
-    }
-    return text;
-}
-
 static void describe(const cJSON *json, char *text, size_t size) {
-    char shown[SHOWN_SIZE], number[NUMBER_SIZE];
+    char shown[SHOWN_SIZE], number[JSON_EXACT];
     if (cJSON_IsString(json)) {
-        snprintf(text, size, "the string \"%s\"", text_shown(json->valuestring, shown));
+        snprintf(text, size, "the string \"%s\"", text_printable(json->valuestring, shown));
     } else if (cJSON_IsNumber(json)) {
-        snprintf(text, size, "the number %s", number_text(json->valuedouble, number));
+        snprintf(text, size, "the number %s", json_exact_text(json->valuedouble, number));
     } else if (cJSON_IsBool(json)) {
         snprintf(text, size, "%s", cJSON_IsTrue(json) ? "true" : "false");
     } else {
@@ -56,15 +48,16 @@ static bool number_read(const Key *key, const cJSON *json, double *number, Repor
     bool whole = key->type == TYPE_SIZE;
     double x = json->valuedouble;
     if (!cJSON_IsNumber(json) || (whole && x != floor(x))) {
-        value_wrong_type(key->path, whole ? "a whole number" : "a number", json, report);
+        value_wrong_type(key->path, whole ? "an integer" : "a number", json, report);
         return false;
     }
     bool below = key->open_min ? x <= key->min : x < key->min;
     bool above = key->open_max ? x >= key->max : x > key->max;
     if (below || above) {
-        char range[WORDS_SIZE], shown[NUMBER_SIZE];
+        char range[WORDS_SIZE], shown[JSON_EXACT];
         key_range(key, range, sizeof range);
-        report_error(report, "%s is %s; it must be %s", key->path, number_text(x, shown), range);
+        report_error(report, "%s is %s; it must be %s", key->path, json_exact_text(x, shown),
+                     range);
         return false;
     }
     *number = x;
@@ -81,7 +74,7 @@ static void string_assign(Config *config, const Key *key, const char **field, co
     if (length < key->min) {
         report_error(report, "%s is empty", key->path);
     } else if (length > key->max) {
-        report_error(report, "%s has %.0f bytes; it may have %.0f", key->path, length, key->max);
+        report_error(report, "%s has %.0f bytes; the limit is %.0f", key->path, length, key->max);
     } else {
         *field = string_keep(config, json->valuestring);
     }
@@ -105,7 +98,7 @@ static int choice_read(const Key *key, const cJSON *json, Report *report) {
     char shown[SHOWN_SIZE];
     const char *guess = name_nearest(json->valuestring, words);
     report_error(report, "%s: unknown value \"%s\"%s%s%s (allowed: %s)", key->path,
-                 text_shown(json->valuestring, shown), guess ? "; did you mean \"" : "",
+                 text_printable(json->valuestring, shown), guess ? "; did you mean \"" : "",
                  guess ? guess : "", guess ? "\"?" : "", allowed);
     return -1;
 }
@@ -124,7 +117,7 @@ static void slots_assign(const Key *key, unsigned *field, const cJSON *json, Rep
         int slot = choice_read(key, item, report);
         if (slot < 0) return;
         if (slots & 1u << slot) {
-            report_error(report, "%s names \"%s\" twice", key->path, key->choices(slot));
+            report_error(report, "%s lists \"%s\" twice", key->path, key->choices(slot));
             return;
         }
         slots |= 1u << slot;
@@ -136,7 +129,7 @@ void value_assign_wire(Config *config, const char *entry, const cJSON *json, Rep
     bool number = cJSON_IsNumber(json);
     if (!number && !cJSON_IsString(json)) {
         char path[2 * SHOWN_SIZE], shown[SHOWN_SIZE];
-        snprintf(path, sizeof path, "model.wire.%s", text_shown(entry, shown));
+        snprintf(path, sizeof path, "model.wire.%s", text_printable(entry, shown));
         value_wrong_type(path, "a string or a number", json, report);
         return;
     }
@@ -146,7 +139,7 @@ void value_assign_wire(Config *config, const char *entry, const cJSON *json, Rep
     } else {
         value.text = string_keep(config, json->valuestring);
     }
-    /* Sorted by key, so that two ways of writing the same wiring are the same config. */
+    /* Sorted by key, so that the order in the file makes no difference. */
     size_t i = 0, count = arrlenu(config->wire);
     while (i < count && strcmp(config->wire[i].key, entry) < 0) i++;
     if (i < count && strcmp(config->wire[i].key, entry) == 0) {
@@ -208,81 +201,70 @@ void value_assign(Config *config, const Key *key, const cJSON *json, Report *rep
     }
 }
 
-static void string_write(const char *string, char **text) {
-    text_add(text, "\"");
-    for (; *string; string++) {
-        unsigned char byte = (unsigned char)*string;
-        if (byte < 0x20) {
-            text_add(text, "\\u%04x", byte);
-        } else {
-            text_add(text, "%s%c", byte == '"' || byte == '\\' ? "\\" : "", byte);
-        }
-    }
-    text_add(text, "\"");
-}
-
-static void wire_write(const ModelOptions *model, char **text) {
-    char number[NUMBER_SIZE];
-    text_add(text, "{");
+static void print_wire(FILE *out, const ModelOptions *model) {
+    char number[JSON_EXACT];
+    Json json = {.out = out, .layout = JSON_INLINE};
+    json_open(&json, NULL);
     for (size_t i = 0; i < model->n_wire; i++) {
         const WireEntry *entry = &model->wire[i];
-        if (i) text_add(text, ", ");
-        string_write(entry->key, text);
-        text_add(text, ": ");
-        if (entry->text) {
-            string_write(entry->text, text);
-        } else {
-            text_add(text, "%s", number_text(entry->number, number));
-        }
+        json_key(&json, entry->key);
+        if (entry->text)
+            json_print_string(out, entry->text);
+        else
+            fputs(json_exact_text(entry->number, number), out);
     }
-    text_add(text, "}");
+    json_close(&json);
 }
 
-static void slots_write(const Key *key, unsigned slots, char **text) {
-    bool first = true;
-    text_add(text, "[");
+static void print_slots(FILE *out, const Key *key, unsigned slots) {
+    Json json = {.out = out, .layout = JSON_INLINE};
+    json_list_open(&json, NULL);
     for (int i = 0; key->choices(i); i++) {
         if (!(slots & 1u << i)) continue;
-        text_add(text, "%s\"%s\"", first ? "" : ", ", key->choices(i));
-        first = false;
+        json_item(&json);
+        json_print_string(out, key->choices(i));
     }
-    text_add(text, "]");
+    json_list_close(&json);
 }
 
-void value_write(const Config *config, const Key *key, char **text) {
+void value_print(FILE *out, const Config *config, const Key *key) {
     const void *field = (const char *)config + key->offset;
-    char number[NUMBER_SIZE];
+    char number[JSON_EXACT];
     switch (key->type) {
     case TYPE_SIZE:
-        text_add(text, "%zu", *(const size_t *)field);
+        fprintf(out, "%zu", *(const size_t *)field);
         break;
     case TYPE_FLOAT:
-        text_add(text, "%s", number_text(*(const double *)field, number));
+        fputs(json_exact_text(*(const double *)field, number), out);
         break;
     case TYPE_BOOL:
-        text_add(text, "%s", *(const bool *)field ? "true" : "false");
+        fputs(*(const bool *)field ? "true" : "false", out);
         break;
     case TYPE_STRING:
-        string_write(*(const char *const *)field, text);
+        json_print_string(out, *(const char *const *)field);
         break;
     case TYPE_ENUM:
-        string_write(key->choices(*(const int *)field), text);
+        json_print_string(out, key->choices(*(const int *)field));
         break;
     case TYPE_SLOTS:
-        slots_write(key, *(const unsigned *)field, text);
+        print_slots(out, key, *(const unsigned *)field);
         break;
     case TYPE_WIRE:
-        wire_write(&config->model, text);
+        print_wire(out, &config->model);
         break;
     }
+}
+
+char *value_text(const Config *config, const Key *key) {
+    TextOut text;
+    value_print(text_begin(&text), config, key);
+    return text_end(&text);
 }
 
 bool value_equal(const Config *a, const Config *b, const Key *key) {
-    char *text_a = NULL, *text_b = NULL;
-    value_write(a, key, &text_a);
-    value_write(b, key, &text_b);
+    char *text_a = value_text(a, key), *text_b = value_text(b, key);
     bool equal = strcmp(text_a, text_b) == 0;
-    arrfree(text_a);
-    arrfree(text_b);
+    mem_free(text_a);
+    mem_free(text_b);
     return equal;
 }

@@ -1,6 +1,6 @@
-/* config_value.h - the value of one key: from JSON, to JSON, compared.
+/* config_value.h - the value of one key: read from JSON, written as JSON, compared.
  *
- * One idea: everything that depends on a key's type stands in one file, a switch each.
+ * One idea: everything that depends on a key's type is in one file, one switch for each direction.
  * Strings are copied into the Config, which owns them.
  * Read next: config.c. */
 #ifndef RUN_CONFIG_CONFIG_VALUE_H
@@ -12,17 +12,19 @@
 /* A copy of `text` that lives as long as the config. */
 const char *string_keep(Config *config, const char *text);
 
-/* Sets the field of `key` to the value that the report looks at; a wrong type, word or range is
- * reported and leaves the field alone. */
+/* Sets the field of `key` to `json`, the value at the current node of the report. A wrong type,
+ * word or range is reported and leaves the field unchanged. */
 void value_assign(Config *config, const Key *key, const struct cJSON *json, Report *report);
 /* Sets one entry of model.wire. */
 void value_assign_wire(Config *config, const char *entry, const struct cJSON *json, Report *report);
-/* Reports that `path` must be `wanted`, not the kind of value that `json` is. */
+/* Reports that `path` must be `wanted`, not a value of the type of `json`. */
 void value_wrong_type(const char *path, const char *wanted, const struct cJSON *json,
                       Report *report);
 
-/* Appends the value as JSON that value_assign reads back exactly. */
-void value_write(const Config *config, const Key *key, char **text);
+/* Prints the value as JSON that value_assign reads back exactly. */
+void value_print(FILE *out, const Config *config, const Key *key);
+/* The same as text; free with mem_free. */
+char *value_text(const Config *config, const Key *key);
 bool value_equal(const Config *a, const Config *b, const Key *key);
 
 #endif

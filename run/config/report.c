@@ -1,4 +1,4 @@
-/* report.c - see report.h. Columns count characters from 1, a tab as one, as editors do. */
+/* report.c - see report.h. Columns count characters from 1, a tab as one character. */
 #include "run/config/report.h"
 
 #include "base/text_out.h"
@@ -10,19 +10,20 @@
 
 /* --- texts --- */
 
-/* The length of the character at `s`, 1 where it is none, and then *wrong is set. */
-static size_t character(const char *s, size_t left, bool *wrong) {
+/* The length in bytes of the character at `s`. An invalid byte or a control character sets *wrong;
+ * an invalid byte counts as one character. */
+static size_t character_length(const char *s, size_t left, bool *wrong) {
     size_t length = utf8_length(s, left);
     *wrong = !length || (unsigned char)*s < 0x20 || *s == 0x7f;
     return length ? length : 1;
 }
 
-const char *text_shown(const char *text, char shown[SHOWN_SIZE]) {
+const char *text_printable(const char *text, char shown[SHOWN_SIZE]) {
     static const char more[] = "...";
     size_t length = strlen(text), used = 0, at = 0, room = SHOWN_SIZE - sizeof more;
     while (at < length) {
         bool wrong;
-        size_t bytes = character(text + at, length - at, &wrong);
+        size_t bytes = character_length(text + at, length - at, &wrong);
         if (used + bytes > room) {
             memcpy(shown + used, more, sizeof more);
             return shown;
@@ -35,7 +36,7 @@ const char *text_shown(const char *text, char shown[SHOWN_SIZE]) {
     return shown;
 }
 
-const char *text_dirt(const char *text) {
+const char *text_invalid(const char *text) {
     size_t length = strlen(text), at = 0;
     while (at < length) {
         size_t bytes = utf8_length(text + at, length - at);
@@ -47,12 +48,12 @@ const char *text_dirt(const char *text) {
 
 /* --- the line of an error, and the caret below it --- */
 
-/* A tab is shown as blanks, and of a long line only the part around the caret. */
+/* A tab is shown as spaces, and a long line only around the caret. */
 enum { TAB_CELLS = 4, LINE_CELLS = 96, CARET_CELL_MAX = 72, CARET_CELL = 48 };
 
 typedef struct {
     const char *text;
-    size_t start, end; /* of the line, without what ends it */
+    size_t start, end; /* of the line, without its line break */
 } Line;
 
 static Line line_of(const Source *source, size_t at) {
@@ -64,24 +65,24 @@ static Line line_of(const Source *source, size_t at) {
     return line;
 }
 
-/* The cells that bytes [from, to) of the line take. */
+/* The width in cells of bytes [from, to) of the line. */
 static size_t cells_of(const Line *line, size_t from, size_t to) {
     size_t cells = 0;
     for (size_t at = from; at < to;) {
         bool wrong;
         cells += line->text[at] == '\t' ? TAB_CELLS : 1;
-        at += character(line->text + at, line->end - at, &wrong);
+        at += character_length(line->text + at, line->end - at, &wrong);
     }
     return cells;
 }
 
-/* Appends what stands in LINE_CELLS cells of the line, from cell `first` on. */
+/* Appends LINE_CELLS cells of the line, beginning with cell `first`. */
 static void add_cells(char **out, const Line *line, size_t first) {
     size_t cell = 0, at = line->start;
     while (at < line->end && cell < first + LINE_CELLS) {
         bool wrong;
         const char *c = line->text + at;
-        size_t bytes = character(c, line->end - at, &wrong);
+        size_t bytes = character_length(c, line->end - at, &wrong);
         for (size_t i = 0; i < (*c == '\t' ? TAB_CELLS : 1); i++, cell++) {
             if (cell < first || cell >= first + LINE_CELLS) continue;
             if (wrong) {
@@ -127,7 +128,7 @@ void report_error(Report *report, const char *format, ...) {
         for (size_t i = 0; i < start; i++) line += source->text[i] == '\n';
         for (size_t at = start; at < report->span.at; column++) {
             bool wrong;
-            at += character(source->text + at, report->span.at - at, &wrong);
+            at += character_length(source->text + at, report->span.at - at, &wrong);
         }
         fprintf(stderr, ":%zu:%zu", line, column);
     }
@@ -140,7 +141,7 @@ void report_error(Report *report, const char *format, ...) {
     if (placed) print_line(source, report->span, line);
 }
 
-bool report_close(Report *report) {
+bool report_finish(Report *report) {
     for (size_t i = 0; i < arrlenu(report->sources); i++) {
         arrfree(report->sources[i]->origin);
         arrfree(report->sources[i]->text);
@@ -154,7 +155,7 @@ bool report_close(Report *report) {
     return false;
 }
 
-/* --- places --- */
+/* --- locations --- */
 
 Source *report_source(Report *report, const char *origin, char *text) {
     Source *source = mem_alloc(sizeof *source);
@@ -164,7 +165,7 @@ Source *report_source(Report *report, const char *origin, char *text) {
     if (origin) {
         text_add(&source->origin, "%s", origin);
     } else {
-        text_add(&source->origin, "--set %s", text_shown(text, shown));
+        text_add(&source->origin, "--set %s", text_printable(text, shown));
     }
     arrput(report->sources, source);
     report_return(report, source);
@@ -204,7 +205,7 @@ size_t node_next(const Report *report, size_t child) {
     return child == JSON_NO_NODE ? child : report->source->map.nodes[child].end;
 }
 
-/* The node of the source that holds the value of `path`. */
+/* The node of the source that is the value of `path`. */
 static size_t node_of(const Source *source, const char *path) {
     if (strncmp(path, source->text, source->key) != 0) return JSON_NO_NODE;
     const char *rest = path + source->key;

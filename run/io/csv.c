@@ -15,10 +15,10 @@ static _Noreturn void cannot(const char *what, const char *path, int error) {
     die(EXIT_IO, "cannot %s %s: %s", what, path, strerror(error));
 }
 
-static void write_row(Csv *csv, const char *row, size_t size) {
-    int error = write_all(csv->fd, row, size);
+static void write_record(Csv *csv, const char *record, size_t size) {
+    int error = write_all(csv->fd, record, size);
     if (error) {
-        /* Best effort: where even this fails, --resume cuts the row off. */
+        /* Best effort: if this fails too, --resume truncates the partial record. */
         (void)fd_cut(csv->fd, csv->bytes);
         cannot("write", csv->path, error);
     }
@@ -34,14 +34,14 @@ static Csv open_csv(const char *dir, const char *name, int flags) {
 
 Csv csv_create(const char *dir, const char *name, const char *header) {
     Csv csv = open_csv(dir, name, O_CREAT | O_TRUNC);
-    write_row(&csv, header, strlen(header));
+    write_record(&csv, header, strlen(header));
     return csv;
 }
 
 Csv csv_continue(const char *dir, const char *name, uint64_t bytes) {
     Csv csv = open_csv(dir, name, 0);
     int error = fd_cut(csv.fd, bytes);
-    if (error) cannot("cut", csv.path, error);
+    if (error) cannot("truncate", csv.path, error);
     if (lseek(csv.fd, 0, SEEK_END) < 0) cannot("read", csv.path, errno);
     csv.bytes = bytes;
     return csv;
@@ -57,19 +57,19 @@ bool csv_reaches(const char *dir, const char *name, uint64_t bytes) {
     return reaches;
 }
 
-/* --- rows --- */
+/* --- records --- */
 
 static void cell(Csv *csv, const char *text) {
     size_t length = strlen(text);
-    if (csv->cells++) arrput(csv->row, ',');
-    if (length) memcpy(arraddnptr(csv->row, length), text, length);
+    if (csv->cells++) arrput(csv->record, ',');
+    if (length) memcpy(arraddnptr(csv->record, length), text, length);
 }
 
 void csv_text(Csv *csv, const char *text) {
     cell(csv, text);
 }
 
-void csv_whole(Csv *csv, size_t value) {
+void csv_integer(Csv *csv, size_t value) {
     char text[32];
     snprintf(text, sizeof text, "%zu", value);
     cell(csv, text);
@@ -89,10 +89,10 @@ void csv_empty(Csv *csv) {
     cell(csv, "");
 }
 
-void csv_end_row(Csv *csv) {
-    arrput(csv->row, '\n');
-    if (csv->path) write_row(csv, csv->row, arrlenu(csv->row));
-    arrsetlen(csv->row, 0);
+void csv_end_record(Csv *csv) {
+    arrput(csv->record, '\n');
+    if (csv->path) write_record(csv, csv->record, arrlenu(csv->record));
+    arrsetlen(csv->record, 0);
     csv->cells = 0;
 }
 
@@ -103,6 +103,6 @@ int csv_sync(const Csv *csv) {
 void csv_close(Csv *csv) {
     if (csv->path && close(csv->fd) && errno != EINTR) cannot("close", csv->path, errno);
     mem_free(csv->path);
-    arrfree(csv->row);
+    arrfree(csv->record);
     *csv = (Csv){0};
 }

@@ -1,10 +1,11 @@
-/* csv.h - one CSV file that grows a row at a time.
+/* csv.h - a CSV file that is written one record at a time.
  *
- * One idea: a row reaches the file in one write, so a killed process leaves whole rows; where the
- * disk refuses part of a row, what was written of it is cut off again. Floats read back to the bit,
- * decimals are points, since the program never sets a locale; "nan" has no sign, because whether a
- * NaN carries one depends on how it was made. Failing to write ends the program (EXIT_IO).
- * A Csv owns its file and the row that is being made. Read next: run/log/runlog.h. */
+ * One idea: each record is written with a single write, so a killed process leaves only complete
+ * records. If a write fails halfway, the partial record is truncated again. Nine digits make floats
+ * read back exactly; the decimal separator is a point, since the program never sets a locale; "nan"
+ * has no sign, because the sign bit of a NaN depends on how it was computed. A failed write ends the
+ * program (EXIT_IO).
+ * A Csv owns its file and the buffer of the current record. Read next: run/log/runlog.h. */
 #ifndef RUN_IO_CSV_H
 #define RUN_IO_CSV_H
 
@@ -12,31 +13,31 @@
 
 typedef struct {
     int fd;
-    char *path;     /* NULL = not open: rows go nowhere */
-    uint64_t bytes; /* of whole rows */
-    size_t cells;   /* of the row that is being made */
-    char *row;      /* stb_ds array */
+    char *path;     /* NULL = not open: records are discarded */
+    uint64_t bytes; /* length of the file: complete records */
+    size_t cells;   /* number of cells in the current record */
+    char *record;   /* the current record (stb_ds array) */
 } Csv;
 
-/* Creates DIR/NAME anew with its first line. */
+/* Creates DIR/NAME, or truncates it, and writes its header line. */
 Csv csv_create(const char *dir, const char *name, const char *header);
-/* Opens DIR/NAME and cuts it to its first `bytes` bytes, which csv_reaches has found there. */
+/* Opens DIR/NAME for appending and truncates it to `bytes`; csv_reaches must hold. */
 Csv csv_continue(const char *dir, const char *name, uint64_t bytes);
-/* Whether DIR/NAME has `bytes` bytes and a row ends there. */
+/* Whether DIR/NAME has at least `bytes` bytes and a record ends there. */
 bool csv_reaches(const char *dir, const char *name, uint64_t bytes);
 
 /* A number as csv_number writes it. */
 enum { CSV_NUMBER = 32 };
 const char *csv_number_text(char text[CSV_NUMBER], double value);
 
-/* Cells of a row, from left to right, then its end. */
+/* Adds the cells of a record from left to right; csv_end_record writes it. */
 void csv_text(Csv *csv, const char *text);
-void csv_whole(Csv *csv, size_t value);
+void csv_integer(Csv *csv, size_t value);
 void csv_number(Csv *csv, double value);
 void csv_empty(Csv *csv);
-void csv_end_row(Csv *csv);
+void csv_end_record(Csv *csv);
 
-/* Makes all rows last; 0 or errno. */
+/* Syncs the file to disk; 0 or errno. */
 int csv_sync(const Csv *csv);
 void csv_close(Csv *csv);
 

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* Cuts the line at `csv->next` into its cells; false where no line ends there. */
+/* Splits the line at `csv->next` into cells; false at the end of the file or in a partial line. */
 static bool take_line(CsvIn *csv, char ***cells) {
     char *end = csv->next ? strchr(csv->next, '\n') : NULL;
     if (!end) return false;
@@ -36,12 +36,12 @@ CsvIn csv_open(const char *dir, const char *name) {
 }
 
 bool csv_next(CsvIn *csv) {
-    return take_line(csv, &csv->row);
+    return take_line(csv, &csv->record);
 }
 
 const char *csv_cell(const CsvIn *csv, const char *column) {
-    for (size_t i = 0; i < arrlenu(csv->columns) && i < arrlenu(csv->row); i++) {
-        if (strcmp(csv->columns[i], column) == 0) return csv->row[i];
+    for (size_t i = 0; i < arrlenu(csv->columns) && i < arrlenu(csv->record); i++) {
+        if (strcmp(csv->columns[i], column) == 0) return csv->record[i];
     }
     return "";
 }
@@ -49,6 +49,6 @@ const char *csv_cell(const CsvIn *csv, const char *column) {
 void csv_end(CsvIn *csv) {
     mem_free(csv->text);
     arrfree(csv->columns);
-    arrfree(csv->row);
+    arrfree(csv->record);
     *csv = (CsvIn){0};
 }

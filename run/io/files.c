@@ -20,7 +20,7 @@ void streams_hold(void) {
     if (fd >= 0) close(fd);
 }
 
-/* --- folders --- */
+/* --- descriptors --- */
 
 int fd_sync(int fd) {
     int failed;
@@ -40,10 +40,12 @@ int fd_cut(int fd, uint64_t size) {
     return failed ? errno : 0;
 }
 
-/* After an interrupted close the descriptor is gone all the same. */
+/* After an interrupted close the descriptor is closed nevertheless. */
 static int close_fd(int fd) {
     return close(fd) && errno != EINTR ? errno : 0;
 }
+
+/* --- folders --- */
 
 int folder_sync(const char *path) {
     int fd = fd_open(path, O_RDONLY | O_DIRECTORY);
@@ -52,8 +54,8 @@ int folder_sync(const char *path) {
     return error ? error : closed;
 }
 
-/* Makes the name `path` sure: what holds it is synced. */
-static int sync_around(const char *path) {
+/* Syncs the name `path` to disk: syncs the folder that contains it. */
+static int sync_parent(const char *path) {
     char *folder = text_format("%s", path), *slash = strrchr(folder, '/');
     if (slash) slash[slash == folder] = '\0';
     int error = folder_sync(slash ? folder : ".");
@@ -63,8 +65,8 @@ static int sync_around(const char *path) {
 
 int folder_add(const char *path) {
     if (mkdir(path, 0777) && errno != EEXIST) return errno;
-    int error = sync_around(path);
-    /* Folders above may be closed to us, or of a kind that knows no sync. */
+    int error = sync_parent(path);
+    /* The parent may be unreadable, or on a file system without fsync for folders. */
     return error == EACCES || error == EINVAL ? 0 : error;
 }
 
@@ -76,7 +78,7 @@ void folder_make(const char *path) {
         if (slash) *slash = '\0';
         bool above = slash && access(copy, F_OK) == 0;
         int error = above ? 0 : folder_add(copy);
-        if (error) die(EXIT_IO, "cannot make the folder %s: %s", copy, strerror(error));
+        if (error) die(EXIT_IO, "cannot create the folder %s: %s", copy, strerror(error));
         if (!slash) break;
         *slash = '/';
     }
@@ -104,7 +106,7 @@ int folder_remove(const char *path, const char *first) {
 }
 
 void folder_clean(const char *path) {
-    /* What has its name must be sure of it before what had it goes. */
+    /* A folder that was renamed into place must be on disk before the one it replaced is removed. */
     DIR *folder = folder_sync(path) ? NULL : opendir(path);
     for (const struct dirent *entry; folder && (entry = readdir(folder));) {
         if (strncmp(entry->d_name, ".tmp-", 5) != 0) continue;
@@ -115,7 +117,7 @@ void folder_clean(const char *path) {
     if (folder) closedir(folder);
 }
 
-/* Where the file system cannot swap, `b` has no name for a moment. */
+/* On a file system that cannot exchange names, `b` does not exist for a moment. */
 int folder_swap(const char *a, const char *b) {
     if (renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE) == 0) return 0;
     if (errno != EINVAL && errno != ENOSYS) return errno;
@@ -202,7 +204,7 @@ int file_replace(const char *path, const char *text, size_t size) {
     file_put(&file, text, size);
     int error = file_end(&file);
     if (!error && rename(temporary, path)) error = errno;
-    if (!error) error = sync_around(path);
+    if (!error) error = sync_parent(path);
     if (error) unlink(temporary);
     mem_free(temporary);
     return error;

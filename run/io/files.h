@@ -1,9 +1,10 @@
-/* files.h - folders, files and JSON text on their way to the disk: every failure has a sentence.
+/* files.h - files and folders that survive crashes.
  *
- * One idea: a file appears whole or not at all - written under a temporary name, synced, renamed,
- * its folder synced. Functions that return an int return 0 or the errno of what failed first, for
- * callers that can go on without the file; the others end the program (EXIT_IO).
- * Paths made here are the caller's (mem_free). Read next: csv.h, safetensors.h. */
+ * One idea: a file appears complete or not at all. It is written under a temporary name, synced and
+ * renamed, and then its folder is synced. Functions that return an int return 0 or the errno of the
+ * first failure, for callers that can continue without the file; the others end the program
+ * (EXIT_IO). Text returned here is the caller's (mem_free).
+ * Read next: csv.h, safetensors.h. */
 #ifndef RUN_IO_FILES_H
 #define RUN_IO_FILES_H
 
@@ -11,37 +12,38 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Once, before any file is opened: a file must not get the number of a standard stream that is
- * closed, or messages would be written into it. */
+/* Call once, before any file is opened: opens /dev/null for each standard stream that is closed.
+ * Otherwise a file could get its descriptor, and messages would be written into the file. */
 void streams_hold(void);
 
-/* Makes a folder that may be there already, and its name last. */
+/* Creates a folder, which may exist already, and syncs its name to disk. */
 int folder_add(const char *path);
-/* The same with the ones above it; ends the program where it cannot. */
+/* The same, with missing parent folders; a failure ends the program. */
 void folder_make(const char *path);
-/* Makes renames and new files in the folder last. */
+/* Syncs renames and new files in the folder to disk. */
 int folder_sync(const char *path);
-/* Gives two folders each other's name. */
+/* Exchanges the names of two folders. */
 int folder_swap(const char *a, const char *b);
-/* Removes a folder of files, temporary ones and all, first the file `first` (NULL = any). */
+/* Removes a folder that contains only files. `first` (NULL = none) is removed before the others. */
 int folder_remove(const char *path, const char *first);
-/* Removes the folders in `path` that a killed process left half written: their names begin with
+/* Removes the unfinished folders in `path` that a killed process left: their names begin with
  * ".tmp-". */
 void folder_clean(const char *path);
 
-/* open with mode 0666, ftruncate and fsync, tried again where a signal interrupts them; -1 with
- * errno, or the errno. Any other failure of a sync is final: pages that could not be written may be
- * gone, and a second sync would call that a success. */
+/* open with mode 0666, ftruncate and fsync, repeated if a signal interrupts them. fd_open returns -1
+ * and sets errno; the others return 0 or the errno. Any other failure of a sync is final: the kernel
+ * may have dropped the pages that could not be written, and a second sync would succeed. */
 int fd_open(const char *path, int flags);
 int fd_cut(int fd, uint64_t size);
 int fd_sync(int fd);
-/* Reads until there are `size` bytes or the file ends; how many, or -1 with errno. */
+/* Reads up to `size` bytes, fewer only at the end of the file. Returns their number, or -1 and sets
+ * errno. */
 int64_t fd_read(int fd, void *data, size_t size);
-/* Writes all of it, however often the system interrupts or writes less than asked. */
+/* Writes all bytes, repeating interrupted and partial writes. */
 int write_all(int fd, const void *data, size_t size);
 
-/* A new file that is written from front to back, with the hash of what went in (64-bit FNV-1a).
- * After a failure the rest of the calls do nothing and file_end says what it was. */
+/* A new file that is written sequentially, with the 64-bit FNV-1a hash of its contents. After a
+ * failure further calls do nothing, and file_end returns the error. */
 typedef struct {
     int fd, error;
     uint64_t bytes, hash;
@@ -54,10 +56,10 @@ int file_end(FileOut *file);
 /* Size and hash of an existing file. */
 int file_sum(const char *path, uint64_t *bytes, uint64_t *hash);
 
-/* Gives `path` these contents, whole or not at all, also through a power cut. */
+/* Atomically replaces the contents of `path`, even if the power fails. */
 int file_replace(const char *path, const char *text, size_t size);
-/* The contents of a file of at most `max` bytes, closed by a NUL, for mem_free; NULL where it is
- * missing, longer or unreadable, errno saying why. */
+/* The contents of a file of at most `max` bytes, NUL-terminated; free with mem_free. NULL with errno
+ * set if the file is missing, longer or unreadable. */
 char *file_contents(const char *path, size_t max, size_t *size);
 
 #endif

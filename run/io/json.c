@@ -1,7 +1,7 @@
 /* json.c - see json.h.
  *
- * A recursive descent over the grammar of RFC 8259. A wrong number or string has an end all the
- * same, so the pass goes on behind it; a wrong bracket or comma ends it. */
+ * Recursive descent over the grammar of RFC 8259. The end of an invalid number or string is known,
+ * so the scanner continues after it; an unexpected bracket or comma ends the scan. */
 #include "run/io/json.h"
 
 #include "base/stb_ds.h"
@@ -14,12 +14,12 @@
 typedef struct {
     const char *text;
     size_t length, at, depth;
-    char *plain; /* NULL = comments are refused */
+    char *plain; /* NULL = comments are errors */
     JsonMap *map;
-    char *word, *other; /* decoded keys that are being compared (stb_ds arrays) */
+    char *word, *other; /* decoded keys, for comparison (stb_ds arrays) */
 } Scanner;
 
-/* Notes an error; false, for a caller that cannot go on. */
+/* Records an error. Returns false, for callers that cannot continue. */
 static bool wrong(Scanner *s, size_t at, size_t length, const char *before, const char *after) {
     JsonError error = {{at, length}, before, after};
     arrput(s->map->errors, error);
@@ -53,28 +53,28 @@ static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-/* The character that comes next, NUL at the end. */
+/* The next character, NUL at the end. */
 static char peek(const Scanner *s) {
     return s->at < s->length ? s->text[s->at] : '\0';
 }
 
-/* What is wrong with the character that comes next wherever it stands, NULL where nothing is. */
+/* The error of the next character if it is invalid anywhere in JSON text; else NULL. */
 static const char *character_error(const Scanner *s) {
     unsigned char c = (unsigned char)peek(s);
-    if (c == '\0') return "a NUL byte; a config is UTF-8 text";
-    if (c < 0x20) return "a control character; a config is UTF-8 text";
+    if (c == '\0') return "NUL byte; a config must be UTF-8 text";
+    if (c < 0x20) return "control character; a config must be UTF-8 text";
     if (!utf8_length(s->text + s->at, s->length - s->at)) {
         return "invalid UTF-8; save the file as UTF-8";
     }
     return NULL;
 }
 
-/* Something else was wanted here. */
-static bool unexpected(Scanner *s, const char *wanted) {
+/* Reports the next token, or the end, as unexpected; `expected` (NULL = nothing) is appended. */
+static bool unexpected(Scanner *s, const char *expected) {
     size_t end = s->at;
     if (s->at == s->length) {
         while (end > 0 && is_blank(s->text[end - 1])) end--;
-        return wrong(s, end, 0, "not JSON: the text ends too early", NULL);
+        return wrong(s, end, 0, "not JSON: unexpected end of the text", NULL);
     }
     const char *error = character_error(s);
     if (error) return wrong(s, s->at, 1, error, NULL);
@@ -84,10 +84,10 @@ static bool unexpected(Scanner *s, const char *wanted) {
     } while (end < s->length && (unsigned char)s->text[end] >= (string ? ' ' : '!') &&
              !strchr(string ? "\"" : ",:{}[]\"", s->text[end]));
     if (string && end < s->length && s->text[end] == '"') end++;
-    return wrong(s, s->at, end - s->at, "not JSON: unexpected ", wanted);
+    return wrong(s, s->at, end - s->at, "not JSON: unexpected ", expected);
 }
 
-/* Moves to the end of a // comment and blanks it. */
+/* Advances to the end of a // comment and overwrites it with spaces. */
 static bool skip_comment(Scanner *s) {
     while (s->at < s->length && s->text[s->at] != '\n') {
         const char *error = is_blank(s->text[s->at]) ? NULL : character_error(s);
@@ -99,7 +99,7 @@ static bool skip_comment(Scanner *s) {
     return true;
 }
 
-/* Moves to what is neither white space nor a comment. */
+/* Advances past white space and comments. */
 static bool skip_blanks(Scanner *s) {
     for (;;) {
         while (s->at < s->length && is_blank(s->text[s->at])) s->at++;
@@ -112,7 +112,7 @@ static bool skip_blanks(Scanner *s) {
 
 /* --- strings --- */
 
-/* The value of four hexadecimal digits at `at`, -1 where they are not there. */
+/* The value of the four hexadecimal digits at `at`, -1 if there are none. */
 static int hex4(const char *text, size_t length, size_t at) {
     int code = 0;
     for (size_t i = at; i < at + 4; i++) {
@@ -123,19 +123,19 @@ static int hex4(const char *text, size_t length, size_t at) {
     return code;
 }
 
-static bool is_half(int code, int first) {
+/* Whether a code is a surrogate: high ones begin at 0xd800, low ones at 0xdc00. */
+static bool is_surrogate(int code, int first) {
     return code >= first && code < first + 0x400;
 }
 
-/* The value of the second half of a surrogate pair at `at`, -1 where it is not there. */
-static int low_half(const char *text, size_t length, size_t at) {
+/* The value of the low surrogate at `at`, -1 if there is none. */
+static int low_surrogate(const char *text, size_t length, size_t at) {
     if (at + 1 >= length || text[at] != '\\' || text[at + 1] != 'u') return -1;
     int code = hex4(text, length, at + 2);
-    return is_half(code, 0xdc00) ? code : -1;
+    return is_surrogate(code, 0xdc00) ? code : -1;
 }
 
-/* The length of the escape that comes next; one byte where it is wrong, and then *error says how.
- */
+/* The length of the next escape sequence; 1 if it is invalid, and then *error is set. */
 static size_t scan_escape(const Scanner *s, const char **error) {
     char c = s->at + 1 < s->length ? s->text[s->at + 1] : '\0';
     if (c && strchr("\"\\/bfnrt", c)) return 2;
@@ -143,24 +143,24 @@ static size_t scan_escape(const Scanner *s, const char **error) {
     if (c != 'u') {
         *error = "unknown escape; JSON has \\\" \\\\ \\/ \\b \\f \\n \\r \\t and \\u";
     } else if (code < 0) {
-        *error = "four hexadecimal digits must follow \\u";
+        *error = "\\u must be followed by four hexadecimal digits";
     } else if (code == 0) {
-        *error = "\\u0000 cannot stand in a string";
-    } else if (is_half(code, 0xdc00)) {
-        *error = "the second half of a surrogate pair without the first";
-    } else if (!is_half(code, 0xd800)) {
+        *error = "\\u0000 is not allowed in a string";
+    } else if (is_surrogate(code, 0xdc00)) {
+        *error = "low surrogate without a high surrogate before it";
+    } else if (!is_surrogate(code, 0xd800)) {
         return 6;
-    } else if (low_half(s->text, s->length, s->at + 6) >= 0) {
+    } else if (low_surrogate(s->text, s->length, s->at + 6) >= 0) {
         return 12;
     } else {
-        *error = "the first half of a surrogate pair without the second";
+        *error = "high surrogate without a low surrogate after it";
     }
     return 1;
 }
 
-/* A string from its opening quote on; the first wrong character in it is an error. */
+/* Scans a string from its opening quote. Only the first invalid character in it is reported. */
 static bool scan_string(Scanner *s) {
-    bool sound = true;
+    bool valid = true;
     s->at++;
     while (s->at < s->length) {
         char c = s->text[s->at];
@@ -169,8 +169,7 @@ static bool scan_string(Scanner *s) {
             return true;
         }
         if (c == '\n') {
-            return wrong(s, s->at, 0, "the line ends inside a string; a closing \" is missing",
-                         NULL);
+            return wrong(s, s->at, 0, "unterminated string; a closing \" is missing", NULL);
         }
         const char *error = NULL;
         size_t length = 1;
@@ -180,7 +179,7 @@ static bool scan_string(Scanner *s) {
             error = character_error(s);
             if (!error) length = utf8_length(s->text + s->at, s->length - s->at);
         }
-        if (error && sound) sound = wrong(s, s->at, 1, error, NULL);
+        if (error && valid) valid = wrong(s, s->at, 1, error, NULL);
         s->at += length;
     }
     return unexpected(s, NULL);
@@ -193,7 +192,7 @@ static void add_code(char **out, unsigned code) {
     while (more--) arrput(*out, (char)(0x80 | (code >> 6 * more & 0x3f)));
 }
 
-/* The text that a string stands for; what is wrong in it stays as it is. */
+/* Decodes the escapes of a string; invalid ones are copied unchanged. */
 static void string_decode(const char *text, JsonSpan string, char **out) {
     static const char escapes[] = "bfnrt", meant[] = "\b\f\n\r\t";
     size_t end = string.at + string.length - 1;
@@ -211,7 +210,7 @@ static void string_decode(const char *text, JsonSpan string, char **out) {
             continue;
         }
         i += 4;
-        int low = is_half(code, 0xd800) ? low_half(text, end, i + 1) : -1;
+        int low = is_surrogate(code, 0xd800) ? low_surrogate(text, end, i + 1) : -1;
         if (low >= 0) {
             code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
             i += 6;
@@ -228,34 +227,34 @@ static size_t skip_digits(const char *number, size_t length, size_t at) {
     return at;
 }
 
-/* What is wrong with a number of `length` characters, NULL where nothing is. */
+/* The error of a number of `length` characters, NULL if it is valid. */
 static const char *number_error(const char *number, size_t length) {
     char text[JSON_NUMBER_MAX + 1];
     size_t at = number[0] == '-', digits = skip_digits(number, length, at);
-    if (number[0] == '+') return "a number has no plus sign";
+    if (number[0] == '+') return "a number cannot begin with a plus sign";
     if (digits == at && at < length && number[at] == '.') {
-        return "a digit must stand before the point of a number";
+        return "a number needs a digit before the decimal point";
     }
-    if (digits == at) return "a digit must follow the minus sign";
-    if (number[at] == '0' && digits > at + 1) return "a number has no leading zeros";
+    if (digits == at) return "a number needs a digit after the minus sign";
+    if (number[at] == '0' && digits > at + 1) return "a number cannot have leading zeros";
     at = digits;
     if (at < length && number[at] == '.') {
         digits = skip_digits(number, length, ++at);
-        if (digits == at) return "a digit must follow the point of a number";
+        if (digits == at) return "a number needs a digit after the decimal point";
         at = digits;
     }
     if (at < length && (number[at] == 'e' || number[at] == 'E')) {
         at++;
         if (at < length && (number[at] == '+' || number[at] == '-')) at++;
         digits = skip_digits(number, length, at);
-        if (digits == at) return "a digit must follow the e of a number";
+        if (digits == at) return "a number needs a digit in its exponent";
         at = digits;
     }
-    if (at < length) return "a number has digits, a point and an exponent, no more";
-    if (length > JSON_NUMBER_MAX) return "a number of more than 63 characters";
+    if (at < length) return "invalid number";
+    if (length > JSON_NUMBER_MAX) return "number with more than 63 characters";
     memcpy(text, number, length);
     text[length] = '\0';
-    return isfinite(strtod(text, NULL)) ? NULL : "a number too large for a double";
+    return isfinite(strtod(text, NULL)) ? NULL : "number too large for a double";
 }
 
 static void scan_number(Scanner *s) {
@@ -274,7 +273,7 @@ static bool scan_word(Scanner *s) {
         s->at += length;
         return true;
     }
-    return unexpected(s, "; wanted a value (text stands in double quotes)");
+    return unexpected(s, "; expected a value (strings need double quotes)");
 }
 
 /* --- objects and lists --- */
@@ -285,7 +284,7 @@ static bool keys_equal(Scanner *s, JsonSpan a, JsonSpan b) {
     return arrlen(s->word) == arrlen(s->other) && memcmp(s->word, s->other, arrlenu(s->word)) == 0;
 }
 
-/* A key of an object: a hash of the text that it stands for, and its node. */
+/* A key of an object: the hash of its decoded text, and its node. */
 typedef struct {
     uint64_t hash;
     size_t node;
@@ -297,7 +296,7 @@ static int by_hash(const void *a, const void *b) {
     return (x->node > y->node) - (x->node < y->node);
 }
 
-/* Refuses a key that an object has already. */
+/* Reports duplicate keys of an object. */
 static void check_keys(Scanner *s, size_t object) {
     const JsonNode *nodes = s->map->nodes;
     Key *keys = NULL;
@@ -311,7 +310,7 @@ static void check_keys(Scanner *s, size_t object) {
         const JsonSpan key = nodes[keys[i].node].key;
         if (keys[i].hash != keys[i - 1].hash) continue;
         if (!keys_equal(s, key, nodes[keys[i - 1].node].key)) continue;
-        JsonError error = {key, "key ", " stands twice in one object"};
+        JsonError error = {key, "duplicate key ", ""};
         arrput(s->map->errors, error);
     }
     arrfree(keys);
@@ -319,27 +318,27 @@ static void check_keys(Scanner *s, size_t object) {
 
 static bool scan_key(Scanner *s, bool first, JsonSpan *key) {
     if (peek(s) != '"') {
-        return unexpected(s, first || peek(s) != '}' ? "; wanted a key in double quotes"
-                                                     : "; no comma stands behind the last entry");
+        return unexpected(s, first || peek(s) != '}' ? "; expected a key in double quotes"
+                                                     : "; trailing commas are not allowed");
     }
     key->at = s->at;
     if (!scan_string(s)) return false;
     key->length = s->at - key->at;
     if (!skip_blanks(s)) return false;
-    if (peek(s) != ':') return unexpected(s, "; wanted a colon behind the key");
+    if (peek(s) != ':') return unexpected(s, "; expected a colon after the key");
     s->at++;
     return skip_blanks(s);
 }
 
 static bool scan_value(Scanner *s, JsonSpan key);
 
-/* The object or list that opens here; its node is the last one there is. */
+/* Scans the object or list that opens here; its node is the last of the map. */
 static bool scan_nest(Scanner *s) {
     size_t node = arrlenu(s->map->nodes) - 1;
     bool object = peek(s) == '{';
     char close = object ? '}' : ']';
     if (s->depth == JSON_DEPTH_MAX) {
-        return wrong(s, s->at, 1, "objects and lists nest more than 16 deep", NULL);
+        return wrong(s, s->at, 1, "objects and lists are nested more than 16 deep", NULL);
     }
     s->depth++;
     s->at++;
@@ -351,7 +350,7 @@ static bool scan_nest(Scanner *s) {
         if (!scan_value(s, key) || !skip_blanks(s)) return false;
         if (peek(s) == close) break;
         if (peek(s) != ',') {
-            return unexpected(s, object ? "; wanted a comma or }" : "; wanted a comma or ]");
+            return unexpected(s, object ? "; expected a comma or }" : "; expected a comma or ]");
         }
         s->at++;
     }
@@ -366,24 +365,24 @@ static bool scan_value(Scanner *s, JsonSpan key) {
     JsonNode empty = {.key = key};
     arrput(s->map->nodes, empty);
     char c = peek(s);
-    bool sound = true;
+    bool valid = true;
     if (c == '{' || c == '[') {
-        sound = scan_nest(s);
+        valid = scan_nest(s);
     } else if (c == '"') {
-        sound = scan_string(s);
+        valid = scan_string(s);
     } else if (c && (is_digit(c) || strchr("+-.", c))) {
         scan_number(s);
     } else {
-        sound = scan_word(s);
+        valid = scan_word(s);
     }
     s->map->nodes[node].value = (JsonSpan){start, s->at - start};
     s->map->nodes[node].end = arrlenu(s->map->nodes);
-    return sound;
+    return valid;
 }
 
-/* --- the whole --- */
+/* --- the whole text --- */
 
-static int by_place(const void *a, const void *b) {
+static int by_position(const void *a, const void *b) {
     size_t x = ((const JsonError *)a)->span.at, y = ((const JsonError *)b)->span.at;
     return (x > y) - (x < y);
 }
@@ -392,12 +391,12 @@ bool json_scan(const char *text, size_t length, char *plain, JsonMap *map) {
     Scanner s = {.text = text, .length = length, .plain = plain, .map = map};
     *map = (JsonMap){0};
     if (length > JSON_LENGTH_MAX) {
-        return wrong(&s, 0, 0, "longer than 1 MiB, which no config is", NULL);
+        return wrong(&s, 0, 0, "longer than 1 MiB, the limit for a config", NULL);
     }
-    bool sound = skip_blanks(&s) && scan_value(&s, (JsonSpan){0, 0}) && skip_blanks(&s);
-    if (sound && s.at < length) unexpected(&s, "; wanted the end of the text");
+    bool valid = skip_blanks(&s) && scan_value(&s, (JsonSpan){0, 0}) && skip_blanks(&s);
+    if (valid && s.at < length) unexpected(&s, "; expected the end of the text");
     size_t errors = arrlenu(map->errors);
-    if (errors > 1) qsort(map->errors, errors, sizeof *map->errors, by_place);
+    if (errors > 1) qsort(map->errors, errors, sizeof *map->errors, by_position);
     arrfree(s.word);
     arrfree(s.other);
     return errors == 0;
@@ -409,8 +408,9 @@ void json_free(JsonMap *map) {
     *map = (JsonMap){0};
 }
 
-/* Whether `path` begins with the name of a child, the `place`-th one; *rest is what follows it. */
-static bool begins_with(const char *text, const JsonNode *child, size_t place, const char *path,
+/* Whether `path` begins with the key of a child, or with its index in a list; *rest is what
+ * follows. */
+static bool begins_with(const char *text, const JsonNode *child, size_t index, const char *path,
                         char **word, const char **rest) {
     if (child->key.length) {
         string_decode(text, child->key, word);
@@ -419,7 +419,7 @@ static bool begins_with(const char *text, const JsonNode *child, size_t place, c
         *rest = path + length;
     } else {
         char *end;
-        if (!is_digit(*path) || strtoul(path, &end, 10) != place) return false;
+        if (!is_digit(*path) || strtoul(path, &end, 10) != index) return false;
         *rest = end;
     }
     if (**rest && **rest != '.') return false;
@@ -428,13 +428,13 @@ static bool begins_with(const char *text, const JsonNode *child, size_t place, c
 }
 
 size_t json_find(const JsonMap *map, const char *text, size_t node, const char *path) {
-    size_t found = JSON_NO_NODE, place = 0;
+    size_t found = JSON_NO_NODE, index = 0;
     char *word = NULL;
     if (!*path) return node;
     for (size_t child = node + 1; child < map->nodes[node].end && found == JSON_NO_NODE;
          child = map->nodes[child].end) {
         const char *rest;
-        if (begins_with(text, &map->nodes[child], place++, path, &word, &rest)) {
+        if (begins_with(text, &map->nodes[child], index++, path, &word, &rest)) {
             found = json_find(map, text, child, rest);
         }
     }

@@ -2,6 +2,9 @@
 #include "run/io/json_out.h"
 
 #include <math.h>
+#include <stdlib.h>
+
+/* --- values --- */
 
 void json_print_string(FILE *out, const char *text) {
     fputc('"', out);
@@ -26,9 +29,28 @@ void json_print_number(FILE *out, double value) {
         fputs("null", out);
 }
 
-void json_key(Json *json, const char *name) {
-    fprintf(json->out, "%s\n%*s\"%s\": ", json->first ? "" : ",", 2 * json->depth, "", name);
+const char *json_exact_text(double value, char text[JSON_EXACT]) {
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, JSON_EXACT, "%.*g", digits, value);
+        if (strtod(text, NULL) == value) break;
+    }
+    return text;
+}
+
+/* --- members and items --- */
+
+void json_item(Json *json) {
+    if (json->layout == JSON_LINES)
+        fprintf(json->out, "%s\n%*s", json->first ? "" : ",", 2 * json->depth, "");
+    else if (!json->first)
+        fputs(json->layout == JSON_INLINE ? ", " : ",", json->out);
     json->first = false;
+}
+
+void json_key(Json *json, const char *name) {
+    json_item(json);
+    json_print_string(json->out, name);
+    fputs(json->layout == JSON_COMPACT ? ":" : ": ", json->out);
 }
 
 void json_string(Json *json, const char *name, const char *value) {
@@ -51,15 +73,39 @@ void json_boolean(Json *json, const char *name, bool value) {
     fputs(value ? "true" : "false", json->out);
 }
 
-void json_open(Json *json, const char *name) {
+void json_hash(Json *json, const char *name, uint64_t value) {
+    json_key(json, name);
+    fprintf(json->out, "\"%016llx\"", (unsigned long long)value);
+}
+
+/* --- objects and lists --- */
+
+static void nest(Json *json, const char *name, char bracket) {
     if (name) json_key(json, name);
-    fputc('{', json->out);
+    fputc(bracket, json->out);
     json->depth++;
     json->first = true;
 }
 
-void json_close(Json *json) {
+static void unnest(Json *json, char bracket) {
     json->depth--;
-    fprintf(json->out, "\n%*s}", 2 * json->depth, "");
+    if (json->layout == JSON_LINES) fprintf(json->out, "\n%*s", 2 * json->depth, "");
+    fputc(bracket, json->out);
     json->first = false;
+}
+
+void json_open(Json *json, const char *name) {
+    nest(json, name, '{');
+}
+
+void json_close(Json *json) {
+    unnest(json, '}');
+}
+
+void json_list_open(Json *json, const char *name) {
+    nest(json, name, '[');
+}
+
+void json_list_close(Json *json) {
+    unnest(json, ']');
 }

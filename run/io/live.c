@@ -9,36 +9,36 @@
 #include <unistd.h>
 
 static const double REDRAW_SECONDS = 0.1;
-enum { SPARK_LEAST = 8, SPARK_MOST = 40 };
+enum { SPARK_MIN = 8, SPARK_MAX = 40 };
 
-/* --- history --- */
+/* --- sparkline --- */
 
-void history_add(History *history, double value) {
+void sparkline_add(Sparkline *sparkline, double value) {
     if (!isfinite(value)) return;
-    if (history->count == HISTORY_MAX) { /* two means become one */
-        for (size_t i = 0; i < HISTORY_MAX / 2; i++) {
-            history->mean[i] = (history->mean[2 * i] + history->mean[2 * i + 1]) / 2;
+    if (sparkline->count == SPARKLINE_MAX) { /* merge pairs of means */
+        for (size_t i = 0; i < SPARKLINE_MAX / 2; i++) {
+            sparkline->mean[i] = (sparkline->mean[2 * i] + sparkline->mean[2 * i + 1]) / 2;
         }
-        history->count /= 2;
-        history->stretch *= 2;
+        sparkline->count /= 2;
+        sparkline->interval *= 2;
     }
-    if (!history->stretch) history->stretch = 1;
-    history->sum += value;
-    if (++history->filled < history->stretch) return;
-    history->mean[history->count++] = history->sum / (double)history->filled;
-    history->filled = 0;
-    history->sum = 0;
+    if (!sparkline->interval) sparkline->interval = 1;
+    sparkline->sum += value;
+    if (++sparkline->pending < sparkline->interval) return;
+    sparkline->mean[sparkline->count++] = sparkline->sum / (double)sparkline->pending;
+    sparkline->pending = 0;
+    sparkline->sum = 0;
 }
 
-/* Cell i of `cells`, 0 to 7 between the least and the largest mean. */
-static int history_height(const History *history, size_t i, size_t cells) {
+/* The height of cell i of `cells`: 0 for the smallest mean to 7 for the largest. */
+static int sparkline_height(const Sparkline *sparkline, size_t i, size_t cells) {
     double low = INFINITY, high = -INFINITY, here = 0;
-    size_t first = i * history->count / cells, end = (i + 1) * history->count / cells;
+    size_t first = i * sparkline->count / cells, end = (i + 1) * sparkline->count / cells;
     if (end == first) end = first + 1;
-    for (size_t k = 0; k < history->count; k++) {
-        low = fmin(low, history->mean[k]);
-        high = fmax(high, history->mean[k]);
-        if (k >= first && k < end) here += history->mean[k] / (double)(end - first);
+    for (size_t k = 0; k < sparkline->count; k++) {
+        low = fmin(low, sparkline->mean[k]);
+        high = fmax(high, sparkline->mean[k]);
+        if (k >= first && k < end) here += sparkline->mean[k] / (double)(end - first);
     }
     return high > low ? (int)fmin(7, 8 * (here - low) / (high - low)) : 0;
 }
@@ -72,41 +72,43 @@ size_t live_columns(void) {
     return 80;
 }
 
-static void add_spark(char *line, const History *history, size_t cells, bool utf8) {
+static void add_sparkline(char *line, const Sparkline *sparkline, size_t cells, bool utf8) {
     static const char *const BLOCKS[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
     static const char *const SIGNS[] = {"_", "_", ".", ".", "-", "-", "^", "^"};
     for (size_t i = 0; i < cells; i++) {
-        int height = history_height(history, i, cells);
+        int height = sparkline_height(sparkline, i, cells);
         strcat(line, utf8 ? BLOCKS[height] : SIGNS[height]);
     }
 }
 
-/* Characters of the fields up to rank `most`, with two blanks behind each. */
-static size_t width_of(const LiveField *fields, size_t count, int most) {
+/* Width in characters of the fields up to rank `rank_max`, with two spaces after each. */
+static size_t width_of(const LiveField *fields, size_t count, int rank_max) {
     size_t width = 0;
     for (size_t i = 0; i < count; i++) {
-        size_t own = fields[i].history ? SPARK_LEAST : strlen(fields[i].text);
-        if (own && fields[i].rank <= most) width += own + 2;
+        size_t own = fields[i].sparkline ? SPARK_MIN : strlen(fields[i].text);
+        if (own && fields[i].rank <= rank_max) width += own + 2;
     }
     return width;
 }
 
 void live_draw(Live *live, const LiveField *fields, size_t count) {
-    char line[LIVE_FIELDS * (sizeof fields->text + 2) + 3 * SPARK_MOST + 8] = "\r\033[K";
+    char line[LIVE_FIELDS * (sizeof fields->text + 2) + 3 * SPARK_MAX + 8] = "\r\033[K";
     double now = clock_seconds();
     if (!live->on || now - live->drawn < REDRAW_SECONDS) return;
-    const size_t room = live_columns() + 1; /* a full line would wrap; nothing is behind the last */
-    int most = LIVE_FIELDS;
-    while (most >= 0 && width_of(fields, count, most) > room) most--;
-    size_t used = width_of(fields, count, most), cells = SPARK_LEAST;
+    const size_t room =
+        live_columns() + 1; /* a full line would wrap; +1: no spaces after the last */
+    int rank_max = LIVE_FIELDS;
+    while (rank_max >= 0 && width_of(fields, count, rank_max) > room) rank_max--;
+    size_t used = width_of(fields, count, rank_max), cells = SPARK_MIN;
     cells += room > used ? room - used : 0;
     for (size_t i = 0; i < count; i++) {
-        if (fields[i].rank > most) continue;
-        if (fields[i].history)
-            add_spark(line, fields[i].history, cells < SPARK_MOST ? cells : SPARK_MOST, live->utf8);
+        if (fields[i].rank > rank_max) continue;
+        if (fields[i].sparkline)
+            add_sparkline(line, fields[i].sparkline, cells < SPARK_MAX ? cells : SPARK_MAX,
+                          live->utf8);
         else
             strcat(line, fields[i].text);
-        if (fields[i].history || *fields[i].text) strcat(line, "  ");
+        if (fields[i].sparkline || *fields[i].text) strcat(line, "  ");
     }
     if (used) line[strlen(line) - 2] = '\0';
     fputs(line, stderr);

@@ -11,10 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "files hold numbers as they lie here");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "safetensors files are little-endian");
 _Static_assert(sizeof(size_t) == 8, "TENSOR_I64 is a size_t");
 
-/* Metadata of ours are at most a config; no header of a model that can be configured is longer. */
+/* METADATA_MAX: the metadata is at most a config, whose length is limited to 1 MiB. */
 enum { METADATA_MAX = 1 << 20, BLOCK = 4096 };
 
 static const struct {
@@ -37,33 +37,41 @@ static size_t count_of(const Tensor *tensor) {
 
 /* --- writing --- */
 
-/* The header, padded, for mem_free; `data` is what follows it. */
+static void print_size(Json *json, uint64_t size) {
+    json_item(json);
+    fprintf(json->out, "%llu", (unsigned long long)size);
+}
+
+/* The entry of a tensor that begins at `*at`, which becomes its end. */
+static void print_tensor(Json *json, const Tensor *tensor, uint64_t *at) {
+    json_open(json, tensor->name);
+    json_string(json, "dtype", TYPES[tensor->type].dtype);
+    json_list_open(json, "shape");
+    print_size(json, tensor->shape[0]);
+    if (tensor->shape[1]) print_size(json, tensor->shape[1]);
+    json_list_close(json);
+    json_list_open(json, "data_offsets");
+    print_size(json, *at);
+    *at += count_of(tensor) * TYPES[tensor->type].bytes;
+    print_size(json, *at);
+    json_list_close(json);
+    json_close(json);
+}
+
+/* The padded header, for mem_free; `data` is the size of the tensors after it. */
 static char *header_text(const Tensor *tensors, size_t n, const Metadata *metadata, size_t pairs,
                          size_t *size, uint64_t *data) {
     TextOut text;
-    FILE *out = text_begin(&text);
-    fputs("{\"__metadata__\":{", out);
-    for (size_t i = 0; i < pairs; i++) {
-        fputs(i ? "," : "", out);
-        json_print_string(out, metadata[i].key);
-        fputc(':', out);
-        json_print_string(out, metadata[i].value);
-    }
-    fputc('}', out);
+    Json json = {.out = text_begin(&text), .layout = JSON_COMPACT};
+    json_open(&json, NULL);
+    json_open(&json, "__metadata__");
+    for (size_t i = 0; i < pairs; i++) json_string(&json, metadata[i].key, metadata[i].value);
+    json_close(&json);
     *data = 0;
-    for (size_t i = 0; i < n; i++) {
-        const Tensor *tensor = &tensors[i];
-        uint64_t end = *data + count_of(tensor) * TYPES[tensor->type].bytes;
-        fprintf(out, ",\"%s\":{\"dtype\":\"%s\",\"shape\":[%zu", tensor->name,
-                TYPES[tensor->type].dtype, tensor->shape[0]);
-        if (tensor->shape[1]) fprintf(out, ",%zu", tensor->shape[1]);
-        fprintf(out, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)*data,
-                (unsigned long long)end);
-        *data = end;
-    }
-    fputc('}', out);
-    fflush(out);
-    for (size_t i = text.size; i % 8; i++) fputc(' ', out);
+    for (size_t i = 0; i < n; i++) print_tensor(&json, &tensors[i], data);
+    json_close(&json);
+    fflush(json.out);
+    for (size_t i = text.size; i % 8; i++) fputc(' ', json.out);
     char *header = text_end(&text);
     *size = text.size;
     return header;
@@ -109,7 +117,7 @@ int safetensors_write(const char *path, const Tensor *tensors, size_t n, const M
 
 /* --- reading --- */
 
-/* The next `size` bytes; false at an error or the end. */
+/* Reads exactly `size` bytes; false on an error or at the end of the file. */
 static bool take(int fd, void *data, size_t size) {
     return fd_read(fd, data, size) == (int64_t)size;
 }
@@ -128,12 +136,12 @@ static bool take_tensor(int fd, const Tensor *tensor) {
     return true;
 }
 
-/* Whether the file goes on with exactly these bytes. */
-static bool matches(int fd, const char *wanted, size_t size) {
+/* Whether the next `size` bytes of the file are equal to `expected`. */
+static bool matches(int fd, const char *expected, size_t size) {
     char block[BLOCK];
     for (size_t first = 0; first < size; first += BLOCK) {
         size_t n = size - first < BLOCK ? size - first : BLOCK;
-        if (!take(fd, block, n) || memcmp(block, wanted + first, n) != 0) return false;
+        if (!take(fd, block, n) || memcmp(block, expected + first, n) != 0) return false;
     }
     return true;
 }
@@ -164,7 +172,7 @@ const char *safetensors_read(const char *path, const Tensor *tensors, size_t n,
     return error;
 }
 
-/* The end of a JSON string that begins at `text`, NULL where there is none. */
+/* The end of the JSON string at `text`, NULL if there is none. */
 static const char *string_end(const char *text, const char *end) {
     if (text >= end || *text != '"') return NULL;
     for (text++; text < end && *text != '"'; text++) {
@@ -174,7 +182,7 @@ static const char *string_end(const char *text, const char *end) {
     return text < end ? text + 1 : NULL;
 }
 
-/* The end of an object whose members are all strings, NULL where it is something else. */
+/* The end of the object at `text` if all its members are strings, else NULL. */
 static const char *object_end(const char *text, const char *end) {
     do { /* at the brace or at a comma */
         text = string_end(text + 1, end);
@@ -204,8 +212,7 @@ char *safetensors_metadata(const char *path, size_t *rows, const char **error) {
     if (fd < 0) {
         *error = strerror(errno);
     } else if (take(fd, &length, sizeof length)) {
-        /* What comes after the metadata is compared later, so its beginning is all that is needed.
-         */
+        /* The header after the metadata is compared later, by safetensors_read. */
         size_t size = length < METADATA_MAX ? (size_t)length : METADATA_MAX;
         header = mem_alloc(size + 1);
         if (take(fd, header, size)) text = header_metadata(header, size, rows, error);

@@ -1,8 +1,9 @@
-/* safetensors.h - named arrays in a file that every tool of the field reads.
+/* safetensors.h - writes and reads tensors in the safetensors format.
  *
- * One idea: what a file must look like follows from what it holds, so a reader does not interpret a
- * header - it makes the header that this program would have written and compares the bytes. A file
- * that differs anywhere is not ours, and nothing is ever allocated or addressed by its numbers.
+ * One idea: the header of a file is determined by its tensors. The reader does not interpret a
+ * header: it generates the header that this program would have written and compares the bytes. Any
+ * difference is an error, and no size or offset from a file is ever used to allocate or address
+ * memory.
  * Format: github.com/huggingface/safetensors: 8 bytes of header size (little-endian), a JSON header
  * padded with spaces to a multiple of 8, then the arrays in the order of the list without gaps.
  * Read next: run/store/checkpoint.h. */
@@ -12,7 +13,7 @@
 #include "base/base.h"
 
 typedef enum {
-    TENSOR_REAL, /* `real` in memory, F32 in the file */
+    TENSOR_REAL, /* `real` in memory, always F32 in the file */
     TENSOR_F64,  /* double */
     TENSOR_I64,  /* size_t */
 } TensorType;
@@ -22,11 +23,11 @@ enum { TENSOR_NAME = 96 };
 typedef struct {
     char name[TENSOR_NAME];
     TensorType type;
-    size_t shape[2]; /* (rows, columns); (n, 0) of a vector */
-    void *data;      /* someone else's */
+    size_t shape[2]; /* (rows, columns); (n, 0) for a vector */
+    void *data;      /* not owned */
 } Tensor;
 
-/* Appends to a list (stb_ds array); the name is made of both words. */
+/* Appends a tensor to a list (stb_ds array). Its name is `prefix` followed by `name`. */
 void tensor_add(Tensor **list, const char *prefix, const char *name, TensorType type, size_t rows,
                 size_t columns, void *data);
 
@@ -34,22 +35,22 @@ typedef struct {
     const char *key, *value;
 } Metadata;
 
-/* The bytes that such a file takes. */
+/* The size of such a file in bytes. */
 uint64_t safetensors_size(const Tensor *tensors, size_t n, const Metadata *metadata, size_t pairs);
 
-/* Writes and syncs a new file; 0 or errno. Notes its size and its hash (files.h). */
+/* Writes and syncs a new file; 0 or errno. Also returns its size and its hash (files.h). */
 int safetensors_write(const char *path, const Tensor *tensors, size_t n, const Metadata *metadata,
                       size_t pairs, uint64_t *bytes, uint64_t *hash);
 
-/* Fills the arrays from a file. NULL, or what is wrong with it. */
+/* Fills the tensors from a file. Returns NULL, or an error message about the file. */
 const char *safetensors_read(const char *path, const Tensor *tensors, size_t n,
                              const Metadata *metadata, size_t pairs);
 
-/* The metadata of a file, values by key: the text of a JSON object of strings, for mem_free; NULL
- * with what is wrong in `error`. `rows` is the first extent of the file's first array. */
+/* The metadata of a file as JSON text, an object of strings; free with mem_free. NULL with a message
+ * in `error` on failure. `rows` is the first dimension of the first tensor, tok_emb.weight. */
 char *safetensors_metadata(const char *path, size_t *rows, const char **error);
 
-/* The same of a header of `size` bytes that lies in memory, closed by a NUL. */
+/* The same for a header of `size` bytes in memory, NUL-terminated. */
 char *header_metadata(const char *header, size_t size, size_t *rows, const char **error);
 
 #endif

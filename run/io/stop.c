@@ -12,7 +12,7 @@
 static const struct {
     int number;
     const char *name;
-    bool kills; /* the program dies of it in the end */
+    bool kills; /* the program dies of it after the checkpoint */
 } SIGNALS[] = {
     {SIGINT, "SIGINT", true},
     {SIGTERM, "SIGTERM", true},
@@ -21,13 +21,13 @@ static const struct {
 };
 enum { SIGNAL_COUNT = sizeof SIGNALS / sizeof *SIGNALS };
 
-/* Wrappers such as timeout(1) send a signal to the process and to its group: what follows so soon
- * is not somebody who has lost patience. */
+/* Wrappers such as timeout(1) signal the process and then its group, so that the same signal arrives
+ * twice. A second SIGINT within this time is not taken as impatience. */
 static const double SAME_SIGNAL_SECONDS = 0.1;
 
 static volatile sig_atomic_t requested; /* the signal, 0 = none yet */
-static double requested_at;             /* clock_seconds, which a handler may call */
-static const char *promised;            /* what the first one prints */
+static double requested_at;             /* clock_seconds, which is safe in a handler */
+static const char *first_message;       /* printed at the first signal */
 
 static void die_of(int number) {
     sigset_t only;
@@ -35,24 +35,24 @@ static void die_of(int number) {
     sigemptyset(&only);
     sigaddset(&only, number);
     raise(number);
-    sigprocmask(SIG_UNBLOCK, &only, NULL); /* inside its own handler it is blocked */
+    sigprocmask(SIG_UNBLOCK, &only, NULL); /* a signal is blocked in its own handler */
 }
 
-static void note(int number) {
-    int error = errno; /* of whatever is interrupted here */
+static void record_signal(int number) {
+    int error = errno; /* restored below, for the interrupted code */
     bool again = requested && clock_seconds() - requested_at > SAME_SIGNAL_SECONDS;
     if (again && number == SIGINT) die_of(number);
-    if (!requested && write(STDERR_FILENO, promised, strlen(promised)) < 0) {
-        /* nobody is left to read it */
+    if (!requested && write(STDERR_FILENO, first_message, strlen(first_message)) < 0) {
+        /* a closed stderr is no reason not to stop */
     }
     if (!requested) requested_at = clock_seconds();
     requested = number;
     errno = error;
 }
 
-void stop_install(const char *promise) {
-    struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART}, before;
-    promised = promise;
+void stop_install(const char *message) {
+    struct sigaction action = {.sa_handler = record_signal, .sa_flags = SA_RESTART}, before;
+    first_message = message;
     sigemptyset(&action.sa_mask);
     for (int i = 0; i < SIGNAL_COUNT; i++) {
         sigaction(SIGNALS[i].number, NULL, &before);

@@ -1,32 +1,30 @@
-/* stop.h - signals: a run that is asked to stop ends between two updates, with a checkpoint.
+/* stop.h - signals: a run stops between two steps, with a checkpoint.
  *
- * One idea: the handler only notes the signal; the loop looks when it can stop cleanly. Whoever
- * sent the signal must see that it worked, so the program then dies of that signal: a shell loop
- * around a sweep ends at one Ctrl-C, which an exit code of 130 would not achieve.
+ * One idea: the handler only records the signal, and the training loop stops at the next step. The
+ * program then kills itself with the same signal, so that the sender sees what ended it: one Ctrl-C
+ * also ends a shell loop around runs, which exit code 130 would not.
  *
- *     SIGINT, SIGTERM, SIGHUP   checkpoint, then die of the signal (a second SIGINT, not
- *                               the echo of the first: at once)
- *     SIGUSR2                   checkpoint, exit code 75: can be resumed
- *     SIGPIPE, SIGXFSZ          ignored: the failing write is dealt with where it happens
+ *     SIGINT, SIGTERM, SIGHUP   checkpoint, then die of the signal; a second SIGINT, at least
+ *                               0.1 s after the first, kills immediately
+ *     SIGUSR2                   checkpoint, then exit code 75
+ *     SIGPIPE, SIGXFSZ          ignored: the failed write is handled where it happens
  *
- * A signal that was ignored when the program began (nohup) stays ignored.
+ * A signal that was ignored when the program started (nohup) stays ignored.
  * State is static: one process, one run. Read next: train.c. */
 #ifndef RUN_IO_STOP_H
 #define RUN_IO_STOP_H
 
 #include <stdbool.h>
 
-/* From now on the signals ask for a stop instead of killing. The first one prints `promise`, a
- * constant: what will be done about it. */
-void stop_install(const char *promise);
-/* Whether one has. */
+/* Installs the handlers. The first signal prints `message`, a constant. */
+void stop_install(const char *message);
+/* Whether a signal has requested a stop. */
 bool stop_requested(void);
-/* Its name, "SIGINT" ..., for messages. */
+/* The name of that signal, "SIGINT" ..., for messages. */
 const char *stop_signal_name(void);
-/* The exit code of a run that was stopped: 75, or what a shell shows for the signal. */
+/* The exit code of the stopped run: 75, or 128 plus the signal number, as shells show it. */
 int stop_code(void);
-/* Dies of the signal; returns where that is not asked for (SIGUSR2). Nothing may be left to write.
- */
+/* Dies of the signal; returns if it was SIGUSR2. Everything must have been written before. */
 void stop_die(void);
 
 #endif

@@ -10,7 +10,7 @@ const char *layers_position(size_t group) {
     return POSITIONS[group];
 }
 
-/* The numbers of a row, empty where there was no token to measure. */
+/* The numbers of a record; empty cells if the group has no tokens. */
 static void write_numbers(Csv *csv, const Moments *m, double grad_rms) {
     const double numbers[] = {m->mean, m->variance, m->rms, m->absmax, m->kurtosis, grad_rms};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
@@ -21,23 +21,23 @@ static void write_numbers(Csv *csv, const Moments *m, double grad_rms) {
     }
 }
 
-static void write_site(Csv *csv, size_t step, ProbePlace place, int site, const SiteStats *stats) {
+static void write_site(Csv *csv, size_t step, ProbePoint point, int site, const ProbeStats *stats) {
     for (size_t group = 0; group < TOKEN_GROUPS; group++) {
-        csv_whole(csv, step);
-        csv_whole(csv, place.layer);
-        csv_text(csv, place.sublayer);
-        csv_text(csv, site_name(site));
+        csv_integer(csv, step);
+        csv_integer(csv, point.layer);
+        csv_text(csv, point.sublayer);
+        csv_text(csv, probe_site_name(site));
         csv_text(csv, layers_position(group));
         write_numbers(csv, &stats->moments[group], stats->grad_rms[group]);
-        csv_end_row(csv);
+        csv_end_record(csv);
     }
 }
 
 void layers_write(Csv *csv, size_t step, const Probe *probe) {
-    for (size_t place = 0; place < probe->places; place++) {
-        for (int site = 0; site < SITES; site++) {
-            const SiteStats *stats = probe_stats(probe, place, (Site)site);
-            if (stats->measured) write_site(csv, step, probe_place(probe, place), site, stats);
+    for (size_t point = 0; point < probe->points; point++) {
+        for (int site = 0; site < PROBE_SITES; site++) {
+            const ProbeStats *stats = probe_stats(probe, point, (ProbeSite)site);
+            if (stats->measured) write_site(csv, step, probe_point(probe, point), site, stats);
         }
     }
 }

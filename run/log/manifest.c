@@ -34,13 +34,14 @@ static void print_time(Json *json, const char *name, int64_t seconds) {
 }
 
 static void print_command(Json *json, const Manifest *manifest) {
-    json_key(json, "command");
-    fputc('[', json->out);
+    json_list_open(json, "command");
+    json->layout = JSON_INLINE;
     for (int i = 0; i < manifest->argc; i++) {
-        if (i) fputs(", ", json->out);
+        json_item(json);
         json_print_string(json->out, manifest->argv[i]);
     }
-    fputc(']', json->out);
+    json_list_close(json);
+    json->layout = JSON_LINES;
 }
 
 static void print_cpu(Json *json) {
@@ -86,7 +87,7 @@ static void print_eps(Json *json, const Model *model) {
     json_close(json);
 }
 
-/* What the zeros and autos of the config became. */
+/* The values that 0 and "auto" in the config stand for. */
 static void print_resolved(Json *json, const Manifest *manifest) {
     const Model *model = manifest->model;
     const Shape *s = &model->shape;
@@ -99,12 +100,14 @@ static void print_resolved(Json *json, const Manifest *manifest) {
     json_integer(json, "tensors", params_count(&model->params));
     print_eps(json, model);
     json_number(json, "rmsnorm_lr_scale", manifest->lr_scale);
-    json_key(json, "rows");
-    fputc('[', json->out);
+    json_list_open(json, "rows");
+    json->layout = JSON_INLINE;
     for (size_t l = 0; l < s->L; l++) {
-        fprintf(json->out, "%s\"%s\"", l ? ", " : "", model->wiring.block[l].row);
+        json_item(json);
+        json_print_string(json->out, model->wiring.block[l].row);
     }
-    fputc(']', json->out);
+    json_list_close(json);
+    json->layout = JSON_LINES;
     json_close(json);
 }
 
@@ -113,15 +116,12 @@ static void print_equations(Json *json, const Config *config) {
         *text = equations_text(&config->model, &config->gamma_warmup, &config->branch_warmup);
     equations_hash(hash, &config->model, &config->gamma_warmup, &config->branch_warmup);
     json_string(json, "equations_hash", hash);
-    json_key(json, "equations");
-    fputc('[', json->out);
-    bool first = true;
+    json_list_open(json, "equations");
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
-        fprintf(json->out, "%s\n%*s", first ? "" : ",", 2 * json->depth + 2, "");
+        json_item(json);
         json_print_string(json->out, line);
-        first = false;
     }
-    fprintf(json->out, "\n%*s]", 2 * json->depth, "");
+    json_list_close(json);
     mem_free(text);
 }
 
@@ -133,15 +133,18 @@ static void print_data(Json *json, const Manifest *manifest) {
     json_open(json, "data");
     json_string(json, "description", line);
     json_number(json, "entropy_floor", manifest->floor);
-    json_key(json, "files");
-    fputc('[', json->out);
+    json_list_open(json, "files");
+    json->layout = JSON_INLINE;
     for (size_t i = 0; dataset_file(manifest->data, i, &path, &bytes, &hash); i++) {
-        fputs(i ? ", {\"path\": " : "{\"path\": ", json->out);
-        json_print_string(json->out, path);
-        fprintf(json->out, ", \"bytes\": %llu, \"fnv1a64\": \"%016llx\"}",
-                (unsigned long long)bytes, (unsigned long long)hash);
+        json_item(json);
+        json_open(json, NULL);
+        json_string(json, "path", path);
+        json_integer(json, "bytes", bytes);
+        json_hash(json, "fnv1a64", hash);
+        json_close(json);
     }
-    fputc(']', json->out);
+    json_list_close(json);
+    json->layout = JSON_LINES;
     json_close(json);
 }
 
@@ -198,14 +201,14 @@ void manifest_write(const char *dir, const Manifest *manifest, const Summary *su
     TextOut text;
     Json json = {.out = text_begin(&text)};
     print_manifest(&json, manifest, summary);
-    char *whole_text = text_end(&text);
-    int error = file_replace(path, whole_text, text.size);
+    char *contents = text_end(&text);
+    int error = file_replace(path, contents, text.size);
     if (error) die(EXIT_IO, "cannot write %s: %s", path, strerror(error));
-    mem_free(whole_text);
+    mem_free(contents);
     mem_free(path);
 }
 
-/* The elements of an array as JSON text without brackets, "" where there are none. */
+/* The elements of an array as JSON text without brackets, "" if there are none. */
 static char *elements_text(const cJSON *array) {
     char *text = cJSON_IsArray(array) ? cJSON_PrintUnformatted(array) : NULL;
     char *elements = text_format("%.*s", text ? (int)strlen(text) - 2 : 0, text ? text + 1 : "");
@@ -213,7 +216,7 @@ static char *elements_text(const cJSON *array) {
     return elements;
 }
 
-/* What run.json holds; NULL where it is missing or damaged. */
+/* The existing run.json; NULL if it is missing or corrupt. */
 static cJSON *read_old(const char *dir) {
     enum { RUN_JSON_MAX = 1 << 26 };
     char *path = text_format("%s/run.json", dir);
@@ -238,8 +241,14 @@ void manifest_resume(const char *dir, Manifest *manifest, size_t step) {
         manifest->started = (int64_t)timegm(&utc);
     }
     char *before = elements_text(cJSON_GetObjectItemCaseSensitive(old, "resumes"));
-    manifest->resumes = text_format("%s%s{\"step\":%zu,\"utc\":\"%s\"}", before, *before ? "," : "",
-                                    step, time_text((int64_t)time(NULL), now));
+    TextOut text;
+    Json json = {.out = text_begin(&text), .layout = JSON_COMPACT};
+    fprintf(json.out, "%s%s", before, *before ? "," : "");
+    json_open(&json, NULL);
+    json_integer(&json, "step", step);
+    json_string(&json, "utc", time_text((int64_t)time(NULL), now));
+    json_close(&json);
+    manifest->resumes = text_end(&text);
     mem_free(before);
     cJSON_Delete(old);
 }
@@ -253,7 +262,7 @@ bool manifest_ended(const char *dir) {
     return ended;
 }
 
-/* All that the bits of a number can depend on. */
+/* The members of run.json that the bits of the results can depend on. */
 static const struct {
     const char *object, *name;
 } ORIGINS[] = {{"build", "version"},  {"build", "real"},  {"build", "compiler"}, {"build", "flags"},

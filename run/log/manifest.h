@@ -1,8 +1,9 @@
-/* manifest.h - run.json: what made the numbers of a run, and what came out.
+/* manifest.h - run.json: the provenance of a run and its results.
  *
- * One idea: whoever finds a run folder years later can say which equations, data, machine and build
- * it was. Written whole when the run starts, when it is resumed and, with the summary, when it
- * ends. Read next: train.c. */
+ * One idea: a run folder found years later still says which equations, data, machine and build
+ * produced it. The file is rewritten when the run starts, when it is resumed and, with the summary,
+ * when it ends.
+ * A Manifest owns `resumes` (manifest_free) and nothing else. Read next: train.c. */
 #ifndef RUN_LOG_MANIFEST_H
 #define RUN_LOG_MANIFEST_H
 
@@ -15,36 +16,36 @@ typedef struct {
     const Config *config;
     const Model *model;
     const Dataset *data;
-    double floor;    /* entropy floor of the validation rows, NAN = unknown */
-    double lr_scale; /* the factor of optim.rmsnorm_lr_scale that applies */
+    double floor;    /* entropy floor of the validation sequences, NAN = unknown */
+    double lr_scale; /* optim.rmsnorm_lr_scale if it applies to model.norm, else 1 */
     int argc;
     char **argv;
     int64_t started; /* seconds since 1970 */
-    char *resumes;   /* JSON objects, a comma between them; NULL = never resumed */
+    char *resumes;   /* JSON objects, separated by commas; NULL = never resumed */
 } Manifest;
 
-/* What stands in "summary", once there is one. */
+/* The contents of "summary", written when the run ends. */
 typedef struct {
     HealthSummary health;
-    int code; /* of the process, as a shell sees it */
+    int code; /* exit code of the process, as a shell shows it */
     double seconds, tokens_per_s;
-    size_t steps; /* updates of the run, skipped ones included */
+    size_t steps; /* steps of the run, including skipped ones */
 } Summary;
 
-/* Takes over from DIR/run.json when the run was started and how often it was resumed, and adds that
- * it goes on with update `step`. A file that is missing or damaged tells nothing. */
+/* Copies the start time and the list of resumes from DIR/run.json, and appends a resume at step
+ * `step` to the list. A missing or corrupt file is ignored. */
 void manifest_resume(const char *dir, Manifest *manifest, size_t step);
-/* Whether DIR/run.json has the summary of a run that succeeded: the last thing that it writes. */
+/* Whether DIR/run.json contains the summary of a successful run, which is written last. */
 bool manifest_ended(const char *dir);
-/* In which words the build and the machine of DIR/run.json differ from those of this process, for
- * mem_free; "" where they do not, or where it tells nothing. */
+/* The differences between the build and machine of DIR/run.json and those of this process, as text
+ * for mem_free; "" if there are none, or if the file is missing or corrupt. */
 char *manifest_elsewhere(const char *dir);
 void manifest_free(Manifest *manifest);
 
-/* Writes DIR/run.json; `summary` is NULL while the run goes on. */
+/* Writes DIR/run.json; `summary` is NULL until the run ends. */
 void manifest_write(const char *dir, const Manifest *manifest, const Summary *summary);
 
-/* The build: version, precision, compiler, flags; a few lines for --version. */
+/* Prints the build for --version: version, precision, compiler, flags. */
 void manifest_print_build(FILE *out);
 
 #endif

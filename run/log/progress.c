@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const double QUIET_SECONDS = 5; /* at most this long without a line */
+static const double QUIET_SECONDS = 5; /* without a status line, print at least this often */
 
 static void print_equations(const Config *config) {
     char hash[17],
@@ -28,20 +28,20 @@ static void print_schedule(const Manifest *manifest) {
     const BranchWarmup *branch = &manifest->config->branch_warmup;
     if (branch->steps) {
         fprintf(stderr, "branch-warmup     %.9g to 1 over %zu steps%s\n", branch->from,
-                branch->steps, branch->order == BRANCH_EQUAL ? "" : " times the block's number");
+                branch->steps, branch->order == BRANCH_EQUAL ? "" : " times the block number");
     }
     if (!warmup->steps) return;
-    fprintf(stderr, "gamma-warmup      %.9g to %.9g over %zu steps on", warmup->from, warmup->to,
-            warmup->steps);
+    fprintf(stderr, "gamma-warmup      %.9g to %.9g over %zu steps, slots", warmup->from,
+            warmup->to, warmup->steps);
     for (int slot = 0; slot < SLOTS; slot++) {
         if (warmup->slots >> slot & 1) fprintf(stderr, " %s", slot_name(slot));
     }
     fputc('\n', stderr);
 }
 
-/* --- a line that stays --- */
+/* --- progress lines --- */
 
-/* Text of a cell, "" where there is nothing to say. */
+/* Writes the text of a cell, "" if it has no value. */
 typedef void CellText(char *text, size_t size, const Progress *progress, const LogRow *row);
 
 static void step_text(char *text, size_t size, const Progress *progress, const LogRow *row) {
@@ -57,7 +57,7 @@ static void rate_text(char *text, size_t size, const Progress *progress, const L
     if (row->measured >> LOG_TOKENS_PER_S & 1)
         snprintf(text, size, "%.0f", row->value[LOG_TOKENS_PER_S]);
 }
-/* Time to the end, if steps go on as they did in this process. */
+/* Estimated time to the end of the run, from the mean time per step of this process. */
 static void left_text(char *text, size_t size, const Progress *progress, const LogRow *row) {
     double step = row->value[LOG_STEP], done = step + 1 - (double)progress->first;
     double passed = clock_seconds() - progress->started;
@@ -68,8 +68,8 @@ static void left_text(char *text, size_t size, const Progress *progress, const L
 static const struct {
     const char *title;
     int width;
-    int rank;         /* where a line is short, columns of the highest rank are left out */
-    LogColumn column; /* with so many digits, where no function writes it */
+    int rank;         /* on a narrow terminal, columns of the highest rank are omitted */
+    LogColumn column; /* printed with `digits` digits, if `text` is NULL */
     int digits;
     CellText *text;
 } COLUMNS[] = {
@@ -95,7 +95,7 @@ static void cell_text(char *text, size_t size, size_t i, const Progress *progres
         snprintf(text, size, "%.*g", COLUMNS[i].digits, value);
 }
 
-/* The highest rank of a column that fits beside all lower ones; every one does in a file. */
+/* The highest rank up to which all columns fit. In a file, all columns are printed. */
 static int ranks_shown(const Progress *progress) {
     const size_t room = live_columns();
     size_t used = 0;
@@ -109,72 +109,68 @@ static int ranks_shown(const Progress *progress) {
 }
 
 static void print_titles(const Progress *progress) {
-    int most = ranks_shown(progress);
+    int rank_max = ranks_shown(progress);
     for (size_t i = 0; i < COLUMN_COUNT; i++) {
-        if (COLUMNS[i].rank <= most) fprintf(stderr, "%*s", COLUMNS[i].width, COLUMNS[i].title);
+        if (COLUMNS[i].rank <= rank_max) fprintf(stderr, "%*s", COLUMNS[i].width, COLUMNS[i].title);
     }
     fputc('\n', stderr);
 }
 
 static void print_row(const Progress *progress, const LogRow *row) {
-    int most = ranks_shown(progress), blanks = 0;
+    int rank_max = ranks_shown(progress), blanks = 0;
     for (size_t i = 0; i < COLUMN_COUNT; i++) {
         char text[32];
-        if (COLUMNS[i].rank > most) continue;
+        if (COLUMNS[i].rank > rank_max) continue;
         cell_text(text, sizeof text, i, progress, row);
         blanks += COLUMNS[i].width;
-        if (!*text) continue; /* nothing ends in blanks */
+        if (!*text) continue; /* so that no line ends in spaces */
         fprintf(stderr, "%*s", blanks, text);
         blanks = 0;
     }
     fputc('\n', stderr);
 }
 
-/* --- a line that moves --- */
+/* --- the status line --- */
 
-/* Words around the cells of columns, the course of the loss, and the entropy floor. */
-typedef enum { SHOWS_COLUMN, SHOWS_COURSE, SHOWS_FLOOR } Shows;
+/* Values of columns with words around them, a sparkline of the loss, and the entropy floor. */
+typedef enum { SHOWS_COLUMN, SHOWS_SPARKLINE, SHOWS_FLOOR } Shows;
 static const struct {
     int rank;
     Shows what;
     const char *title; /* of the column */
-    const char *before, *behind;
-} MOVING[] = {
-    {0, SHOWS_COLUMN, "step", "step ", ""},
-    {1, SHOWS_COLUMN, "loss", "loss ", ""},
-    {3, SHOWS_COURSE, "", "", ""},
-    {5, SHOWS_FLOOR, "", "floor ", ""},
-    {7, SHOWS_COLUMN, "lr", "lr ", ""},
-    {6, SHOWS_COLUMN, "spikes", "spikes ", ""},
-    {4, SHOWS_COLUMN, "tok/s", "", " tok/s"},
-    {2, SHOWS_COLUMN, "left", "", " left"},
+    const char *before, *after;
+} STATUS[] = {
+    {0, SHOWS_COLUMN, "step", "step ", ""},   {1, SHOWS_COLUMN, "loss", "loss ", ""},
+    {3, SHOWS_SPARKLINE, "", "", ""},         {5, SHOWS_FLOOR, "", "floor ", ""},
+    {7, SHOWS_COLUMN, "lr", "lr ", ""},       {6, SHOWS_COLUMN, "spikes", "spikes ", ""},
+    {4, SHOWS_COLUMN, "tok/s", "", " tok/s"}, {2, SHOWS_COLUMN, "left", "", " left"},
 };
-enum { MOVING_COUNT = sizeof MOVING / sizeof *MOVING };
+enum { STATUS_COUNT = sizeof STATUS / sizeof *STATUS };
 
-static void draw_moving(Progress *progress, const LogRow *row) {
-    LiveField field[MOVING_COUNT] = {{.rank = 0}};
+static void draw_status(Progress *progress, const LogRow *row) {
+    LiveField field[STATUS_COUNT] = {{.rank = 0}};
     double floor = progress->manifest->floor;
-    for (size_t i = 0; i < MOVING_COUNT; i++) {
+    for (size_t i = 0; i < STATUS_COUNT; i++) {
         char text[20] = "";
         size_t column = 0;
-        field[i].rank = MOVING[i].rank;
-        switch (MOVING[i].what) {
+        field[i].rank = STATUS[i].rank;
+        switch (STATUS[i].what) {
         case SHOWS_COLUMN:
-            while (strcmp(COLUMNS[column].title, MOVING[i].title) != 0) column++;
+            while (strcmp(COLUMNS[column].title, STATUS[i].title) != 0) column++;
             cell_text(text, sizeof text, column, progress, row);
             break;
-        case SHOWS_COURSE:
-            field[i].history = progress->losses.count ? &progress->losses : NULL;
+        case SHOWS_SPARKLINE:
+            field[i].sparkline = progress->losses.count ? &progress->losses : NULL;
             break;
         case SHOWS_FLOOR:
             if (!isnan(floor)) snprintf(text, sizeof text, "%.4g", floor);
             break;
         }
         if (*text)
-            snprintf(field[i].text, sizeof field->text, "%s%s%s", MOVING[i].before, text,
-                     MOVING[i].behind);
+            snprintf(field[i].text, sizeof field->text, "%s%s%s", STATUS[i].before, text,
+                     STATUS[i].after);
     }
-    live_draw(&progress->live, field, MOVING_COUNT);
+    live_draw(&progress->live, field, STATUS_COUNT);
 }
 
 /* --- the run --- */
@@ -185,7 +181,7 @@ Progress progress_start(const Manifest *manifest, const char *dir, size_t first)
     char line[256];
     dataset_describe(manifest->data, line, sizeof line);
     fprintf(stderr,
-            "peri.c %s  %s: %s, %s, %zu blocks, %zu wide, %.3g M parameters, %s, %zu threads\n",
+            "peri.c %s  %s: %s, %s, %zu blocks, d_model %zu, %.3g M parameters, %s, %zu threads\n",
             PERI_VERSION, config->name, topology_name(config->model.topology),
             norm_name(config->model.norm), s->L, s->C,
             1e-6 * (double)params_total(&manifest->model->params), REAL_NAME, ops_threads());
@@ -193,25 +189,24 @@ Progress progress_start(const Manifest *manifest, const char *dir, size_t first)
     fprintf(stderr, "data              %s\n", line);
     if (!isnan(manifest->floor)) {
         fprintf(stderr,
-                "entropy floor     %.6g nats per token: no model can do better on the validation "
-                "rows\n",
+                "entropy floor     %.6g nats per token, the lowest possible validation loss\n",
                 manifest->floor);
     }
     print_schedule(manifest);
     if (sizeof(real) != sizeof(float)) {
-        fputs("checkpoints       hold float32, this build computes in double: a resumed run is not "
-              "the same to the bit\n",
+        fputs("checkpoints       in float32, but this build computes in double: resuming is not "
+              "bit-exact\n",
               stderr);
     }
-    if (first) fprintf(stderr, "resumed           with step %zu\n", first);
+    if (first) fprintf(stderr, "resumed           at step %zu\n", first);
     Progress progress = {.manifest = manifest,
                          .dir = dir,
                          .steps = config->train.steps,
                          .first = first,
                          .started = clock_seconds(),
-                         .said = clock_seconds(),
+                         .printed = clock_seconds(),
                          .live = live_open()};
-    fprintf(stderr, "writing           %s\n\n", dir);
+    fprintf(stderr, "run directory     %s\n\n", dir);
     print_titles(&progress);
     return progress;
 }
@@ -222,15 +217,15 @@ void progress_pause(Progress *progress) {
 
 void progress_row(Progress *progress, const LogRow *row, bool last) {
     double now = clock_seconds();
-    bool validated = row->measured >> LOG_VAL_LOSS & 1, moves = progress->live.on;
+    bool validated = row->measured >> LOG_VAL_LOSS & 1, has_status = progress->live.on;
     if (row->measured >> LOG_TRAIN_LOSS & 1)
-        history_add(&progress->losses, row->value[LOG_TRAIN_LOSS]);
-    if (validated || last || (!moves && now - progress->said >= QUIET_SECONDS)) {
+        sparkline_add(&progress->losses, row->value[LOG_TRAIN_LOSS]);
+    if (validated || last || (!has_status && now - progress->printed >= QUIET_SECONDS)) {
         progress_pause(progress);
         print_row(progress, row);
-        progress->said = now;
+        progress->printed = now;
     }
-    if (!last) draw_moving(progress, row);
+    if (!last) draw_status(progress, row);
 }
 
 void progress_checkpoint(Progress *progress, size_t step) {
@@ -240,43 +235,43 @@ void progress_checkpoint(Progress *progress, size_t step) {
 
 void progress_spike(Progress *progress, size_t step, const SpikeReport *report, const char *tensor,
                     const char *action) {
-    if (!progress->manifest) return; /* nobody watches: a replay, a bench */
+    if (!progress->manifest) return; /* no output: --replay and --bench */
     progress->spikes++;
     progress_pause(progress);
     bool yellow = progress->live.on && progress->live.colors;
     fprintf(stderr, "%s%8zu spike:", yellow ? "\033[33m" : "", step);
     if (report->spike & SPIKE_GRAD) fprintf(stderr, " gradient norm (z %.3g)", report->grad.z);
     if (report->spike & SPIKE_LOSS) fprintf(stderr, " loss (z %.3g)", report->loss.z);
-    if (tensor) fprintf(stderr, ", most in %s (%.3g times its mean)", tensor, report->growth[0]);
-    fprintf(stderr, "; %s%s\n", action, yellow ? "\033[0m" : "");
+    if (tensor)
+        fprintf(stderr, "; largest growth in %s (%.3g times its mean)", tensor, report->growth[0]);
+    fprintf(stderr, "; action: %s%s\n", action, yellow ? "\033[0m" : "");
 }
 
 static const char *reason_of(const Summary *summary, int action) {
     if (summary->health.nonfinite_in_row) {
-        return "loss or gradient is not finite; no such step was applied";
+        return "the loss or the gradient is not finite; its update was not applied";
     }
-    if (action == ACTION_STOP) return "it spiked or diverged, and spike.action is stop";
-    return "its update left weights that are not finite; no checkpoint was written";
+    if (action == ACTION_STOP) return "a spike or divergence, and spike.action is stop";
+    return "the update produced weights that are not finite; no checkpoint was written";
 }
 
 static void print_stopped(const Progress *progress, const Summary *summary) {
-    fprintf(stderr, "train: stopped by %s after step %zu; --resume goes on from %s\n",
+    fprintf(stderr, "train: stopped by %s after step %zu; --resume continues the run in %s\n",
             stop_signal_name(), summary->steps, progress->dir);
 }
 
 void progress_end(Progress *progress, const Summary *summary) {
     const HealthSummary *health = &summary->health;
     progress_pause(progress);
-    if (summary->code == EXIT_IO) return; /* what failed has been said */
+    if (summary->code == EXIT_IO) return; /* the error has been printed */
     if (stop_requested() && summary->code != EXIT_DIVERGED) {
         print_stopped(progress, summary);
         return;
     }
     if (summary->code == EXIT_DIVERGED) {
         fprintf(stderr,
-                "train: error: stopped after step %zu: %s. Look at %s/spikes.csv; a lower optim.lr "
-                "or a "
-                "longer optim.warmup_steps may help\n",
+                "train: error: stopped after step %zu: %s. See %s/spikes.csv; a lower optim.lr or "
+                "more optim.warmup_steps may help\n",
                 summary->steps, reason_of(summary, progress->manifest->config->spike.action),
                 progress->dir);
         return;

@@ -1,8 +1,8 @@
-/* progress.h - what a run says while it goes on: a banner, a line now and then, a summary.
+/* progress.h - the output of a run: a banner, progress lines, a summary.
  *
- * One idea: results go to standard output, everything a person only watches goes to standard error,
- * in plain lines that read the same in a file; a terminal gets one more line, which moves, and as
- * many columns as it has room for. Read next: run/io/live.h, manifest.h. */
+ * One idea: results go to standard output and progress goes to standard error, in plain lines that
+ * can be redirected to a file. On a terminal there is also a status line that is redrawn in place,
+ * and columns that do not fit are omitted. Read next: run/io/live.h, manifest.h. */
 #ifndef RUN_LOG_PROGRESS_H
 #define RUN_LOG_PROGRESS_H
 
@@ -13,24 +13,24 @@
 typedef struct {
     const Manifest *manifest;
     const char *dir;
-    size_t steps, first, spikes; /* first: the step that this process began with */
-    double started, said;        /* clock_seconds of the start and of the last line */
+    size_t steps, first, spikes; /* first: the first step of this process */
+    double started, printed;     /* clock_seconds of the start and of the last line */
     Live live;
-    History losses;
+    Sparkline losses;
 } Progress;
 
-/* Prints the banner: model, equations, data, entropy floor, the RMSNorm factor, and from which step
- * on a resumed run goes on. */
+/* Prints the banner: model, equations, data, entropy floor, schedules, and the step at which a
+ * resumed run continues. */
 Progress progress_start(const Manifest *manifest, const char *dir, size_t first);
-/* Prints a line where the row holds a validation loss, is the last, or (where nothing moves) the
- * last line is old. */
+/* Prints a line if the record has a validation loss, if it is the last, or if there is no status
+ * line and the last line is old. */
 void progress_row(Progress *progress, const LogRow *row, bool last);
-/* Before anything else is printed while a run goes on. */
+/* Erases the status line. Call before anything else is printed during a run. */
 void progress_pause(Progress *progress);
 void progress_checkpoint(Progress *progress, size_t step);
 void progress_spike(Progress *progress, size_t step, const SpikeReport *report, const char *tensor,
                     const char *action);
-/* Prints how the run ended and what to do next. */
+/* Prints how the run ended, and a command to use next. */
 void progress_end(Progress *progress, const Summary *summary);
 
 #endif

@@ -1,12 +1,13 @@
 /* runlog.c - see runlog.h. */
 #include "run/log/runlog.h"
 
+#include "base/words.h"
 #include "run/log/layers.h"
 
-/* Steps and tokens are counts: all their digits are shown. */
+/* Integer columns are written with all digits. */
 static const struct {
     const char *name;
-    bool whole;
+    bool integer;
 } COLUMNS[LOG_COLUMNS] = {
     [LOG_STEP] = {"step", true},
     [LOG_TOKENS] = {"tokens", true},
@@ -24,17 +25,22 @@ static const struct {
     [LOG_TOKENS_PER_S] = {"tokens_per_s"},
 };
 
-static const struct {
-    const char *name, *header; /* NULL = the names of COLUMNS */
-} FILES[RUNLOG_FILES] = {
-    [FILE_LOG] = {"log.csv", NULL},
-    [FILE_SPIKES] = {"spikes.csv", "step,kind,value,z,center,scale,tensor1,growth1,tensor2,growth2,"
-                                   "tensor3,growth3,batch_position,action\n"},
-    [FILE_LAYERS] = {"layers.csv", LAYERS_HEADER},
+static const char *const FILES[RUNLOG_FILES] = {
+    [FILE_LOG] = "log.csv",
+    [FILE_SPIKES] = "spikes.csv",
+    [FILE_LAYERS] = "layers.csv",
+};
+
+static const char *const HEADERS[RUNLOG_FILES] = {
+    [FILE_LOG] = NULL, /* the names of COLUMNS */
+    [FILE_SPIKES] =
+        "step,kind,value,z,center,scale,tensor1,growth1,tensor2,growth2,tensor3,growth3,"
+        "batch_position,action\n",
+    [FILE_LAYERS] = LAYERS_HEADER,
 };
 
 const char *runlog_name(int file) {
-    return file >= 0 && file < RUNLOG_FILES ? FILES[file].name : NULL;
+    return NAME_AT(FILES, file);
 }
 
 void log_set(LogRow *row, LogColumn column, double value) {
@@ -43,17 +49,16 @@ void log_set(LogRow *row, LogColumn column, double value) {
 }
 
 static Csv create_log(const char *dir) {
-    Csv csv = csv_create(dir, FILES[FILE_LOG].name, "");
+    Csv csv = csv_create(dir, FILES[FILE_LOG], "");
     for (int i = 0; i < LOG_COLUMNS; i++) csv_text(&csv, COLUMNS[i].name);
-    csv_end_row(&csv);
+    csv_end_record(&csv);
     return csv;
 }
 
 RunLog runlog_create(const char *dir) {
     RunLog runlog;
     for (int i = 0; i < RUNLOG_FILES; i++) {
-        runlog.file[i] =
-            FILES[i].header ? csv_create(dir, FILES[i].name, FILES[i].header) : create_log(dir);
+        runlog.file[i] = HEADERS[i] ? csv_create(dir, FILES[i], HEADERS[i]) : create_log(dir);
     }
     return runlog;
 }
@@ -61,14 +66,14 @@ RunLog runlog_create(const char *dir) {
 RunLog runlog_continue(const char *dir, const uint64_t bytes[RUNLOG_FILES]) {
     RunLog runlog;
     for (int i = 0; i < RUNLOG_FILES; i++) {
-        runlog.file[i] = csv_continue(dir, FILES[i].name, bytes[i]);
+        runlog.file[i] = csv_continue(dir, FILES[i], bytes[i]);
     }
     return runlog;
 }
 
 bool runlog_reaches(const char *dir, const uint64_t bytes[RUNLOG_FILES]) {
     for (int i = 0; i < RUNLOG_FILES; i++) {
-        if (!csv_reaches(dir, FILES[i].name, bytes[i])) return false;
+        if (!csv_reaches(dir, FILES[i], bytes[i])) return false;
     }
     return true;
 }
@@ -80,12 +85,12 @@ void runlog_write(RunLog *runlog, const LogRow *row) {
             csv_text(csv, row->action ? row->action : "");
         else if (!(row->measured >> i & 1))
             csv_empty(csv);
-        else if (COLUMNS[i].whole)
-            csv_whole(csv, (size_t)row->value[i]);
+        else if (COLUMNS[i].integer)
+            csv_integer(csv, (size_t)row->value[i]);
         else
             csv_number(csv, row->value[i]);
     }
-    csv_end_row(csv);
+    csv_end_record(csv);
 }
 
 void runlog_write_spikes(RunLog *runlog, size_t step, const SpikeReport *report,
@@ -99,7 +104,7 @@ void runlog_write_spikes(RunLog *runlog, size_t step, const SpikeReport *report,
         const SpikeScore *score = series[k].score;
         if (!score->flagged && score->finite) continue;
         const double numbers[] = {score->value, score->z, score->center, score->scale};
-        csv_whole(csv, step);
+        csv_integer(csv, step);
         csv_text(csv, series[k].kind);
         for (size_t i = 0; i < 4; i++) csv_number(csv, numbers[i]);
         for (size_t i = 0; i < SPIKE_TENSORS; i++) {
@@ -109,9 +114,9 @@ void runlog_write_spikes(RunLog *runlog, size_t step, const SpikeReport *report,
             else
                 csv_empty(csv);
         }
-        csv_whole(csv, batch);
+        csv_integer(csv, batch);
         csv_text(csv, action);
-        csv_end_row(csv);
+        csv_end_record(csv);
     }
 }
 

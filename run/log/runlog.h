@@ -1,7 +1,7 @@
-/* runlog.h - log.csv, spikes.csv and layers.csv.
+/* runlog.h - writes log.csv, spikes.csv and layers.csv.
  *
- * One idea: a table names the columns, in order, and a row says which of them were measured; the
- * rest stay empty. A row is on its way to the disk before the next step begins.
+ * One idea: one table defines the columns in order, and a record says which of them were measured;
+ * the others are empty. Every record is written before the next step begins.
  * A RunLog owns its files. Read next: manifest.h. */
 #ifndef RUN_LOG_RUNLOG_H
 #define RUN_LOG_RUNLOG_H
@@ -9,7 +9,7 @@
 #include "run/io/csv.h"
 #include "run/optim/spike.h"
 
-/* The columns of log.csv; those that time makes irreproducible stand last. */
+/* The columns of log.csv. The last two are timings, which are not reproducible. */
 typedef enum {
     LOG_STEP,
     LOG_TOKENS,
@@ -36,7 +36,7 @@ typedef struct {
 
 void log_set(LogRow *row, LogColumn column, double value);
 
-/* The files, in the order in which a checkpoint notes their lengths. */
+/* The files, in the order of their lengths in meta.json. */
 typedef enum { FILE_LOG, FILE_SPIKES, FILE_LAYERS, RUNLOG_FILES } RunLogFile;
 const char *runlog_name(int file); /* "log.csv" ... */
 
@@ -46,17 +46,18 @@ typedef struct {
 
 /* Creates the files in `dir` with their headers. Failing to write ends the program (EXIT_IO). */
 RunLog runlog_create(const char *dir);
-/* Goes on with files that were cut to `bytes` each. */
+/* Opens the files for appending, each truncated to `bytes`. */
 RunLog runlog_continue(const char *dir, const uint64_t bytes[RUNLOG_FILES]);
-/* Whether the files in `dir` hold that much, in whole rows. */
+/* Whether each file in `dir` has at least `bytes` bytes and a record ends there. */
 bool runlog_reaches(const char *dir, const uint64_t bytes[RUNLOG_FILES]);
 
 void runlog_write(RunLog *runlog, const LogRow *row);
-/* One row of spikes.csv for each series that the report flags. `names` are those of report->tensor,
- * NULL where none is known; `batch` is the index of the step's first micro-batch. */
+/* Writes one record of spikes.csv for each series that is flagged or not finite. `names` are the
+ * names of report->tensor, NULL for unused entries; `batch` is the index of the first micro-batch of
+ * the step. */
 void runlog_write_spikes(RunLog *runlog, size_t step, const SpikeReport *report,
                          const char *const names[SPIKE_TENSORS], size_t batch, const char *action);
-/* Makes all rows last and notes how long the files are; 0 or errno. */
+/* Syncs the files to disk and returns their lengths in `bytes`; 0 or errno. */
 int runlog_sync(const RunLog *runlog, uint64_t bytes[RUNLOG_FILES]);
 void runlog_close(RunLog *runlog);
 

@@ -1,5 +1,5 @@
-/* health.c - see health.h. The last thousand finite values of loss and gradient norm are all it
- * remembers; means are summed anew each time, so nothing drifts. */
+/* health.c - see health.h. It stores the last thousand finite values of the loss and the gradient
+ * norm. Means are recomputed from them each time, so rounding errors do not accumulate. */
 #include "run/optim/health.h"
 
 #include <math.h>
@@ -11,11 +11,11 @@ enum {
 };
 static const double SCORE_SIGMAS = 7;
 static const double DIVERGENCE_RATIO = 1.5;
-static const double DIVERGENCE_ABOVE_UNIFORM = 1; /* nats above ln V, the loss of guessing */
+static const double DIVERGENCE_ABOVE_UNIFORM = 1; /* nats above ln V, the loss of a uniform guess */
 
 typedef struct {
-    double values[SCORE_WINDOW]; /* value number i lies in slot i % SCORE_WINDOW */
-    size_t count;                /* finite values seen */
+    double values[SCORE_WINDOW]; /* ring buffer: value number i is in slot i % SCORE_WINDOW */
+    size_t count;                /* number of finite values so far */
     size_t outliers;
 } History;
 
@@ -43,8 +43,8 @@ void health_free(Health *health) {
     mem_free(health);
 }
 
-/* Scores `value` against the full window before it, then takes it in, outlier or not. */
-static void history_take(History *history, double value) {
+/* Compares `value` with the full window before it, then adds it, outlier or not. */
+static void history_push(History *history, double value) {
     if (!isfinite(value)) return;
     if (history->count >= SCORE_WINDOW) {
         double mean, scale;
@@ -62,8 +62,8 @@ static double history_recent_mean(const History *history) {
     return sum / DIVERGENCE_STEPS;
 }
 
-/* A mean that ends within the warm-up neither counts as diverged nor as the best: the learning rate
- * that may ruin the run was not there yet. */
+/* During warm-up a mean counts neither as diverged nor as the best: the learning rate has not yet
+ * reached the value that may make the run diverge. */
 static bool loss_diverges(Health *health, size_t step, double loss) {
     if (!isfinite(loss)) return true;
     if (step <= health->warmup_steps || health->loss.count < DIVERGENCE_STEPS) return false;
@@ -80,8 +80,8 @@ static void mark_diverged(Health *health, size_t step) {
 void health_observe(Health *health, size_t step, double loss, double grad_norm,
                     const SpikeReport *report, bool applied) {
     HealthSummary *summary = &health->summary;
-    history_take(&health->loss, loss);
-    history_take(&health->grad, grad_norm);
+    history_push(&health->loss, loss);
+    history_push(&health->grad, grad_norm);
     if (loss_diverges(health, step, loss)) mark_diverged(health, step);
     summary->steps++;
     summary->grad_spikes += (report->spike & SPIKE_GRAD) != 0;

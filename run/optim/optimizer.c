@@ -1,4 +1,4 @@
-/* optimizer.c - see optimizer.h. The update itself is adamw_update in ops/. */
+/* optimizer.c - see optimizer.h. The update of one tensor is adamw_update in ops/. */
 #include "run/optim/optimizer.h"
 
 #include "ops/ops.h"

@@ -15,7 +15,7 @@ const char *schedule_name(int i) {
     return NAME_AT(names, i);
 }
 
-/* The last step at the full rate. */
+/* The last step with the peak learning rate. */
 static size_t decay_start(const OptimOptions *options, size_t steps) {
     size_t warmup = options->warmup_steps;
     if (options->schedule == SCHEDULE_CONSTANT) return SIZE_MAX;
@@ -24,7 +24,7 @@ static size_t decay_start(const OptimOptions *options, size_t steps) {
     return start > warmup ? start : warmup;
 }
 
-/* What is left of lr - min when the part `p` (0..1) of the decay is over. */
+/* The remaining fraction of lr - min at progress `p` (0..1) of the decay. */
 static double decay_shape(int schedule, double p) {
     switch (schedule) {
     case SCHEDULE_COSINE:
@@ -40,7 +40,7 @@ double schedule_lr(const OptimOptions *options, size_t step, size_t steps) {
     double lr = options->lr, min = lr * options->min_lr_ratio;
     size_t warmup = options->warmup_steps, start = decay_start(options, steps);
     if (step < warmup) return lr * (double)step / (double)warmup;
-    /* The end points are returned, not computed, so that no rounding can touch them. */
+    /* The end points are returned, not computed, so that they are exact. */
     if (step <= start) return lr;
     if (step >= steps) return min;
     double p = (double)(step - start) / (double)(steps - start);

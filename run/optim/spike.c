@@ -1,6 +1,6 @@
-/* spike.c - see spike.h. The values of a window are kept twice, in order of arrival and sorted, so
- * that median and MAD cost one pass over the window and no sorting. Nothing is summed up from step
- * to step, so nothing can drift. */
+/* spike.c - see spike.h. A window is stored twice, in order of arrival and sorted, so that median
+ * and MAD cost one pass over the window and no sorting. There are no running sums, so rounding
+ * errors do not accumulate. */
 #include "run/optim/spike.h"
 
 #include "base/words.h"
@@ -9,23 +9,24 @@
 #include <math.h>
 #include <string.h>
 
-enum { ADMIT_AFTER = 16 }; /* flags in a row after which a new level is taken for real */
+enum { ADMIT_AFTER = 16 }; /* flagged values in a row that are accepted as a new level */
 
 static const double MAD_TO_SIGMA = 1.4826; /* for normally distributed values */
-static const double GRAD_FLOOR = 0.05;     /* of ln(grad_norm): 5 % of noise is always allowed */
-static const double LOSS_FLOOR = 0.01;     /* of the median loss */
-static const double MEAN_ROUNDING = 1e-12; /* of the mean: above the rounding of summing up */
+static const double GRAD_FLOOR = 0.05;     /* minimum scale of ln(grad_norm): 5 % of noise */
+static const double LOSS_FLOOR = 0.01;     /* minimum scale of the loss, relative to its median */
+static const double MEAN_ROUNDING = 1e-12; /* relative to the mean: above its rounding error */
 
-/* The accepted values of the loss or of the gradient norm, and the flagged ones that may replace
- * them. The gradient's carries the norms of all tensors along; the loss's has tensors = 0. */
+/* The accepted values of the loss or of the gradient norm, and the flagged values that may replace
+ * them. For the gradient, the norms of all tensors are stored with each value; for the loss,
+ * tensors = 0. */
 typedef struct {
     size_t window, tensors;
-    double floor, floor_relative; /* of the scale, the second one times |center| */
-    size_t count, next;           /* values held, slot of the next one */
+    double floor, floor_relative; /* minimum scale; the second one is multiplied by |center| */
+    size_t count, next;           /* number of values, slot of the next one */
     double *values;               /* (window) by slot */
     double *sorted;               /* (window) the same, ascending */
     double *norms;                /* (window, tensors) by slot */
-    size_t streak;                /* flagged in a row so far */
+    size_t streak;                /* flagged values in a row so far */
     double *streak_values;        /* (ADMIT_AFTER) */
     double *streak_norms;         /* (ADMIT_AFTER, tensors) */
 } Series;
@@ -62,7 +63,7 @@ static void series_plan(Series *series, Arena *arena) {
         arena_take(arena, size_mul(ADMIT_AFTER, series->tensors), sizeof(double));
 }
 
-/* Both windows: asked twice, once to count and once to bind. */
+/* Both windows. Called twice: to measure the memory, and to assign it. */
 static void detector_plan(SpikeDetector *detector) {
     series_plan(&detector->grad, &detector->arena);
     series_plan(&detector->loss, &detector->arena);
@@ -70,7 +71,7 @@ static void detector_plan(SpikeDetector *detector) {
 
 static SpikeDetector detector_of(const SpikeOptions *options, size_t n_tensors) {
     SpikeDetector detector = {.options = *options};
-    /* DBL_MIN: a value equal to its centre has z = 0 also where the whole window is zero. */
+    /* DBL_MIN: if the whole window is zero, a value of zero has z = 0 and not 0/0. */
     detector.grad = (Series){.tensors = n_tensors, .floor = GRAD_FLOOR};
     detector.loss = (Series){.floor = DBL_MIN, .floor_relative = LOSS_FLOOR};
     detector.grad.window = detector.loss.window = options->window;
@@ -79,11 +80,11 @@ static SpikeDetector detector_of(const SpikeOptions *options, size_t n_tensors) 
 }
 
 double spike_bytes(const SpikeOptions *options, size_t n_tensors) {
-    return detector_of(options, n_tensors).arena.asked;
+    return detector_of(options, n_tensors).arena.needed;
 }
 
 SpikeDetector *spike_create(const SpikeOptions *options, size_t n_tensors) {
-    if (options->window < 1) die(EXIT_INTERNAL, "spike_create: a window must hold a value");
+    if (options->window < 1) die(EXIT_INTERNAL, "spike_create: the window must be at least 1");
     SpikeDetector *detector = mem_alloc(sizeof(*detector));
     *detector = detector_of(options, n_tensors);
     arena_bind(&detector->arena);
@@ -129,9 +130,9 @@ static void series_push(Series *series, double value, const double *norms) {
     series->next = (slot + 1) % series->window;
 }
 
-/* Accepts a judged value, or sets it aside until enough flagged ones in a row make a new level.
- * A value that is not finite tells nothing about the level: it neither counts nor interrupts. */
-static void series_take(Series *series, const SpikeScore *score, const double *norms) {
+/* Accepts a value, or stores a flagged one until ADMIT_AFTER in a row are accepted as a new level.
+ * Values that are not finite neither count nor interrupt a streak. */
+static void series_accept(Series *series, const SpikeScore *score, const double *norms) {
     if (!score->finite) return;
     if (!score->flagged) {
         series->streak = 0;
@@ -154,10 +155,10 @@ static double sorted_median(const double *x, size_t n) {
     return n % 2 ? x[n / 2] : 0.5 * (x[n / 2 - 1] + x[n / 2]);
 }
 
-/* Median of |x - median|: walks from the middle outwards, the nearer side first, which meets the
- * deviations in ascending order. */
+/* Median of |x - median|. Walks from the middle outwards, always to the nearer side, which visits
+ * the absolute deviations in ascending order. */
 static double sorted_mad(const double *x, size_t n, double median) {
-    size_t left = n / 2, right = n / 2; /* x[left..right) is behind us */
+    size_t left = n / 2, right = n / 2; /* x[left..right) has been visited */
     double previous = 0, last = 0;
     for (size_t i = 0; i <= n / 2; i++) {
         bool go_left = left > 0 && (right == n || median - x[left - 1] < x[right] - median);
@@ -196,7 +197,7 @@ static SpikeScore series_score(const Series *series, const SpikeOptions *options
 
 /* --- tensors --- */
 
-/* NAN while nothing is known, also of a gradient that always was and still is zero. */
+/* NAN (0/0) without any accepted step, and for a gradient that has always been zero. */
 static double tensor_growth(const Series *grad, size_t tensor, double norm) {
     if (!isfinite(norm)) return INFINITY;
     double sum = 0;
@@ -209,7 +210,7 @@ static void report_tensors(SpikeReport *report, const Series *grad, const double
         double growth = tensor_growth(grad, i, norms[i]);
         size_t place = SPIKE_TENSORS;
         if (isnan(growth)) continue;
-        /* An empty place is NAN, hence the negation. */
+        /* Unused entries are NAN, hence the negation. */
         while (place > 0 && !(report->growth[place - 1] >= growth)) place--;
         if (place == SPIKE_TENSORS) continue;
         for (size_t k = SPIKE_TENSORS - 1; k > place; k--) {
@@ -223,7 +224,7 @@ static void report_tensors(SpikeReport *report, const Series *grad, const double
 
 /* --- one step --- */
 
-/* ln(0) would be a -inf in the window: a gradient of zero counts as the smallest normal number. */
+/* ln(0) would put -inf into the window, so a zero gradient counts as the smallest normal number. */
 static double grad_coordinate(const SpikeOptions *options, double grad_norm) {
     if (options->detector == DETECTOR_SIGMA) return grad_norm;
     return log(grad_norm < DBL_MIN ? DBL_MIN : grad_norm);
@@ -241,8 +242,8 @@ SpikeReport spike_observe(SpikeDetector *detector, double loss, double grad_norm
     if (report.grad.flagged || !report.grad.finite) report.spike |= SPIKE_GRAD;
     if (report.loss.flagged || !report.loss.finite) report.spike |= SPIKE_LOSS;
     if (report.spike) report_tensors(&report, &detector->grad, tensor_norms);
-    series_take(&detector->grad, &report.grad, tensor_norms);
-    series_take(&detector->loss, &report.loss, NULL);
+    series_accept(&detector->grad, &report.grad, tensor_norms);
+    series_accept(&detector->loss, &report.loss, NULL);
     return report;
 }
 
@@ -266,20 +267,20 @@ void spike_tensors(SpikeDetector *detector, Tensor **list) {
     series_tensors(&detector->loss, "spike.loss.", list);
 }
 
-/* Values fill the slots from the first one on, so the slots in use are the first `count`. */
+/* Slots are filled in order, so the slots in use are the first `count`. Rebuilds `sorted`. */
 static bool series_restored(Series *series) {
-    bool sane = series->count <= series->window && series->streak < ADMIT_AFTER &&
-                series->next < series->window &&
-                (series->count == series->window || series->next == series->count);
-    for (size_t k = 0; sane && k < series->count; k++) {
+    bool valid = series->count <= series->window && series->streak < ADMIT_AFTER &&
+                 series->next < series->window &&
+                 (series->count == series->window || series->next == series->count);
+    for (size_t k = 0; valid && k < series->count; k++) {
         double value = series->values[k];
         size_t place = sorted_find(series->sorted, k, value);
         memmove(series->sorted + place + 1, series->sorted + place,
                 (k - place) * sizeof(*series->sorted));
         series->sorted[place] = value;
-        sane = isfinite(value);
+        valid = isfinite(value);
     }
-    return sane;
+    return valid;
 }
 
 bool spike_restored(SpikeDetector *detector) {

@@ -1,9 +1,10 @@
 /* checkpoint.c - see checkpoint.h. */
 #include "run/store/checkpoint.h"
 
-#include "base/text_out.h"
 #include "base/stb_ds.h"
+#include "base/text_out.h"
 #include "run/io/files.h"
+#include "run/io/json_out.h"
 
 #include <cJSON.h>
 #include <dirent.h>
@@ -16,13 +17,13 @@
 #include <unistd.h>
 
 enum { META_MAX = 1 << 16 };
-static const double ROOM = 1.1; /* free space asked for, in sizes of a checkpoint */
+static const double ROOM = 1.1; /* free space required, in multiples of the checkpoint size */
 static const char MODEL[] = "model.safetensors", STATE[] = "optimizer.safetensors",
                   META[] = "meta.json", FOLDERS[] = "checkpoints";
 
 /* --- snapshots --- */
 
-void snapshot_say(Snapshot *snapshot, const char *key, char *value) {
+void snapshot_add(Snapshot *snapshot, const char *key, char *value) {
     Metadata pair = {key, value};
     arrput(snapshot->metadata, pair);
     arrput(snapshot->strings, value);
@@ -45,51 +46,53 @@ void snapshot_free(Snapshot *snapshot) {
     *snapshot = (Snapshot){0};
 }
 
-/* --- meta.json: its last line is the hash of all before it --- */
+/* --- meta.json: its last line is the hash of everything before it --- */
 
 typedef struct {
     CheckpointMeta meta;
-    uint64_t bytes[2], hash[2]; /* of model and state */
+    uint64_t bytes[2], hash[2]; /* of the model file and the state file */
 } Description;
 
-enum { CHECK_SIZE = 32 }; /* what the line below comes to */
+enum { CHECK_SIZE = 32 }; /* bytes that CHECK_FORMAT prints */
 static const char CHECK_FORMAT[] = "  \"check\": \"%016llx\"\n}\n";
 
 static char *description_text(const Description *d) {
-    char *text = NULL, *checked;
-    text = text_format("{\n  \"format_version\": \"1\",\n  \"step\": %zu,\n"
-                       "  \"train_seconds\": %.6f,\n  \"row_waits\": %llu,\n"
-                       "  \"data\": \"%016llx\",\n",
-                       d->meta.step, d->meta.train_seconds, (unsigned long long)d->meta.row_waits,
-                       (unsigned long long)d->meta.data_hash);
-    for (int i = 0; i < RUNLOG_FILES; i++) {
-        char *longer = text_format("%s  \"%s\": %llu,\n", text, runlog_name(i),
-                                   (unsigned long long)d->meta.log_bytes[i]);
-        mem_free(text);
-        text = longer;
-    }
+    TextOut out;
+    Json json = {.out = text_begin(&out)};
+    json_open(&json, NULL);
+    json_string(&json, "format_version", "1");
+    json_integer(&json, "step", d->meta.step);
+    json_key(&json, "train_seconds");
+    fprintf(json.out, "%.6f", d->meta.train_seconds);
+    json_integer(&json, "row_waits", d->meta.row_waits);
+    json_hash(&json, "data", d->meta.data_hash);
+    for (int i = 0; i < RUNLOG_FILES; i++)
+        json_integer(&json, runlog_name(i), d->meta.log_bytes[i]);
     for (int i = 0; i < 2; i++) {
-        char *longer = text_format("%s  \"%s\": {\"bytes\": %llu, \"fnv1a64\": \"%016llx\"},\n",
-                                   text, i ? STATE : MODEL, (unsigned long long)d->bytes[i],
-                                   (unsigned long long)d->hash[i]);
-        mem_free(text);
-        text = longer;
+        json_key(&json, i ? STATE : MODEL);
+        Json files = {.out = json.out, .layout = JSON_INLINE};
+        json_open(&files, NULL);
+        json_integer(&files, "bytes", d->bytes[i]);
+        json_hash(&files, "fnv1a64", d->hash[i]);
+        json_close(&files);
     }
+    fputs(",\n", json.out);
+    char *text = text_end(&out);
     char check[CHECK_SIZE + 1];
     snprintf(check, sizeof check, CHECK_FORMAT, (unsigned long long)hash_text(HASH_START, text));
-    checked = text_format("%s%s", text, check);
+    char *checked = text_format("%s%s", text, check);
     mem_free(text);
     return checked;
 }
 
-static uint64_t whole(const cJSON *object, const char *key, bool *good) {
+static uint64_t integer_field(const cJSON *object, const char *key, bool *good) {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
     double x = cJSON_IsNumber(item) ? item->valuedouble : -1;
     if (!(x >= 0 && x <= 9007199254740992.0 && x == floor(x))) *good = false;
     return *good ? (uint64_t)x : 0;
 }
 
-static uint64_t hexadecimal(const cJSON *object, const char *key, bool *good) {
+static uint64_t hash_field(const cJSON *object, const char *key, bool *good) {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
     unsigned long long value = 0;
     if (!cJSON_IsString(item) || sscanf(item->valuestring, "%16llx", &value) != 1) *good = false;
@@ -105,17 +108,17 @@ static bool description_parse(const char *text, size_t size, Description *d) {
     if (strcmp(text + body, check) != 0) return false;
     cJSON *json = cJSON_ParseWithLength(text, size);
     bool good = json != NULL;
-    d->meta.step = whole(json, "step", &good);
-    d->meta.data_hash = hexadecimal(json, "data", &good);
-    d->meta.row_waits = whole(json, "row_waits", &good);
+    d->meta.step = integer_field(json, "step", &good);
+    d->meta.data_hash = hash_field(json, "data", &good);
+    d->meta.row_waits = integer_field(json, "row_waits", &good);
     const cJSON *seconds = cJSON_GetObjectItemCaseSensitive(json, "train_seconds");
     d->meta.train_seconds = cJSON_IsNumber(seconds) ? seconds->valuedouble : 0;
     for (int i = 0; i < RUNLOG_FILES; i++)
-        d->meta.log_bytes[i] = whole(json, runlog_name(i), &good);
+        d->meta.log_bytes[i] = integer_field(json, runlog_name(i), &good);
     for (int i = 0; i < 2; i++) {
         const cJSON *file = cJSON_GetObjectItemCaseSensitive(json, i ? STATE : MODEL);
-        d->bytes[i] = whole(file, "bytes", &good);
-        d->hash[i] = hexadecimal(file, "fnv1a64", &good);
+        d->bytes[i] = integer_field(file, "bytes", &good);
+        d->hash[i] = hash_field(file, "fnv1a64", &good);
     }
     cJSON_Delete(json);
     return good;
@@ -127,12 +130,12 @@ char *checkpoint_folder(const char *dir, size_t step) {
     return text_format("%s/%s/step_%08zu", dir, FOLDERS, step);
 }
 
-/* The number in the name of a folder; false where it is not one of ours. */
+/* The step in the name of a checkpoint folder; false if the name has another form. */
 static bool step_of_name(const char *name, size_t *step) {
-    char again[32];
+    char expected[32];
     if (sscanf(name, "step_%10zu", step) != 1) return false;
-    snprintf(again, sizeof again, "step_%08zu", *step);
-    return strcmp(name, again) == 0;
+    snprintf(expected, sizeof expected, "step_%08zu", *step);
+    return strcmp(name, expected) == 0;
 }
 
 static int newest_first(const void *a, const void *b) {
@@ -169,10 +172,10 @@ bool checkpoint_latest(const char *dir, size_t *step) {
     mem_free(line);
     if (!named) return false;
     char *folder = checkpoint_folder(dir, *step), *meta = text_format("%s/%s", folder, META);
-    bool there = access(meta, R_OK) == 0;
+    bool exists = access(meta, R_OK) == 0;
     mem_free(meta);
     mem_free(folder);
-    return there;
+    return exists;
 }
 
 void checkpoint_clean(const char *dir) {
@@ -181,18 +184,18 @@ void checkpoint_clean(const char *dir) {
     mem_free(path);
 }
 
-/* meta.json goes first: what a killed process leaves of the folder says that it is no checkpoint.
- */
+/* meta.json is removed first: if the process is killed in between, the rest of the folder is not
+ * taken for a checkpoint. */
 void checkpoint_prune(const char *dir, size_t newest, size_t keep, size_t healthy) {
-    size_t *steps, sound = 0;
+    size_t *steps, valid = 0;
     if (checkpoint_steps(dir, &steps))
-        arrsetlen(steps, 0); /* incomplete: nothing is removed on its word */
+        arrsetlen(steps, 0); /* the list is incomplete: remove nothing */
     bool healthy_kept = false;
     for (size_t i = 0; i < arrlenu(steps); i++) {
         if (steps[i] > newest) continue;
         bool newest_healthy = !healthy_kept && steps[i] < healthy;
         healthy_kept |= newest_healthy;
-        if (sound++ < keep || newest_healthy) continue;
+        if (valid++ < keep || newest_healthy) continue;
         char *folder = checkpoint_folder(dir, steps[i]);
         int error = folder_remove(folder, META);
         if (error)
@@ -204,11 +207,12 @@ void checkpoint_prune(const char *dir, size_t newest, size_t keep, size_t health
 
 char *checkpoint_room(const char *dir, uint64_t bytes) {
     struct statvfs disk;
-    if (statvfs(dir, &disk)) return text_format("cannot look at %s: %s", dir, strerror(errno));
-    double wanted = ROOM * (double)bytes, there = (double)disk.f_bavail * (double)disk.f_frsize;
-    if (there >= wanted) return NULL;
+    if (statvfs(dir, &disk))
+        return text_format("cannot get the free space of %s: %s", dir, strerror(errno));
+    double needed = ROOM * (double)bytes, available = (double)disk.f_bavail * (double)disk.f_frsize;
+    if (available >= needed) return NULL;
     return text_format("no room for a checkpoint in %s: %.0f bytes are needed, %.0f are free", dir,
-                       wanted, there);
+                       needed, available);
 }
 
 uint64_t checkpoint_size(const Snapshot *snapshot) {
@@ -219,8 +223,8 @@ uint64_t checkpoint_size(const Snapshot *snapshot) {
 
 /* --- writing --- */
 
-/* A sentence about what failed, or NULL where nothing did; takes the path. */
-static char *sentence(const char *what, char *path, int error) {
+/* An error message, or NULL if `error` is 0; frees `path`. */
+static char *error_message(const char *what, char *path, int error) {
     char *text = error ? text_format("cannot %s %s: %s", what, path, strerror(error)) : NULL;
     mem_free(path);
     return text;
@@ -234,29 +238,29 @@ static char *write_files(const char *folder, const Snapshot *snapshot, const Che
         int error = safetensors_write(path, lists[i], arrlenu(lists[i]), snapshot->metadata,
                                       arrlenu(snapshot->metadata), &description.bytes[i],
                                       &description.hash[i]);
-        char *failed = sentence("write", path, error);
+        char *failed = error_message("write", path, error);
         if (failed) return failed;
     }
     char *text = description_text(&description), *path = text_format("%s/%s", folder, META);
     FileOut file = file_begin(path);
     file_put(&file, text, strlen(text));
     mem_free(text);
-    char *failed = sentence("write", path, file_end(&file));
-    return failed ? failed : sentence("sync", text_format("%s", folder), folder_sync(folder));
+    char *failed = error_message("write", path, file_end(&file));
+    return failed ? failed : error_message("sync", text_format("%s", folder), folder_sync(folder));
 }
 
-/* Gives a folder its name and makes that sure. What had this name - unsound, or with a row that
- * waited - goes only then. */
-static char *put_in_place(const char *parent, const char *temporary, char *folder) {
+/* Renames the temporary folder to its final name and syncs the parent. A folder that already has
+ * this name (corrupt, or with a pending record of log.csv) is swapped out and removed only then. */
+static char *replace_folder(const char *parent, const char *temporary, char *folder) {
     int error = rename(temporary, folder) ? errno : 0;
     bool taken = error == ENOTEMPTY || error == EEXIST;
     if (taken) error = folder_swap(temporary, folder);
-    char *failed = sentence("rename", folder, error);
+    char *failed = error_message("rename", folder, error);
     if (failed) {
         folder_remove(temporary, META);
         return failed;
     }
-    failed = sentence("sync", text_format("%s", parent), folder_sync(parent));
+    failed = error_message("sync", text_format("%s", parent), folder_sync(parent));
     if (taken && !failed) folder_remove(temporary, META);
     return failed;
 }
@@ -264,22 +268,22 @@ static char *put_in_place(const char *parent, const char *temporary, char *folde
 char *checkpoint_name_latest(const char *dir, size_t step) {
     char line[32], *path = text_format("%s/%s/latest", dir, FOLDERS);
     snprintf(line, sizeof line, "step_%08zu\n", step);
-    return sentence("write", path, file_replace(path, line, strlen(line)));
+    return error_message("write", path, file_replace(path, line, strlen(line)));
 }
 
 static char *write_new(const char *dir, const Snapshot *snapshot, const CheckpointMeta *meta) {
     char *parent = text_format("%s/%s", dir, FOLDERS);
     char *temporary = text_format("%s/.tmp-%08zu-%ld", parent, meta->step, (long)getpid());
     char *failed = checkpoint_room(dir, checkpoint_size(snapshot));
-    if (!failed) failed = sentence("make", text_format("%s", parent), folder_add(parent));
+    if (!failed) failed = error_message("make", text_format("%s", parent), folder_add(parent));
     if (!failed && mkdir(temporary, 0777))
-        failed = sentence("make", text_format("%s", temporary), errno);
+        failed = error_message("make", text_format("%s", temporary), errno);
     if (!failed) {
         failed = write_files(temporary, snapshot, meta);
         if (failed)
             folder_remove(temporary, META);
         else
-            failed = put_in_place(parent, temporary, checkpoint_folder(dir, meta->step));
+            failed = replace_folder(parent, temporary, checkpoint_folder(dir, meta->step));
     }
     mem_free(temporary);
     mem_free(parent);
@@ -287,9 +291,9 @@ static char *write_new(const char *dir, const Snapshot *snapshot, const Checkpoi
 }
 
 char *checkpoint_write(const char *dir, const Snapshot *snapshot, const CheckpointMeta *meta) {
-    CheckpointMeta there;
-    bool same = !checkpoint_verify(dir, meta->step, &there) && there.row_waits == meta->row_waits &&
-                memcmp(there.log_bytes, meta->log_bytes, sizeof there.log_bytes) == 0;
+    CheckpointMeta old;
+    bool same = !checkpoint_verify(dir, meta->step, &old) && old.row_waits == meta->row_waits &&
+                memcmp(old.log_bytes, meta->log_bytes, sizeof old.log_bytes) == 0;
     char *failed = same ? NULL : write_new(dir, snapshot, meta);
     return failed ? failed : checkpoint_name_latest(dir, meta->step);
 }
@@ -298,13 +302,13 @@ char *checkpoint_write(const char *dir, const Snapshot *snapshot, const Checkpoi
 
 static const char *verify_file(const char *folder, const char *name, uint64_t bytes,
                                uint64_t hash) {
-    uint64_t bytes_there, hash_there;
+    uint64_t actual_bytes, actual_hash;
     char *path = text_format("%s/%s", folder, name);
-    int error = file_sum(path, &bytes_there, &hash_there);
+    int error = file_sum(path, &actual_bytes, &actual_hash);
     mem_free(path);
     if (error) return strerror(error);
-    if (bytes_there != bytes) return "a file does not have the size that meta.json says";
-    return hash_there != hash ? "a file does not have the hash that meta.json says" : NULL;
+    if (actual_bytes != bytes) return "the size of a file differs from meta.json";
+    return actual_hash != hash ? "the hash of a file differs from meta.json" : NULL;
 }
 
 const char *checkpoint_verify(const char *dir, size_t step, CheckpointMeta *meta) {
@@ -314,9 +318,9 @@ const char *checkpoint_verify(const char *dir, size_t step, CheckpointMeta *meta
     char *text = file_contents(path, META_MAX, &size);
     const char *wrong = NULL;
     if (!text)
-        wrong = "it has no meta.json, so it was never finished";
+        wrong = "it has no meta.json, so it is incomplete";
     else if (!description_parse(text, size, &description) || description.meta.step != step)
-        wrong = "its meta.json is damaged";
+        wrong = "its meta.json is corrupt";
     for (int i = 0; !wrong && i < 2; i++) {
         wrong = verify_file(folder, i ? STATE : MODEL, description.bytes[i], description.hash[i]);
     }
@@ -338,9 +342,9 @@ const char *checkpoint_metadata(const char *dir, size_t step, Snapshot *snapshot
         Metadata pair = {item->string, item->valuestring};
         arrput(snapshot->metadata, pair);
     }
-    const char *said = snapshot_metadata(snapshot, "step");
-    if (!wrong && (!said || strtoull(said, NULL, 10) != step))
-        wrong = "its metadata tell of another step";
+    const char *stored = snapshot_metadata(snapshot, "step");
+    if (!wrong && (!stored || strtoull(stored, NULL, 10) != step))
+        wrong = "its metadata names another step";
     mem_free(text);
     mem_free(path);
     mem_free(folder);

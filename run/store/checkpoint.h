@@ -1,76 +1,79 @@
-/* checkpoint.h - a run on disk: written so that a crash at any moment leaves a whole one.
+/* checkpoint.h - checkpoints of a run, written so that a crash at any moment leaves a complete one.
  *
- * One idea: a checkpoint is a folder that appears by one rename, after all that is in it has
- * reached the disk, and that says how long and which hash its files must be; a folder that does not
- * answer to its own description is never used, and the one before it still lies there.
+ * One idea: a checkpoint is a folder. All its files are synced to disk under a temporary name; one
+ * rename then puts the folder in place. meta.json records the size and hash of every file. A folder
+ * that does not match its meta.json is never used, and the checkpoint before it is still there.
  *
- *     checkpoints/step_<8 digits>/model.safetensors       the weights, and the config they belong
- * to optimizer.safetensors   everything else that the next update needs meta.json sizes, hashes,
- * lengths of the logs checkpoints/latest                                  names the newest folder
+ *     checkpoints/step_<8 digits>/
+ *         model.safetensors        the weights, and the config they were trained with
+ *         optimizer.safetensors    everything else that the next update needs
+ *         meta.json                sizes and hashes of both files, lengths of the logs
+ *     checkpoints/latest           the name of the newest folder
  *
- * A Snapshot owns its lists but not the arrays they name. The protocol, step by step, and what it
- * was tested with: docs/reliability.md. Read next: run/train/resume.h. */
+ * A Snapshot owns its lists but not the arrays they point to. The protocol step by step, and how it
+ * was tested: docs/reliability.md. Read next: run/train/resume.h. */
 #ifndef RUN_STORE_CHECKPOINT_H
 #define RUN_STORE_CHECKPOINT_H
 
-#include "run/log/runlog.h"
 #include "run/io/safetensors.h"
+#include "run/log/runlog.h"
 
 struct cJSON;
 
-/* What is in the two files: arrays, and the strings in their headers. */
+/* The contents of the two files: their arrays, and the metadata in their headers. */
 typedef struct {
     Tensor *model, *state; /* stb_ds arrays */
     Metadata *metadata;    /* stb_ds array, the same in both files */
-    char **strings;        /* its values, where they were made here (stb_ds array) */
-    struct cJSON *read;    /* its words, where they were read */
+    char **strings;        /* metadata values that the snapshot owns (stb_ds array) */
+    struct cJSON *read;    /* owner of the metadata strings that were read from a file */
 } Snapshot;
 
-/* Appends to the metadata; the value becomes the snapshot's (mem_alloc). */
-void snapshot_say(Snapshot *snapshot, const char *key, char *value);
-/* The value of a key of the metadata, NULL where there is none. */
+/* Appends a pair to the metadata. The snapshot takes ownership of `value` (mem_alloc). */
+void snapshot_add(Snapshot *snapshot, const char *key, char *value);
+/* The value of a metadata key, NULL if it is absent. */
 const char *snapshot_metadata(const Snapshot *snapshot, const char *key);
 void snapshot_free(Snapshot *snapshot);
 
-/* What stands in meta.json besides sizes and hashes of the files. */
+/* The contents of meta.json besides the sizes and hashes of the files. */
 typedef struct {
     size_t step;
-    uint64_t log_bytes[RUNLOG_FILES]; /* of the CSV files when it was written */
+    uint64_t log_bytes[RUNLOG_FILES]; /* lengths of the CSV files when it was written */
     uint64_t data_hash;               /* of the training data */
     double train_seconds;             /* spent in updates so far */
-    uint64_t row_waits;               /* 1: the row of `step` is not in the log yet */
+    uint64_t row_waits;               /* 1: the record of `step` is not in log.csv yet */
 } CheckpointMeta;
 
-/* Writes the checkpoint of meta->step; the logs must be synced. NULL, or one sentence that says
- * what failed and why, for mem_free: then the older ones are untouched. One of that step that lies
- * there already is kept where it is sound and tells of the same logs. */
+/* Writes the checkpoint of meta->step; the logs must be synced first. Returns NULL, or a message
+ * with the operation that failed and the reason, for mem_free; older checkpoints are then
+ * unchanged. An existing checkpoint of that step is kept if it is valid and its logs have the same
+ * lengths. */
 char *checkpoint_write(const char *dir, const Snapshot *snapshot, const CheckpointMeta *meta);
-/* Removes checkpoints up to step `newest`, all but the newest `keep` and the newest before step
- * `healthy`. What lies behind `newest` was found unsound and is replaced when the run gets there:
- * it must not push out a sound one. */
+/* Removes checkpoints up to step `newest`, except the newest `keep` and the newest one before step
+ * `healthy`. Checkpoints after `newest` are corrupt: they do not count towards `keep`, and the run
+ * replaces them when it reaches their step. */
 void checkpoint_prune(const char *dir, size_t newest, size_t keep, size_t healthy);
-/* Removes what a killed process left half written. */
+/* Removes the temporary folders of a process that was killed. */
 void checkpoint_clean(const char *dir);
-/* NULL, or one sentence, for mem_free: the disk has no room for a checkpoint of that many bytes. */
+/* NULL if the disk has room for a checkpoint of `bytes`, else a message for mem_free. */
 char *checkpoint_room(const char *dir, uint64_t bytes);
 uint64_t checkpoint_size(const Snapshot *snapshot);
 
-/* The steps of the checkpoints in a run directory, newest first (stb_ds array); none where there is
- * no folder yet. An errno where it cannot be read to its end. */
+/* The steps of all checkpoints in a run directory, newest first (stb_ds array); NULL if there is no
+ * checkpoints folder yet. Returns 0, or an errno if the folder cannot be read completely. */
 int checkpoint_steps(const char *dir, size_t **steps);
-/* The step that DIR/checkpoints/latest names, its folder being there; false without one. */
+/* The step that DIR/checkpoints/latest names. False if the file or the folder does not exist. */
 bool checkpoint_latest(const char *dir, size_t *step);
-/* Writes that file; a sentence for mem_free about what failed, NULL where nothing did. */
+/* Writes that file. Returns NULL, or an error message for mem_free. */
 char *checkpoint_name_latest(const char *dir, size_t step);
-/* The folder of a step, for mem_free. */
+/* The path of the folder of a step, for mem_free. */
 char *checkpoint_folder(const char *dir, size_t step);
 
-/* Compares a checkpoint with its own description: NULL, or what is wrong with it. */
+/* Checks a checkpoint against its meta.json. Returns NULL if it is valid, else the reason. */
 const char *checkpoint_verify(const char *dir, size_t step, CheckpointMeta *meta);
-/* Fills `metadata` from a checkpoint; `vocab` is the extent of its token table. NULL, or what is
- * wrong with it. */
+/* Reads the metadata of a checkpoint into `snapshot`; `vocab` receives the number of rows of its
+ * token table. Returns NULL, or the reason why it cannot be used. */
 const char *checkpoint_metadata(const char *dir, size_t step, Snapshot *snapshot, size_t *vocab);
-/* Fills the arrays of both lists, an empty one excepted. NULL, or what is wrong. */
+/* Fills the arrays of both lists; an empty list is skipped. Returns NULL, or the reason why not. */
 const char *checkpoint_read(const char *dir, size_t step, const Snapshot *snapshot);
 
 #endif

@@ -2,9 +2,9 @@
 #include "run/store/rundir.h"
 
 #include "base/text_out.h"
-#include "run/store/checkpoint.h"
 #include "run/io/files.h"
 #include "run/log/manifest.h"
+#include "run/store/checkpoint.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@ char *rundir_path(const Config *config, const char *override) {
 void rundir_config(Config *config, const char *dir, const char *const *sets, size_t n_sets) {
     char *path = text_format("%s/config.json", dir);
     if (access(path, F_OK) != 0)
-        die(EXIT_DATA, "%s holds no config.json: is it a run directory?", dir);
+        die(EXIT_DATA, "%s has no config.json: is it a run directory?", dir);
     if (!config_load(config, path, sets, n_sets)) exit(EXIT_USAGE);
     mem_free(path);
 }
@@ -38,36 +38,34 @@ bool rundir_may_set(const char *set, const char *const *keys) {
     return false;
 }
 
-/* --- looking --- */
+/* --- checking an existing folder --- */
 
-/* Whether the run that lies there is the finished one; what `mode` does not allow ends the program.
- */
-static bool finished_before(const char *dir, const char *config_path, const Config *config,
+/* Whether the run in `dir` is finished. A run that `mode` does not allow ends the program. */
+static bool run_is_finished(const char *dir, const char *config_path, const Config *config,
                             RundirMode mode) {
     Config old;
     size_t step = 0, steps = config->train.steps;
     if (!config_load(&old, config_path, NULL, 0)) {
-        die(EXIT_USAGE, "%s exists, but its config.json cannot be read; --overwrite starts anew",
+        die(EXIT_USAGE, "%s exists, but its config.json cannot be read; --overwrite replaces it",
             dir);
     }
     const char *key =
         config_difference(&old, config, mode == RUNDIR_RESUME ? DIFFERENCE_RESUME : DIFFERENCE_RUN);
     if (key) {
         die(EXIT_USAGE,
-            "%s holds a run with another config: %s differs; choose another name or --run-dir, or "
-            "--overwrite it",
+            "%s contains a run with another config: %s differs; choose another name or --run-dir, "
+            "or replace the run with --overwrite",
             dir, key);
     }
     config_free(&old);
     bool any = checkpoint_latest(dir, &step);
     if (any && step > steps) {
-        die(EXIT_USAGE, "%s is already at step %zu, and train.steps = %zu asks for fewer", dir,
-            step, steps);
+        die(EXIT_USAGE, "%s is already at step %zu, more than train.steps = %zu", dir, step, steps);
     }
     if (any && step == steps && manifest_ended(dir)) return true;
     if (mode != RUNDIR_RESUME) {
-        die(EXIT_USAGE, "%s holds an unfinished run; --resume goes on, --overwrite starts anew",
-            dir);
+        die(EXIT_USAGE,
+            "%s contains an unfinished run; --resume continues it, --overwrite replaces it", dir);
     }
     return false;
 }
@@ -75,7 +73,7 @@ static bool finished_before(const char *dir, const char *config_path, const Conf
 bool rundir_check(const char *dir, const Config *config, RundirMode mode) {
     char *path = text_format("%s/config.json", dir);
     bool exists = access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
-    bool wanted = mode == RUNDIR_OVERWRITE || !exists || !finished_before(dir, path, config, mode);
+    bool wanted = mode == RUNDIR_OVERWRITE || !exists || !run_is_finished(dir, path, config, mode);
     mem_free(path);
     return wanted;
 }
@@ -101,8 +99,7 @@ void rundir_lock(const char *dir, const char *advice) {
     mem_free(path);
 }
 
-/* Files that a run writes besides its logs and checkpoints; nothing else in the folder is touched.
- */
+/* Files of a run besides its logs and checkpoints. --overwrite removes nothing else. */
 static const char *const FILES[] = {
     "run.json",       "config.json",   "*.tmp",         "checkpoints/latest*", "checkpoints",
     "replay/*/*.csv", "replay/step_*", "replay/.tmp-*", "replay/LOCK",         "replay"};

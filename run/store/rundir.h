@@ -1,38 +1,38 @@
-/* rundir.h - the folder of a run: whether it may be written, and its first files.
+/* rundir.h - the folder of a run: whether it may be written, its lock, and config.json.
  *
- * One idea: nothing is ever overwritten silently, and one process at a time writes. A finished run
- * with the same config is a result and costs nothing to ask for again; an unfinished one goes on
- * where that is asked for; everything else that exists is an error that says what to type. 
+ * One idea: nothing is overwritten unless the user asks for it, and one process writes at a time. A
+ * finished run with the same config is a result: training it again does nothing. An unfinished run
+ * is resumed with --resume. Any other existing run is an error that names the flag to use.
  * Read next: run/log/runlog.h. */
 #ifndef RUN_STORE_RUNDIR_H
 #define RUN_STORE_RUNDIR_H
 
 #include "run/config/config.h"
 
-/* The folder: `override` where given (--run-dir), else log.dir/name. Free with mem_free. */
+/* The path of the folder: `override` (--run-dir) if not NULL, else log.dir/name. For mem_free. */
 char *rundir_path(const Config *config, const char *override);
 
-/* The config of the run that lies in `dir`, with `sets` over it. Ends the program where there is
- * none (EXIT_DATA) and where the sets are wrong (EXIT_USAGE). */
+/* The config of the run in `dir`, overridden by `sets`. Ends the program if there is no config
+ * (EXIT_DATA) or if a set is wrong (EXIT_USAGE). */
 void rundir_config(Config *config, const char *dir, const char *const *sets, size_t n_sets);
-/* Whether "key=value" sets one of `keys` (closed by NULL); one with a "." at its end stands for a
- * section. */
+/* Whether "key=value" sets one of `keys` (NULL-terminated). A key that ends in "." stands for its
+ * whole section. */
 bool rundir_may_set(const char *set, const char *const *keys);
 
-/* What may become of a run that lies there: nothing, --resume, --overwrite. */
+/* What to do with an existing run: refuse it, --resume, --overwrite. */
 typedef enum { RUNDIR_NEW, RUNDIR_RESUME, RUNDIR_OVERWRITE } RundirMode;
 
-/* Looks at the folder and writes nothing. False where the run is already there, finished, with the
- * same config; other states of a folder that `mode` does not allow end the program (EXIT_USAGE). */
+/* Checks the folder and writes nothing. Returns false if it contains a finished run with the same
+ * config. Any other state that `mode` does not allow ends the program (EXIT_USAGE). */
 bool rundir_check(const char *dir, const Config *config, RundirMode mode);
 
-/* Makes the folder, locks it until the process ends, looks again, and writes config.json, after
- * removing the files of an old run with RUNDIR_OVERWRITE. False as above; a folder that another
- * process writes ends the program (EXIT_USAGE). */
+/* Makes the folder, locks it until the process ends, checks it again as above (and returns false in
+ * the same case), removes the files of an old run if `mode` is RUNDIR_OVERWRITE, and writes
+ * config.json. A folder that another process is writing ends the program (EXIT_USAGE). */
 bool rundir_make(const char *dir, const Config *config, RundirMode mode);
 
-/* Holds DIR/LOCK until the process ends; where another one does, the program ends (EXIT_USAGE) with
- * its number and `advice`. */
+/* Holds DIR/LOCK until the process ends. If another process holds it, the program ends (EXIT_USAGE)
+ * with a message that contains its process id and `advice`. */
 void rundir_lock(const char *dir, const char *advice);
 
 #endif

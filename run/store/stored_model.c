@@ -1,10 +1,10 @@
 /* stored_model.c - see stored_model.h. */
 #include "run/store/stored_model.h"
 
+#include "base/stb_ds.h"
 #include "base/text_out.h"
 #include "base/words.h"
 #include "model/equations.h"
-#include "base/stb_ds.h"
 #include "run/io/files.h"
 
 #include <string.h>
@@ -13,11 +13,29 @@
  * such a checkpoint is the model of its config. */
 static const char FORMAT_VERSION[] = "2", FORMAT_VERSION_1[] = "1";
 
-void stored_model_tensors(const Params *params, Tensor **list) {
+static bool is_version_1(const Snapshot *snapshot) {
+    const char *version = snapshot_metadata(snapshot, "format_version");
+    return version && strcmp(version, FORMAT_VERSION_1) == 0;
+}
+
+/* The name of a tensor in version 1, where `.running_scale` was called `.deviation`; for mem_free.
+ */
+static char *name_in_version_1(const char *name) {
+    static const char suffix[] = ".running_scale";
+    const size_t length = strlen(name), tail = sizeof suffix - 1;
+    bool renamed = length > tail && strcmp(name + length - tail, suffix) == 0;
+    return renamed ? text_format("%.*s.deviation", (int)(length - tail), name)
+                   : text_format("%s", name);
+}
+
+void stored_model_tensors(const Params *params, Snapshot *snapshot) {
+    const bool version_1 = is_version_1(snapshot);
     for (size_t i = 0; i < params_count(params); i++) {
         const Param *param = &params->list[i];
-        tensor_add(list, "", param->name, TENSOR_REAL, param->shape[0], param->shape[1],
-                   params->values + param->offset);
+        char *old_name = version_1 ? name_in_version_1(param->name) : NULL;
+        tensor_add(&snapshot->model, "", old_name ? old_name : param->name, TENSOR_REAL,
+                   param->shape[0], param->shape[1], params->values + param->offset);
+        mem_free(old_name);
     }
 }
 
@@ -27,7 +45,7 @@ static char *own_equations(const Config *config) {
     return hash;
 }
 
-/* Two hexadecimal digits for each character. */
+/* The alphabet as text, two hexadecimal digits per byte. */
 static char *alphabet_text(const Vocab *vocab) {
     char *text = mem_alloc(2 * vocab->size + 1);
     for (size_t i = 0; i < vocab->size; i++) {
@@ -38,31 +56,36 @@ static char *alphabet_text(const Vocab *vocab) {
 
 void stored_model_describe(Snapshot *snapshot, const Config *config, const Vocab *vocab,
                            size_t step) {
-    snapshot_say(snapshot, "format_version", text_format("%s", FORMAT_VERSION));
-    snapshot_say(snapshot, "step", text_format("%zu", step));
-    snapshot_say(snapshot, "equations", own_equations(config));
-    snapshot_say(snapshot, "config", config_json(config, CONFIG_IDENTITY));
-    snapshot_say(snapshot, "vocab",
+    snapshot_add(snapshot, "format_version", text_format("%s", FORMAT_VERSION));
+    snapshot_add(snapshot, "step", text_format("%zu", step));
+    snapshot_add(snapshot, "equations", own_equations(config));
+    snapshot_add(snapshot, "config", config_json(config, CONFIG_IDENTITY));
+    snapshot_add(snapshot, "vocab",
                  text_format("%s", vocab->size ? data_vocab_name(vocab->kind) : "none"));
     if (vocab->kind == VOCAB_CHARS && vocab->size)
-        snapshot_say(snapshot, "alphabet", alphabet_text(vocab));
-    snapshot_say(snapshot, "format", text_format("pt"));
+        snapshot_add(snapshot, "alphabet", alphabet_text(vocab));
+    /* Hugging Face transformers refuses safetensors files without a "format" in their metadata.
+     * "pt" says that arrays follow PyTorch: row-major, (out, in) for the weights of linear layers.
+     * */
+    snapshot_add(snapshot, "format", text_format("pt"));
 }
 
 const char *stored_model_config(const Snapshot *snapshot, const char *path, Config *config) {
     const char *version = snapshot_metadata(snapshot, "format_version"),
                *json = snapshot_metadata(snapshot, "config"),
                *equations = snapshot_metadata(snapshot, "equations");
-    if (!version || !json || !equations) return "its metadata lack version, config or equations";
-    const bool first_version = strcmp(version, FORMAT_VERSION_1) == 0;
+    if (!version || !json || !equations)
+        return "its metadata has no format version, config or equations";
+    const bool first_version = is_version_1(snapshot);
     if (!first_version && strcmp(version, FORMAT_VERSION) != 0)
         return "it has another format version";
-    if (!config_parse(config, json, path)) return "its config is not understood by this version";
+    if (!config_parse(config, json, path)) return "this version cannot read its config";
     if (first_version) {
-        fprintf(stderr,
-                "train: note: %s has format version 1: its config decides, its equations hash is "
-                "not compared\n",
-                path);
+        fprintf(
+            stderr,
+            "train: note: %s has format version 1: its equations are taken from its config, and "
+            "their hash is not checked\n",
+            path);
         return NULL;
     }
     char *own = own_equations(config);
@@ -70,10 +93,10 @@ const char *stored_model_config(const Snapshot *snapshot, const char *path, Conf
     mem_free(own);
     if (same) return NULL;
     config_free(config);
-    return "it was trained with other equations than this version builds from its config";
+    return "this version builds other equations from its config than it was trained with";
 }
 
-/* The vocabulary that the metadata tell of; false where they make no sense. */
+/* The vocabulary named in the metadata; false if it is invalid. */
 static bool read_vocab(const Snapshot *snapshot, size_t V, Vocab *vocab) {
     const char *kind = snapshot_metadata(snapshot, "vocab"),
                *alphabet = snapshot_metadata(snapshot, "alphabet");
@@ -97,8 +120,8 @@ static bool read_vocab(const Snapshot *snapshot, size_t V, Vocab *vocab) {
     return true;
 }
 
-/* Reads what `snapshot` tells of. Without gradients and for a few rows the model takes little more
- * memory than the file, whose size has been checked against its hash. */
+/* Reads the model of a checkpoint. Without gradients and for a small batch, it takes little more
+ * memory than the file, whose size and hash have been verified. */
 static const char *read_model(StoredModel *stored, Snapshot *snapshot, const char *dir, size_t step,
                               size_t batch) {
     size_t V;
@@ -109,12 +132,12 @@ static const char *read_model(StoredModel *stored, Snapshot *snapshot, const cha
     if (wrong) return wrong;
     if (V < 1 || !read_vocab(snapshot, V, &stored->vocab)) {
         config_free(&stored->config);
-        return "its vocabulary makes no sense";
+        return "its vocabulary is invalid";
     }
     stored->step = step;
     stored->model =
         model_create(&stored->config.model, &stored->config.gamma_warmup, V, batch, MODEL_FORWARD);
-    stored_model_tensors(&stored->model->params, &snapshot->model);
+    stored_model_tensors(&stored->model->params, snapshot);
     wrong = checkpoint_read(dir, step, snapshot);
     if (wrong)
         stored_model_free(stored);
@@ -130,8 +153,8 @@ void stored_model_read(StoredModel *stored, const char *dir, size_t batch) {
     if (error) die(EXIT_IO, "cannot list %s/checkpoints: %s", dir, strerror(error));
     *stored = (StoredModel){0};
     if (!steps) {
-        die(EXIT_DATA,
-            "%s holds no checkpoint: is it a run directory, and did the run get that far?", dir);
+        die(EXIT_DATA, "%s has no checkpoint: is it a run directory, and did the run get that far?",
+            dir);
     }
     for (size_t i = 0; i < arrlenu(steps); i++) {
         CheckpointMeta meta;
@@ -140,35 +163,35 @@ void stored_model_read(StoredModel *stored, const char *dir, size_t batch) {
         if (!wrong) wrong = read_model(stored, &snapshot, dir, steps[i], batch);
         snapshot_free(&snapshot);
         if (!wrong) break;
-        fprintf(stderr, "train: warning: the checkpoint of step %zu in %s is of no use: %s\n",
-                steps[i], dir, wrong);
+        fprintf(stderr, "train: warning: skipping the checkpoint of step %zu in %s: %s\n", steps[i],
+                dir, wrong);
     }
     arrfree(steps);
-    if (wrong) die(EXIT_DATA, "%s holds no sound checkpoint", dir);
+    if (wrong) die(EXIT_DATA, "%s has no valid checkpoint", dir);
 }
 
 static void check_same(const StoredModel *from, const Model *to, const Vocab *vocab,
                        const char *dir) {
-    const Params *there = &from->model->params, *here = &to->params;
+    const Params *stored = &from->model->params, *own = &to->params;
     bool same_text = from->vocab.size == vocab->size &&
                      memcmp(from->vocab.byte_of, vocab->byte_of, vocab->size) == 0;
-    if (!same_text) die(EXIT_USAGE, "train.init_from: %s reads another vocabulary", dir);
-    for (size_t i = 0; i < params_count(here); i++) {
-        const Param *own = &here->list[i];
-        size_t at = params_find(there, own->name);
-        bool known = at < params_count(there);
-        const size_t *shape = known ? there->list[at].shape : NULL;
-        if (!known && !param_is_trained(own)) continue; /* starts anew */
-        if (known && shape[0] == own->shape[0] && shape[1] == own->shape[1]) continue;
+    if (!same_text) die(EXIT_USAGE, "train.init_from: %s has another vocabulary", dir);
+    for (size_t i = 0; i < params_count(own); i++) {
+        const Param *param = &own->list[i];
+        size_t found = params_find(stored, param->name);
+        bool known = found < params_count(stored);
+        const size_t *shape = known ? stored->list[found].shape : NULL;
+        if (!known && !param_is_trained(param)) continue; /* keeps its initial values */
+        if (known && shape[0] == param->shape[0] && shape[1] == param->shape[1]) continue;
         die(EXIT_USAGE, "train.init_from: %s has %s %s", dir, known ? "another shape of" : "no",
-            own->name);
+            param->name);
     }
-    for (size_t i = 0; i < params_count(there); i++) {
-        const char *other = there->list[i].name;
-        if (params_find(here, other) < params_count(here)) continue;
+    for (size_t i = 0; i < params_count(stored); i++) {
+        const char *name = stored->list[i].name;
+        if (params_find(own, name) < params_count(own)) continue;
         bool removes = from->config.model.removal.start && !to->options.removal.start;
-        die(EXIT_USAGE, "train.init_from: %s has tensors that this net has not, %s first%s", dir,
-            other,
+        die(EXIT_USAGE, "train.init_from: %s has tensors that this model lacks, first %s%s", dir,
+            name,
             removes ? ": its norms are being removed, and this config has no norm_removal.start"
                     : "");
     }
@@ -178,12 +201,13 @@ void stored_model_begin(Model *model, const Vocab *vocab, const char *dir) {
     StoredModel from;
     stored_model_read(&from, dir, 1);
     check_same(&from, model, vocab, dir);
-    const Params *there = &from.model->params, *here = &model->params;
-    for (size_t i = 0; i < params_count(here); i++) {
-        const Param *own = &here->list[i];
-        size_t at = params_find(there, own->name);
-        if (at == params_count(there)) continue;
-        copy(here->values + own->offset, there->values + there->list[at].offset, own->count);
+    const Params *stored = &from.model->params, *own = &model->params;
+    for (size_t i = 0; i < params_count(own); i++) {
+        const Param *param = &own->list[i];
+        size_t found = params_find(stored, param->name);
+        if (found == params_count(stored)) continue;
+        copy(own->values + param->offset, stored->values + stored->list[found].offset,
+             param->count);
     }
     stored_model_free(&from);
 }
@@ -194,7 +218,7 @@ void stored_model_rewire(StoredModel *stored, const char *topology) {
     char error[512];
     options->topology = name_index(topology_name, topology);
     if (options->topology < 0)
-        die(EXIT_USAGE, "--force-topology takes a topology, not \"%s\"; --list topologies has them",
+        die(EXIT_USAGE, "--force-topology: there is no topology \"%s\"; see --list topologies",
             topology);
     options->layers = "";
     if (!model_check(options, error, sizeof error)) die(EXIT_USAGE, "%s", error);
@@ -204,15 +228,15 @@ void stored_model_rewire(StoredModel *stored, const char *topology) {
     size_t taken = 0;
     for (size_t i = 0; i < params_count(&model->params); i++) {
         const Param *to = &model->params.list[i];
-        size_t at = params_find(&old->params, to->name);
-        if (at == params_count(&old->params)) continue;
-        const Param *from = &old->params.list[at];
+        size_t found = params_find(&old->params, to->name);
+        if (found == params_count(&old->params)) continue;
+        const Param *from = &old->params.list[found];
         copy(model->params.values + to->offset, old->params.values + from->offset, to->count);
         taken++;
     }
     fprintf(stderr,
-            "train: warning: wired as %s instead: %zu of its %zu tensors are those of the run, the "
-            "others start anew, and %zu of the run are dropped\n",
+            "train: warning: rewired as %s: %zu of %zu tensors come from the run, the others keep "
+            "their initial values, and %zu tensors of the run are dropped\n",
             topology, taken, params_count(&model->params), params_count(&old->params) - taken);
     model_remove_norms(model, stored->step);
     model_free(old);

@@ -1,46 +1,50 @@
-/* stored_model.h - the model of a run read back, to be looked at and not to be trained further.
+/* stored_model.h - the model of a run, loaded from its checkpoint for inference.
  *
- * One idea: the file says everything that is needed to use the weights again - config, equations,
- * step, vocabulary - so that a model can never be run with another wiring than it was trained with.
+ * One idea: model.safetensors contains everything that is needed to use the weights: config,
+ * equations, step and vocabulary. A model cannot run by accident with another wiring than the one
+ * it was trained with.
  * Read next: run/commands/sample.h. */
 #ifndef RUN_STORE_STORED_MODEL_H
 #define RUN_STORE_STORED_MODEL_H
 
 #include "data/dataset.h"
 #include "model/model.h"
-#include "run/store/checkpoint.h"
 #include "run/config/config.h"
+#include "run/store/checkpoint.h"
 
-/* Owns what it points to. */
+/* Owns everything it points to. */
 typedef struct {
     Config config;
     Model *model; /* without gradients */
-    Vocab vocab;  /* size 0 where tokens have no text */
+    Vocab vocab;  /* size 0 if tokens have no text */
     size_t step;
 } StoredModel;
 
-/* Reads the newest sound checkpoint of a run directory, saying so where that is not the newest, as
- * a model for up to `batch` rows at a time.
- * Without one, and where the file belongs to another version, the program ends (EXIT_DATA). */
+/* Reads the newest valid checkpoint of a run directory into a model for batches of up to `batch`
+ * sequences. Warns about each newer checkpoint that it skips. Ends the program (EXIT_DATA) if no
+ * checkpoint is valid or the file belongs to another version. */
 void stored_model_read(StoredModel *stored, const char *dir, size_t batch);
-/* The weights of the run directory `dir` become those of `model`, which must have the same tensors
- * and read the same vocabulary; else the program ends (EXIT_USAGE), naming what differs. */
+/* Copies the weights of the run directory `dir` into `model` (train.init_from). Both must have the
+ * same tensors and the same vocabulary; else the program ends (EXIT_USAGE) and names the
+ * difference. */
 void stored_model_begin(Model *model, const Vocab *vocab, const char *dir);
-/* The same weights wired as the topology of that name, to measure what that does: tensors go by
- * their names, those it lacks keep their first values (gains of 1), those it has no use for are
- * dropped, and a line on stderr counts them. A topology that does not fit ends the program
- * (EXIT_USAGE). */
+/* Rewires the weights as another topology, to measure the effect. Tensors are matched by name:
+ * tensors that only the new topology has keep their initial values (gains of 1), tensors that only
+ * the run has are dropped, and a line on stderr counts both. A topology that does not fit ends the
+ * program (EXIT_USAGE). */
 void stored_model_rewire(StoredModel *stored, const char *topology);
 void stored_model_free(StoredModel *stored);
 
-/* The weights as arrays of model.safetensors. */
-void stored_model_tensors(const Params *params, Tensor **list);
-/* What the headers of a checkpoint say of the model. */
+/* Lists the weights as arrays of model.safetensors, named as in the format version of the metadata
+ * of `snapshot`, or as in the current version if it has no metadata. */
+void stored_model_tensors(const Params *params, Snapshot *snapshot);
+/* Adds the metadata that describes the model to the headers of a checkpoint. */
 void stored_model_describe(Snapshot *snapshot, const Config *config, const Vocab *vocab,
                            size_t step);
 
-/* Fills `config` from a checkpoint's metadata, checks that this version builds the same equations
- * from it, and returns NULL; or what is wrong, and then nothing is to be freed. */
+/* Fills `config` from the metadata of a checkpoint and checks that this version builds the same
+ * equations from it. Returns NULL, or the reason why it cannot be used; then there is nothing to
+ * free. */
 const char *stored_model_config(const Snapshot *snapshot, const char *path, Config *config);
 
 #endif

@@ -7,8 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A parameter's entry in the registry and its name, and while a checkpoint is written its own and
- * those of its two moments; a list keeps room for as many again. */
+/* Per parameter: its entry in the registry, its name, and, while a checkpoint is written, one
+ * Tensor for the parameter and one for each moment. Growing lists may reserve twice their length.
+ */
 enum { ENTRY_BYTES = 2 * sizeof(Param) + 64 + 3 * 2 * sizeof(Tensor) };
 
 ModelUse memory_use(const Config *config) {
@@ -24,8 +25,8 @@ bool memory_plan(MemoryPlan *plan, const Config *config, size_t V) {
         return false;
     }
     double tensors = (double)size_total(&plan->model).tensors;
-    double cells = (double)config->train.batch * (double)T, row = (double)T + 1;
-    plan->rows = 2 * cells * sizeof(int) + row * (sizeof(int) + 1);
+    double batch = (double)config->train.batch * (double)T, sequence = (double)T + 1;
+    plan->tokens = 2 * batch * sizeof(int) + sequence * (sizeof(int) + 1);
     plan->detector = spike_bytes(&config->spike, size_total(&plan->model).tensors);
     if (config->log.layers_every) plan->probe = (double)probe_bytes(config->model.n_layer);
     plan->lists = tensors * (ENTRY_BYTES + sizeof(double)) +
@@ -35,14 +36,14 @@ bool memory_plan(MemoryPlan *plan, const Config *config, size_t V) {
 }
 
 double memory_others(const MemoryPlan *plan) {
-    return plan->rows + plan->detector + plan->probe + plan->lists;
+    return plan->tokens + plan->detector + plan->probe + plan->lists;
 }
 
 double memory_total(const MemoryPlan *plan) {
     return size_bytes(&plan->model) + memory_others(plan);
 }
 
-/* Keys that memory grows with. */
+/* The keys that memory use grows with. */
 static const struct {
     const char *path;
     size_t offset; /* of a size_t in Config */
@@ -57,7 +58,7 @@ static const struct {
 };
 enum { KEY_COUNT = sizeof KEYS / sizeof *KEYS, SHOWN = 3 };
 
-/* Bytes that the run would do without if a key were half as large; 0 where that is no config. */
+/* The bytes saved by halving a key; 0 if the config is then invalid. */
 static double half_saves(const Config *config, size_t V, size_t key, double total) {
     char error[256];
     Config half = *config;
@@ -69,29 +70,29 @@ static double half_saves(const Config *config, size_t V, size_t key, double tota
     return memory_plan(&plan, &half, smaller) ? total - memory_total(&plan) : 0;
 }
 
-/* Adds the keys that help most to a sentence, those that save a tenth of the best one at least. */
-static void add_hints(char *sentence, size_t length, const Config *config, size_t V, double total) {
+/* Appends the keys that save most, each at least a tenth of the best one. */
+static void add_hints(char *message, size_t length, const Config *config, size_t V, double total) {
     double saved[KEY_COUNT], best = 0;
     for (size_t i = 0; i < KEY_COUNT; i++) saved[i] = half_saves(config, V, i, total);
     for (int shown = 0; shown < SHOWN; shown++) {
-        size_t most = 0, used = strlen(sentence);
+        size_t most = 0, used = strlen(message);
         for (size_t i = 1; i < KEY_COUNT; i++) most = saved[i] > saved[most] ? i : most;
         if (saved[most] <= 0.1 * best || saved[most] <= 0) return;
         if (shown == 0) best = saved[most];
         char text[BYTES_TEXT];
         size_t value = *(const size_t *)((const char *)config + KEYS[most].offset);
-        snprintf(sentence + used, length - used, "%s%s = %zu saves %s",
-                 shown ? ", of " : "; half of ", KEYS[most].path, value,
+        snprintf(message + used, length - used, "%s%s = %zu saves %s",
+                 shown ? ", halving " : "; halving ", KEYS[most].path, value,
                  bytes_text(text, saved[most]));
         saved[most] = 0;
     }
 }
 
 void memory_require(const Config *config, size_t V) {
-    char sentence[1024];
+    char message[1024];
     MemoryPlan plan;
-    if (!memory_plan(&plan, config, V)) return; /* model_create has the sentence */
-    if (size_fits(&plan.model, memory_others(&plan), sentence, sizeof sentence)) return;
-    add_hints(sentence, sizeof sentence, config, V, memory_total(&plan));
-    die(EXIT_USAGE, "%s", sentence);
+    if (!memory_plan(&plan, config, V)) return; /* model_create reports the error */
+    if (size_fits(&plan.model, memory_others(&plan), message, sizeof message)) return;
+    add_hints(message, sizeof message, config, V, memory_total(&plan));
+    die(EXIT_USAGE, "%s", message);
 }

@@ -1,8 +1,8 @@
 /* resume.c - see resume.h. */
 #include "run/train/resume.h"
 
-#include "base/words.h"
 #include "base/stb_ds.h"
+#include "base/words.h"
 #include "run/io/files.h"
 #include "run/io/stop.h"
 #include "run/store/stored_model.h"
@@ -12,7 +12,7 @@
 
 enum { FAILURES_MAX = 3 };
 
-/* --- the list --- */
+/* --- the list of arrays --- */
 
 static void moments(const Params *params, real *values, const char *prefix, Tensor **list) {
     for (size_t i = 0; i < params_count(params); i++) {
@@ -23,11 +23,11 @@ static void moments(const Params *params, real *values, const char *prefix, Tens
     }
 }
 
-/* `action` stands for row.action, whose text is not an array: 0 = none, else 1 + SpikeAction. */
+/* `action` encodes row.action, a string: 0 = none, else 1 + SpikeAction. */
 static void list_tensors(Run *run, size_t *action, Snapshot *snapshot) {
     Params *params = &run->model->params;
     Tensor **state = &snapshot->state;
-    stored_model_tensors(params, &snapshot->model);
+    stored_model_tensors(params, snapshot);
     moments(params, params->m, "adam.m.", state);
     moments(params, params->v, "adam.v.", state);
     tensor_add(state, "adam.", "applied", TENSOR_I64, 1, 0, &run->optimizer.applied);
@@ -51,7 +51,7 @@ static char *save(Run *run, size_t step) {
                            .row_waits = run->row.measured != 0};
     size_t action = action_index(run->row.action);
     Snapshot snapshot = {0};
-    /* Rows that could not be synced may be gone, and a later sync would not say so. */
+    /* Records that could not be synced may be lost, and a later sync would not report it. */
     int error = runlog_sync(&run->log, meta.log_bytes);
     if (error) die(EXIT_IO, "cannot sync the logs in %s: %s", run->dir, strerror(error));
     list_tensors(run, &action, &snapshot);
@@ -79,8 +79,8 @@ ExitCode run_save(Run *run, size_t step) {
     progress_pause(&run->progress);
     bool last = step == run->config->train.steps || ++run->failed_saves == FAILURES_MAX;
     const char *then = last               ? ""
-                       : stop_requested() ? "; --resume will repeat what followed the last one"
-                                          : "; the run goes on";
+                       : stop_requested() ? "; --resume repeats the steps after the last checkpoint"
+                                          : "; the run continues";
     fprintf(stderr, "train: %s: no checkpoint after step %zu: %s%s\n", last ? "error" : "warning",
             step, failed, then);
     mem_free(failed);
@@ -99,21 +99,21 @@ void run_check_room(const Run *run) {
 
 /* --- restoring --- */
 
-/* NULL where the checkpoint was written by a run like this one. */
+/* NULL if the checkpoint was written by a run with the same config, else the reason why not. */
 static const char *compare_config(const Run *run, const Snapshot *snapshot, const char *folder) {
     Config config;
     const char *wrong = stored_model_config(snapshot, folder, &config);
     if (wrong) return wrong;
     const char *key = config_difference(&config, run->config, DIFFERENCE_RESUME);
     config_free(&config);
-    return key ? "it was written with another config than config.json has" : NULL;
+    return key ? "its config differs from config.json" : NULL;
 }
 
 static const char *restore(Run *run, size_t step, bool with_logs, CheckpointMeta *meta) {
     const char *wrong = checkpoint_verify(run->dir, step, meta);
     if (wrong) return wrong;
     if (with_logs && !runlog_reaches(run->dir, meta->log_bytes))
-        return "log.csv or another log is shorter than it was then";
+        return "log.csv or another log is shorter than when it was written";
     size_t vocab, action = 0;
     Snapshot snapshot = {0};
     char *folder = checkpoint_folder(run->dir, step);
@@ -121,16 +121,17 @@ static const char *restore(Run *run, size_t step, bool with_logs, CheckpointMeta
     if (!wrong) wrong = compare_config(run, &snapshot, folder);
     list_tensors(run, &action, &snapshot);
     if (!wrong) wrong = checkpoint_read(run->dir, step, &snapshot);
-    bool sane = !wrong && spike_restored(run->detector) && health_restored(run->health) &&
-                action <= ACTION_STOP + 1;
-    if (!wrong && !sane) wrong = "its state makes no sense";
+    bool valid = !wrong && spike_restored(run->detector) && health_restored(run->health) &&
+                 action <= ACTION_STOP + 1;
+    if (!wrong && !valid) wrong = "its state is invalid";
     if (!wrong) run->row.action = action ? spike_action_name((int)action - 1) : NULL;
     snapshot_free(&snapshot);
     mem_free(folder);
     return wrong;
 }
 
-/* A run that was killed before its last checkpoint was named would finish as an older one. */
+/* A run killed between writing its last checkpoint and `latest` would otherwise keep an older name
+ * there. */
 static void name_latest(const Run *run, size_t step) {
     size_t named;
     if (checkpoint_latest(run->dir, &named) && named == step) return;
@@ -141,8 +142,8 @@ static void name_latest(const Run *run, size_t step) {
 void run_check_data(const Run *run, const CheckpointMeta *meta) {
     if (meta->data_hash == run->data_hash) return;
     die(EXIT_DATA,
-        "%s: data.train is not what it was when the checkpoint of step %zu was written; "
-        "restore it, or --overwrite the run",
+        "%s: data.train has changed since the checkpoint of step %zu was written; restore it, or "
+        "start again with --overwrite",
         run->dir, meta->step);
 }
 
@@ -153,8 +154,8 @@ bool run_load(Run *run, const size_t *steps, size_t count, bool with_logs, Check
             run_check_data(run, meta);
             return true;
         }
-        fprintf(stderr, "train: warning: the checkpoint of step %zu in %s is of no use: %s\n",
-                steps[i], run->dir, wrong);
+        fprintf(stderr, "train: warning: skipping the checkpoint of step %zu in %s: %s\n", steps[i],
+                run->dir, wrong);
     }
     return false;
 }
@@ -164,8 +165,9 @@ void run_begin(Run *run) {
     if (*from) stored_model_begin(run->model, dataset_vocab(run->data), from);
 }
 
-/* Where an update is complete but for its validation, its row is what comes next. */
-static size_t go_on(Run *run, const CheckpointMeta *meta) {
+/* Returns the next step: the step of the checkpoint if its record still lacks the validation loss.
+ */
+static size_t continue_run(Run *run, const CheckpointMeta *meta) {
     run->train_seconds = meta->train_seconds;
     model_remove_norms(run->model, meta->step);
     name_latest(run, meta->step);
@@ -182,9 +184,9 @@ size_t run_restore(Run *run) {
     size_t count = arrlenu(steps);
     bool loaded = run_load(run, steps, count, true, &meta);
     arrfree(steps);
-    if (loaded) return go_on(run, &meta);
+    if (loaded) return continue_run(run, &meta);
     if (count) {
-        die(EXIT_DATA, "%s holds no sound checkpoint to go on from; --overwrite starts anew",
+        die(EXIT_DATA, "%s has no valid checkpoint to resume from; --overwrite starts again",
             run->dir);
     }
     run_begin(run);

@@ -2,10 +2,10 @@
 #include "run/train/trainer.h"
 
 #include "norm/norm.h"
-#include "run/log/layers.h"
-#include "run/train/memory.h"
-#include "run/optim/schedule.h"
 #include "run/io/stop.h"
+#include "run/log/layers.h"
+#include "run/optim/schedule.h"
+#include "run/train/memory.h"
 #include "run/train/validate.h"
 
 #include <math.h>
@@ -65,27 +65,27 @@ void run_close(Run *run) {
 
 /* --- one update --- */
 
-/* Whether layers.csv tells of update `step`; its first micro-batch is what the probe sees. */
+/* Whether layers.csv records update `step`. The probe measures the first micro-batch. */
 static bool wants_layers(const Run *run, size_t step) {
     return run->probe && step % run->config->log.layers_every == 0;
 }
 
-/* Whether a step can be given up between its micro-batches: not where they have moved running
- * statistics, which a resumed run would move a second time. */
-static bool may_give_up(const Run *run, size_t micro) {
+/* Whether a step can be abandoned before micro-batch `micro`. It cannot once running statistics
+ * have been updated: a resumed run would update them a second time. */
+static bool may_abandon(const Run *run, size_t micro) {
     return micro == 0 || !norm_kind(run->config->model.norm)->running;
 }
 
-/* Gradients of the `accum` micro-batches of a step, and their mean loss; false where a stop was
- * requested before the last of them. */
+/* Accumulates the gradients of the `accum` micro-batches of a step, and their mean loss. Returns
+ * false if a stop was requested before the last of them. */
 static bool accumulate(Run *run, size_t step, double gamma, double *loss) {
     const TrainOptions *train = &run->config->train;
     const Shape *s = &run->model->shape;
     double total = 0, tokens = (double)(train->batch * s->T * train->accum);
     params_zero_grads(&run->model->params);
-    model_see_anew(run->model);
+    model_reset_scale_sums(run->model);
     for (size_t micro = 0; micro < train->accum; micro++) {
-        if (may_give_up(run, micro) && stop_requested()) return false;
+        if (may_abandon(run, micro) && stop_requested()) return false;
         dataset_train_batch(run->data, run->tokens, run->targets, step, micro);
         Pass pass = {.tokens = run->tokens,
                      .targets = run->targets,
@@ -99,7 +99,7 @@ static bool accumulate(Run *run, size_t step, double gamma, double *loss) {
                      .step = (uint32_t)step,
                      .micro = (uint32_t)micro,
                      .probe = micro == 0 && wants_layers(run, step) ? run->probe : NULL,
-                     .seen = run->model->seen};
+                     .scale_sums = run->model->scale_sums};
         total += model_train(run->model, &pass);
         size_t cells = train->batch * s->T;
         if (run->losses)
@@ -109,22 +109,22 @@ static bool accumulate(Run *run, size_t step, double gamma, double *loss) {
     return true;
 }
 
-/* What the gradient is multiplied by: clipping, and further down to the usual norm where a spike is
- * to be clipped. */
+/* The factor applied to the gradient: clipping by optim.clip and, for a spike with action clip,
+ * down to the typical norm of the detector's window. */
 static double gradient_scale(const Run *run, const SpikeReport *report, double grad_norm) {
     double scale = optimizer_clip_scale(&run->config->optim, grad_norm);
     if (run->config->spike.action != ACTION_CLIP || !report->spike) return scale;
-    double usual = spike_clip_norm(run->detector, report);
-    return usual < scale * grad_norm ? usual / grad_norm : scale;
+    double typical = spike_clip_norm(run->detector, report);
+    return typical < scale * grad_norm ? typical / grad_norm : scale;
 }
 
-/* A non-finite step is never applied, nor is a flagged one whose action is to skip or to stop. */
+/* A non-finite step is never applied, nor is a flagged one if the action is skip or stop. */
 static bool may_apply(const Run *run, const SpikeReport *report) {
     int action = run->config->spike.action;
     return report->finite && !(report->spike && (action == ACTION_SKIP || action == ACTION_STOP));
 }
 
-/* The word of column `action`: what was done about this step, "" where nothing had to be. */
+/* The value of column `action`: what was done about a flagged step, "" for any other step. */
 static const char *action_taken(const Run *run, const SpikeReport *report) {
     int action = run->config->spike.action;
     if (!report->spike) return "";
@@ -155,7 +155,7 @@ bool run_update(Run *run, size_t step, LogRow *row) {
     bool applied = may_apply(run, &report);
     if (applied) {
         optimizer_update(&run->optimizer, lr, scale);
-        model_remember(run->model);
+        model_update_running_scales(run->model);
     }
     model_remove_norms(run->model, step);
     double seconds = clock_seconds() - start;

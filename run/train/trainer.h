@@ -1,55 +1,55 @@
-/* trainer.h - one run: what it is made of, one update, one validation.
+/* trainer.h - a run: its parts, one update, one validation.
  *
- * One idea: an update judges before it applies. Loss and gradient norm are looked at first, so that
- * a non-finite or unwanted step never reaches the weights; whatever happens, the step has used up
- * its row, its batch and its learning rate, which are all functions of its number. A Run owns
- * everything it points to but its config. Read next: train.c. */
+ * One idea: an update is checked before it is applied. Loss and gradient norm are inspected first,
+ * so a non-finite or rejected step never reaches the weights. In any case the step consumes its log
+ * record, its batch and its learning rate, which are functions of the step number alone. A Run owns
+ * everything it points to except its config. Read next: train.c. */
 #ifndef RUN_TRAIN_TRAINER_H
 #define RUN_TRAIN_TRAINER_H
 
 #include "data/dataset.h"
 #include "model/model.h"
 #include "run/config/config.h"
-#include "run/optim/health.h"
 #include "run/log/manifest.h"
-#include "run/optim/optimizer.h"
 #include "run/log/progress.h"
 #include "run/log/runlog.h"
+#include "run/optim/health.h"
+#include "run/optim/optimizer.h"
 
 typedef struct {
     const Config *config;
-    const char *dir; /* where it is written, the caller's; NULL in a test */
+    const char *dir; /* the run directory, owned by the caller; NULL in a test */
     Dataset *data;
     Model *model;
     Optimizer optimizer;
     SpikeDetector *detector;
     Health *health;
-    Probe *probe; /* NULL where log.layers_every is 0 */
+    Probe *probe; /* NULL if log.layers_every is 0 */
     RunLog log;
     Manifest manifest;
     Progress progress;
     int *tokens, *targets; /* (B,T) */
     uint64_t data_hash;    /* of all training files */
-    LogRow row;            /* of the update that is going on */
+    LogRow row;            /* log record of the current step */
     SpikeReport report;    /* of the last update */
-    double *losses;        /* (accum,B,T) of its tokens, the caller's; NULL = not kept */
-    double train_seconds;  /* spent in updates, evaluation and logging left out */
-    size_t failed_saves;   /* checkpoints in a row that could not be written */
+    double *losses; /* (accum,B,T) per token of the last update, the caller's; NULL = not kept */
+    double train_seconds; /* spent in updates, without evaluation and logging */
+    size_t failed_saves;  /* consecutive failures to write a checkpoint */
 } Run;
 
-/* Builds data, model, optimizer and detector; takes all memory and writes nothing. */
+/* Builds data, model, optimizer and detector. Allocates all memory and writes nothing. */
 void run_open(Run *run, const Config *config, int argc, char **argv);
 void run_close(Run *run);
 
-/* Update `step` (1..): forward, backward, judge, apply, and log what was seen but for val_loss.
- * False where a stop was requested between its micro-batches: then nothing has happened. */
+/* Update `step` (1..): forward, backward, check, apply, and log everything except val_loss. Returns
+ * false if a stop was requested between micro-batches; the state is then unchanged. */
 bool run_update(Run *run, size_t step, LogRow *row);
-/* Whether validation is due after `step` updates (0 = before the first), and its mean loss, which
- * means nothing where a stop was requested meanwhile. */
+/* Whether validation is due after `step` updates (0 = before the first), and the mean validation
+ * loss, which is undefined if a stop was requested meanwhile. */
 bool run_wants_validation(const Run *run, size_t step);
 double run_validate(Run *run, size_t step);
 
-/* What the run came to, so far. */
+/* The summary of the run so far. */
 Summary run_summary(const Run *run, int code);
 
 #endif

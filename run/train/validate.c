@@ -7,10 +7,10 @@
 
 double validate(Model *model, const Dataset *data, real gamma, BranchRamp branch, int *tokens,
                 int *targets, double *losses) {
-    const size_t T = model->shape.T, batch = model->shape.B, rows = dataset_val_rows(data);
+    const size_t T = model->shape.T, batch = model->shape.B, sequences = dataset_val_rows(data);
     double total = 0;
-    for (size_t first = 0; first < rows && !stop_requested(); first += batch) {
-        size_t count = rows - first < batch ? rows - first : batch;
+    for (size_t first = 0; first < sequences && !stop_requested(); first += batch) {
+        size_t count = sequences - first < batch ? sequences - first : batch;
         dataset_val_batch(data, tokens, targets, first, count);
         Pass pass = {.tokens = tokens,
                      .targets = targets,
@@ -22,5 +22,5 @@ double validate(Model *model, const Dataset *data, real gamma, BranchRamp branch
         total += model_loss(model, &pass);
         if (losses) memcpy(losses + first * T, model->losses, count * T * sizeof *losses);
     }
-    return total / (double)(rows * T);
+    return total / (double)(sequences * T);
 }

@@ -1,7 +1,7 @@
-/* validate.h - the mean loss over the validation rows, while training and of a stored model.
+/* validate.h - the mean validation loss, during training and of a stored model.
  *
- * One idea: every token counts the same, whatever the batches, and losses are added up in the order
- * of the rows, so the same weights have the same loss to the bit wherever they are asked.
+ * One idea: every token has the same weight, whatever the batch size, and losses are added in the
+ * order of the sequences. The same weights give the same loss to the bit, here and in --eval.
  * Read next: trainer.h, run/commands/evaluate.h. */
 #ifndef RUN_TRAIN_VALIDATE_H
 #define RUN_TRAIN_VALIDATE_H
@@ -9,8 +9,9 @@
 #include "data/dataset.h"
 #include "model/model.h"
 
-/* In nats per token, in batches of the model's size, through tokens and targets (B,T). `losses`
- * (rows*T) gets each token's, NULL = none. Means nothing where a stop was requested meanwhile. */
+/* Returns the mean loss in nats per token, computed in batches of the model's size. `tokens` and
+ * `targets` (B,T) are work space; `losses` (val_rows*T) receives the loss of every token, NULL =
+ * none. If a stop was requested meanwhile, the result is undefined. */
 double validate(Model *model, const Dataset *data, real gamma, BranchRamp branch, int *tokens,
                 int *targets, double *losses);
 

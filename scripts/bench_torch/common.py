@@ -11,5 +11,5 @@ LEG_SECONDS = 5  # the time of PyTorch's steps in a leg without --steps
 MB = 2**20  # as in peak_rss_mb
 
 
-def fail(sentence):
-    sys.exit(f"bench_torch.py: {sentence}")
+def fail(message):
+    sys.exit(f"bench_torch.py: {message}")

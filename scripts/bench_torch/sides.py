@@ -11,7 +11,7 @@ from common import ROOT, fail
 OPENBLAS_OPENMP = 2  # openblas_get_parallel() of the OpenMP flavour
 # Environments that PyTorch is tried with. glibc returns a large freed array to the system and pays for its pages again
 # in the next step; with `keep` it holds on to them. Threads of ./train spin for less long than those of libgomp, which
-# costs less where another process wants a core; `patient` does the same for PyTorch.
+# costs less if another process needs a core; `patient` does the same for PyTorch.
 SETTINGS = {
     "keep": {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**40)},
     "patient": {"GOMP_SPINCOUNT": "3000"},
@@ -39,7 +39,7 @@ class Sides:
         if not os.access(self.train, os.X_OK):
             fail(f"there is no program {train}; run make first")
         self.environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-        # ./train corrects OpenBLAS where it does not recognize the processor; PyTorch gets the same kernels.
+        # ./train corrects OpenBLAS if that does not recognize the processor; PyTorch gets the same kernels.
         kernels = re.search(r"kernels (\S+)", run([self.train, "--version"], self.environment))
         self.environment.setdefault("OPENBLAS_CORETYPE", kernels[1])
         found = re.search(r"libopenblas\S* => (\S+)", run(["ldd", self.train], self.environment))

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# inference.sh RUNS CSV JOBS QUICK TEXT - part inference of claims.sh: trained nets whose norms are taken away, or whose
-# placement is another than they were trained with.
+# inference.sh RUNS CSV JOBS QUICK TEXT - part inference of claims.sh: evaluates trained models without their norms, and
+# with a placement that is not the one of training.
 #
-# The nets are those of parts placement and layernorm at one learning rate, five seeds each.
+# The models are those of parts placement and layernorm at one learning rate, five seeds each.
 set -euo pipefail
+source "$(dirname "$0")/../usage.sh"
 runs=$1 csv=$2 train=${TRAIN:-./train}
 
 # line RUN NORM TRAINED_AS WIRED_AS NORMS OPTION...: evaluates and prints a line of the CSV.

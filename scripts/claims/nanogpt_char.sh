@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# nanogpt_char.sh RUNS CSV JOBS QUICK TEXT - part nanogpt_char of claims.sh: scripts/nanogpt_char.sh, which keeps its own CSV.
+# nanogpt_char.sh RUNS CSV JOBS QUICK TEXT - part nanogpt_char of claims.sh: runs scripts/nanogpt_char.sh, which writes its own CSV.
 set -euo pipefail
-[[ -z $4 ]] || { cp docs/claims/nanogpt_char.csv "$2" && exit; } # without the text nothing can be trained
+source "$(dirname "$0")/../usage.sh"
+[[ -z $4 ]] || { cp docs/claims/nanogpt_char.csv "$2" && exit; } # there is no text to train on
 exec scripts/nanogpt_char.sh "$5"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# removal.sh RUNS CSV JOBS QUICK TEXT - part removal of claims.sh: its sweep once for each seed, since every seed begins
-# with the weights of its own run of part layernorm.
+# removal.sh RUNS CSV JOBS QUICK TEXT - part removal of claims.sh: runs its sweep once per seed, since every seed
+# starts from the weights of its own run of part layernorm.
 set -euo pipefail
+source "$(dirname "$0")/../usage.sh"
 runs=$1 csv=$2 jobs=$3 options=()
 [[ -z $4 ]] || options=(--set train.steps=9 --set train.eval_every=3)
 for from in "$runs"/layernorm/pre-lr4e-3-s*/; do

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# speed.sh RUNS CSV JOBS QUICK TEXT - part speed of claims.sh: RMSNorm beside LayerNorm, in the clock and in counted bytes.
+# speed.sh RUNS CSV JOBS QUICK TEXT - part speed of claims.sh: RMSNorm against LayerNorm, in time and in bytes.
 #
-# norm_ns: forward and backward of one norm of width 768 on arrays beyond the cache, per element.
+# norm_ns: forward and backward of one norm of width 768 on arrays larger than the cache, per element.
 # bytes: what both passes read and write of the large arrays and their statistics, per element, counted.
-# step: a training step of configs/bench_s.json, LayerNorm's being 1, the mean of pairs that take turns.
-# A line is a round, so that rounds are what intervals are over. Needs a machine with nothing else on it.
+# step: a training step of configs/bench_s.json relative to LayerNorm, the mean over alternating pairs.
+# A line is a round; intervals are over rounds. Needs an idle machine.
 set -euo pipefail
+source "$(dirname "$0")/../usage.sh"
 csv=$2 rounds=5 pairs=16
 [[ -z $4 ]] || rounds=1 pairs=4
 make -s build/float/tests/bench/bench_norm build/float/tests/bench/bench_pairs

@@ -39,8 +39,8 @@ class Arguments(argparse.ArgumentParser):
         stop(EXIT_USAGE, f"{message}; --help says more")
 
 
-def stop(code, sentence):
-    print(f"report.sh: {sentence}", file=sys.stderr)
+def stop(code, message):
+    print(f"report.sh: {message}", file=sys.stderr)
     sys.exit(code)
 
 

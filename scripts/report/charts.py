@@ -128,7 +128,7 @@ def losses(groups, keys):
 
 
 def late_losses(groups, keys):
-    """Validation loss alone over the second half of training, where groups are close together."""
+    """Validation loss alone over the second half of training, in which groups are close together."""
     drawn = []
     for placing in placings(groups, keys):
         val, band = over_seeds([run.curves["val_loss"] for run in placing.group.healthy])

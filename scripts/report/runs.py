@@ -44,7 +44,7 @@ class Run:
 
     @cached_property
     def curves(self):
-        """{column: {step: value}} of log.csv, where the value was measured and is finite."""
+        """{column: {step: value}} of log.csv, if the value was measured and is finite."""
         curves = {"train_loss": {}, "val_loss": {}}
         for row in csv_rows(self.path / "log.csv"):
             step = number(row.get("step"))

@@ -167,7 +167,7 @@ def panel(title, x, y, series, levels=()):
 
 
 def sample(style):
-    """The line beside a name in the legend."""
+    """The line next to a name in the legend."""
     return (
         f'<svg class="sample" viewBox="0 0 28 10" aria-hidden="true">'
         f'<path class="line c{style % COLORS}"{dashes(style)} d="M1 5H27"/></svg>'

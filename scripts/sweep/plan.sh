@@ -1,20 +1,20 @@
 # shellcheck shell=bash
-# sweep/plan.sh - what a sweep consists of: from a file and options to named runs; sourced, not run.
+# sweep/plan.sh - the plan of a sweep: from a file and options to named runs; sourced, not run.
 #
-# plan() reads $file and $options and fills what stands below. Values are JSON, or words that are
-# none, as ./train --set takes them. The seed is a key like others, except that all runs of its first
-# value come before those of its second.
+# plan() reads $file and $options and sets the variables below. Values are JSON or plain words, as for
+# ./train --set. The seed is a key like others, except that all runs of its first value come before
+# those of its second.
 # shellcheck disable=SC2154 # sweep.sh assigns file and options
 shopt -s extglob
 
 config='' out='' jobs=1 threads=1
-sets=()               # KEY=VALUE of every run
-keys=()               # that vary
-names=()              # of the runs
-declare -A choices=() # KEY: its values, a line each
+sets=()               # KEY=VALUE for every run
+keys=()               # keys that vary
+names=()              # names of the runs
+declare -A choices=() # KEY: its values, one per line
 declare -A fixed=()   # KEY: set by an option
 declare -A pieces=()  # KEY=VALUE: its part of a name
-declare -A words=()   # NAME: KEY=VALUE of that run, a line each
+declare -A words=()   # NAME: KEY=VALUE of that run, one per line
 
 plan() {
     local i
@@ -23,7 +23,7 @@ plan() {
         [[ ${options[i]} != set ]] || fix "${options[i + 1]%%=*}"
     done
     for ((i = 0; i < ${#options[@]}; i += 2)); do take_option "${options[i]}" "${options[i + 1]}"; done
-    [[ -n $out ]] || refuse "where shall the runs go? --out DIR"
+    [[ -n $out ]] || refuse "the folder of the runs is missing: --out DIR"
     ((${#keys[@]})) || refuse "nothing varies in $file: --grid KEY=A,B or --seeds N"
     threads=$(($(nproc) / jobs))
     ((threads)) || threads=1
@@ -37,7 +37,7 @@ take_option() {
     case $name in
     grid | set) [[ $value == ?*=* ]] || refuse "--$name takes KEY=VALUE, not \"$value\"" ;;
     seeds | jobs)
-        [[ $value =~ ^[1-9][0-9]{0,3}$ ]] || refuse "--$name takes a whole number from 1 to 9999, not \"$value\""
+        [[ $value =~ ^[1-9][0-9]{0,3}$ ]] || refuse "--$name takes an integer from 1 to 9999, not \"$value\""
         ;;
     esac
     case $name in
@@ -55,14 +55,14 @@ take_option() {
     esac
 }
 
-# vary KEY VALUE...: in place of the values that it had.
+# vary KEY VALUE...: replaces the values of a key.
 vary() {
-    [[ -z ${fixed[$1]+there} ]] || refuse "$1 cannot both vary and have the one value of --set"
+    [[ -z ${fixed[$1]+there} ]] || refuse "$1 cannot both vary and have a value of --set"
     [[ -n ${choices[$1]+there} ]] || keys+=("$1")
     choices[$1]=$(printf '%s\n' "${@:2}")
 }
 
-# fix KEY: an option sets it, so it varies no longer.
+# fix KEY: an option sets it, so that it no longer varies.
 fix() {
     local key rest=()
     for key in "${keys[@]}"; do [[ $key == "$1" ]] || rest+=("$key"); done
@@ -73,26 +73,25 @@ fix() {
 
 # --- the file ---
 
-# $file as plain JSON, its lines where they were.
+# $file as plain JSON with the same lines.
 without_comments() {
     sed -E 's#^(([^"/]|"([^"\\]|\\.)*"|/[^/])*)//.*#\1#' "$file"
 }
 
-# A config of the trainer has none of these keys.
+# A config of the trainer does not have these keys.
 is_sweep() {
     [[ -f $file && -r $file ]] && grep -qE '"(config|set|grid|seeds)" *:' <<<"$(without_comments)"
 }
 
-# A program for jq: checks a sweep and prints a line for each of its parts: what it is, its key, its values, with tabs
-# between them.
-# shellcheck disable=SC2016 # its variables
+# A program for jq: checks a sweep and prints a line for each of its parts: kind, key and values, separated by tabs.
+# shellcheck disable=SC2016 # variables of jq
 sweep_lines='
 def need(good; $what): if good then . else error($what) end;
 ["about", "config", "grid", "out", "seeds", "set"] as $known
-| need(type == "object"; "a sweep is an object in braces")
+| need(type == "object"; "a sweep is a JSON object")
 | (keys - $known) as $unknown
 | need($unknown == []; "unknown key \"\($unknown[0])\"; a sweep has \($known | join(", "))")
-| need((.about // "" | type) == "string"; "about is a text")
+| need((.about // "" | type) == "string"; "about is a string")
 | need((.config | type) == "string"; "config is the name of a file")
 | need((.out // "" | type) == "string"; "out is the name of a folder")
 | need((.set // {} | type) == "object"; "set is an object, {\"KEY\": VALUE}")
@@ -100,7 +99,7 @@ def need(good; $what): if good then . else error($what) end;
 | need(all(.grid // {} | .[]; type == "array" and length > 0); "every key of grid has a list of values")
 | (if has("seeds") then .seeds else [] end) as $seeds
 | need($seeds | type == "number" and . >= 1 and . == floor or type == "array" and all(.[]; type == "number");
-    "seeds is a whole number from 1 on, or a list of seeds")
+    "seeds is an integer from 1 on, or a list of integers")
 | ["config", .config], ["out", .out // ""],
   (.set // {} | to_entries[] | ["set", .key, (.value | tojson)]),
   (.grid // {} | to_entries[] | ["grid", .key, (.value[] | tojson)]),
@@ -114,7 +113,7 @@ read_sweep() {
     lines=$(without_comments | jq -r "$sweep_lines" 2>&1) || refuse "$file: $(sed -E 's/^jq: error \(at [^)]*\): |^parse error: //' <<<"$lines")"
     while IFS=$'\t' read -ra part; do
         case ${part[0]} in
-        config) config=$(beside "${part[1]}") ;;
+        config) config=$(find_config "${part[1]}") ;;
         out) out=${part[1]:-} ;;
         set) sets+=("${part[1]}=${part[2]}") ;;
         grid) vary "${part[@]:1}" ;;
@@ -122,8 +121,8 @@ read_sweep() {
     done <<<"$lines"
 }
 
-# beside CONFIG: as given, in the folder of $file or in configs/ beside that.
-beside() {
+# find_config CONFIG: as given, in the folder of $file or in configs/ beside that.
+find_config() {
     local folder found
     folder=$(dirname "$file")
     for found in "$1" "$folder/$1" "$folder/../configs/$1"; do
@@ -134,7 +133,7 @@ beside() {
 
 # --- names ---
 
-# name_values: fills pieces; two values of a key that look alike would be one run.
+# name_values: sets pieces. Two values of a key with the same piece would be one run.
 name_values() {
     local key value piece label
     local -A taken=()
@@ -150,7 +149,7 @@ name_values() {
     done
 }
 
-# label_of KEY: what stands before its values: the last word, or all of it where two end alike.
+# label_of KEY: the prefix of its values: the last part of the key, or all of it if two end in the same.
 label_of() {
     local key
     case $1 in
@@ -163,8 +162,8 @@ label_of() {
     echo "${1##*.}"
 }
 
-# piece_of LABEL VALUE: numbers in a short form of their own, so that 3e-4 and 0.0003 are one; of
-# texts what is safe in the name of a file.
+# piece_of LABEL VALUE: numbers in a normal form, so that 3e-4 and 0.0003 are the same; of strings, the
+# characters that are safe in file names.
 piece_of() {
     local value=$2 power
     if [[ $value =~ ^-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$ ]]; then
@@ -197,7 +196,7 @@ expand_all() {
     done <<<"${choices[train.seed]}"
 }
 
-# expand NAME ENDING WORDS KEY...: a run for every choice of values of the KEYs.
+# expand NAME ENDING WORDS KEY...: adds a run for every combination of values of the KEYs.
 expand() {
     local name=$1 ending=$2 chosen=$3 key=${4:-} value
     if [[ -z $key ]]; then
@@ -213,7 +212,7 @@ expand() {
     done <<<"${choices[$key]}"
 }
 
-# args_of NAME: sets $args to the arguments of its trainer, but for the folder.
+# args_of NAME: sets $args to the arguments of the trainer, without the folder.
 args_of() {
     local word
     args=(--config "$config" --set "train.threads=$threads" --set "name=$1")

@@ -1,22 +1,22 @@
 # shellcheck shell=bash
 # sweep/pool.sh - trains the runs of a plan, $jobs at a time; sourced by sweep.sh, not run.
 #
-# What became of a run stands in its folder and nowhere else, so a sweep may be killed at any moment.
-# A run that diverged is a result: it is kept and not tried again.
+# The state of a run is stored only in its folder, so a sweep may be killed at any time. A diverged run
+# is a result: it is kept and not repeated.
 # shellcheck disable=SC2154 # sweep.sh and sweep/plan.sh assign out, names, jobs, before, todo, estimate
 
-stopping=''           # the signal that ended the sweep
+stopping=''           # the signal that stopped the sweep
 declare -A running=() # process: name of its run
-failures=()           # NAME CODE, of runs that neither were done nor diverged
-ended=0 diverged=0    # runs of any outcome, and those that diverged
-trained=0             # of the $todo runs that had to be
+failures=()           # "NAME CODE" of failed runs
+ended=0 diverged=0    # runs that ended, and those of them that diverged
+trained=0             # runs that ended of the $todo runs to train
 begun=0               # $SECONDS when training began
 
-# hold_sweep: one sweep at a time in $out. Processes of its own do not inherit the lock.
+# hold_sweep: locks $out for this sweep. The trainers do not inherit the lock.
 hold_sweep() {
     { exec 9>>"$out/.sweep.lock"; } 2>/dev/null || refuse "cannot write $out/.sweep.lock" 4
-    # What a killed sweep started last may hold its lock for another moment.
-    flock -w 1 9 || refuse "another sweep is at work in $out: wait for it, or stop it"
+    # A child of a killed sweep may hold the lock for another moment.
+    flock -w 1 9 || refuse "another sweep is running in $out: wait for it, or stop it"
 }
 
 train_all() {
@@ -36,22 +36,22 @@ train_all() {
     [[ ! -t 1 ]] || printf '\r\033[K'
     trap - INT TERM HUP
     if [[ -n $stopping ]]; then
-        echo "sweep.sh: stopped by SIG$stopping; the same command goes on" >&2
+        echo "sweep.sh: stopped by SIG$stopping; the same command resumes it" >&2
         kill "-$stopping" $$
     fi
 }
 
-# train_one NAME, in a process of its own, which becomes the trainer. From before it looks at the
-# folder to the end of training it holds a lock on the log. So a trainer that a killed sweep left
-# behind is waited for, and what it came to counts.
+# train_one NAME: runs in its own process, which becomes the trainer. It locks the log before it reads
+# the folder, until the end of training. So it waits for a trainer that a killed sweep left running, and
+# uses its result.
 train_one() {
     local args dir=$out/$1
     args_of "$1"
     exec >>"$dir.log" </dev/null
     if ! flock -n 1; then
-        say "sweep.sh: $1 is still being trained, begun by an earlier sweep; waiting for it"
+        say "sweep.sh: $1 is still being trained by an earlier sweep; waiting for it"
         until flock -n 1; do
-            kill -0 $$ || exit # the sweep is gone
+            kill -0 $$ || exit # the sweep was killed
             sleep 0.2
         done
     fi
@@ -59,14 +59,15 @@ train_one() {
     exec "$TRAIN" "${args[@]}" --run-dir "$dir" --resume 2>&1
 }
 
-# same_config DIR: without --resume the trainer refuses a run that stands there, and says why.
+# same_config DIR: whether the run in DIR has this config. Without --resume the trainer refuses an
+# existing run, and its message contains the reason.
 same_config() {
     local said
     said=$("$TRAIN" "${args[@]}" --run-dir "$1" 2>&1 </dev/null) || true
     [[ $said != *"with another config"* ]]
 }
 
-# stop SIGNAL: the trainers write a checkpoint and end; they do not see a Ctrl-C themselves.
+# stop SIGNAL: the trainers write a checkpoint and exit. They do not receive Ctrl-C themselves.
 stop() {
     [[ -n $stopping ]] || say "sweep.sh: stopping; every run writes a checkpoint"
     stopping=$1
@@ -77,8 +78,9 @@ stop_running() {
     ((!${#running[@]})) || kill -TERM "${!running[@]}" 2>/dev/null || true
 }
 
-# await: the end of a run, or a moment. Signals are told again to a run that was started meanwhile.
-# Processes are asked one by one: wait -n may lose one of two that end while a trap is at work.
+# await: waits for the end of a run, or 0.05 s. While stopping, the signal is sent again, for a run that
+# was started meanwhile. Processes are checked one by one: wait -n may lose one of two that end during
+# a trap.
 await() {
     local pid code=0
     [[ -z $stopping ]] || stop_running
@@ -90,7 +92,7 @@ await() {
         status_line
         return
     done
-    sleep 0.05 9>&- || true # Ctrl-C ends it too
+    sleep 0.05 9>&- || true # Ctrl-C ends sleep, too
 }
 
 # note_end NAME CODE
@@ -121,7 +123,7 @@ state_of() {
     esac
 }
 
-# end_of NAME: its last step and its last validation loss, "-" where there is none.
+# end_of NAME: its last step and its last validation loss, "-" if there is none.
 end_of() {
     local log=$out/$1/log.csv
     [[ -e $log ]] || log=/dev/null
@@ -129,13 +131,13 @@ end_of() {
         END { print step == "" ? "-" : step, loss == "" ? "-" : loss }' "$log"
 }
 
-# say SENTENCE: on stderr, over the status line.
+# say MESSAGE: prints it on stderr, replacing the status line.
 say() {
     [[ ! -t 2 ]] || printf '\r\033[K' >&2
     echo "$1" >&2
 }
 
-# status_line: where a terminal shows it.
+# status_line: progress and remaining time, on a terminal.
 status_line() {
     [[ -t 1 && -z $stopping ]] || return 0
     local left=$estimate width line
@@ -145,7 +147,7 @@ status_line() {
     printf '\r\033[K%s' "${line:0:width-1}"
 }
 
-# report_failures: exit code 1 where there are some.
+# report_failures: prints the failed runs; false if there are any.
 report_failures() {
     local failure
     for failure in "${failures[@]}"; do

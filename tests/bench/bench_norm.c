@@ -1,10 +1,10 @@
-/* bench_norm.c - how near the norms come to what the memory can do: `make bench` runs it.
+/* bench_norm.c - the memory bandwidth of the norms relative to STREAM: `make bench` runs it.
  *
- * A norm has little to compute, so its time is that of the bytes that it must move on arrays beyond
- * the cache. They are counted as STREAM counts them (what is read plus what is written, without the
- * lines that a write fetches first) and held to STREAM's triad, a = b + s*c, in the same process,
- * triad and norms taking turns. Prints a line of text per kind and pass; never fails for being
- * slow. */
+ * A norm computes little, so on arrays larger than the cache its time is that of its memory
+ * traffic. Bytes are counted as in STREAM: bytes read plus bytes written, without the cache lines
+ * that a write fetches first. The reference is the triad of STREAM, a = b + s*c, measured in the
+ * same process in alternation with the norms. Prints one line of a table per norm and pass; there
+ * is no limit that could fail. */
 #include "norm/norm.h"
 #include "ops/ops.h"
 
@@ -15,7 +15,8 @@ enum { C = 768, ROWS = 65536, N = C * ROWS, ROUNDS = 9, CASES_MAX = 32 };
 
 typedef struct {
     const char *kind, *pass;
-    double bytes, rate[ROUNDS], share[ROUNDS]; /* per element; GB/s; of the triad beside it */
+    double bytes;                          /* per element */
+    double rate[ROUNDS], fraction[ROUNDS]; /* GB/s; relative to the triad measured around it */
 } Case;
 
 static real *a, *b, *c;
@@ -37,7 +38,7 @@ static double median(double *values) {
     return values[ROUNDS / 2];
 }
 
-/* forward, backward that sets, backward that adds */
+/* pass 0 is forward, 1 is backward with GRAD_SET, 2 is backward with GRAD_ADD */
 static double pass_seconds(const Norm *norm, int pass) {
     double begin = clock_seconds();
     if (pass == 0)
@@ -61,8 +62,8 @@ static Norm norm_of(const NormKind *kind) {
 }
 
 int main(void) {
-    static const char *const PASSES[] = {"forward", "backward, sets", "backward, adds"};
-    static const double ARRAYS[] = {2, 3, 4}; /* x y; dy x dx; dy x dx dx */
+    static const char *const PASSES[] = {"forward", "backward, set", "backward, add"};
+    static const double ARRAYS[] = {2, 3, 4}; /* x, y; dy, x, dx; dy, x, dx twice */
     static Case cases[CASES_MAX];
     Norm norms[CASES_MAX / 3];
     size_t kinds = 0;
@@ -85,14 +86,14 @@ int main(void) {
             now->pass = PASSES[pass];
             now->bytes = ARRAYS[pass] * sizeof(real);
             now->rate[round] = 1e-9 * now->bytes * (double)N / seconds;
-            now->share[round] = 1e9 * now->rate[round] / triad;
+            now->fraction[round] = 1e9 * now->rate[round] / triad;
         }
     }
     printf("| norm | pass | bytes per element | GB/s | of triad |\n|---|---|---|---|---|\n");
     for (size_t i = 0; i < 3 * kinds; i++) {
         Case *now = &cases[i];
         printf("| %s | %s | %.0f | %.1f | %.0f %% |\n", now->kind, now->pass, now->bytes,
-               median(now->rate), 100 * median(now->share));
+               median(now->rate), 100 * median(now->fraction));
     }
     return 0;
 }

@@ -1,10 +1,10 @@
-/* bench_pairs.c - what a change of the config costs per step: `make bench` runs it.
+/* bench_pairs.c - the ratio of the step times of two configs: `make bench` runs it.
  *
  *   bench_pairs CONFIG PAIRS KEY=VALUE KEY=VALUE
  *
- * Two runs of CONFIG, A with the first setting and B with the second, live in one process and take
- * turns, A B B A, so that whatever the machine does meanwhile it does to both. Prints the mean
- * ratio of B's step to A's and its 95 % interval over the pairs. */
+ * Two runs of CONFIG in one process, A with the first setting and B with the second, alternate
+ * their steps, A B B A, so that other load on the machine affects both. Prints the geometric mean
+ * of the ratio of B's step time to A's and its 95 % confidence interval over the pairs. */
 #include "ops/ops.h"
 #include "run/train/trainer.h"
 
@@ -56,7 +56,8 @@ int main(int argc, char **argv) {
         squares += ratio * ratio;
     }
     double n = (double)pairs, mean = sum / n;
-    double error = sqrt((squares - n * mean * mean) / (n - 1) / n) * 2; /* t of 30 and more: 2.0 */
+    double error = sqrt((squares - n * mean * mean) / (n - 1) / n) *
+                   2; /* Student's t is about 2.0 from 30 pairs on */
     printf("| %s | %s | %.2f | %.2f | %.4f | %.4f .. %.4f |\n", argv[3], argv[4],
            1e3 * total[0] / n, 1e3 * total[1] / n, exp(mean), exp(mean - error), exp(mean + error));
     for (int i = 0; i < 2; i++) {

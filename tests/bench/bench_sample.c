@@ -1,5 +1,5 @@
-/* bench_sample.c - what a sampled token costs with the keys and values of the others kept, and with
- * the whole row run again for each; one line per config.
+/* bench_sample.c - sampling speed with the KV cache, and with the whole sequence computed again for
+ * every token; one line per config.
  *
  *   bench_sample CONFIG... */
 #include "model/generate.h"
@@ -16,24 +16,24 @@ static bool keep_on(int token, void *context) {
     return true;
 }
 
-/* Seconds to fill the row from its first token on, token by token. */
+/* Seconds to generate a sequence of full length, token by token. */
 static double seconds_of(Model *model, bool whole) {
     const size_t T = model->shape.T;
-    int *row = mem_alloc(T * sizeof(int));
+    int *sequence = mem_alloc(T * sizeof(int));
     double start = clock_seconds();
     if (whole) {
         for (size_t used = 1; used <= T; used++) {
-            Pass pass = {.tokens = row, .B = 1, .T = used, .gamma = 1};
+            Pass pass = {.tokens = sequence, .B = 1, .T = used, .gamma = 1};
             model_forward(model, &pass);
             real *logits = model_logits(model, used - 1);
-            if (used < T) row[used] = sample_token(logits, (Sampling){0}, 0, model->shape.V);
+            if (used < T) sequence[used] = sample_token(logits, (Sampling){0}, 0, model->shape.V);
         }
     } else {
         GenerateOptions options = {.tokens = T, .gamma = 1};
-        generate(model, row, 1, &options, keep_on, NULL);
+        generate(model, sequence, 1, &options, keep_on, NULL);
     }
     double seconds = clock_seconds() - start;
-    mem_free(row);
+    mem_free(sequence);
     return seconds;
 }
 

@@ -1,8 +1,8 @@
-/* norm_bench.h - one norm over rows of every kind, with all it reads and writes, and its formulas.
+/* norm_bench.h - a norm with its tensors, on rows of several kinds, and its formulas.
  *
- * Rows go together: ordinary ones, tiny ones where eps rules, large, shifted, constant and zero
- * ones. The formulas, in long double, are those at the top of each file of norm/; tests compare
- * row by row, in the row's own measure, lest large rows hide the small. */
+ * The rows are ordinary, tiny (eps dominates), large, shifted, constant and zero. The formulas, in
+ * long double, are those at the top of each file of norm/. Tests compare row by row, with errors
+ * relative to the scale of the row, so that large rows do not hide errors of small ones. */
 #ifndef TESTS_BENCH_NORM_BENCH_H
 #define TESTS_BENCH_NORM_BENCH_H
 
@@ -18,12 +18,12 @@ enum { WIDEST = 129 };
 static const NormKind *const NORM_KINDS[] = {&norm_layernorm, &norm_rmsnorm, &norm_rmsnorm_plus1,
                                              &norm_dyt,       &norm_scale,   &norm_none};
 static const size_t NORM_WIDTHS[] = {1, 2, 13, 48, WIDEST};
-static const double NORM_FACTORS[] = {1, 0.5, 0.1}; /* of the warm-up of gamma */
+static const double NORM_FACTORS[] = {1, 0.5, 0.1}; /* of the gamma warm-up */
 
 typedef struct {
     Norm norm;
     size_t rows, C;
-    real w, *gamma, *beta, *alpha; /* what norm points to, where it may be changed */
+    real w, *gamma, *beta, *alpha; /* as in norm, but writable */
     real *x, *y, *dx, *dy;
 } Bench;
 
@@ -38,8 +38,8 @@ static inline real *draw_rows(size_t rows, size_t C) {
     return x;
 }
 
-/* Gains in [0.5, 1.5], for at 1 it would not show that one was lost; gradients start at zero, and
- * what only the norm writes starts as noise. */
+/* Gains are in [0.5, 1.5], because a gain of 1 would hide a missing factor. Gradients start at
+ * zero; what the norm only writes starts with random numbers. */
 static inline Bench bench_draw(const NormKind *kind, size_t rows, size_t C, double w) {
     Bench b = {.rows = rows, .C = C, .w = (real)w};
     b.norm = (Norm){.kind = kind, .C = C, .eps = (real)1e-5};
@@ -75,12 +75,12 @@ static inline void bench_backward(Bench *b) {
     norm_backward(&b->norm, b->dx, b->dy, b->x, b->w, b->rows, GRAD_ADD);
 }
 
-/* A row by the formulas: xhat is what the gain multiplies, u = gain * dy. */
+/* The formulas for one row: y = gain * xhat + beta, u = gain * dy. */
 typedef struct {
     long double gain[WIDEST], xhat[WIDEST], y[WIDEST], u[WIDEST], dx[WIDEST];
     long double mean, r, dalpha;
-    double unit;      /* what turns a unit of u into one of dx */
-    double condition; /* how much larger x is than its deviation: digits that any norm loses */
+    double unit;      /* scale of dx relative to u */
+    double condition; /* largest |x| * r: the digits that subtracting the mean loses */
 } RowFormula;
 
 static inline long double mean_of(const long double *a, const long double *b, size_t C) {
@@ -89,8 +89,8 @@ static inline long double mean_of(const long double *a, const long double *b, si
     return sum / (long double)C;
 }
 
-/* xhat = (x - mean) r, the mean being 0 in an rmsnorm. */
-static inline void standardise(RowFormula *f, const real *x, size_t C, bool center, real eps) {
+/* xhat = (x - mean) r; mean is 0 for rmsnorm. */
+static inline void standardize(RowFormula *f, const real *x, size_t C, bool center, real eps) {
     double largest = 0;
     f->mean = 0;
     for (size_t c = 0; c < C && center; c++) f->mean += (long double)x[c] / (long double)C;
@@ -104,9 +104,10 @@ static inline void standardise(RowFormula *f, const real *x, size_t C, bool cent
     f->condition = center ? largest * f->unit : 0;
 }
 
-static inline void standardise_backward(RowFormula *f, size_t C, bool center) {
-    long double u_mean = center ? mean_of(f->u, NULL, C) : 0, slope = mean_of(f->u, f->xhat, C);
-    for (size_t c = 0; c < C; c++) f->dx[c] = f->r * (f->u[c] - u_mean - f->xhat[c] * slope);
+static inline void standardize_backward(RowFormula *f, size_t C, bool center) {
+    long double u_mean = center ? mean_of(f->u, NULL, C) : 0,
+                u_xhat_mean = mean_of(f->u, f->xhat, C);
+    for (size_t c = 0; c < C; c++) f->dx[c] = f->r * (f->u[c] - u_mean - f->xhat[c] * u_xhat_mean);
 }
 
 static inline void row_formula(RowFormula *f, const Bench *b, size_t row) {
@@ -118,7 +119,7 @@ static inline void row_formula(RowFormula *f, const Bench *b, size_t row) {
     f->unit = (double)alpha;
     f->condition = 0;
     f->dalpha = 0;
-    if (standard) standardise(f, x, b->C, center, norm->eps);
+    if (standard) standardize(f, x, b->C, center, norm->eps);
     for (size_t c = 0; c < b->C; c++) {
         if (!standard) f->xhat[c] = dyt ? tanhl(alpha * (long double)x[c]) : (long double)x[c];
         f->gain[c] = norm->gamma ? (long double)norm->gamma[c] : 1;
@@ -126,11 +127,11 @@ static inline void row_formula(RowFormula *f, const Bench *b, size_t row) {
         if (norm->gamma) f->gain[c] *= (long double)b->w;
         f->y[c] = f->gain[c] * f->xhat[c] + (norm->beta ? (long double)norm->beta[c] : 0);
         f->u[c] = f->gain[c] * (long double)dy[c];
-        long double slope = dyt ? 1 - f->xhat[c] * f->xhat[c] : 1;
-        f->dx[c] = f->u[c] * alpha * slope;
-        f->dalpha += f->u[c] * (long double)x[c] * slope;
+        long double derivative = dyt ? 1 - f->xhat[c] * f->xhat[c] : 1;
+        f->dx[c] = f->u[c] * alpha * derivative;
+        f->dalpha += f->u[c] * (long double)x[c] * derivative;
     }
-    if (standard) standardise_backward(f, b->C, center);
+    if (standard) standardize_backward(f, b->C, center);
 }
 
 #endif

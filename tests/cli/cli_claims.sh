@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# cli_claims.sh - the claims: verdicts.json from the CSVs, verdicts from known differences, the log of deviations, CSVs from runs.
+# cli_claims.sh - scripts/claims.sh: verdicts from the CSVs, verdicts on known differences, log of deviations, CSVs from runs.
 set -euo pipefail
 source "$(dirname "$0")/../lib/cli.sh"
 
-# claims ARGUMENT...: the program behind claims.sh.
+# claims ARGUMENT...: the Python program of claims.sh.
 claims() {
     python3 -B scripts/claims "$@"
 }
 
-# python LINE...: with the modules of the claims.
+# python LINE...: runs these lines with the modules of claims and report.
 python() {
     PYTHONPATH=scripts/report:scripts/claims python3 -B -c "$(printf '%s\n' "$@")"
 }
@@ -20,8 +20,8 @@ verdicts_are_what_the_csvs_say() {
     ! grep -n '"text": "Stale' docs/claims/verdicts.json || fail "a sentence of advice is written for another verdict"
 }
 
-# Every part that a claim asks for is a part of claims.sh, and every sweep is one.
-parts_are_there() {
+# Every part of a claim is a part of claims.sh, and so is every sweep.
+parts_exist() {
     local name names
     names=$(scripts/claims.sh --list | awk '{ print $1 }')
     while read -r name; do
@@ -30,8 +30,8 @@ parts_are_there() {
     for name in sweeps/claims/*.json; do
         name=$(basename "$name" .json)
         [[ $name == base || $name == deep ]] && continue
-        grep -qx "$name" <<<"$names" || fail "sweeps/claims/$name.json is no part"
-        same "where $name goes" "$(sed -n 's/.*"out": "\(.*\)".*/\1/p' "sweeps/claims/$name.json")" "runs/claims/$name"
+        grep -qx "$name" <<<"$names" || fail "sweeps/claims/$name.json is not a part"
+        same "folder of $name" "$(sed -n 's/.*"out": "\(.*\)".*/\1/p' "sweeps/claims/$name.json")" "runs/claims/$name"
     done
 }
 
@@ -181,7 +181,7 @@ column() {
     awk -F, -v run="$1" -v name="$2" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) c = i } $1 == run { print $c }' "$tmp/part.csv"
 }
 
-# Of gradient norms e, 1, 1, e, 1, 1, ... a third lies 1 from the median of their logarithms, in any unit.
+# Of gradient norms e, 1, 1, e, 1, 1, ... a third is 1 above the median of the logarithms, in any unit.
 jitter_is_relative() {
     local factor
     for factor in 1 1000; do
@@ -200,12 +200,12 @@ refuses() {
     for words in "--part nothing" "--zebra" "--jobs 0" "--part"; do
         # shellcheck disable=SC2086 # words
         if said=$(scripts/claims.sh $words --list 2>&1); then fail "claims.sh $words is accepted"; fi
-        same "sentences about $words: $said" "$(wc -l <<<"$said")" 1
+        same "lines of $said" "$(wc -l <<<"$said")" 1
     done
 }
 
 test_case "claims: verdicts.json is what the CSVs say" verdicts_are_what_the_csvs_say
-test_case "claims: parts" parts_are_there
+test_case "claims: parts" parts_exist
 test_case "claims: verdicts follow from intervals" verdicts_follow_from_intervals
 test_case "claims: rare events decide little" rare_events_decide_little
 test_case "claims: Benjamini-Hochberg" the_family_is_controlled

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# cli_data.sh - texts, token files, the order of rows, and samples of what was trained on them.
+# cli_data.sh - texts, token files, the order of sequences, and samples of models trained on them.
 set -euo pipefail
 source "$(dirname "$0")/../lib/cli.sh"
 
@@ -7,7 +7,7 @@ source "$(dirname "$0")/../lib/cli.sh"
 for i in {1..60}; do echo "line $i of a toy text, nothing more ($((i * i)))"; done >"$tmp/toy.txt"
 text=(--set "data.train=$tmp/toy.txt")
 
-# little COUNT NUMBER: the number in COUNT bytes, lowest first.
+# little COUNT NUMBER: prints NUMBER as COUNT bytes, little-endian.
 little() {
     local i
     for ((i = 0; i < $1; i++)); do printf '%b' "\\x$(printf %02x $(($2 >> 8 * i & 255)))"; done
@@ -34,7 +34,7 @@ text_of_chars_and_its_samples() {
     toy chars "${text[@]}" --set data.vocab=chars
     has "run.json" "$(<"$tmp/chars/run.json")" "\"vocab_size\": $((alphabet + 1))"
 
-    # 80 tokens in a context of 16: the cache starts anew several times.
+    # 80 tokens in a context of 16: the key/value cache is refilled several times.
     sampled=$("$TRAIN" --sample "$tmp/chars" --prompt "a toy" --tokens 80 | tr '\n' '~')
     same "length" "${#sampled}" $((5 + 80 + 1))
     same "prompt" "${sampled:0:5}" "a toy"
@@ -55,7 +55,8 @@ learns_a_short_text() {
     same "sample" "$("$TRAIN" --sample "$tmp/abab" --prompt a --tokens 9 --temperature 0)" ababababab
 }
 
-# With lr 0 the loss of a step depends on its batch alone, so the log shows which rows were read.
+# With lr 0 the loss of a step depends on its batch alone, so the log shows which sequences were
+# read.
 sequential_order_wraps_around() {
     local M=11 n=$((2 * 16 * 11 + 5))
     head -c "$n" "$tmp/toy.txt" >"$tmp/short.txt"
@@ -71,12 +72,12 @@ sequential_order_wraps_around() {
     toy random "${order[@]}"
     [[ $(cell random 1 train_loss) != "$(cell random 12 train_loss)" ]]
 
-    # One update of two micro-batches reads what two updates of one do.
+    # One update of two micro-batches reads the same data as two updates of one.
     toy wide "${order[@]}" --set data.order=sequential --set train.accum=2
     awk -v a="$(cell wrap 3 train_loss)" -v b="$(cell wrap 4 train_loss)" \
         -v both="$(cell wide 2 train_loss)" \
         'BEGIN { error = (a + b) / 2 - both; exit error > 1e-6 || error < -1e-6 }' ||
-        fail "accum 2 does not read two batches in a row"
+        fail "accum 2 does not read two consecutive batches"
 }
 
 token_files() {
@@ -85,23 +86,23 @@ token_files() {
     toy short --set "data.train=$tmp/short.bin" --set data.vocab_size=10 --steps 60 --set optim.lr=1e-2
     toy long --set "data.train=$tmp/long.bin" --set data.vocab_size=10 --steps 60 --set optim.lr=1e-2
     same "columns" "$(numbers short)" "$(numbers long)"
-    awk -v loss="$(cell short 60 train_loss)" 'BEGIN { exit loss > 1 }' || fail "counting was not learnt"
+    awk -v loss="$(cell short 60 train_loss)" 'BEGIN { exit loss > 1 }' || fail "the model did not learn to count"
     exits 3 --sample "$tmp/short" --prompt a
     fails 2 "vocab_size" --set "data.train=$tmp/short.bin"
-    # Found when the token is read, so the run has begun.
+    # Detected when the token is read, so the run exists already.
     fails 3 "short.bin" --set "data.train=$tmp/short.bin" --set data.vocab_size=9
     rm -r "$tmp/fails"
     fails 2 "vocab_size" --set data.train=builtin:random
     toy noise --set data.train=builtin:random --set data.vocab_size=50
 }
 
-bad_data_is_refused() {
+invalid_data_is_refused() {
     fails 3 "$tmp/none.txt" --set "data.train=$tmp/none.txt"
     echo short >"$tmp/tiny.txt"
     fails 3 "tiny.txt" --set "data.train=$tmp/tiny.txt"
     : >"$tmp/empty.txt"
     fails 3 "empty.txt" --set "data.train=$tmp/empty.txt"
-    [[ ! -e $tmp/fails ]] || fail "something was written"
+    [[ ! -e $tmp/fails ]] || fail "a refused run wrote files"
     tr 'l' '#' <"$tmp/toy.txt" >"$tmp/foreign.txt"
     fails 3 "offset 0" "${text[@]}" --set "data.val=$tmp/foreign.txt" --set data.vocab=chars
 }
@@ -125,6 +126,6 @@ test_case "data: a text as characters, and samples" text_of_chars_and_its_sample
 test_case "data: learns a short text" learns_a_short_text
 test_case "data: sequential order" sequential_order_wraps_around
 test_case "data: token files" token_files
-test_case "data: missing, short and foreign data" bad_data_is_refused
+test_case "data: missing, short and foreign data" invalid_data_is_refused
 test_case "data: tinyshakespeare" real_text
 test_done

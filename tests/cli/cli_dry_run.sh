@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# cli_dry_run.sh - what --dry-run foretells against what runs then take.
+# cli_dry_run.sh - the predictions of --dry-run against actual runs.
 set -euo pipefail
 source "$(dirname "$0")/../lib/cli.sh"
 
-# foretold ARGUMENT...: a dry run, its text left in $said and its last line, "key=value ...", in
-# $line; nothing may be written.
-foretold() {
+# dry_run ARGUMENT...: sets $said to its output and $line to the last line, "key=value ..."; checks
+# that nothing is written.
+dry_run() {
     mkdir -p "$tmp/nothing"
     said=$(cd "$tmp/nothing" && "$TRAIN" "$@" --dry-run 2>"$tmp/stderr" </dev/null) ||
         fail "train $* --dry-run: exit code $?: $(cat "$tmp/stderr")"
@@ -13,21 +13,21 @@ foretold() {
     line=${said##*$'\n'}
 }
 
-# value KEY: of $line.
+# value KEY: a value of $line.
 value() {
     tr ' ' '\n' <<<"$line" | sed -n "s/^$1=//p"
 }
 
-# near WHAT GOT WANT PERCENT
+# near WHAT GOT WANT PERCENT: both are equal within PERCENT.
 near() {
     awk -v got="$2" -v want="$3" -v percent="$4" 'BEGIN {
         off = 100 * (got / want - 1)
         exit !(want > 0 && off <= percent && off >= -percent)
-    }' || fail "$1: foretold $2, it was $3"
+    }' || fail "$1: predicted $2, actual $3"
 }
 
-# Sizes from 40 to 170 MB; each line is a run of three steps. Most are of random tokens, after which
-# no sample is drawn.
+# Runs of three steps that need 40 to 170 MB. Most train on random tokens, which are not sampled at
+# the end.
 runs=(
     "post      layernorm --set model.d_model=256 --set train.batch=4"
     "post      rmsnorm   --set model.d_model=128 --set model.n_layer=8 --set train.accum=3"
@@ -54,46 +54,46 @@ cat >"$tmp/sized.json" <<JSON
 }
 JSON
 
-# of_run RUN KEY: a number of run.json.
+# of_run RUN KEY: a number in run.json.
 of_run() {
     sed -n "s/^ *\"$2\": \([0-9.]*\),*$/\1/p" "$tmp/$1/run.json" | tail -1
 }
 
-# Parameters to the last one, the peak within 5 %, the checkpoint within 1 %.
+# Parameters are exact, peak memory is within 5 %, the checkpoint size within 1 %.
 prediction_holds() {
     local topology norm arguments bytes
     read -r topology norm arguments <<<"$1"
     # shellcheck disable=SC2206 # a list of words
     arguments=(--config "$tmp/sized.json" --topology "$topology" --norm "$norm" --set name=sized $arguments)
-    foretold "${arguments[@]}"
+    dry_run "${arguments[@]}"
     rm -rf "$tmp/sized"
     exits 0 "${arguments[@]}"
     same "parameters" "$(value parameters)" "$(of_run sized parameters)"
     near "peak memory in MiB" "$(value peak_rss_mb)" "$(of_run sized peak_rss_mb)" 5
     bytes=$(cat "$tmp"/sized/checkpoints/step_00000003/* | wc -c)
     near "bytes of the checkpoint" "$(value checkpoint_bytes)" "$bytes" 1
-    echo "note:     $topology $norm: $(value peak_rss_mb) MiB foretold, $(of_run sized peak_rss_mb) taken"
+    echo "note:     $topology $norm: $(value peak_rss_mb) MiB predicted, $(of_run sized peak_rss_mb) used"
 }
 
-# XS of the reference workloads, without biases: table 256 * 128, 4 blocks of 12 * 128^2 and two
-# gammas, one more: 820,352 parameters and 64 * 128 positions. 768 tokens:
-# 6 * (820,352 + 4 * 64 * 128) * 768 FLOPs.
+# XS of the reference workloads, without biases: a table of 256 * 128, 4 blocks of 12 * 128^2 and
+# two gammas, one final gamma: 820,352 parameters, and 64 * 128 positions. For 768 tokens: 6 *
+# (820,352 + 4 * 64 * 128) * 768 FLOPs.
 flops_are_counted() {
     local xs=(--config "$tmp/sized.json" --topology pre --norm rmsnorm --set model.context=64
         --set train.batch=12)
-    foretold "${xs[@]}" --set model.bias=false
+    dry_run "${xs[@]}" --set model.bias=false
     same "parameters" "$(value parameters)" 828544
     same "GFLOP" "$(value model_gflop)" 3.93117696
-    foretold "${xs[@]}" --set model.bias=false --set train.accum=4
+    dry_run "${xs[@]}" --set model.bias=false --set train.accum=4
     same "GFLOP of 4 micro-batches" "$(value model_gflop)" 15.7247078
 }
 
-# batchnorm_adds WIDTH: bytes that a checkpoint with batchnorm has beyond one with layernorm.
+# batchnorm_adds WIDTH: sets $added to the bytes that batchnorm adds to a checkpoint with layernorm.
 batchnorm_adds() {
-    local parameters bytes net=(--config "$tmp/sized.json" --topology peri --set "model.d_model=$1")
-    foretold "${net[@]}" --norm layernorm
+    local parameters bytes model=(--config "$tmp/sized.json" --topology peri --set "model.d_model=$1")
+    dry_run "${model[@]}" --norm layernorm
     parameters=$(value parameters) bytes=$(value checkpoint_bytes)
-    foretold "${net[@]}" --norm batchnorm
+    dry_run "${model[@]}" --norm batchnorm
     same "parameters" "$(value parameters)" "$parameters"
     added=$(($(value checkpoint_bytes) - bytes))
 }
@@ -107,10 +107,10 @@ statistics_are_counted() {
     same "bytes of 128 features" "$((added - narrow))" "$((18 * 2 * 4 * 128))"
 }
 
-schedule_is_the_one_of_the_run() {
+schedule_matches_the_run() {
     local step lr gamma
     toy schedule --set gamma_warmup.steps=12 --set optim.schedule=wsd
-    foretold --config "$tmp/toy.json" --set gamma_warmup.steps=12 --set optim.schedule=wsd
+    dry_run --config "$tmp/toy.json" --set gamma_warmup.steps=12 --set optim.schedule=wsd
     same "updates" "$(sed -n '/^schedule/,/^$/p' <<<"$said" | awk 'NR > 1 && NF { printf "%s ", $1 }')" \
         "1 5 10 15 20 "
     while read -r step lr gamma; do
@@ -119,79 +119,79 @@ schedule_is_the_one_of_the_run() {
     done < <(sed -n '/^schedule/,/^$/p' <<<"$said" | awk 'NR > 1 && NF')
 }
 
-data_and_equations_are_named() {
+data_and_equations_are_printed() {
     local hash
-    foretold --config "$tmp/toy.json" --set "data.train=$tmp/text.txt" --set train.accum=3
-    has "tokens" "$said" "96 per update, 1920 in all, 0.00242 epochs" # 1920 of 792,000
+    dry_run --config "$tmp/toy.json" --set "data.train=$tmp/text.txt" --set train.accum=3
+    has "tokens" "$said" "96 per update, 1920 in total, 0.00242 epochs" # 1920 of 792,000
     has "data" "$said" "text.txt: 792000 training and 88000 validation tokens"
     hash=$("$TRAIN" --config "$tmp/toy.json" --describe | awk '/^equations/ { print $2 }')
     has "equations" "$said" "equations    $hash"
     has "validations" "$said" "20 updates and 3 validations"
-    foretold --config "$tmp/toy.json"
-    has "endless data" "$said" "640 in all"$'\n'
+    dry_run --config "$tmp/toy.json"
+    has "endless data" "$said" "640 in total"$'\n'
 }
 
-disk_is_looked_at() {
-    foretold --config "$tmp/toy.json" --run-dir "$tmp/a/b/c"
+disk_space_is_checked() {
+    dry_run --config "$tmp/toy.json" --run-dir "$tmp/a/b/c"
     has "folder" "$said" "folder       $tmp/a/b/c"
     grep -qE '^checkpoint .* free: [0-9.]+ [kMGTP]B$' <<<"$said" || fail "no free space in: $said"
     same "warnings" "$(cat "$tmp/stderr")" ""
-    # 102 M parameters, 1.2 GB each time.
-    foretold --config "$tmp/toy.json" --set data.train=builtin:random --set data.vocab_size=100000 \
+    # 102 M parameters: 1.2 GB per checkpoint.
+    dry_run --config "$tmp/toy.json" --set data.train=builtin:random --set data.vocab_size=100000 \
         --set model.d_model=1024 --set train.keep=1000 --set train.steps=1000000 \
         --set train.checkpoint_every=100
     has "warning" "$(cat "$tmp/stderr")" "train.keep"
-    foretold --config "$tmp/toy.json" --set train.checkpoint_every=6 --set train.keep=9
+    dry_run --config "$tmp/toy.json" --set train.checkpoint_every=6 --set train.keep=9
     has "kept" "$said" "4 kept"
-    foretold --config "$tmp/toy.json" --set train.checkpoint_every=0
+    dry_run --config "$tmp/toy.json" --set train.checkpoint_every=0
     has "kept" "$said" "1 kept"
 }
 
-# What advice rests on is said, and where it was measured here, docs/claims.md has the place.
-advice_is_given() {
+# Advice names its basis; anchors of docs/claims.md exist.
+advice_is_printed() {
     local anchor
-    foretold --config "$tmp/toy.json" --topology post --norm layernorm --lr 5e-3 --set model.n_layer=24
+    dry_run --config "$tmp/toy.json" --topology post --norm layernorm --lr 5e-3 --set model.n_layer=24
     has "post" "$said" $'\nadvice       Post-LN '
-    has "measured" "$said" "(measured here: docs/claims.md#pre-worse)"
+    has "measured" "$said" $'(measured here: docs/claims.md#pre-worse;\n              4 blocks of width 64'
     has "published" "$said" "(published: "
-    has "hot" "$said" "began to fail at 4e-3"
-    foretold --config "$tmp/toy.json" --topology pre --set optim.rmsnorm_lr_scale=0.95
+    has "hot" "$said" "failed in 2 of 5 runs at learning rate 4e-3"
+    dry_run --config "$tmp/toy.json" --topology pre --set optim.rmsnorm_lr_scale=0.95
     has "folklore" "$said" "(folklore: "
     has "folklore measured" "$said" "claims.md#rms-rate"
-    [[ $said != *Post-LN* ]] || fail "Pre-LN is told of Post-LN: $said"
-    foretold --config "$tmp/toy.json" --topology peri --set model.embed_norm=off
+    [[ $said != *Post-LN* ]] || fail "advice about Post-LN for Pre-LN: $said"
+    dry_run --config "$tmp/toy.json" --topology peri --set model.embed_norm=off
     has "embedding norm" "$said" "claims.md#embed-norm"
-    foretold --config "$tmp/toy.json" --topology peri --norm batchnorm
+    dry_run --config "$tmp/toy.json" --topology peri --norm batchnorm
     has "batchnorm" "$said" "claims.md#batchnorm"
-    [[ $said != *embed-norm* ]] || fail "Peri-LN has its norm of the embedding: $said"
-    foretold --config "$tmp/toy.json" --topology lns --set optim.rmsnorm_lr_scale=1
-    [[ $said != *advice* ]] || fail "nothing is known of this net: $said"
-    foretold --config "$tmp/toy.json" --topology post --norm none
-    [[ $said != *Post-LN* ]] || fail "without norms there is no placement: $said"
+    [[ $said != *embed-norm* ]] || fail "Peri-LN has its embedding norm: $said"
+    dry_run --config "$tmp/toy.json" --topology lns --set optim.rmsnorm_lr_scale=1
+    [[ $said != *advice* ]] || fail "advice for a topology without results: $said"
+    dry_run --config "$tmp/toy.json" --topology post --norm none
+    [[ $said != *Post-LN* ]] || fail "advice about placement without norms: $said"
     while read -r anchor; do
         grep -qF "<a id=\"$anchor\">" docs/claims.md || fail "docs/claims.md has no $anchor"
-    done < <(sed -nE 's/.*MEASURED, "([a-z-]+)".*/\1/p; s/^ *"([a-z-]+)"\},$/\1/p; s/.*claims.md#([a-z-]+)".*/\1/p' run/commands/advice.c)
+    done < <(sed -nE 's/.*MEASURED, *"([a-z-]+)".*/\1/p' <(tr '\n' ' ' <run/commands/advice.c | sed 's/},/&\n/g'))
 }
 
-mistakes_end_it() {
+errors_are_those_of_training() {
     fails 2 "model.n_head" --set model.n_head=3 --dry-run
     fails 3 "no_such" --set data.train=no_such.txt --dry-run
-    fails 2 "does not go with" --dry-run --describe
-    foretold --config "$tmp/toy.json" --set gamma_warmup.steps=30
+    fails 2 "cannot be combined with" --dry-run --describe
+    dry_run --config "$tmp/toy.json" --set gamma_warmup.steps=30
     has "warning" "$(cat "$tmp/stderr")" "longer than the run"
 }
 
-# Refused by the dry run and by the run alike, before a file is made.
+# The dry run and the run both refuse, before any file is written.
 too_large_is_refused() {
     local mode
     for mode in --dry-run --overwrite; do
         fails 2 "bytes (" --set train.batch=65536 --set model.context=65536 "$mode"
-        has "BLAS" "$said" "train.batch * model.context = 4294967296 is more than the 2147483647"
-        has "help" "$said" "half of model.context = 65536 saves"
+        has "BLAS" "$said" "train.batch * model.context = 4294967296 is above 2147483647, the limit of BLAS"
+        has "help" "$said" "halving model.context = 65536 saves"
         (
             ulimit -v 3000000
             fails 2 "ulimit -v leaves" --set train.batch=8192 --set model.d_model=128 "$mode"
-            has "help" "$said" "of train.batch = 8192 saves"
+            has "help" "$said" "halving train.batch = 8192 saves"
         )
         [[ ! -e $tmp/fails ]] || fail "$mode made a folder"
     done
@@ -204,10 +204,10 @@ for run in "${runs[@]}"; do
 done
 test_case "dry run: FLOPs" flops_are_counted
 test_case "dry run: running statistics" statistics_are_counted
-test_case "dry run: schedule" schedule_is_the_one_of_the_run
-test_case "dry run: data, equations, validations" data_and_equations_are_named
-test_case "dry run: disk" disk_is_looked_at
-test_case "dry run: advice" advice_is_given
-test_case "dry run: mistakes" mistakes_end_it
+test_case "dry run: schedule" schedule_matches_the_run
+test_case "dry run: data, equations, validations" data_and_equations_are_printed
+test_case "dry run: disk space" disk_space_is_checked
+test_case "dry run: advice" advice_is_printed
+test_case "dry run: errors" errors_are_those_of_training
 test_case "dry run: too large" too_large_is_refused
 test_done

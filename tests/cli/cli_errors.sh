@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# cli_errors.sh - what the program refuses, with which exit code and which words; its help.
+# cli_errors.sh - invalid configs and flags: exit codes and messages; the help.
 set -euo pipefail
 source "$(dirname "$0")/../lib/cli.sh"
 
-# refused PART ARGUMENT...: exit code 2, and nothing is written.
+# refused PART ARGUMENT...: exit code 2, a message that contains PART, and no run folder.
 refused() {
     fails 2 "$@"
-    [[ ! -e $tmp/fails ]] || fail "train $*: wrote something"
+    [[ ! -e $tmp/fails ]] || fail "train $*: wrote a run folder"
 }
 
 keys_are_checked() {
@@ -57,12 +57,12 @@ flags_are_checked() {
     local words
     for words in "--norms frozen" "--force-topology pre" "--tokens 5" "--prompt x" "--top-p 0.5"; do
         # shellcheck disable=SC2086 # a flag and its value
-        refused "does not go with training" $words
+        refused "does not apply to training" $words
     done
     exits 2 --sample "$tmp/nothing" --set train.steps=3
-    has "a key beside --sample" "$said" "--set does not go with --sample"
+    has "a key beside --sample" "$said" "--set does not apply to --sample"
     exits 2 --eval "$tmp/nothing" --temperature 1
-    has "a draw beside --eval" "$said" "--temperature does not go with --eval"
+    has "a draw beside --eval" "$said" "--temperature does not apply to --eval"
     exits 2 --resume --version
     exits 0 --norms x --help
     exits 2
@@ -72,7 +72,7 @@ flags_are_checked() {
     refused "unknown argument" peri
     refused "needs a value" --topology
     refused "needs" --run-dir
-    refused "does not go with" --describe --list norms
+    refused "cannot be combined with" --describe --list norms
     exits 2 --list topologys
     has "--list" "$said" "did you mean topologies"
     exits 2 --sample "$tmp/nothing" --tokens many
@@ -106,7 +106,7 @@ every_topology_trains() {
     done
 }
 
-every_config_is_sound() {
+every_config_is_valid() {
     local config
     for config in configs/*.json; do
         [[ $config == */schema.json ]] || exits 0 --config "$config" --describe
@@ -122,5 +122,5 @@ test_case "errors: warnings" warnings_do_not_stop_a_run
 test_case "errors: flags" flags_are_checked
 test_case "errors: --help, --version, --list" help_and_lists
 test_case "errors: every topology trains" every_topology_trains
-test_case "errors: every config is sound" every_config_is_sound
+test_case "errors: every config is valid" every_config_is_valid
 test_done

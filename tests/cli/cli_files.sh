@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# cli_files.sh - what a run leaves: safetensors, config.json, run.json, and the run folder itself.
+# cli_files.sh - the files of a run: safetensors, config.json, run.json, and the run folder.
 set -euo pipefail
 source "$(dirname "$0")/../lib/cli.sh"
 
-safetensors_header_is_sound() {
+safetensors_header_is_valid() {
     if ! command -v python3 >/dev/null; then
         echo "note: skipped the safetensors header: no python3"
         return
@@ -47,12 +47,12 @@ assert run["resolved"]["parameters"] == end // 4, run["resolved"]
 PYTHON
 }
 
-run_json_tells_the_run() {
-    toy told
-    if command -v python3 >/dev/null; then python3 -m json.tool "$tmp/told/run.json" >/dev/null; fi
-    has "run.json" "$(<"$tmp/told/run.json")" '"exit_code": 0'
-    has "run.json" "$(<"$tmp/told/run.json")" "\"val_loss\": $(cell told 20 val_loss)"
-    grep -qE '"entropy_floor": 0\.[0-9]+' "$tmp/told/run.json"
+run_json_has_the_results() {
+    toy manifest
+    if command -v python3 >/dev/null; then python3 -m json.tool "$tmp/manifest/run.json" >/dev/null; fi
+    has "run.json" "$(<"$tmp/manifest/run.json")" '"exit_code": 0'
+    has "run.json" "$(<"$tmp/manifest/run.json")" "\"val_loss\": $(cell manifest 20 val_loss)"
+    grep -qE '"entropy_floor": 0\.[0-9]+' "$tmp/manifest/run.json"
 }
 
 describe_agrees_with_the_run() {
@@ -73,12 +73,12 @@ config_json_gives_the_same_run() {
     cmp <(sed 's/"first"/"second"/' "$tmp/first/config.json") "$tmp/second/config.json"
 }
 
-finished_run_is_left_alone() {
+finished_run_is_unchanged() {
     local before
     toy finished
     before=$(cd "$tmp/finished" && find . -type f -exec stat -c '%n %Y %Z' {} + | sort)
     exits 0 --config "$tmp/toy.json" --set name=finished
-    same "lines said" "$(wc -l <<<"$said")" 1
+    same "lines of output" "$(wc -l <<<"$said")" 1
     has "finished run" "$said" "finished"
     same "files" "$(cd "$tmp/finished" && find . -type f -exec stat -c '%n %Y %Z' {} + | sort)" "$before"
     exits 0 --config "$tmp/toy.json" --set name=finished --set train.threads=2
@@ -89,21 +89,21 @@ other_config_is_refused() {
     toy taken
     exits 2 --config "$tmp/toy.json" --set name=taken --set optim.lr=2e-3 --set train.seed=5
     has "other config" "$said" "optim.lr"
-    [[ $said != *train.seed* ]] || fail "more than the first key: $said"
+    [[ $said != *train.seed* ]] || fail "more than the first differing key: $said"
     same "steps of the old log" "$(tail -1 "$tmp/taken/log.csv" | cut -d, -f1)" 20
 }
 
-overwrite_starts_anew() {
+overwrite_starts_from_scratch() {
     toy over
     touch "$tmp/over/notes.txt"
-    mv "$tmp/over/log.csv" "$tmp/kept.csv" # a log that was put away and linked to
+    mv "$tmp/over/log.csv" "$tmp/kept.csv" # a log that was moved and replaced by a link
     ln -s "$tmp/kept.csv" "$tmp/over/log.csv"
     toy over --set train.steps=7 --overwrite
     same "steps" "$(tail -1 "$tmp/over/log.csv" | cut -d, -f1)" 7
     same "checkpoints" "$(cd "$tmp/over/checkpoints" && echo *)" "latest step_00000007"
     [[ ! -L $tmp/over/log.csv ]] || fail "the new log was written through the old link"
-    same "rows that were put away" "$(wc -l <"$tmp/kept.csv")" 22
-    [[ -e $tmp/over/notes.txt ]] || fail "a file that is not the run's was removed"
+    same "lines of the moved log" "$(wc -l <"$tmp/kept.csv")" 22
+    [[ -e $tmp/over/notes.txt ]] || fail "a file that does not belong to the run was removed"
     toy fresh --set train.steps=7
     same_run over fresh
 }
@@ -113,12 +113,12 @@ run_dir_moves_a_run() {
     same "latest" "$(cat "$tmp/deep/er/checkpoints/latest")" step_00000020
 }
 
-test_case "files: model.safetensors" safetensors_header_is_sound
-test_case "files: run.json" run_json_tells_the_run
-test_case "files: --describe and run.json have one hash" describe_agrees_with_the_run
+test_case "files: model.safetensors" safetensors_header_is_valid
+test_case "files: run.json" run_json_has_the_results
+test_case "files: --describe and run.json have the same hash" describe_agrees_with_the_run
 test_case "files: config.json gives the same run" config_json_gives_the_same_run
-test_case "files: a finished run is left alone" finished_run_is_left_alone
+test_case "files: a finished run is not changed" finished_run_is_unchanged
 test_case "files: another config in the same folder" other_config_is_refused
-test_case "files: --overwrite" overwrite_starts_anew
+test_case "files: --overwrite" overwrite_starts_from_scratch
 test_case "files: --run-dir" run_dir_moves_a_run
 test_done

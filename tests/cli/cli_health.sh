@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# cli_health.sh - runs that go wrong: spikes, non-finite steps, and what spike.action makes of them.
+# cli_health.sh - unstable runs: spikes, non-finite steps, and the effect of spike.action.
 set -euo pipefail
 source "$(dirname "$0")/../lib/cli.sh"
 
 header=step,kind,value,z,center,scale,tensor1,growth1,tensor2,growth2,tensor3,growth3
 header+=,batch_position,action
 
-# A slow start, whose gradients go up and down, and a detector that takes fright at everything.
+# A slow warm-up with fluctuating gradients, and a detector that flags almost every step.
 slow=(--set optim.warmup_steps=100)
 nervous=("${slow[@]}" --set spike.threshold=0.01 --set spike.min_history=2)
 
@@ -19,8 +19,8 @@ spikes_are_named() {
         $7 !~ /^(tok_emb|pos_emb|emb_norm|blocks|final_norm)\./ || $8 < $10 || $10 < $12 {
             print; bad = 1
         }
-        END { exit bad || NR < 5 }' "$spikes" || fail "a row of spikes.csv is wrong"
-    # Column spike of log.csv, 1 for the gradient plus 2 for the loss, says the same.
+        END { exit bad || NR < 5 }' "$spikes" || fail "a record of spikes.csv is wrong"
+    # Column spike of log.csv agrees: 1 for the gradient plus 2 for the loss.
     diff <(awk -F, 'NR > 1 && $11 > 0 { print $1, $11, $12 }' "$tmp/nervous/log.csv") \
         <(awk -F, 'NR > 1 { bits[$1] += $2 == "grad" ? 1 : 2; action = $14 }
                    END { for (step in bits) print step, bits[step], action }' "$spikes" | sort -n)
@@ -30,7 +30,7 @@ spikes_are_named() {
 logging_spikes_changes_nothing() {
     toy nervous2 "${nervous[@]}"
     toy calm "${slow[@]}"
-    cmp <(payload nervous2) <(payload calm) || fail "action log changes the weights"
+    cmp <(payload nervous2) <(payload calm) || fail "action log changed the weights"
     same "spikes of a calm run" "$(wc -l <"$tmp/calm/spikes.csv")" 1
 }
 
@@ -50,10 +50,10 @@ clipped_spikes_shrink() {
         $1 in usual {
             error = $8 * $7 / usual[$1] - 1
             if ($12 != "clip" || error > 1e-6 || error < -1e-6) { print; bad = 1 }
-            seen++
+            checked++
         }
         !($1 in usual) && $11 == 0 && $1 > 0 && $8 != 1 { print; bad = 1 }
-        END { exit bad || !seen }' "$tmp/clipping/spikes.csv" "$tmp/clipping/log.csv" ||
+        END { exit bad || !checked }' "$tmp/clipping/spikes.csv" "$tmp/clipping/log.csv" ||
         fail "a clip_scale is wrong"
 }
 
@@ -65,9 +65,9 @@ action_stop_stops() {
 
 nonfinite_step_ends_the_run() {
     fails 5 "not finite" --set optim.lr=1e30
-    tail -1 "$tmp/fails/log.csv" | grep -qE '(nan|inf)' || fail "last row: $(tail -1 "$tmp/fails/log.csv")"
+    tail -1 "$tmp/fails/log.csv" | grep -qE '(nan|inf)' || fail "last record: $(tail -1 "$tmp/fails/log.csv")"
     same "last action" "$(tail -1 "$tmp/fails/log.csv" | cut -d, -f12)" stop
-    grep -qE '^[0-9]+,(grad|loss),-?(nan|inf),' "$tmp/fails/spikes.csv" || fail "no row in spikes.csv"
+    grep -qE '^[0-9]+,(grad|loss),-?(nan|inf),' "$tmp/fails/spikes.csv" || fail "no record in spikes.csv"
     [[ ! -e $tmp/fails/checkpoints ]] || fail "a checkpoint was written"
     has "run.json" "$(<"$tmp/fails/run.json")" '"exit_code": 5'
     has "run.json" "$(<"$tmp/fails/run.json")" '"diverged": true'
@@ -77,13 +77,13 @@ nonfinite_step_ends_the_run() {
 ten_nonfinite_steps_in_a_row_end_it_too() {
     local log=$tmp/fails/log.csv
     fails 5 "not finite" --set optim.lr=1e30 --set spike.action=skip
-    same "skipped rows" "$(grep -c ',skip,' "$log")" 10
-    same "last ten rows" "$(tail -10 "$log" | grep -c ',skip,')" 10
+    same "skipped steps" "$(grep -c ',skip,' "$log")" 10
+    same "last ten steps" "$(tail -10 "$log" | grep -c ',skip,')" 10
     [[ ! -e $tmp/fails/checkpoints ]] || fail "a checkpoint was written"
     rm -r "$tmp/fails"
 }
 
-# The last update ruins the weights: no step is left to notice, only the checkpoint.
+# The last update makes the weights non-finite. No later step can detect it, only the checkpoint.
 ruined_weights_are_not_saved() {
     local got=0
     said=$("$TRAIN" --config "$tmp/toy.json" --set name=ruined --set optim.lr=1e38 --steps 1 \
@@ -92,12 +92,12 @@ ruined_weights_are_not_saved() {
     [[ ! -e $tmp/ruined/checkpoints ]] || fail "a checkpoint was written"
 }
 
-test_case "health: spikes.csv names tensors" spikes_are_named
+test_case "health: tensors in spikes.csv" spikes_are_named
 test_case "health: action log changes nothing" logging_spikes_changes_nothing
 test_case "health: action skip" skipped_steps_are_not_applied
 test_case "health: action clip" clipped_spikes_shrink
 test_case "health: action stop" action_stop_stops
 test_case "health: a non-finite step ends a run" nonfinite_step_ends_the_run
-test_case "health: ten non-finite steps end a run that skips" ten_nonfinite_steps_in_a_row_end_it_too
+test_case "health: ten non-finite steps in a row end a run with action skip" ten_nonfinite_steps_in_a_row_end_it_too
 test_case "health: non-finite weights are never saved" ruined_weights_are_not_saved
 test_done

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# cli_install.sh - what make install puts where, the manual page, and what bash completes.
+# cli_install.sh - make install and uninstall, the manual page, the bash completion.
 set -euo pipefail
 source "$(dirname "$0")/../lib/cli.sh"
 
-# made TARGET: make it below $tmp/root; the program there is as it is, whatever make thinks of it.
+# made TARGET: runs make TARGET with DESTDIR=$tmp/root, without building the program again.
 made() {
-    [[ -x train ]] || fail "make install takes ./train, which is not built"
+    [[ -x train ]] || fail "./train is not built"
     make -s -o train "$1" DESTDIR="$tmp/root" PREFIX=/usr
 }
 
@@ -26,7 +26,7 @@ install_and_uninstall() {
     same "files" "$(installed | grep -v ' share/peri/scripts/report/')" "$want"
     mkdir "$tmp/elsewhere"
     said=$(cd "$tmp/elsewhere" && ../root/usr/bin/peri-train --config peri_rms --describe)
-    has "a config found from elsewhere" "$said" "equations    fde84562a2e6e48c"
+    has "a config found from another folder" "$said" "equations    fde84562a2e6e48c"
     has "an installed sweep" "$(cd "$tmp" && PATH=$tmp/root/usr/bin:$PATH TRAIN='' \
         "$tmp/root/usr/share/peri/scripts/sweep.sh" sweeps/norms.json --dry-run 2>&1)" "runs/norms: "
     has "an installed script" "$("$tmp/root/usr/share/peri/scripts/plot.sh" --help)" "plot.sh RUN..."
@@ -35,14 +35,14 @@ install_and_uninstall() {
     [[ ! -e $tmp/root/usr/share/peri ]] || fail "make uninstall leaves share/peri"
 }
 
-uninstall_leaves_the_rest() {
+uninstall_keeps_other_files() {
     made install
     touch "$tmp/root/usr/share/peri/configs/mine.json"
     made uninstall
     same "files" "$(installed | cut -d' ' -f2)" share/peri/configs/mine.json
 }
 
-# Flags as --help has them: two blanks, two dashes.
+# flags: the flags that --help lists.
 flags() {
     "$TRAIN" --help | sed -n 's/^  \(--[a-z][a-z-]*\).*/\1/p'
 }
@@ -51,7 +51,7 @@ keys() {
     "$TRAIN" --list keys | cut -d' ' -f1
 }
 
-page_has_everything() {
+page_lists_flags_and_keys() {
     local page terms section
     page=$("$TRAIN" --print-man)
     terms=$(sed -n 's/^\\fB\\&\(.*\)\\fR.*/\1/p' <<<"$page" | sed 's/\\-/-/g')
@@ -72,12 +72,13 @@ page_renders() {
     said=$("$TRAIN" --print-man | groff -man -Tascii -P-cbou)
     has "a flag" "$said" "--config FILE"
     has "a default" "$said" 'model.topology = "peri"'
-    has "a range" "$said" "whole number 1 to 1024"
+    has "a range" "$said" "integer 1 to 1024"
     has "a choice" "$said" "one of layernorm, rmsnorm, rmsnorm_plus1, dyt, none, batchnorm"
-    has "a sign" "$said" "0 to 2^32-1 (1)"
+    has "a sign" "$said" "0 to 2^32-1 (default 1)"
 }
 
-# offered WORD...: what bash offers for the last of the words, as it takes them apart, in COMPREPLY.
+# offered WORD...: sets COMPREPLY to the completions of the last word; the words are split as by
+# bash.
 offered() {
     COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
     _peri_train "$1" || true
@@ -108,7 +109,7 @@ bash_completes() {
     COMP_WORDBREAKS=" " completes "model.mlp=swiglu" peri-train --set model.mlp=sw
     offered peri-train --config x --
     for flag in $(flags) --topology --steps --n-layer; do
-        has "flags that are offered" " ${COMPREPLY[*]} " " $flag "
+        has "offered flags" " ${COMPREPLY[*]} " " $flag "
     done
 }
 
@@ -125,10 +126,10 @@ bash_completes_files() {
     completes "other/ perish/" peri-train --run-dir ""
 }
 
-test_case "install: and uninstall" install_and_uninstall
-test_case "install: uninstall leaves the rest" uninstall_leaves_the_rest
-test_case "install: page has every flag and key" page_has_everything
-test_case "install: page renders" page_renders
-test_case "install: bash completes" bash_completes
+test_case "install: install and uninstall" install_and_uninstall
+test_case "install: uninstall keeps other files" uninstall_keeps_other_files
+test_case "install: the manual page lists all flags and keys" page_lists_flags_and_keys
+test_case "install: the manual page renders" page_renders
+test_case "install: bash completes flags and keys" bash_completes
 test_case "install: bash completes files" bash_completes_files
 test_done

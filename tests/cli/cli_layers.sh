@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# cli_layers.sh - layers.csv from the command line: when it has rows, and that it changes nothing.
+# cli_layers.sh - layers.csv: at which steps it has records, and that measuring changes no result.
 set -euo pipefail
 source "$(dirname "$0")/../lib/cli.sh"
 
-# steps RUN: those that layers.csv tells of.
+# steps RUN: the steps in layers.csv.
 steps() {
     tail -n +2 "$tmp/$1/layers.csv" | cut -d, -f1 | uniq | tr '\n' ' '
 }
 
-rows_come_every_so_often() {
+records_every_n_steps() {
     toy usual
     same "steps by default" "$(steps usual)" ""
     toy third --set log.layers_every=7 --set log.every=20
     same "steps" "$(steps third)" "7 14 "
-    same "rows of a step" "$(grep -c ^7, "$tmp/third/layers.csv")" 38
+    same "records of a step" "$(grep -c ^7, "$tmp/third/layers.csv")" 38
     same "columns" "$(tail -n +2 "$tmp/third/layers.csv" | tr -cd ',\n' | sort -u)" ,,,,,,,,,,
     toy never --set log.layers_every=0
     same "lines of a run that never measures" "$(wc -l <"$tmp/never/layers.csv")" 1
@@ -41,7 +41,8 @@ bits_depend_on_no_thread() {
     cmp "$tmp/threads1/layers.csv" "$tmp/threads3/layers.csv"
 }
 
-# The first micro-batch of step 1 is the same one, and its share of the mean loss a third.
+# The first micro-batch of step 1 is the same with 1 and 3 micro-batches; its weight in the mean loss
+# is a third.
 first_micro_batch_is_measured() {
     toy whole --steps 1 --set log.layers_every=1
     toy thirds --steps 1 --set log.layers_every=1 --set train.accum=3
@@ -51,16 +52,16 @@ first_micro_batch_is_measured() {
         END { exit bad || NR != 39 }'
 }
 
-non_finite_numbers_show() {
+non_finite_numbers_are_written() {
     exits 5 --config "$tmp/toy.json" --set name=wild --set optim.lr=1e30 --set optim.warmup_steps=0 \
         --set log.layers_every=1
     grep -q ',nan,nan,nan,nan,nan,nan$' "$tmp/wild/layers.csv" || fail "no nan"
     ! grep -q -- '-nan' "$tmp/wild/layers.csv" || fail "a signed nan"
 }
 
-test_case "layers: log.layers_every" rows_come_every_so_often
-test_case "layers: the same run, measured or not" measuring_changes_nothing
+test_case "layers: log.layers_every" records_every_n_steps
+test_case "layers: same results with and without measuring" measuring_changes_nothing
 test_case "layers: same bits for any thread count" bits_depend_on_no_thread
 test_case "layers: first micro-batch" first_micro_batch_is_measured
-test_case "layers: nan" non_finite_numbers_show
+test_case "layers: nan" non_finite_numbers_are_written
 test_done

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# cli_plot.sh - scripts/plot.sh: which points it draws, as what, and what it refuses.
+# cli_plot.sh - scripts/plot.sh: the points it plots, its settings, and its error messages.
 set -euo pipefail
 source "$(dirname "$0")/../lib/cli.sh"
 
-# A gnuplot that prints its commands and the points they name, to see what would be drawn.
+# A gnuplot that prints its commands and the points of the files in them.
 mkdir "$tmp/bin"
 cat >"$tmp/bin/gnuplot" <<'BASH'
 #!/bin/bash
@@ -12,7 +12,7 @@ for points in $(grep -o "'[^']*' using" "$1" | cut -d"'" -f2); do echo "points" 
 BASH
 chmod +x "$tmp/bin/gnuplot"
 
-# run NAME: a folder with small files of known numbers.
+# run NAME: a run folder with small files of known numbers; log.csv is read from stdin.
 run() {
     mkdir "$tmp/$1"
     printf '{"entropy_floor": 0.25}\n' >"$tmp/$1/run.json"
@@ -41,12 +41,12 @@ step,layer,sublayer,site,position,variance
 10,2,final,stream,rest,4
 CSV
 
-# drawn ARGUMENT...: what plot.sh gives to gnuplot is left in $said.
+# drawn ARGUMENT...: sets $said to what plot.sh passes to gnuplot.
 drawn() {
     said=$(cd "$tmp" && PATH=$tmp/bin:$PATH "$OLDPWD/scripts/plot.sh" "$@" 2>&1) || fail "plot.sh $*: $said"
 }
 
-# points WANT ARGUMENT...: the points of all curves; "|" stands for a gap or the next curve.
+# points WANT ARGUMENT...: the points of all curves; "|" is a gap or the next curve.
 points() {
     drawn "${@:2}"
     same "plot.sh ${*:2}" "$(sed '1,/^points/d; s/^points$//; s/^$/|/' <<<"$said" | paste -sd ' ')" "$1"
@@ -67,7 +67,7 @@ losses_are_the_default() {
 
 any_column_is_drawn() {
     points "6 10 4 20 | 2 40" one --x train_loss --y tokens
-    [[ $said != *floor* ]] || fail "a floor beside tokens"
+    [[ $said != *floor* ]] || fail "a floor in a plot of tokens"
     points "1 10" one --y tokens --where train_loss=6
     points "4 40" one --y tokens --where step=last
     drawn one --y tokens --log xy
@@ -78,7 +78,7 @@ a_floor_is_not_always_known() {
     run text <<<$'step,train_loss,val_loss\n1,6,5'
     echo '{"entropy_floor": null}' >"$tmp/text/run.json"
     drawn text
-    [[ $said != *floor* ]] || fail "a floor: $said"
+    [[ $said != *floor* ]] || fail "a floor of a text: $said"
     rm "$tmp/text/run.json"
     points "1 6 | 1 5" text
 }
@@ -89,7 +89,7 @@ runs_share_a_picture() {
     has "second" "$said" "title 'two train_loss'"
     same "floors" "$(grep -o 'entropy floor' <<<"$said" | wc -l)" 1
     drawn one two
-    has "an empty column" "$said" "plot.sh: two/log.csv: no val_loss to draw"
+    has "an empty column" "$said" "plot.sh: two/log.csv: no val_loss to plot"
 }
 
 smoothing_is_a_running_mean() {
@@ -104,7 +104,7 @@ layers_are_drawn_over_depth() {
     points "0 9 0 9 0 1" one --file layers --where layer=0 --where sublayer=embedding
 }
 
-# refused CODE SENTENCE ARGUMENT...
+# refused CODE MESSAGE ARGUMENT...
 refused() {
     local got=0
     said=$(cd "$tmp" && PATH=$tmp/bin:$PATH "$OLDPWD/scripts/plot.sh" "${@:3}" 2>&1 >"$tmp/out") || got=$?
@@ -112,23 +112,23 @@ refused() {
     [[ ! -s $tmp/out ]] || fail "plot.sh ${*:3}: drew something"
 }
 
-mistakes_are_named() {
+mistakes_are_refused() {
     local more="; --help says more"
-    refused 2 "which RUN is to be drawn$more"
+    refused 2 "RUN is missing$more"
     refused 2 "there is no option --zebra$more" one --zebra
     refused 2 "--y needs a value$more" one --y
     refused 2 "one/log.csv has no column \"loss\", only step, tokens, train_loss, val_loss$more" one --y loss
     refused 2 "one/log.csv has no column \"zebra\", only step, tokens, train_loss, val_loss$more" one --where zebra=1
     refused 2 "--where takes COLUMN=VALUE, not \"step\"$more" one --where step
     refused 2 "--file takes log, layers or spikes, not \"run\"$more" one --file run
-    refused 2 "--smooth takes a whole number from 1 on, not \"0\"$more" one --smooth 0
+    refused 2 "--smooth takes an integer from 1 on, not \"0\"$more" one --smooth 0
     refused 2 "--log takes x, y or xy, not \"z\"$more" one --log z
     refused 2 "--out takes FILE.png or FILE.svg, not \"a.gif\"$more" one --out a.gif
-    refused 2 "--out and --term do not go together$more" one --out a.png --term
-    refused 2 "column site holds words, not numbers: \"stream\"" one --file layers --y site
-    refused 3 "cannot read none/log.csv; is none a run?" none
-    refused 3 "cannot read one/spikes.csv; is one a run?" one --file spikes
-    refused 3 $'one/log.csv: no tokens to draw\nplot.sh: nothing to draw' one --y tokens --where step=7
+    refused 2 "--out and --term exclude each other$more" one --out a.png --term
+    refused 2 "column site contains text, not numbers: \"stream\"" one --file layers --y site
+    refused 3 "cannot read none/log.csv; is none a run folder?" none
+    refused 3 "cannot read one/spikes.csv; is one a run folder?" one --file spikes
+    refused 3 $'one/log.csv: no tokens to plot\nplot.sh: nothing to plot' one --y tokens --where step=7
     refused 4 "cannot write none/a.png" one --out none/a.png
 }
 
@@ -149,11 +149,11 @@ gnuplot_draws() {
 }
 
 test_case "plot: losses by default" losses_are_the_default
-test_case "plot: any column against any" any_column_is_drawn
-test_case "plot: without a floor" a_floor_is_not_always_known
+test_case "plot: any column over any other" any_column_is_drawn
+test_case "plot: without an entropy floor" a_floor_is_not_always_known
 test_case "plot: several runs" runs_share_a_picture
 test_case "plot: --smooth" smoothing_is_a_running_mean
 test_case "plot: layers.csv" layers_are_drawn_over_depth
-test_case "plot: mistakes" mistakes_are_named
+test_case "plot: mistakes" mistakes_are_refused
 test_case "plot: gnuplot draws" gnuplot_draws
 test_done

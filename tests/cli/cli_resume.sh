@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# cli_resume.sh [SPLITS] - a run that is stopped and goes on ends as if nothing had happened.
+# cli_resume.sh [SPLITS] - a run that is stopped and resumed ends like an uninterrupted run.
 #
-# SPLITS (default 2) points are drawn for each of nine nets in the test of random splits.
+# SPLITS (default 2) is the number of random split points for each of nine models.
 set -euo pipefail
 source "$(dirname "$0")/../lib/cli.sh"
 splits=${1:-2}
 
-# identical A B: everything that a run leaves is the same, times aside.
+# identical A B: all files of two runs are equal, except for times.
 identical() {
     local file size
     same_run "$1" "$2"
@@ -16,7 +16,7 @@ identical() {
     cmp "$tmp/$1/layers.csv" "$tmp/$2/layers.csv" || fail "runs $1 and $2 have different layers"
 }
 
-# Warm-ups that end within the run, a nervous detector that skips, two micro-batches, dropout.
+# Warm-ups that end during the run, a sensitive detector that skips, two micro-batches, dropout.
 full=(--set train.checkpoint_every=1 --set train.keep=1000 --set train.accum=2 --set train.steps=30
     --set optim.warmup_steps=10 --set gamma_warmup.steps=14 --set branch_warmup.steps=11 --set spike.min_history=3
     --set spike.window=8 --set spike.threshold=0.5 --set spike.action=skip --set model.dropout=0.1
@@ -34,7 +34,7 @@ random_splits_are_exact() {
                 split_at whole "$step" part
                 exits 0 --config "$tmp/toy.json" "${full[@]}" --topology "$topology" --norm "$norm" \
                     --set name=whole --run-dir "$tmp/part" --resume
-                has "banner" "$said" "with step $((step + 1))"
+                has "banner" "$said" "at step $((step + 1))"
                 identical whole part
                 count=$((count + 1))
             done
@@ -45,7 +45,7 @@ random_splits_are_exact() {
 
 long=(--set train.steps=100000000 --set train.eval_every=0)
 
-# stopped SIGNAL NAME ARGUMENT...: a run that gets the signal after half a second; its status.
+# stopped SIGNAL NAME ARGUMENT...: runs, sends the signal after half a second, prints the status.
 stopped() {
     local signal=$1 name=$2 code=0 pid
     shift 2
@@ -63,7 +63,7 @@ signals_leave_a_checkpoint() {
     local signal
     for signal in INT:130 TERM:143 HUP:129 USR2:75; do
         same "status after ${signal%:*}" "$(stopped "${signal%:*}" "stop_${signal#*:}" "${long[@]}")" "${signal#*:}"
-        has "said" "$(<"$tmp/said")" "stopped by SIG${signal%:*} after step"
+        has "message" "$(<"$tmp/said")" "stopped by SIG${signal%:*} after step"
         same "step of the checkpoint" "$(cat "$tmp/stop_${signal#*:}/checkpoints/latest")" \
             "$(printf 'step_%08d' "$(tail -1 "$tmp/stop_${signal#*:}/log.csv" | cut -d, -f1)")"
     done
@@ -71,7 +71,7 @@ signals_leave_a_checkpoint() {
     has "unfinished run" "$said" "--resume"
 }
 
-# timeout(1), as other wrappers, sends its signal twice, to the process and to its group.
+# timeout(1) and other wrappers send the signal twice: to the process and to its group.
 wrappers_may_signal_twice() {
     local code=0 pid
     env --default-signal=INT "$TRAIN" --config "$tmp/toy.json" --set name=twice "${long[@]}" \
@@ -81,13 +81,13 @@ wrappers_may_signal_twice() {
     sleep 0.1
     kill -INT "$pid"
     sleep 0.01
-    kill -INT "$pid" || true # it may have stopped already
+    kill -INT "$pid" || true # it may have ended
     wait "$pid" || code=$?
     same "wait status" "$code" 130
-    has "said" "$(<"$tmp/said")" "stopped by SIGINT after step"
+    has "message" "$(<"$tmp/said")" "stopped by SIGINT after step"
 }
 
-# Gradients are dropped with the step; running statistics would have been moved already.
+# With batchnorm the update must be completed, because its running statistics have changed.
 stop_within_an_update_is_exact() {
     local norm slow=(--set train.accum=32 --set train.batch=500 --set train.steps=2
         --set train.eval_every=0)
@@ -108,7 +108,7 @@ stop_within_a_validation_is_exact() {
     identical evaluated evaluating
 }
 
-two_writers_refuse_each_other() {
+second_writer_is_refused() {
     local pid
     "$TRAIN" --config "$tmp/toy.json" --set name=shared "${long[@]}" >/dev/null 2>&1 </dev/null &
     pid=$!
@@ -120,12 +120,12 @@ two_writers_refuse_each_other() {
     wait "$pid" || true
 }
 
-existing_folders_are_respected() {
+existing_runs_are_kept() {
     toy there
     exits 0 --config "$tmp/toy.json" --set name=there
-    has "finished" "$said" "finished already"
+    has "finished" "$said" "already finished"
     exits 0 --config "$tmp/toy.json" --set name=there --set train.threads=2 --resume
-    has "finished" "$said" "finished already"
+    has "finished" "$said" "already finished"
     exits 2 --config "$tmp/toy.json" --set name=there --set optim.lr=2e-3
     has "another config" "$said" "optim.lr differs"
     exits 2 --config "$tmp/toy.json" --set name=there --set model.norm=layernorm --resume
@@ -133,68 +133,68 @@ existing_folders_are_respected() {
     exits 2 --config "$tmp/toy.json" --set name=there --steps 5 --resume
     has "fewer steps" "$said" "already at step 20"
     exits 2 --config "$tmp/toy.json" --set name=there --resume --overwrite
-    # More steps than before, other intervals: allowed.
+    # More steps and other intervals are allowed.
     toy there --steps 25 --set log.every=2 --set train.eval_every=5 --resume
     same "steps" "$(cut -d, -f1 "$tmp/there/log.csv" | tail -n 4 | tr '\n' ' ')" "20 22 24 25 "
     has "run.json" "$(<"$tmp/there/run.json")" '"resumes": [{"step":21,'
 }
 
-resume_may_begin() {
+resume_starts_new_runs() {
     toy whole20
-    toy begun --resume
-    identical whole20 begun
+    toy new --resume
+    identical whole20 new
     mkdir -p "$tmp/bare"
     toy bare --resume
     identical whole20 bare
 }
 
-damaged_checkpoints_are_passed_over() {
+corrupt_checkpoints_are_skipped() {
     local file size
     toy whole --set train.checkpoint_every=5 --set train.keep=3 --overwrite
     for file in model.safetensors optimizer.safetensors meta.json; do
         split_at whole 15 hurt
-        # One bit of one byte in the middle.
+        # One bit in the middle of the file.
         size=$(stat -c %s "$tmp/hurt/checkpoints/step_00000015/$file")
         flip "$tmp/hurt/checkpoints/step_00000015/$file" $((size / 2))
         exits 0 --config "$tmp/toy.json" --set train.checkpoint_every=5 --set train.keep=3 \
             --set name=whole --run-dir "$tmp/hurt" --resume
         has "warning" "$said" "step 15"
-        has "banner" "$said" "with step 11"
+        has "banner" "$said" "at step 11"
         identical whole hurt
     done
     split_at whole 10 hurt
     flip "$tmp/hurt/checkpoints/step_00000010/meta.json" 5
     exits 3 --config "$tmp/toy.json" --set train.checkpoint_every=5 --set train.keep=3 \
         --set name=whole --run-dir "$tmp/hurt" --resume
-    has "none left" "$said" "no sound checkpoint"
+    has "none left" "$said" "no valid checkpoint"
     exits 3 --sample "$tmp/hurt"
 }
 
-# flip FILE OFFSET: changes the lowest bit of a byte.
+# flip FILE OFFSET: flips the lowest bit of a byte.
 flip() {
     local byte
     byte=$(od -An -tu1 -j "$2" -N 1 "$1")
     printf "%b" "\\x$(printf %02x $((byte ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
-data_may_not_change() {
+changed_data_are_refused() {
     seq 2000 >"$tmp/numbers.txt"
     local text=(--set "data.train=$tmp/numbers.txt" --set name=text --set train.checkpoint_every=10)
     exits 0 --config "$tmp/toy.json" "${text[@]}"
     split_at text 10 text2
     seq 2001 >"$tmp/numbers.txt"
     exits 3 --config "$tmp/toy.json" "${text[@]}" --run-dir "$tmp/text2" --resume
-    has "other data" "$said" "data.train is not what it was"
+    has "other data" "$said" "data.train has changed"
 }
 
 test_case "resume: random splits are exact to the bit" random_splits_are_exact
-test_case "resume: signals leave a checkpoint and the right status" signals_leave_a_checkpoint
+test_case "resume: signals leave a checkpoint and the correct status" signals_leave_a_checkpoint
 test_case "resume: a wrapper that signals twice" wrappers_may_signal_twice
 test_case "resume: a stop within an update" stop_within_an_update_is_exact
 test_case "resume: a stop within a validation" stop_within_a_validation_is_exact
-test_case "resume: one writer" two_writers_refuse_each_other
-test_case "resume: folders that exist" existing_folders_are_respected
-test_case "resume: without a checkpoint it begins" resume_may_begin
-test_case "resume: damage falls back, no sound one is an error" damaged_checkpoints_are_passed_over
-test_case "resume: changed data" data_may_not_change
+test_case "resume: a second writer is refused" second_writer_is_refused
+test_case "resume: existing runs are kept" existing_runs_are_kept
+test_case "resume: without a checkpoint, a new run starts" resume_starts_new_runs
+test_case "resume: corrupt checkpoints are skipped; none valid is an error" corrupt_checkpoints_are_skipped
+test_case "resume: changed data" changed_data_are_refused
 test_done

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# cli_scripts.sh - the scripts themselves: do they notice and print what they should?
+# cli_scripts.sh - the scripts of the repository: check.sh, structure.sh, bench.sh, --help and errors.
 set -euo pipefail
 source "$(dirname "$0")/../lib/cli.sh"
 
-# program NAME: a program to check, its body on stdin.
+# program NAME: a program for check.sh, its body from stdin.
 program() {
     { echo '#!/bin/bash' && cat; } >"$tmp/$1"
     chmod +x "$tmp/$1"
 }
 
-# check CODE LAST_LINE NAME...: check.sh of these programs.
+# check CODE LAST_LINE NAME...: runs check.sh with these programs.
 check() {
     local got=0 programs=("${@:3}")
     said=$(scripts/check.sh "${programs[@]/#/$tmp/}") || got=$?
@@ -46,11 +46,11 @@ BASH
     has "reason" "$said" 'two: got "1", want "2"'
 }
 
-# broken RULE FILE TEXT: a copy of the sources with TEXT at the end of FILE fails that rule there.
+# broken RULE FILE TEXT: structure.sh reports RULE for a copy of the sources with TEXT at the end of FILE.
 broken() {
     local copy=$tmp/copy line
     mkdir -p "$copy"
-    cp -r train.c Makefile README.md LICENSE base ops norm data model run tests scripts configs sweeps docs "$copy"
+    cp -r .ci train.c Makefile README.md LICENSE base ops norm data model run tests scripts configs sweeps docs "$copy"
     printf '%b\n' "$3" >>"$copy/$2"
     line=$(grep -c '' "$copy/$2")
     said=$(scripts/structure.sh "$copy") && fail "structure.sh accepts $3 in $2"
@@ -66,6 +66,8 @@ structure_notices() {
     broken "$floors" norm/norm.c '#include "data/vocab.h"'
     broken "$floors" data/vocab.c '#include "norm/norm.h"'
     broken "$floors" model/mlp.c '#include "run/config/config.h"'
+    broken "$floors" run/io/csv.c '#include "run/optim/spike.h"'
+    broken "$floors" run/train/trainer.c '#include "run/commands/cli.h"'
     broken "library headers" model/mlp.c '#include <cblas.h>'
     broken "library headers" run/train/trainer.c '#include <cJSON.h>'
     broken "library headers" norm/norm.c '#include <omp.h>'
@@ -79,18 +81,26 @@ structure_notices() {
     broken "model/ indexes no reals" model/model.c '    real first = params->values[0];'
     broken "files of at most 500 lines" model/mlp.c "$(printf '\\n%.0s' {1..500})"
     broken "functions of at most 60 lines" model/mlp.c "int f(void) {$(printf '\\n%.0s' {1..60})}"
+    broken "files of at most 500 lines" scripts/usage.sh "$(printf '\\n%.0s' {1..500})"
+    broken "files of at most 500 lines" scripts/report/stats.py "$(printf '\\n%.0s' {1..500})"
+    broken "functions of at most 60 lines" scripts/usage.sh "f() {$(printf '\\n:%.0s' {1..60})\n}"
+    broken "functions of at most 60 lines" scripts/report/stats.py "def f():$(printf '\\n    pass%.0s' {1..60})"
+    broken "banners" model/mlp.c '/* --- forward --- *//* ---'
+    broken "files to read next exist" base/base.h '/* Read next: gone.h */'
+    broken "words of the field" docs/data.md 'The loss is fore''told.'
+    broken "words of the field" run/config/config_keys.c 'static const Key keys_too[] = {\n    "rows of a batch",'
     broken "nothing left to do" base/base.c '/* TO''DO: all of it */'
     broken "pages are listed and linked" README.md '[gone](docs/gone.md)'
     broken "pages are listed and linked" docs/data.md 'see [keys](config.md), [gone](gone.md#here)'
     broken "no fast-math" Makefile 'CFLAGS += -ffast-math'
 }
 
-# answer SCRIPT ARGUMENT...: it ends with $want; its stdout is left in $said, its stderr in $complained.
+# answer SCRIPT ARGUMENT...: it exits with $want; sets $said to its stdout and $complained to its stderr.
 answer() {
     local got=0
     said=$("$@" 2>"$tmp/complained" </dev/null) || got=$?
     complained=$(cat "$tmp/complained")
-    same "$* ends with" "$got" "$want"
+    same "exit code of $*" "$got" "$want"
 }
 
 scripts_answer() {
@@ -100,17 +110,32 @@ scripts_answer() {
         name=$(basename "$script")
         want=0 answer "$script" --help
         has "$name --help" "$said" "$name "
-        [[ $said != *"#"* && $said != *"set -e"* ]] || fail "$name --help says more than its header: $said"
-        [[ $name != quickstart.sh ]] || continue # whose arguments are the trainer's
+        [[ $said != *"#"* && $said != *"set -e"* ]] || fail "$name --help prints more than its header: $said"
+        [[ $name != quickstart.sh ]] || continue # its arguments are those of the trainer
         want=2 answer "$script" --zebra
-        same "sentences of $name" "$(grep -c '' <<<"$complained")" 1
+        same "lines of $name" "$(grep -c '' <<<"$complained")" 1
         has "$name --zebra" "$complained" "$name: "
         same "$name --zebra prints" "$said" ""
     done
 }
 
-# bench_tables CODE: bench.sh ends with CODE; what it prints is left in $said. Its program measures
-# nothing: --bench ends at once. It refuses the topology $refused and cannot train $broken.
+# Every script that can be run sources usage.sh, which sets LC_ALL.
+scripts_share_a_locale() {
+    local script
+    for script in scripts/*.sh scripts/*/*.sh tests/mutants/mutate.sh; do
+        [[ ! -x $script ]] || grep -qE '^source .*usage\.sh"$' "$script" || fail "$script does not source usage.sh"
+    done
+    same "locale" "$(LC_ALL=C.UTF-8 bash -c 'source scripts/usage.sh; echo "$LC_ALL $caller_locale"')" "C C.UTF-8"
+}
+
+# An entry of equivalent.txt whose line was changed has to be found again.
+equivalents_are_current() {
+    local stale
+    stale=$(tests/mutants/mutate.sh --check-equivalents) || fail "$stale"
+}
+
+# bench_tables CODE: bench.sh exits with CODE; sets $said to its output. Its program measures nothing:
+# --bench returns at once. It refuses topology $refused and fails to train $broken.
 bench_tables() {
     local got=0
     program fake <<BASH
@@ -135,15 +160,15 @@ bench_prints() {
     has "head" "$said" "- compiler: "
     has "columns" "$said" \
         "| workload | topology | norm | threads | ms_per_step | tokens_per_s | ratio | gemm | attention | other |"
-    has "row" "$said" "| deep | post | rmsnorm | 2 | 2.5 | 1e+06 | 0.5000 | 60.0% | 30.0% | 10.0% |"
+    has "line" "$said" "| deep | post | rmsnorm | 2 | 2.5 | 1e+06 | 0.5000 | 60.0% | 30.0% | 10.0% |"
     same "workloads" "$(grep -cE '^\| (xs|m) .* \| 2\.5 \|' <<<"$said")" 4
-    # Of every thread count: all topologies but one and all norms, after s itself.
+    # For every thread count: all topologies but one and all norms, after s itself.
     names=$(($("$TRAIN" --list topologies | wc -l) + $("$TRAIN" --list norms | wc -l)))
-    same "rows of s" "$(grep -c '^| s ' <<<"$said")" $((2 * names))
+    same "lines of s" "$(grep -c '^| s ' <<<"$said")" $((2 * names))
     refused=nothing broken=keel
     bench_tables 1
-    has "a broken run" "$said" "topology keel, norm rmsnorm: --bench 4 failed; it said:"
-    has "what it said" "$said" "train: error: broken"
+    has "a broken run" "$said" "topology keel, norm rmsnorm: --bench 4 failed; its output:"
+    has "its output" "$said" "train: error: broken"
 }
 
 bench_needs_numbers() {
@@ -155,6 +180,8 @@ test_case "scripts: check.sh counts" check_counts
 test_case "scripts: test.sh counts" cases_count
 test_case "scripts: structure.sh notices" structure_notices
 test_case "scripts: --help and wrong arguments" scripts_answer
+test_case "scripts: all use the C locale" scripts_share_a_locale
+test_case "scripts: equivalent mutants are mutants of the sources" equivalents_are_current
 test_case "scripts: bench.sh prints" bench_prints
 test_case "scripts: bench.sh needs numbers" bench_needs_numbers
 test_done

@@ -1,26 +1,26 @@
 #!/usr/bin/env bash
-# cli_sweep.sh - sweeps: what they train, how they end, and how they go on.
+# cli_sweep.sh - scripts/sweep.sh: plans, outcomes, resuming and errors.
 set -euo pipefail
 [[ ! -w /dev/shm ]] || export TMPDIR=/dev/shm
 source "$(dirname "$0")/../lib/cli.sh"
 
-# sweep CODE ARGUMENT...: what it prints is left in $out, what it says in $said.
+# sweep CODE ARGUMENT...: runs sweep.sh; sets $out to its stdout and $said to its stderr.
 sweep() {
     local got=0
     out=$(TRAIN=${program:-$TRAIN} timeout 60 scripts/sweep.sh "${@:2}" 2>"$tmp/said" </dev/null) || got=$?
     said=$(<"$tmp/said")
-    ((got == $1)) || fail "sweep.sh ${*:2}: exit code $got, want $1; it said: $said"
+    ((got == $1)) || fail "sweep.sh ${*:2}: exit code $got, want $1; output: $said"
 }
 
-# program_that BODY: a trainer that does something else first; $program is used in place of $TRAIN.
+# program_that BODY: a trainer that runs BODY first; sets $program, which replaces $TRAIN.
 program_that() {
     program=$tmp/program
     printf '#!/usr/bin/env bash\n%s\nexec "%s" "$@"\n' "$1" "$TRAIN" >"$program"
     chmod +x "$program"
 }
 
-# unmeasured: a trainer whose forecast is the same on every machine: 2 minutes and 3 kept MB.
-unmeasured() {
+# fixed_estimate: a trainer whose --dry-run is the same on every machine: 2 minutes, 3 MB of checkpoints.
+fixed_estimate() {
     # shellcheck disable=SC2016 # for the program
     program_that '[[ " $* " != *" --dry-run "* ]] || { cat <<TEXT
 run          2.0 min for 20 updates and 3 validations, +-25 %
@@ -30,13 +30,13 @@ TEXT
 exit; }'
 }
 
-# Where jq is missing, files cannot be read.
+# Without jq sweep files cannot be read.
 without_jq() {
     command -v jq >/dev/null && return 1
     echo "note: skipped sweep files: no jq"
 }
 
-# results DIR: what runs came to, without times: weights and numbers of each.
+# results DIR: weights and logs of the runs, without times.
 results() {
     local run
     for run in "$1"/*/; do
@@ -48,7 +48,7 @@ results() {
 }
 
 names_are_values() {
-    unmeasured
+    fixed_estimate
     sweep 0 --dry-run --out "$tmp/a" --grid model.topology=post,pre --grid optim.lr=3e-4,0.001,1 --seeds 2 \
         --grid model.norm=rmsnorm "$tmp/toy.json"
     same "names" "$out" "post-lr3e-4-rmsnorm-s1
@@ -63,18 +63,18 @@ post-lr1-rmsnorm-s2
 pre-lr3e-4-rmsnorm-s2
 pre-lr1e-3-rmsnorm-s2
 pre-lr1-rmsnorm-s2"
-    has "number" "$said" "$tmp/a: 12 runs, 0 done, 0 diverged, 0 unfinished, 12 new"
-    has "forecast" "$said" "about 24 min with 1 at once"
-    has "forecast" "$said" ", 36 MB of checkpoints"
+    has "counts" "$said" "$tmp/a: 12 runs, 0 done, 0 diverged, 0 unfinished, 12 new"
+    has "estimate" "$said" "about 24 min with 1 at once"
+    has "estimate" "$said" ", 36 MB of checkpoints"
     [[ ! -e $tmp/a ]] || fail "--dry-run leaves a folder"
     sweep 0 --dry-run --out "$tmp/a" --jobs 4 --grid train.steps=20,1e2 --grid gamma_warmup.steps=0,5 \
         --grid "model.layers=post*1 pre*,pre*" --grid optim.schedule=wsd "$tmp/toy.json"
-    same "full keys where words are the same" "$(head -1 <<<"$out")" \
+    same "full keys where the last parts are equal" "$(head -1 <<<"$out")" \
         "train.steps20-gamma_warmup.steps0-layers_post_1_pre-schedule_wsd"
     has "four at once" "$said" "about 4 min with 4 at once on 1 thread each"
 }
 
-# A sweep as a file, with comments and with a config beside it, and the same as options.
+# The same sweep as a file, with comments and its config in the same folder, and as options.
 files_equal_options() {
     without_jq && return
     cat >"$tmp/file.json" <<JSON
@@ -101,9 +101,9 @@ JSON
     done
 }
 
-options_go_over_the_file() {
+options_override_the_file() {
     without_jq && return
-    unmeasured
+    fixed_estimate
     sweep 0 --dry-run "$tmp/file.json" --set model.topology=peri --grid model.wire={} --seeds 2 --grid optim.lr=1,2
     same "names" "$out" "wire-lr1-s1
 wire-lr2-s1
@@ -114,7 +114,7 @@ wire-lr2-s2"
     same "names" "$out" $'post\npre'
 }
 
-# The second time nothing is trained: the diverged run is a result, and the folders stay as they are.
+# The second time nothing is trained: a diverged run is a result, and no file changes.
 outcomes_are_kept() {
     local args=(--grid "optim.lr=1e30,1e-3" --seeds 2 --jobs 2 --out "$tmp/kept" "$tmp/toy.json") first before
     sweep 0 "${args[@]}"
@@ -124,18 +124,18 @@ outcomes_are_kept() {
     same "rows" "$(awk '{ print $1, $2, $4 }' <<<"$first" | sed -n '2,5s/-s[12] / /p' | paste -sd ';')" \
         "lr1e-3 20 no;lr1e-3 20 no;lr1e30 2 yes;lr1e30 2 yes"
     same "order" "$(awk '$4 == "no" { print $3 }' <<<"$first")" "$(awk '$4 == "no" { print $3 }' <<<"$first" | sort -n)"
-    has "what comes next" "$first" "next: scripts/report.sh $tmp/kept"
+    has "next command" "$first" "next: scripts/report.sh $tmp/kept"
     before=$(stat -c '%n %y' "$tmp"/kept/*/*.{csv,json})
     sweep 0 "${args[@]}"
     has "states" "$said" "4 runs, 2 done, 2 diverged, 0 unfinished, 0 new"
     same "table" "$(sed -n '/^run /,$p' <<<"$out")" "$first"
     same "files" "$(stat -c '%n %y' "$tmp"/kept/*/*.{csv,json})" "$before"
-    # Another config is another question, and its answer is not there.
+    # Another config in the same folder is refused.
     sweep 1 "${args[@]}" --set optim.warmup_steps=4
-    has "another config" "$said" "lr1e30-s1 failed with exit code 2: train: error: $tmp/kept/lr1e30-s1 holds a run with another config"
+    has "another config" "$said" "lr1e30-s1 failed with exit code 2: train: error: $tmp/kept/lr1e30-s1 contains a run with another config"
 }
 
-failures_are_told() {
+failures_are_reported() {
     # shellcheck disable=SC2016 # for the program
     program_that '[[ " $* " != *"/s2 --resume "* ]] || { echo "train: error: broken" && exit 4; }'
     sweep 1 --seeds 3 --out "$tmp/failing" "$tmp/toy.json"
@@ -147,7 +147,8 @@ failures_are_told() {
 
 long=(--set train.steps=100000000 --set train.eval_every=0 --set log.layers_every=0)
 
-# start DIR ARGUMENT...: a sweep in the background and a group of its own, its trainers at work; sets $pid.
+# start DIR ARGUMENT...: starts a sweep in the background in its own process group and waits until its
+# trainers run; sets $pid.
 start() {
     TRAIN=$TRAIN setsid env --default-signal=INT scripts/sweep.sh --jobs 2 --out "$@" "$tmp/toy.json" \
         >/dev/null 2>"$1.said" </dev/null &
@@ -158,7 +159,7 @@ start() {
     done
 }
 
-# trainers DIR: those that are at work there.
+# trainers DIR: the process ids of running trainers.
 trainers() {
     local lock
     for lock in "$1"/*/LOCK; do flock -n "$lock" true || cat "$lock"; done
@@ -169,26 +170,26 @@ signals_stop_all() {
     for signal in TERM:143 INT:130; do
         code=0
         start "$tmp/$signal" --seeds 4 "${long[@]}"
-        # A terminal sends its signal to all processes in front.
+        # A terminal sends SIGINT to the whole foreground group.
         if [[ $signal == INT:* ]]; then kill -INT -- "-$pid"; else kill -TERM "$pid"; fi
         wait "$pid" || code=$?
         same "status after ${signal%:*}" "$code" "${signal#*:}"
         same "trainers left" "$(trainers "$tmp/$signal")" ""
         for run in s1 s2; do [[ -e $tmp/$signal/$run/checkpoints/latest ]] || fail "no checkpoint of $run"; done
         [[ ! -e $tmp/$signal/s3 ]] || fail "a run was started after SIG${signal%:*}"
-        has "said" "$(<"$tmp/$signal.said")" "stopped by SIG${signal%:*}; the same command goes on"
+        has "said" "$(<"$tmp/$signal.said")" "stopped by SIG${signal%:*}; the same command resumes it"
     done
 }
 
-# Only the sweep is killed: its trainers go on, and are held here until the next sweep waits for them.
-# That one refuses a third, and ends with what an undisturbed sweep has.
+# Only the sweep is killed. Its trainers continue, and are stopped here until a second sweep waits for
+# them. That one excludes a third, and ends with the results of an undisturbed sweep.
 kills_lose_nothing() {
     local pid middle=(--seeds 2 --set train.steps=1000 --set log.layers_every=0)
     start "$tmp/killed" "${middle[@]}"
     mapfile -t left < <(trainers "$tmp/killed")
-    trap 'kill -CONT "${left[@]}" 2>/dev/null || true' EXIT # also where the test fails; so left is no local
+    trap 'kill -CONT "${left[@]}" 2>/dev/null || true' EXIT # also if the test fails, so left is not local
     kill -9 "$pid"
-    kill -STOP "${left[@]}" || fail "the trainers were over too early"
+    kill -STOP "${left[@]}" || fail "the trainers ended too early"
     wait "$pid" || true
     start "$tmp/killed" "${middle[@]}"
     for _ in {1..100}; do
@@ -196,22 +197,22 @@ kills_lose_nothing() {
         sleep 0.05
     done
     sweep 2 --out "$tmp/killed" "${middle[@]}" "$tmp/toy.json"
-    has "third sweep" "$said" "another sweep is at work in $tmp/killed"
+    has "third sweep" "$said" "another sweep is running in $tmp/killed"
     kill -CONT "${left[@]}"
     wait "$pid" || fail "the second sweep failed"
-    has "waiting" "$(<"$tmp/killed.said")" "s1 is still being trained, begun by an earlier sweep; waiting for it"
+    has "waiting" "$(<"$tmp/killed.said")" "s1 is still being trained by an earlier sweep; waiting for it"
     sweep 0 --out "$tmp/whole" "${middle[@]}" --jobs 2 "$tmp/toy.json"
-    diff <(results "$tmp/killed") <(results "$tmp/whole") || fail "the killed sweep has other results"
+    diff <(results "$tmp/killed") <(results "$tmp/whole") || fail "the results of the killed sweep differ"
 }
 
-# wrong PART ARGUMENT...: refused, with one sentence that has the PART.
+# wrong PART ARGUMENT...: these are refused with a one-line message that contains PART.
 wrong() {
     sweep 2 "${@:2}"
     has "sweep.sh ${*:2}" "$said" "$1"
     same "lines of: $said" "$(wc -l <<<"$said")" 1
 }
 
-# wrong_file PART JSON
+# wrong_file PART JSON: this sweep is refused.
 wrong_file() {
     echo "$2" >"$tmp/wrong.json"
     wrong "$1" --dry-run --out "$tmp/none" "$tmp/wrong.json"
@@ -246,25 +247,25 @@ mistakes_in_files_are_refused() {
     wrong_file 'unknown key "grids"; a sweep has about, config' '{"config": "toy.json", "grids": {}}'
     wrong_file "line 3, column" $'{"config": "toy.json", // a\n"seeds": 1\n"out": 2}'
     wrong_file "config is the name of a file" '{"seeds": 1}'
-    wrong_file "seeds is a whole number" '{"config": "toy.json", "seeds": 0}'
+    wrong_file "seeds is an integer" '{"config": "toy.json", "seeds": 0}'
     wrong_file "list of values" '{"config": "toy.json", "grid": {"optim.lr": 1}}'
 }
 
-# Of all programs but jq.
-jq_is_asked_for() {
+# All programs except jq are available.
+jq_is_required() {
     mkdir "$tmp/bin"
     ln -s /usr/bin/* "$tmp/bin"
     rm -f "$tmp/bin/jq"
     echo '{"config": "toy.json", "seeds": 1}' >"$tmp/two.json"
     program=$TRAIN
     PATH=$tmp/bin sweep 1 --out "$tmp/none" "$tmp/two.json"
-    has "what is missing" "$said" "takes jq: scripts/install-packages.sh sweep"
+    has "missing program" "$said" "takes jq: scripts/install-packages.sh sweep"
     PATH=$tmp/bin sweep 0 --out "$tmp/bare" --seeds 1 "$tmp/toy.json"
 }
 
-ready_sweeps_are_sound() {
+provided_sweeps_are_valid() {
     without_jq && return
-    unmeasured
+    fixed_estimate
     local file
     for file in sweeps/*.json; do
         sweep 0 --dry-run "$file"
@@ -273,15 +274,15 @@ ready_sweeps_are_sound() {
     done
 }
 
-test_case "sweep: runs are named by their values" names_are_values
+test_case "sweep: names of runs" names_are_values
 test_case "sweep: a file and the same options" files_equal_options
-test_case "sweep: options go over the file" options_go_over_the_file
+test_case "sweep: options override the file" options_override_the_file
 test_case "sweep: outcomes are kept, diverged ones too" outcomes_are_kept
-test_case "sweep: failures are told, and the rest is trained" failures_are_told
+test_case "sweep: failures are reported, and the other runs trained" failures_are_reported
 test_case "sweep: SIGTERM and Ctrl-C stop every run" signals_stop_all
-test_case "sweep: killed, it goes on; one at a time" kills_lose_nothing
+test_case "sweep: resumes after a kill; one at a time" kills_lose_nothing
 test_case "sweep: mistakes" mistakes_are_refused
 test_case "sweep: mistakes in files" mistakes_in_files_are_refused
-test_case "sweep: without jq" jq_is_asked_for
-test_case "sweep: those in sweeps/" ready_sweeps_are_sound
+test_case "sweep: without jq" jq_is_required
+test_case "sweep: the sweeps in sweeps/" provided_sweeps_are_valid
 test_done

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# cli_train.sh - a run from the command line: its log, its bits, its end.
+# cli_train.sh - training from the command line: logs, reproducibility, exit.
 set -euo pipefail
 source "$(dirname "$0")/../lib/cli.sh"
 
 header=step,tokens,train_loss,val_loss,lr,gamma_scale,grad_norm,clip_scale,loss_z,grad_z,spike
 header+=,action,step_ms,tokens_per_s
 
-log_has_every_row() {
+log_is_complete() {
     toy rows --set train.accum=3
     same "header" "$(head -1 "$tmp/rows/log.csv")" "$header"
     same "steps" "$(cut -d, -f1 "$tmp/rows/log.csv" | tail -n +2)" "$(seq 0 20)"
     same "tokens" "$(cut -d, -f2 "$tmp/rows/log.csv" | tail -n +2)" "$(seq 0 96 1920)"
-    grep -qE '^0,0,,[0-9.]+(,){10}$' "$tmp/rows/log.csv" || fail "row 0: $(sed -n 2p "$tmp/rows/log.csv")"
+    grep -qE '^0,0,,[0-9.]+(,){10}$' "$tmp/rows/log.csv" || fail "step 0: $(sed -n 2p "$tmp/rows/log.csv")"
     awk -F, 'NR > 2 && (NF != 14 || $3 == "" || $5 == "" || $7 == "" || $8 > 1 || $11 != 0 ||
                         ($4 != "") != ($1 % 10 == 0)) { print; bad = 1 }
              END { exit bad }' "$tmp/rows/log.csv"
@@ -20,22 +20,22 @@ log_has_every_row() {
     has "banner" "$said" "entropy floor"
 }
 
-validation_can_be_switched_off() {
+validation_can_be_disabled() {
     toy blind --set train.eval_every=0
     same "val_loss" "$(cut -d, -f4 "$tmp/blind/log.csv" | sort -u)" $'\nval_loss'
-    same "row 0" "$(sed -n 2p "$tmp/blind/log.csv")" "0,0,,,,,,,,,,,,"
+    same "step 0" "$(sed -n 2p "$tmp/blind/log.csv")" "0,0,,,,,,,,,,,,"
     toy watched
-    cmp <(payload blind) <(payload watched) || fail "evaluation changes the weights"
+    cmp <(payload blind) <(payload watched) || fail "validation changes the weights"
 }
 
-log_every_thins_the_log() {
+log_every_skips_steps() {
     toy full
     toy thin --set log.every=7
     same "steps" "$(cut -d, -f1 "$tmp/thin/log.csv" | tail -n +2 | tr '\n' ' ')" "0 7 14 20 "
-    same "rows" "$(numbers thin)" "$(numbers full | grep -E '^(step|0|7|14|20),')"
+    same "records" "$(numbers thin)" "$(numbers full | grep -E '^(step|0|7|14|20),')"
 }
 
-# The rows of a run with the schedule against the formula, in awk.
+# check_lr SCHEDULE FACTOR: column lr of a run against the formula of its schedule, in awk.
 check_lr() {
     awk -F, -v schedule="$1" -v lr=1e-3 -v factor="$2" -v W=5 -v steps=20 -v decay=0.2 '
         function want(s,    p, D, low) {
@@ -51,7 +51,7 @@ check_lr() {
             error = $5 / (factor * want($1)) - 1
             if (error > 6e-9 || error < -6e-9) { print "step " $1 ": " $5; bad = 1 }
         }
-        END { exit bad || NR != 22 }' "$tmp/$1-$2/log.csv" || fail "lr of $1 is off"
+        END { exit bad || NR != 22 }' "$tmp/$1-$2/log.csv" || fail "lr of $1 is wrong"
 }
 
 lr_follows_the_formula() {
@@ -66,19 +66,19 @@ lr_follows_the_formula() {
     has "banner" "$said" "RMSNorm LR factor 1 "
 }
 
-gamma_grows_as_in_the_article() {
+gamma_scale_is_that_of_the_article() {
     toy article --set gamma_warmup=true --set train.steps=5002 --set train.eval_every=0
-    same "row 0" "$(cell article 0 gamma_scale)" ""
-    same "row 1" "$(cell article 1 gamma_scale)" 0.1
-    same "row 2501" "$(cell article 2501 gamma_scale)" 0.55
-    same "row 5000" "$(cell article 5000 gamma_scale)" 0.99982
-    same "row 5001" "$(cell article 5001 gamma_scale)" 1
-    same "row 5002" "$(cell article 5002 gamma_scale)" 1
+    same "step 0" "$(cell article 0 gamma_scale)" ""
+    same "step 1" "$(cell article 1 gamma_scale)" 0.1
+    same "step 2501" "$(cell article 2501 gamma_scale)" 0.55
+    same "step 5000" "$(cell article 5000 gamma_scale)" 0.99982
+    same "step 5001" "$(cell article 5001 gamma_scale)" 1
+    same "step 5002" "$(cell article 5002 gamma_scale)" 1
     toy off
     same "off" "$(cut -d, -f6 "$tmp/off/log.csv" | sort -u | tr '\n' ' ')" " 1 gamma_scale "
 }
 
-bits_depend_on_the_seed_alone() {
+bits_depend_only_on_the_seed() {
     local threads wide=(--set model.d_model=96 --set model.n_head=3 --set model.context=48
         --set train.batch=7 --set model.dropout=0.1 --steps 10)
     for threads in 1 2 3; do
@@ -93,7 +93,7 @@ bits_depend_on_the_seed_alone() {
     [[ $(cell threads1 1 train_loss) != "$(cell seed 1 train_loss)" ]]
 }
 
-# Blocks that run again: second streams, reads of the block's input, dropout, validation, layers.csv.
+# Recomputed blocks with two streams, reads of the block input, dropout, validation, layers.csv.
 recomputing_changes_no_bit() {
     local topology deep=(--set model.n_layer=4 --set model.dropout=0.1 --set train.accum=2
         --set log.layers_every=5)
@@ -101,16 +101,16 @@ recomputing_changes_no_bit() {
         toy "kept_$topology" --topology "$topology" "${deep[@]}"
         toy "again_$topology" --topology "$topology" "${deep[@]}" --set train.recompute=true
         same_run "kept_$topology" "again_$topology"
-        cmp "$tmp"/{kept,again}"_$topology/layers.csv" || fail "$topology: another layers.csv"
+        cmp "$tmp"/{kept,again}"_$topology/layers.csv" || fail "$topology: layers.csv differs"
     done
     toy kept_batch --norm batchnorm "${deep[@]}"
     toy again_batch --norm batchnorm "${deep[@]}" --set train.recompute=true
     same_run kept_batch again_batch
-    exits 0 --config "$tmp/toy.json" --set name=again_peri --topology peri "${deep[@]}" # finished: no other run
-    has "said" "$said" "finished already"
+    exits 0 --config "$tmp/toy.json" --set name=again_peri --topology peri "${deep[@]}" # already finished
+    has "message" "$said" "already finished"
 }
 
-no_steps_write_the_initial_weights() {
+zero_steps_write_the_initial_weights() {
     toy start --set train.steps=0
     same "latest" "$(cat "$tmp/start/checkpoints/latest")" step_00000000
     toy one --set train.steps=1
@@ -118,10 +118,10 @@ no_steps_write_the_initial_weights() {
     toy frozen --set optim.lr=0
     differs start one
     differs start other
-    cmp <(payload start) <(payload frozen) || fail "steps 0 is not where steps 20 starts"
+    cmp <(payload start) <(payload frozen) || fail "the weights after steps 0 are not the initial weights of steps 20"
 }
 
-closed_stdout_does_not_stop_a_run() {
+closed_stdout_does_not_end_a_run() {
     local run reader
     for run in shut_early shut_late; do
         if [[ $run == shut_early ]]; then reader=true; else reader="head -1"; fi
@@ -130,7 +130,7 @@ closed_stdout_does_not_stop_a_run() {
     done
 }
 
-interrupted_run_leaves_whole_lines() {
+interrupted_run_leaves_complete_lines() {
     local code=0
     timeout --preserve-status -s INT 1 env --default-signal=INT "$TRAIN" \
         --config "$tmp/toy.json" --set name=cut --set train.steps=100000000 >/dev/null 2>&1 || code=$?
@@ -142,8 +142,8 @@ interrupted_run_leaves_whole_lines() {
     has "unfinished run" "$said" "--resume"
 }
 
-# What the readers of our users make of the logs: as many numbers as there are, and the same.
-csv_files_are_read_everywhere() {
+# Common CSV readers read all columns and get the same sum of the training loss.
+csv_readers_agree() {
     toy logs --set log.layers_every=5 --set optim.warmup_steps=100 --set spike.threshold=0.01 --set spike.min_history=2
     local sum
     sum=$(awk -F, 'NR > 2 { sum += $3 } END { printf "%.6f", sum }' "$tmp/logs/log.csv")
@@ -155,16 +155,16 @@ assert all(None not in row and None not in row.values() for table in rows.values
 assert all(rows.values()), "an empty table"
 print("%.6f" % sum(float(row["train_loss"]) for row in rows["log"] if row["train_loss"]))' "$tmp/logs")" "$sum"
     else
-        echo "note: skipped reading with python3, which is not here"
+        echo "note: skipped python3, which is not installed"
     fi
     if command -v gnuplot >/dev/null; then
         same "gnuplot" "$(gnuplot -e "set datafile separator ','; stats '$tmp/logs/log.csv' using 'train_loss' nooutput; print sprintf('%.6f', STATS_sum)" 2>&1)" "$sum"
     else
-        echo "note: skipped reading with gnuplot, which is not here"
+        echo "note: skipped gnuplot, which is not installed"
     fi
 }
 
-# Bytes that move a cursor belong to terminals; a comma would end a cell.
+# Escape sequences are for terminals only, and numbers never have a decimal comma.
 output_is_plain() {
     LC_ALL=de_DE.UTF-8 TERM=xterm "$TRAIN" --config "$tmp/toy.json" --set name=plain >"$tmp/out" 2>"$tmp/err" </dev/null
     ! grep -q $'\033' "$tmp/out" "$tmp/err" || fail "an escape byte in a pipe"
@@ -173,16 +173,16 @@ output_is_plain() {
     same_run plain points
 }
 
-test_case "train: log.csv has every row and column" log_has_every_row
-test_case "train: the logs in python, awk and gnuplot" csv_files_are_read_everywhere
+test_case "train: log.csv has all steps and columns" log_is_complete
+test_case "train: the logs in python, awk and gnuplot" csv_readers_agree
 test_case "train: no escape bytes, no decimal commas" output_is_plain
-test_case "train: no validation" validation_can_be_switched_off
-test_case "train: log.every" log_every_thins_the_log
+test_case "train: without validation" validation_can_be_disabled
+test_case "train: log.every" log_every_skips_steps
 test_case "train: lr column against the formulas" lr_follows_the_formula
-test_case "train: gamma_scale over 5002 steps" gamma_grows_as_in_the_article
-test_case "train: same bits for any thread count, others for another seed" bits_depend_on_the_seed_alone
+test_case "train: gamma_scale over 5002 steps" gamma_scale_is_that_of_the_article
+test_case "train: same bits for any thread count, others for another seed" bits_depend_only_on_the_seed
 test_case "train: recomputing blocks changes no bit" recomputing_changes_no_bit
-test_case "train: steps 0" no_steps_write_the_initial_weights
-test_case "train: a closed stdout" closed_stdout_does_not_stop_a_run
-test_case "train: SIGINT" interrupted_run_leaves_whole_lines
+test_case "train: steps 0" zero_steps_write_the_initial_weights
+test_case "train: a closed stdout" closed_stdout_does_not_end_a_run
+test_case "train: SIGINT" interrupted_run_leaves_complete_lines
 test_done

@@ -1,13 +1,13 @@
-/* alloc.c - a library that lets one allocation of a program fail (LD_PRELOAD).
+/* alloc.c - a library (LD_PRELOAD) that makes one allocation of a program fail.
  *
- *     FAIL_ALLOC=N   the N-th allocation fails; N+ it and all that follow
- *     FAIL_ALLOC_LIST=FILE   one line per allocation counted: its bytes
+ *     FAIL_ALLOC=N           the N-th allocation fails; N+: it and all later ones
+ *     FAIL_ALLOC_LIST=FILE   writes the bytes of each counted allocation, one per line
  *
- * Counted from 1 at the first line of main() are allocations that the program, cJSON or the C
- * library on their behalf ask for. Those of OpenBLAS and of the threads' library are let through:
- * they end the process themselves when memory is short, and nothing above them can help it.
+ * Counts from 1, from the start of main(), the allocations made by the program, by cJSON, or by the
+ * C library for them. Allocations of OpenBLAS and of the thread library never fail here: those
+ * libraries end the process when memory is short, and the program cannot prevent it.
  *
- * One idea: a test that tries every N needs to know nothing of the program. */
+ * One idea: a test that tries every N needs no knowledge of the program. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -63,7 +63,7 @@ static void list_add(size_t bytes) {
     if (write(list, line, (size_t)length) != length) abort();
 }
 
-/* Whether this allocation fails. */
+/* Counts an allocation; true if it must fail. */
 static bool fails(const void *caller, size_t bytes) {
     if (!counts((uintptr_t)caller)) return false;
     size_t n = __atomic_add_fetch(&number, 1, __ATOMIC_RELAXED);

@@ -26,8 +26,8 @@ typedef struct {
     Node *node;
 } Link;
 
-/* One change of a folder's names, which happens as a whole or not at all: `gone` disappears or, in
- * a swap, leads to `other`; `name` leads to `node`. What is NULL is left out. */
+/* An atomic change of a folder's names: `name` refers to `node` from now on, and `gone` is removed
+ * or, in a swap, refers to `other`. Any part may be NULL. */
 typedef struct {
     char *gone, *name;
     Node *node, *other;
@@ -35,10 +35,10 @@ typedef struct {
 
 struct Node {
     bool folder;
-    char *bytes;     /* sure, stb_ds */
-    Change *changes; /* not yet */
-    Link *sure, *now;
-    Move *moves; /* what made `now` of `sure` */
+    char *bytes;     /* durable contents (stb_ds array) */
+    Change *changes; /* unsynced changes of the contents */
+    Link *durable, *now;
+    Move *moves; /* unsynced changes of names, from `durable` to `now` */
 };
 
 /* --- names --- */
@@ -74,7 +74,7 @@ static void links_move(Link **links, Move move) {
     if (move.other) arrput(*links, second);
 }
 
-/* The folder that holds the last name of a path, and that name; NULL where there is none. */
+/* The parent folder of a path, and the last name of the path; NULL if there is no such folder. */
 static Node *parent_of(Node *root, const char *path, char **name) {
     Node *folder = root;
     for (;;) {
@@ -115,7 +115,8 @@ void disk_remove(Node *root, const char *path) {
 void disk_rename(Node *root, const char *path, const char *target, bool swaps) {
     char *from, *to;
     Node *parent = parent_of(root, path, &from), *target_parent = parent_of(root, target, &to);
-    if (parent != target_parent) give_up("%s moves to another folder, which is not modelled", path);
+    if (parent != target_parent)
+        give_up("%s is renamed into another folder, which is not supported", path);
     if (!parent) return;
     Node *node = links_find(parent->now, from), *other = links_find(parent->now, to);
     Move move = {.gone = from, .name = to, .node = node, .other = swaps ? other : NULL};
@@ -164,38 +165,39 @@ void disk_sync(Node *root, const char *path) {
     for (ptrdiff_t i = 0; i < arrlen(node->changes); i++)
         bytes_change(&node->bytes, &node->changes[i]);
     arrsetlen(node->changes, 0);
-    arrsetlen(node->sure, 0);
-    for (ptrdiff_t i = 0; i < arrlen(node->now); i++) arrput(node->sure, node->now[i]);
+    arrsetlen(node->durable, 0);
+    for (ptrdiff_t i = 0; i < arrlen(node->now); i++) arrput(node->durable, node->now[i]);
     arrsetlen(node->moves, 0);
 }
 
-/* --- a power loss --- */
+/* --- power loss --- */
 
-static double dice_roll(Weather *weather) { /* splitmix64 */
-    uint64_t z = weather->dice += 0x9e3779b97f4a7c15ULL;
+static double draw(Outage *outage) { /* splitmix64 */
+    uint64_t z = outage->random += 0x9e3779b97f4a7c15ULL;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
     z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
     return (double)((z ^ z >> 31) >> 11) / 9007199254740992.0;
 }
 
-/* How much of one file or folder survives: nothing, everything, or something. */
-static double some_chance(Weather *weather) {
-    double roll = dice_roll(weather);
-    return roll < 0.3 ? 0 : roll < 0.6 ? 1 : dice_roll(weather);
+/* The probability that a change of one file or folder survives: 0, 1 or random. */
+static double survival_chance(Outage *outage) {
+    double roll = draw(outage);
+    return roll < 0.3 ? 0 : roll < 0.6 ? 1 : draw(outage);
 }
 
-static bool survives(Weather *weather, double chance) {
-    bool kept = dice_roll(weather) < chance;
-    weather->lost += !kept;
+static bool survives(Outage *outage, double chance) {
+    bool kept = draw(outage) < chance;
+    outage->lost += !kept;
     return kept;
 }
 
-/* The front of it, or some of its sectors, what is missing being zeros or what was there before. */
-static void bytes_tear(char **bytes, const Change *change, Weather *weather) {
-    weather->torn++;
-    if (dice_roll(weather) < 0.5) {
-        size_t front = (size_t)(dice_roll(weather) * (double)change->length);
-        if (dice_roll(weather) < 0.5 && arrlenu(*bytes) < change->offset + change->length)
+/* Applies a write partly: its first bytes, or some of its sectors. The rest keeps its old contents
+ * or is zero. */
+static void bytes_tear(char **bytes, const Change *change, Outage *outage) {
+    outage->torn++;
+    if (draw(outage) < 0.5) {
+        size_t front = (size_t)(draw(outage) * (double)change->length);
+        if (draw(outage) < 0.5 && arrlenu(*bytes) < change->offset + change->length)
             bytes_resize(bytes, change->offset + change->length);
         bytes_put(bytes, change->offset, change->bytes, front);
         return;
@@ -204,21 +206,21 @@ static void bytes_tear(char **bytes, const Change *change, Weather *weather) {
     for (size_t from = change->offset; from < end;) {
         size_t to = (from / SECTOR + 1) * SECTOR;
         if (to > end) to = end;
-        if (dice_roll(weather) < 0.5)
+        if (draw(outage) < 0.5)
             bytes_put(bytes, from, change->bytes + (from - change->offset), to - from);
         from = to;
     }
 }
 
-static void crash_file(const Node *file, Weather *weather, const char *to) {
+static void crash_file(const Node *file, Outage *outage, const char *to) {
     char *bytes = NULL;
-    double chance = some_chance(weather), tear = dice_roll(weather) < 0.5 ? 0.5 : 0;
+    double chance = survival_chance(outage), tear = draw(outage) < 0.5 ? 0.5 : 0;
     bytes_put(&bytes, 0, file->bytes, arrlenu(file->bytes));
     for (ptrdiff_t i = 0; i < arrlen(file->changes); i++) {
         const Change *change = &file->changes[i];
-        if (!survives(weather, chance)) continue;
-        if (!change->truncate && dice_roll(weather) < tear)
-            bytes_tear(&bytes, change, weather);
+        if (!survives(outage, chance)) continue;
+        if (!change->truncate && draw(outage) < tear)
+            bytes_tear(&bytes, change, outage);
         else
             bytes_change(&bytes, change);
     }
@@ -229,13 +231,13 @@ static void crash_file(const Node *file, Weather *weather, const char *to) {
     arrfree(bytes);
 }
 
-void disk_crash(const Node *root, Weather *weather, const char *to) {
+void disk_crash(const Node *root, Outage *outage, const char *to) {
     Link *links = NULL;
-    double chance = some_chance(weather);
-    bool in_order = dice_roll(weather) < 0.5, stopped = false;
-    for (ptrdiff_t i = 0; i < arrlen(root->sure); i++) arrput(links, root->sure[i]);
+    double chance = survival_chance(outage);
+    bool in_order = draw(outage) < 0.5, stopped = false;
+    for (ptrdiff_t i = 0; i < arrlen(root->durable); i++) arrput(links, root->durable[i]);
     for (ptrdiff_t i = 0; i < arrlen(root->moves); i++) {
-        bool kept = survives(weather, chance) && !stopped;
+        bool kept = survives(outage, chance) && !stopped;
         if (kept) links_move(&links, root->moves[i]);
         if (!kept && in_order) stopped = true;
     }
@@ -243,7 +245,7 @@ void disk_crash(const Node *root, Weather *weather, const char *to) {
     for (ptrdiff_t i = 0; i < arrlen(links); i++) {
         char path[PATH_BYTES];
         snprintf(path, sizeof path, "%s/%s", to, links[i].name);
-        (links[i].node->folder ? disk_crash : crash_file)(links[i].node, weather, path);
+        (links[i].node->folder ? disk_crash : crash_file)(links[i].node, outage, path);
     }
     arrfree(links);
 }
@@ -269,7 +271,7 @@ Node *disk_load(const char *folder) {
         snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
         Link link = {copy_text(entry->d_name, strlen(entry->d_name)),
                      entry->d_type == DT_DIR ? disk_load(path) : load_file(path)};
-        arrput(root->sure, link);
+        arrput(root->durable, link);
         arrput(root->now, link);
     }
     closedir(in);

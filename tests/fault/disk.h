@@ -1,10 +1,10 @@
-/* disk.h - a disk that promises no more than POSIX does.
+/* disk.h - a model of a disk that guarantees only what POSIX guarantees.
  *
- * One idea: only what was synced is sure. Bytes are sure after a sync of their file, names after a
- * sync of their folder. All else may, at a power loss, be there, be missing, be there in part, or
- * in another order than it was done: each unsynced change is decided by dice.
+ * One idea: only synced data is durable. Bytes are durable after a sync of their file, names after
+ * a sync of their folder. After a power loss, any other change may be present, missing, partly
+ * present, or applied out of order; a random number decides for each unsynced change.
  *
- * Nothing is ever freed: a disk lives as long as the program that plays with it.
+ * Nothing is freed: a disk lives until the program ends.
  * Read next: powerloss.c. */
 #ifndef TESTS_FAULT_DISK_H
 #define TESTS_FAULT_DISK_H
@@ -12,12 +12,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef struct Node Node; /* a file or a folder, whatever its names are */
+typedef struct Node Node; /* a file or a folder, independent of its names */
 
-/* Everything below the real folder, all of it sure. */
+/* Loads the contents of a real folder; all of it is durable. */
 Node *disk_load(const char *folder);
 
-/* Changes by path relative to the root. Paths that do not exist (any more) change nothing. */
+/* Changes, by path relative to the root. A path that does not exist is ignored. */
 void disk_create(Node *root, const char *path, bool folder);
 void disk_remove(Node *root, const char *path);
 void disk_rename(Node *root, const char *path, const char *target, bool swaps);
@@ -25,13 +25,13 @@ void disk_write(Node *root, const char *path, size_t offset, const char *bytes, 
 void disk_truncate(Node *root, const char *path, size_t length);
 void disk_sync(Node *root, const char *path);
 
-/* The dice of a power loss; every file and folder throws for itself how much it keeps. */
+/* The random state of a power loss; each file and folder draws how much of it survives. */
 typedef struct {
-    uint64_t dice;
-    size_t lost, torn; /* changes, counted by disk_crash */
-} Weather;
+    uint64_t random;
+    size_t lost, torn; /* numbers of changes, counted by disk_crash */
+} Outage;
 
-/* Writes one state that a power loss may leave to the folder `to`, which is made. */
-void disk_crash(const Node *root, Weather *weather, const char *to);
+/* Writes a possible state after a power loss to the new folder `to`. */
+void disk_crash(const Node *root, Outage *outage, const char *to);
 
 #endif

@@ -1,17 +1,17 @@
-/* fault.c - runs a program and lets one of its file calls go wrong.
+/* fault.c - runs a program and injects a fault into one of its file system calls.
  *
  *     fault --under DIR [--all] [--before N SIGNAL] [--after N SIGNAL] [--fail N ERROR]
  *           [--list FILE] [--record FILE] PROGRAM ARGUMENT...
  *
- * Calls that change something below DIR are counted from 1; with --all those that only look are
- * counted too. --before and --after send a signal (9 is a kill -9) around call N; --fail lets
- * call N fail with an errno by name, or makes it `short`: half the bytes. N+ means every call from
- * N on, N/ every second one from N on. --list writes a line "N name path" per call, a rename with
- * "-> target", a star where something was done; --record what powerloss needs to know. Ends as the
- * program ended.
+ * Calls that change something below DIR are counted from 1; with --all, read-only calls are
+ * counted too. --before and --after send a signal (9 is SIGKILL) before or after call N. --fail
+ * makes call N fail with an errno, given by name; `short` makes it transfer half of its bytes. N+
+ * means every call from N on, N/ every second call from N on. --list writes a line "N name path"
+ * per call, a rename with "-> target" and a faulted call with a star. --record writes the record
+ * that powerloss reads. The exit status is that of the program.
  *
- * One idea: a test that tries every N needs to know nothing of the program. Read next: tracee.h,
- * record.c. */
+ * One idea: a test that tries every N needs no knowledge of the program.
+ * Read next: tracee.h, record.c. */
 #include "tests/fault/record.h"
 #include "tests/fault/tracee.h"
 
@@ -23,21 +23,21 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-/* A call by number: alone, from it on, or every second from it on. */
+/* A set of calls: one call, all calls from it on, or every second call from it on. */
 typedef struct {
     size_t first; /* 0 = none */
     char rest;    /* '\0', '+' or '/' */
-} Which;
+} Selection;
 
 typedef struct {
     char under[PATH_BYTES];
     bool all;
-    Which before, after, fail;
+    Selection before, after, fail;
     int before_signal, after_signal;
     int error;     /* errno; 0 = short */
     FILE *list;    /* NULL = none */
     FILE *record;  /* NULL = none */
-    size_t number; /* of the call that is being made */
+    size_t number; /* of the current call */
 } Plan;
 
 static const struct {
@@ -49,10 +49,10 @@ static const struct {
     {"ENOMEM", ENOMEM}, {"EFBIG", EFBIG},   {"ENOLCK", ENOLCK},
 };
 
-static bool hits(Which which, size_t number) {
-    if (!which.first || number < which.first) return false;
-    if (which.rest == '/') return (number - which.first) % 2 == 0;
-    return which.rest == '+' || number == which.first;
+static bool selects(Selection calls, size_t number) {
+    if (!calls.first || number < calls.first) return false;
+    if (calls.rest == '/') return (number - calls.first) % 2 == 0;
+    return calls.rest == '+' || number == calls.first;
 }
 
 static bool below(const Plan *plan, const char *path) {
@@ -60,33 +60,34 @@ static bool below(const Plan *plan, const char *path) {
     return strncmp(path, plan->under, n) == 0 && (path[n] == '/' || path[n] == '\0');
 }
 
-/* A signal interrupts only calls that may wait. */
-static bool may_meet(int error, CallKind kind) {
+/* EINTR is returned only by calls that may block. */
+static bool may_return(int error, CallKind kind) {
     bool waits = kind == OPEN || kind == READ || kind == WRITE || kind == SYNC || kind == CLOSE ||
                  kind == TRUNCATE || kind == LOCKING;
     return error != EINTR || waits;
 }
 
-static Fate before(void *self, const Call *call) {
+static Injection before(void *self, const Call *call) {
     Plan *plan = self;
-    Fate fate = {0};
-    if (!below(plan, call->path) || !(plan->all || call->changes)) return fate;
-    if (call->kind == STRANGE) give_up("%s is a call that nothing here understands", call->name);
+    Injection injection = {0};
+    if (!below(plan, call->path) || !(plan->all || call->changes)) return injection;
+    if (call->kind == UNSUPPORTED) give_up("unsupported system call %s", call->name);
     size_t number = ++plan->number;
-    if (hits(plan->before, number)) fate.signal = plan->before_signal;
-    if (hits(plan->after, number)) fate.signal_after = plan->after_signal;
-    if (hits(plan->fail, number) && may_meet(plan->error, call->kind)) {
-        fate.refuse = plan->error;
+    if (selects(plan->before, number)) injection.signal = plan->before_signal;
+    if (selects(plan->after, number)) injection.signal_after = plan->after_signal;
+    if (selects(plan->fail, number) && may_return(plan->error, call->kind)) {
+        injection.refuse = plan->error;
         bool bytes = call->kind == READ || call->kind == WRITE;
-        if (!plan->error && bytes && call->length > 1) fate.shorten = call->length / 2;
+        if (!plan->error && bytes && call->length > 1) injection.shorten = call->length / 2;
     }
     if (plan->list) {
-        bool hit = fate.signal || fate.signal_after || fate.refuse || fate.shorten;
+        bool hit =
+            injection.signal || injection.signal_after || injection.refuse || injection.shorten;
         fprintf(plan->list, "%zu %s %s%s%s%s\n", number, call->name, call->path,
                 call->target[0] ? " -> " : "", call->target, hit ? " *" : "");
         fflush(plan->list);
     }
-    return fate;
+    return injection;
 }
 
 static void after(void *self, const Call *call, long result) {
@@ -97,20 +98,20 @@ static void after(void *self, const Call *call, long result) {
 
 /* --- arguments --- */
 
-static Which which_call(const char *text) {
+static Selection selection_parse(const char *text) {
     char *end;
-    Which which = {.first = strtoul(text, &end, 10)};
-    which.rest = *end;
-    if (!which.first || (*end && (!strchr("+/", *end) || end[1])))
-        give_up("\"%s\" is no number of a call", text);
-    return which;
+    Selection calls = {.first = strtoul(text, &end, 10)};
+    calls.rest = *end;
+    if (!calls.first || (*end && (!strchr("+/", *end) || end[1])))
+        give_up("\"%s\" is not the number of a call", text);
+    return calls;
 }
 
 static int error_number(const char *name) {
     for (size_t i = 0; i < sizeof ERRORS / sizeof *ERRORS; i++) {
         if (strcmp(ERRORS[i].name, name) == 0) return ERRORS[i].number;
     }
-    give_up("no error is called %s", name);
+    give_up("there is no error named %s", name);
 }
 
 static FILE *create(const char *path) {
@@ -119,7 +120,7 @@ static FILE *create(const char *path) {
     return file;
 }
 
-/* Takes one option and its arguments off `argv`; how many words those were, 0 = not an option. */
+/* Parses one option with its arguments; returns the number of words, 0 if it is not an option. */
 static int option(Plan *plan, char **argv) {
     static const struct {
         const char *name;
@@ -131,7 +132,7 @@ static int option(Plan *plan, char **argv) {
         if (strcmp(argv[0], OPTIONS[i].name) == 0) words = OPTIONS[i].words;
     }
     for (int i = 1; i < words; i++) {
-        if (!argv[i]) give_up("%s wants %d arguments", argv[0], words - 1);
+        if (!argv[i]) give_up("%s needs %d arguments", argv[0], words - 1);
     }
     const char *name = argv[0] + 2;
     if (words == 1) plan->all = true;
@@ -142,18 +143,18 @@ static int option(Plan *plan, char **argv) {
     if (strcmp(name, "record") == 0) plan->record = create(argv[1]);
     if (words < 3) return words;
     if (strcmp(name, "fail") == 0) {
-        plan->fail = which_call(argv[1]);
+        plan->fail = selection_parse(argv[1]);
         plan->error = error_number(argv[2]);
     } else {
-        bool ahead = strcmp(name, "before") == 0;
-        *(ahead ? &plan->before : &plan->after) = which_call(argv[1]);
-        *(ahead ? &plan->before_signal : &plan->after_signal) = atoi(argv[2]);
+        bool is_before = strcmp(name, "before") == 0;
+        *(is_before ? &plan->before : &plan->after) = selection_parse(argv[1]);
+        *(is_before ? &plan->before_signal : &plan->after_signal) = atoi(argv[2]);
     }
     return words;
 }
 
-/* Dies as the program died, without a core file. */
-static int end_alike(int status) {
+/* Exits or dies like the program, without a core file. */
+static int end_like(int status) {
     if (!WIFSIGNALED(status)) return WEXITSTATUS(status);
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     signal(WTERMSIG(status), SIG_DFL);
@@ -170,5 +171,5 @@ int main(int argc, char **argv) {
     int status = tracee_run(argv + first, &(Watcher){before, after, &plan});
     if (plan.list && fclose(plan.list)) give_up("cannot write the list");
     if (plan.record && fclose(plan.record)) give_up("cannot write the record");
-    return end_alike(status);
+    return end_like(status);
 }

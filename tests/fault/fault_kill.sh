@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# fault_kill.sh - kill -9 at every file call and at random moments; --resume must end as if nothing
-# had happened. KILLS=200 random ones.
+# fault_kill.sh - kill -9 at every file system call and at KILLS=200 random times.
+#
+# --resume must end in the final state of an undisturbed run.
 source "$(dirname "$0")/../lib/faults.sh"
 KILLS=${KILLS:-200}
 
@@ -10,7 +11,7 @@ safe_step() {
         step = substr($NF, RSTART + 5) + 0 } END { print step + 0 }' "$1"
 }
 
-# killed WHAT DIR OPTION...: the run in DIR, killed by what the OPTIONs say.
+# killed WHAT DIR OPTION...: the run in DIR, killed as the OPTIONs of fault say.
 killed() {
     local what=$1 dir=$2 words
     shift 2
@@ -19,14 +20,14 @@ killed() {
     ((status == 137)) || fail "$what: status $status instead of a kill: $said"
 }
 
-# calls FILE COMMAND...: counts the file calls of a command, leaves the list in FILE.
+# calls FILE COMMAND...: prints the number of file system calls of a command; FILE gets the list.
 calls() {
     outcome "$tools/fault" --under "$runs" --list "$1" "${@:2}"
-    ((status == 0)) || fail "a run under observation ended with $status: $said"
+    ((status == 0)) || fail "a traced run ended with $status: $said"
     wc -l <"$1"
 }
 
-# Before each call; where it is a write, also half way through.
+# A kill before each call, and in the middle of each write.
 every_call() {
     local words n total cases=0 call path
     undisturbed_run
@@ -49,7 +50,7 @@ every_call() {
     echo "note: kill -9 around each of $total file calls of a run: $cases of $cases final states equal"
 }
 
-# The same for the run that --resume makes of one that was killed while it wrote a checkpoint.
+# The same for a run that resumes after a kill during the writing of a checkpoint.
 every_call_of_recovery() {
     local words n total
     undisturbed_run
@@ -70,12 +71,12 @@ every_call_of_recovery() {
     echo "note: kill -9 before each of $total file calls of a recovery: $total of $total final states equal"
 }
 
-# step_call STEP: the call of $tmp/all that puts the checkpoint of that step into place.
+# step_call STEP: the number of the call in $tmp/all that renames the checkpoint of STEP into place.
 step_call() {
     awk -v name="/step_0*$1\$" '$2 ~ /^rename/ && $NF ~ name { print $1 }' "$tmp/all"
 }
 
-# A damaged checkpoint is ahead of the run for a while, and must not push out the sound ones.
+# A corrupt checkpoint ahead of the run must not cause the removal of valid ones.
 fall_back() {
     local words file
     undisturbed_run
@@ -88,17 +89,17 @@ fall_back() {
     cp -a "$runs/d" "$runs/e"
     words+=(--set train.keep=1 --set train.checkpoint_every=1)
     calls "$tmp/all" "${words[@]}" >/dev/null
-    [[ $said == *"step 6 in "*" is of no use"* ]] || fail "the damage went unnoticed: $said"
+    [[ $said == *"skipping the checkpoint of step 6 in "* ]] || fail "the corruption was not detected: $said"
     rm -rf "$runs/d"
     mv "$runs/e" "$runs/d"
     outcome "$tools/fault" --under "$runs" --before "$(step_call 5)" 9 "${words[@]}"
     ((status == 137)) || fail "status $status instead of a kill: $said"
-    finish "behind a damaged checkpoint" "$runs/d"
-    resumed_at_least "behind a damaged checkpoint" 4
+    finish "with a corrupt checkpoint ahead" "$runs/d"
+    resumed_at_least "with a corrupt checkpoint ahead" 4
 }
 
-# One run of steps of some milliseconds, killed again and again; what is drawn is the time it lives.
-random_moments() {
+# A run with steps of some milliseconds is killed repeatedly, each time after a random delay.
+random_times() {
     local words n ms seconds early=0
     config=$tmp/long.json
     cat >"$config" <<JSON
@@ -119,20 +120,20 @@ JSON
         kill -9 $! 2>/dev/null || early=$((early + 1))
         wait $! || true
     done
-    ((early == 0)) || fail "the run was over $early kills too early"
+    ((early == 0)) || fail "the run ended before the last $early kills"
     finish "after $KILLS kills" "$runs/c"
-    whole_rows "$runs/c"
-    echo "note: $KILLS kills at random moments of one run: the final state is equal"
+    log_is_complete "$runs/c"
+    echo "note: $KILLS kills at random times of one run: the final state is equal"
 }
 
-# Steps go up, none is missing or double, every row is whole.
-whole_rows() {
+# log.csv has every step once, in order, and every record is complete.
+log_is_complete() {
     awk -F, 'NR == 1 { columns = NF; next } NF != columns || $1 != NR - 2 { exit 1 }' "$1/log.csv" ||
-        fail "log.csv has torn, missing or double rows"
+        fail "log.csv has incomplete, missing or repeated records"
 }
 
 test_case "kill -9 at every file call" every_call
 test_case "kill -9 at every file call of a recovery" every_call_of_recovery
-test_case "kill -9 behind a damaged checkpoint" fall_back
-test_case "kill -9 at random moments" random_moments
+test_case "kill -9 with a corrupt checkpoint ahead" fall_back
+test_case "kill -9 at random times" random_times
 test_done

@@ -1,29 +1,32 @@
 #!/usr/bin/env bash
-# fault_power.sh - power losses: unsynced writes dropped, torn, reordered; unsynced names lost or
-# there before their bytes. --resume must go on from the last checkpoint that was safe, and end as
-# if nothing had happened. STATES=200 of them, a fifth of them losses while recovering from a loss.
+# fault_power.sh - power losses: unsynced writes are dropped, torn or reordered; unsynced names are
+# lost or appear before their contents.
+#
+# --resume must start from the last durable checkpoint or a later one, and end in the final state of
+# an undisturbed run. Tests STATES=200 states after a power loss, and a fifth as many power losses
+# while recovering from one.
 source "$(dirname "$0")/../lib/faults.sh"
 STATES=${STATES:-200}
 
-# record FILE COMMAND...: runs the command and writes down what it does below $runs.
+# record FILE COMMAND...: runs the command and records its changes below $runs.
 record() {
     outcome "$tools/fault" --under "$runs" --record "$1" "${@:2}"
-    ((status == 0)) || fail "a run under observation ended with $status: $said"
+    ((status == 0)) || fail "a traced run ended with $status: $said"
 }
 
-# lose RECORD BASE SEED: $runs becomes what is left; $lost says what that is.
+# lose RECORD BASE SEED: $runs becomes the state after a power loss, described in $lost.
 lose() {
     rm -rf "$runs"
     lost=$("$tools/powerloss" "$runs" "$1" "$2" "$3" "$runs") || fail "powerloss: $lost"
     lost="seed $3: $lost"
-    [[ $lost =~ of\ ([0-9]+),\ sure\ step\ (-?[0-9]+) ]]
-    moments=${BASH_REMATCH[1]} sure=${BASH_REMATCH[2]}
+    [[ $lost =~ of\ ([0-9]+),\ durable\ step\ (-?[0-9]+) ]]
+    moments=${BASH_REMATCH[1]} durable=${BASH_REMATCH[2]}
 }
 
-# A state must be resumable at or after the step that was safe.
+# The state can be resumed at or after the durable step.
 recovers() {
     finish "$lost" "$runs/a" part # the removal of an old checkpoint may be undone
-    ((sure < 1)) || resumed_at_least "$lost" "$sure"
+    ((durable < 1)) || resumed_at_least "$lost" "$durable"
 }
 
 losses() {
@@ -37,11 +40,11 @@ losses() {
         recovers
     done
     echo "note: $STATES power losses over $moments calls: $STATES of $STATES final states equal," \
-        "none behind a safe checkpoint"
+        "none resumed before a durable checkpoint"
 }
 
-# A run that was stopped in its last validation writes the checkpoint of that step anew: at no moment
-# may there be neither the old nor the new one.
+# A run stopped in its last validation writes the checkpoint of that step again when resumed. At any
+# time the old or the new checkpoint must exist.
 losses_in_replacement() {
     local words seed cases=0 call
     undisturbed_run
@@ -51,7 +54,7 @@ losses_in_replacement() {
     rm -rf "$runs/a"
     outcome "$tools/fault" --under "$runs" --before "$call" 12 "${words[@]}"
     ((status == 75)) || fail "SIGUSR2 before call $call: status $status: $said"
-    grep -q '"row_waits": 1' "$runs/a/checkpoints/step_00000009/meta.json" || fail "no row waits"
+    grep -q '"row_waits": 1' "$runs/a/checkpoints/step_00000009/meta.json" || fail "no pending record"
     rm -rf "$tmp/base"
     cp -a "$runs" "$tmp/base"
     record "$tmp/record" "${words[@]}"
@@ -73,12 +76,12 @@ losses_in_recovery() {
     record "$tmp/record" "${words[@]}"
     for ((seed = 0; seed < STATES / 5; seed++)); do
         lose "$tmp/record" "$tmp/nothing" $((1000003 * seed + 77))
-        first=$sure
+        first=$durable
         rm -rf "$tmp/base"
         cp -a "$runs" "$tmp/base"
         record "$tmp/again" "${words[@]}"
         lose "$tmp/again" "$tmp/base" "$seed"
-        ((sure >= first)) || sure=$first
+        ((durable >= first)) || durable=$first
         recovers
         cases=$((cases + 1))
     done

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# fault_signals.sh - signals at any moment: the right end, at once, and a run that goes on as if
-# nothing had happened. SIGNALS=200 of them at random moments.
+# fault_signals.sh - signals at any time, SIGNALS=200 of them random: the run ends soon, with the
+# correct status, and --resume ends in the final state of an undisturbed run.
 source "$(dirname "$0")/../lib/faults.sh"
 SIGNALS=${SIGNALS:-200}
 
-# strike PLAN DIR [OPTION...]: how the run ended is left in $how and $number, milliseconds in $ms.
+# strike PLAN DIR [OPTION...]: sets $how and $number to the end of the run, $ms to the milliseconds.
 strike() {
     local words answer
     command_of "$2"
@@ -14,19 +14,22 @@ strike() {
     said=$(<"$tmp/said")
 }
 
-# A stop leaves a checkpoint where none would be, so the names of files are not compared.
+# A stop writes a checkpoint that the undisturbed run does not have, so names are not compared
+# below.
 
-# The last step that log.csv tells of is saved; its row may still wait for a validation.
-saved_where_it_stopped() {
+# saved_last_step WHAT DIR: the last checkpoint is that of the last step in log.csv, or of the next
+# step if its record lacks the validation loss.
+saved_last_step() {
     local row last
     row=$(tail -n 1 "$2/log.csv" | cut -d, -f1)
-    [[ $row != step ]] || row=-1 # not even row 0
+    [[ $row != step ]] || row=-1 # no record yet
     last=$(<"$2/checkpoints/latest")
     last=$((10#${last#step_}))
-    ((last == row || last == row + 1)) || fail "$1: stopped at step $row, saved $last; it said: $said"
+    ((last == row || last == row + 1)) || fail "$1: stopped at step $row, saved $last; output: $said"
 }
 
-# Before there is a run any signal may do what it does to every program.
+# ended_by WHAT SIGNAL: the run ended by the signal, or with 75 for SIGUSR2. Before the run exists,
+# SIGUSR2 may kill the program.
 ended_by() {
     if [[ $how == signal && $number == "$2" ]]; then
         [[ $2 != 12 || ! -e $runs/a/config.json ]] || fail "$1: SIGUSR2 killed a run: $said"
@@ -35,8 +38,8 @@ ended_by() {
     fi
 }
 
-# Steps of some milliseconds, validations of many: a quarter of a second altogether.
-# slow_config BATCH
+# slow_config BATCH: steps of some milliseconds and longer validations, a quarter of a second in
+# all.
 slow_config() {
     config=$tmp/slow.json
     cat >"$config" <<JSON
@@ -49,7 +52,7 @@ JSON
     undisturbed_run
 }
 
-random_moments() {
+random_times() {
     local names=([2]=INT [15]=TERM [1]=HUP [12]=USR2) kinds=(2 15 1 12) start=$EPOCHREALTIME life
     local n signal moment what longest=0 late=0 stopped=0
     slow_config 8
@@ -67,16 +70,16 @@ random_moments() {
             continue
         fi
         ended_by "$what" "$signal"
-        [[ ! -e $runs/a/checkpoints/latest ]] || saved_where_it_stopped "$what" "$runs/a"
+        [[ ! -e $runs/a/checkpoints/latest ]] || saved_last_step "$what" "$runs/a"
         finish "$what" "$runs/a" part
         stopped=$((stopped + 1))
     done
-    ((stopped == SIGNALS)) || fail "only $stopped of $n signals found the run alive"
-    echo "note: $stopped runs stopped by a signal at a random moment, each with the right status and" \
+    ((stopped == SIGNALS)) || fail "only $stopped of $n signals came before the end of the run"
+    echo "note: $stopped runs stopped by a signal at a random time, each with the correct status and" \
         "an equal final state after --resume ($late more signals came too late); longest wait $longest ms"
 }
 
-# At each file call, those of a save among them.
+# A signal at each file system call, including those of a save.
 at_every_call() {
     local words n total signal kinds=(2 15 1 12) cases=0
     undisturbed_run
@@ -95,10 +98,10 @@ at_every_call() {
         esac
         cases=$((cases + 1))
     done
-    echo "note: a signal at each of $total file calls: $cases of $cases ends and final states right"
+    echo "note: a signal at each of $total file calls: $cases of $cases exit statuses and final states are correct"
 }
 
-# A validation, and a step, of many seconds.
+# endless BATCH EVAL_EVERY ACCUM: a config whose validations or steps take many seconds.
 endless() {
     config=$tmp/endless.json
     cat >"$config" <<JSON
@@ -110,7 +113,7 @@ endless() {
 JSON
 }
 
-# stops_soon WHAT PLAN SIGNAL MS
+# stops_soon WHAT PLAN SIGNAL MS: the run dies of SIGNAL within MS milliseconds.
 stops_soon() {
     rm -rf "$runs/a"
     strike "$2" "$runs/a"
@@ -134,7 +137,7 @@ second_interrupt() {
     stops_soon "the second SIGINT in a batch of many seconds" 1500,2,500,2 2 1000
 }
 
-nohup_holds() {
+ignored_signal_stays_ignored() {
     slow_config 64
     rm -rf "$runs/a"
     strike 100,1 "$runs/a" --ignore 1
@@ -145,21 +148,21 @@ nohup_holds() {
     [[ $how$number == signal15 ]] || fail "SIGTERM after an ignored SIGHUP: $how $number: $said"
 }
 
-# Ctrl-C in a terminal: the loop around the runs stops, too.
+# Ctrl-C in a terminal also ends a shell loop around the runs.
 shell_loop() {
     local words loop
     endless 4 0 1
     command_of "$runs/loop"
     printf -v loop '%q ' "${words[@]}"
-    loop="for i in 1 2 3; do echo began \$i; $loop; done; echo went on"
+    loop="for i in 1 2 3; do echo began \$i; $loop; done; echo continued"
     { sleep 2 && printf '\003' && sleep 1; } | timeout 20 script -qec "bash -c $(printf %q "$loop")" "$tmp/terminal" \
         >/dev/null 2>&1 || true
     grep -aq 'began 1' "$tmp/terminal" || fail "the loop did not run: $(<"$tmp/terminal")"
-    ! grep -aqE 'began 2|went on' "$tmp/terminal" || fail "the loop went on: $(<"$tmp/terminal")"
+    ! grep -aqE 'began 2|continued' "$tmp/terminal" || fail "the loop continued: $(<"$tmp/terminal")"
 }
 
-# Nobody listens: neither a closed pipe nor closed descriptors, which new files would then get.
-nobody_listens() {
+# Closed pipes, closed standard descriptors (which new files must not reuse) and a full device.
+no_output_is_possible() {
     local words
     undisturbed_run
     command_of "$runs/a"
@@ -167,18 +170,18 @@ nobody_listens() {
     command_of "$runs/b"
     "${words[@]}" <&- >&- 2>&- || fail "with closed descriptors: status $?"
     command_of "$runs/c"
-    "${words[@]}" >/dev/full 2>/dev/full || fail "with a full terminal: status $?"
+    "${words[@]}" >/dev/full 2>/dev/full || fail "with a full device: status $?"
     for dir in "$runs"/[abc]; do
         alike "$dir" "$dir"
     done
 }
 
-test_case "signals at random moments" random_moments
+test_case "signals at random times" random_times
 test_case "a signal at every file call" at_every_call
 test_case "a validation can be stopped" long_validation
 test_case "an update of many batches can be stopped" long_step
 test_case "the second SIGINT ends at once" second_interrupt
-test_case "nohup holds" nohup_holds
+test_case "nohup: SIGHUP stays ignored" ignored_signal_stays_ignored
 test_case "a shell loop stops at one Ctrl-C" shell_loop
-test_case "nobody listens" nobody_listens
+test_case "closed or full standard output" no_output_is_possible
 test_done

@@ -1,16 +1,17 @@
-/* powerloss.c - builds what a disk may hold after a power loss.
+/* powerloss.c - builds a possible state of a disk after a power loss.
  *
  *     powerloss ROOT RECORD BASE SEED TO
  *
- * RECORD is what `fault --under ROOT --record` wrote while a program worked below ROOT, BASE a copy
- * of ROOT made before. The power goes after some of the recorded calls; a state that the disk may
- * then be in is written to TO, which must not exist. Every seed is another state; seeds 0, 1, 2 ...
- * go through all moments in turn. Prints one line:
+ * RECORD is the output of `fault --under ROOT --record` for a program that worked below ROOT; BASE
+ * is a copy of ROOT made before. The power loss comes after some of the recorded calls. A possible
+ * state of the disk is written to TO, which must not exist. Each seed gives another state; seeds 0,
+ * 1, 2 ... go through all calls in turn. Prints one line:
  *
- *     moment 17 of 230, sure step 6, 3 changes lost, 1 torn
+ *     moment 17 of 230, durable step 6, 3 changes lost, 1 torn
  *
- * "sure step" is the highest step whose checkpoint was renamed into place before a sync of the
- * folder that holds it; -1 where there is none. Read next: disk.h. */
+ * "moment" is the number of calls before the power loss. "durable step" is the highest step whose
+ * checkpoint was renamed into place and whose parent folder was synced after that; -1 = none.
+ * Read next: disk.h. */
 #include "tests/fault/disk.h"
 #include "tests/fault/tracee.h"
 
@@ -25,7 +26,7 @@ typedef struct {
     char *bytes;
 } Line;
 
-/* The next line of a record; false at its end. */
+/* Reads the next line of a record; false at the end. */
 static bool line_read(FILE *in, Line *line) {
     char *text = NULL;
     size_t size = 0;
@@ -48,9 +49,9 @@ static bool line_read(FILE *in, Line *line) {
     return true;
 }
 
-/* Checkpoints that were renamed into place; sure when their folder is synced. */
+/* Checkpoints renamed into place; durable once their parent folder is synced. */
 typedef struct {
-    long waiting, sure; /* steps, -1 = none */
+    long pending, durable; /* steps, -1 = none */
     char folder[PATH_BYTES];
 } Steps;
 
@@ -59,12 +60,12 @@ static void steps_follow(Steps *steps, const Line *line) {
     const char *name = renamed ? strrchr(line->target, '/') : NULL;
     long step;
     if (name && sscanf(name, "/step_%ld", &step) == 1) {
-        steps->waiting = step;
+        steps->pending = step;
         snprintf(steps->folder, sizeof steps->folder, "%.*s", (int)(name - line->target),
                  line->target);
     }
     bool synced = strcmp(line->what, "sync") == 0 && strcmp(line->path, steps->folder) == 0;
-    if (synced && steps->waiting > steps->sure) steps->sure = steps->waiting;
+    if (synced && steps->pending > steps->durable) steps->durable = steps->pending;
 }
 
 static void disk_follow(Node *disk, const Line *line, size_t root_length) {
@@ -86,7 +87,7 @@ static void disk_follow(Node *disk, const Line *line, size_t root_length) {
     else if (strcmp(what, "sync") == 0)
         disk_sync(disk, path);
     else
-        give_up("the record has a line that begins with \"%s\"", what);
+        give_up("unknown line in the record: \"%s\"", what);
 }
 
 int main(int argc, char **argv) {
@@ -105,10 +106,10 @@ int main(int argc, char **argv) {
         disk_follow(disk, &line, strlen(argv[1]));
         steps_follow(&steps, &line);
     }
-    Weather weather = {.dice = seed};
-    disk_crash(disk, &weather, argv[5]);
-    printf("moment %zu of %zu, sure step %ld, %zu changes lost, %zu torn\n", moment, lines,
-           steps.sure, weather.lost, weather.torn);
+    Outage outage = {.random = seed};
+    disk_crash(disk, &outage, argv[5]);
+    printf("moment %zu of %zu, durable step %ld, %zu changes lost, %zu torn\n", moment, lines,
+           steps.durable, outage.lost, outage.torn);
     fclose(record);
     return 0;
 }

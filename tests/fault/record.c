@@ -41,7 +41,7 @@ void record_call(FILE *out, const Call *call, long result) {
     case CLOSE:
     case LOOK:
     case LOCKING:
-    case STRANGE:
+    case UNSUPPORTED:
         break;
     }
 }

@@ -1,12 +1,12 @@
-/* state.c - the state that a run ended in, as one word.
+/* state.c - prints the final state of a run as one line of hashes.
  *
  *     state DIR
  *
- * Prints the name of the last checkpoint and a hash over its model and optimizer, over log.csv
- * without the two columns of times, over spikes.csv and layers.csv, and over the names of all files
- * of the run. Two runs are alike where the lines are. What is missing ends it with 99.
+ * Prints the name of the last checkpoint, a hash of its model and optimizer, of log.csv without the
+ * two columns of times, of spikes.csv and layers.csv, and a hash of the names of all files of the
+ * run. Two runs are equal if their lines are. A missing file exits with 99.
  *
- * One idea: thousands of runs are compared, one process each. */
+ * One idea: one process per comparison, because thousands of runs are compared. */
 #include "tests/fault/tracee.h"
 
 #include <errno.h>
@@ -38,7 +38,7 @@ static void hash_file(const char *path) {
     fclose(in);
 }
 
-/* Without the last two columns, which are times. */
+/* Omits the last two columns, which are times. */
 static void hash_log(const char *path) {
     char *line = NULL;
     size_t size = 0;
@@ -52,7 +52,7 @@ static void hash_log(const char *path) {
     fclose(in);
 }
 
-/* Added up, for folders list their names in any order. */
+/* A sum, because folders list their names in any order. */
 static uint64_t names;
 
 static int add_name(const char *path, const struct stat *status, int type, struct FTW *place) {

@@ -1,11 +1,11 @@
-/* strike.c - runs a program, sends it signals at given moments and says how it ended.
+/* strike.c - runs a program, sends it signals at given times and prints how it ended.
  *
  *     strike [--ignore SIGNAL] MS,SIGNAL[,MS,SIGNAL]... PROGRAM [ARGUMENT]...
  *
- * After MS milliseconds (a fraction is fine) the program gets SIGNAL, after MS more the next one.
- * --ignore starts it with that signal ignored, as nohup does. The last line says "exit CODE MS" or
- * "signal NUMBER MS", the milliseconds counted from the last signal sent, or from the start where
- * the program ended before. A shell cannot see the difference between 130 and SIGINT, this can. */
+ * After MS milliseconds (fractions allowed) the program gets SIGNAL, after MS more the next one.
+ * --ignore starts it with that signal ignored, like nohup. The last line is "exit CODE MS" or
+ * "signal NUMBER MS"; the milliseconds count from the last signal sent, or from the start if none
+ * was sent. Unlike a shell, this distinguishes exit code 130 from death by SIGINT. */
 #include "tests/fault/tracee.h"
 
 #include <errno.h>
@@ -23,8 +23,8 @@ static double now_ms(void) {
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
 }
 
-/* Waits for a child's end or for a moment, whichever comes first; true at the end. SIGCHLD is
- * blocked, so that it wakes sigtimedwait() whenever it came. */
+/* Waits until the child ends (true) or until time `moment` (false). SIGCHLD is blocked, so that
+ * sigtimedwait() also returns if it arrived before the call. */
 static bool ended_before(pid_t program, double moment, int *status) {
     sigset_t child;
     sigemptyset(&child);
@@ -68,7 +68,7 @@ int main(int argc, char **argv) {
     bool ended = false;
     for (char *plan = argv[first], *word; !ended && (word = strsep(&plan, ","));) {
         const char *number = strsep(&plan, ",");
-        if (!number) give_up("a moment without a signal");
+        if (!number) give_up("a time without a signal");
         ended = ended_before(program, since + atof(word), &status);
         if (!ended) kill(program, atoi(number));
         if (!ended) since = now_ms();

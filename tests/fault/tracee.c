@@ -17,14 +17,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* --- the calls --- */
+/* --- system calls --- */
 
-/* Which arguments say what; -1 = none. A path counts from the folder `at`, or the current one. */
+/* The meaning of the arguments of a call; -1 = none. A path is relative to the folder `at`, or to
+ * the current one. */
 typedef struct {
     int number;
     const char *name;
     CallKind kind;
-    int file, at, path, to_at, to_path; /* file: a descriptor */
+    int file, at, path, to_at, to_path; /* file: descriptor */
     int flags;                          /* of OPEN and unlinkat */
 } CallShape;
 
@@ -70,19 +71,19 @@ static const CallShape CALLS[] = {
     BY_FILE(fstatfs, LOOK),
     BY_FILE(getdents64, LOOK),
     BY_FILE(flock, LOCKING),
-    BY_FILE(pwritev, STRANGE),
-    BY_FILE(pwritev2, STRANGE),
-    BY_FILE(fallocate, STRANGE),
-    BY_FILE(sendfile, STRANGE),
-    {SYS_copy_file_range, "copy_file_range", STRANGE, 2, -1, -1, -1, -1, -1},
-    {SYS_link, "link", STRANGE, -1, -1, 1, -1, -1, -1},
-    {SYS_linkat, "linkat", STRANGE, -1, 2, 3, -1, -1, -1},
-    {SYS_symlink, "symlink", STRANGE, -1, -1, 1, -1, -1, -1},
-    {SYS_openat2, "openat2", STRANGE, -1, 0, 1, -1, -1, -1},
+    BY_FILE(pwritev, UNSUPPORTED),
+    BY_FILE(pwritev2, UNSUPPORTED),
+    BY_FILE(fallocate, UNSUPPORTED),
+    BY_FILE(sendfile, UNSUPPORTED),
+    {SYS_copy_file_range, "copy_file_range", UNSUPPORTED, 2, -1, -1, -1, -1, -1},
+    {SYS_link, "link", UNSUPPORTED, -1, -1, 1, -1, -1, -1},
+    {SYS_linkat, "linkat", UNSUPPORTED, -1, 2, 3, -1, -1, -1},
+    {SYS_symlink, "symlink", UNSUPPORTED, -1, -1, 1, -1, -1, -1},
+    {SYS_openat2, "openat2", UNSUPPORTED, -1, 0, 1, -1, -1, -1},
 };
 enum { N_CALLS = sizeof CALLS / sizeof *CALLS };
 
-/* Stops at CALLS, lets everything else run. */
+/* Stops the program at CALLS and allows all other calls. */
 static void install_filter(void) {
     struct sock_filter filter[N_CALLS + 3];
     size_t n = 0;
@@ -96,10 +97,10 @@ static void install_filter(void) {
     filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE);
     struct sock_fprog program = {(unsigned short)n, filter};
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, 2, &program))
-        give_up("no system call filter here: %s", strerror(errno));
+        give_up("cannot install a system call filter: %s", strerror(errno));
 }
 
-/* --- looking at a call --- */
+/* --- decoding a call --- */
 
 void tracee_read(pid_t thread, void *to, unsigned long address, size_t length) {
     struct iovec here = {to, length}, there = {(void *)address, length};
@@ -107,7 +108,7 @@ void tracee_read(pid_t thread, void *to, unsigned long address, size_t length) {
         give_up("cannot read the program's memory: %s", strerror(errno));
 }
 
-/* A string may end just before memory that is not there. */
+/* Reads byte by byte: the memory after the string may not be mapped. */
 static void read_path(pid_t thread, char *to, unsigned long address) {
     size_t n = 0;
     do {
@@ -116,7 +117,7 @@ static void read_path(pid_t thread, char *to, unsigned long address) {
     to[n] = '\0';
 }
 
-/* What a link in /proc/<thread> points to; empty where it does not exist. */
+/* The target of a link in /proc/<thread>; empty if it does not exist. */
 static void proc_link(pid_t thread, const char *what, int number, char to[PATH_BYTES]) {
     char link[64];
     if (number >= 0)
@@ -149,7 +150,8 @@ static int folder_argument(const struct user_regs_struct *regs, int i) {
     return i < 0 ? AT_FDCWD : (int)argument(regs, i);
 }
 
-/* Where a plain write goes: the end of the file with O_APPEND, or the descriptor's position. */
+/* The file position of a write: the end of the file with O_APPEND, else the descriptor's position.
+ */
 static long position(pid_t thread, int file) {
     char name[64], line[128];
     unsigned long place = 0;
@@ -165,7 +167,7 @@ static long position(pid_t thread, int file) {
     return flags & O_APPEND && stat(name, &status) == 0 ? (long)status.st_size : (long)place;
 }
 
-static void look_at_open(Call *call, const struct user_regs_struct *regs, const CallShape *shape) {
+static void decode_open(Call *call, const struct user_regs_struct *regs, const CallShape *shape) {
     struct stat status;
     int flags = shape->flags < 0 ? O_CREAT | O_WRONLY | O_TRUNC : (int)argument(regs, shape->flags);
     bool exists = lstat(call->path, &status) == 0;
@@ -174,13 +176,13 @@ static void look_at_open(Call *call, const struct user_regs_struct *regs, const 
     call->changes = (flags & (O_ACCMODE | O_CREAT)) != O_RDONLY;
 }
 
-static void look_at_bytes(Call *call, const struct user_regs_struct *regs, int file) {
+static void decode_transfer(Call *call, const struct user_regs_struct *regs, int file) {
     call->data = argument(regs, 1);
     call->length = argument(regs, 2);
-    if (strchr(call->name, 'v')) { /* readv, writev: the first piece stands for all */
+    if (strchr(call->name, 'v')) { /* readv, writev: only one piece is supported */
         struct iovec piece;
         tracee_read(call->thread, &piece, call->data, sizeof piece);
-        if (call->length != 1) call->kind = STRANGE;
+        if (call->length != 1) call->kind = UNSUPPORTED;
         call->data = (unsigned long)piece.iov_base;
         call->length = piece.iov_len;
     }
@@ -189,7 +191,7 @@ static void look_at_bytes(Call *call, const struct user_regs_struct *regs, int f
         call->offset = placed ? (long)argument(regs, 3) : position(call->thread, file);
 }
 
-static void look(Call *call, const struct user_regs_struct *regs, const CallShape *shape) {
+static void decode(Call *call, const struct user_regs_struct *regs, const CallShape *shape) {
     pid_t thread = call->thread;
     int file = shape->file < 0 ? -1 : (int)argument(regs, shape->file);
     call->name = shape->name;
@@ -206,17 +208,17 @@ static void look(Call *call, const struct user_regs_struct *regs, const CallShap
     call->folder = call->kind == MKDIR || strcmp(call->name, "rmdir") == 0;
     if (strcmp(call->name, "unlinkat") == 0)
         call->folder = (int)argument(regs, shape->flags) & AT_REMOVEDIR;
-    if (call->kind == OPEN) look_at_open(call, regs, shape);
-    if (call->kind == READ || call->kind == WRITE) look_at_bytes(call, regs, file);
+    if (call->kind == OPEN) decode_open(call, regs, shape);
+    if (call->kind == READ || call->kind == WRITE) decode_transfer(call, regs, file);
     if (call->kind == TRUNCATE) call->length = argument(regs, 1);
 }
 
 /* --- threads --- */
 
 typedef struct {
-    bool inside; /* between the entry and the exit of a call */
+    bool inside; /* between entry and exit of a call */
     Call call;
-    Fate fate;
+    Injection injection;
 } Thread;
 
 enum { THREADS = 64 };
@@ -233,7 +235,7 @@ static Thread *thread_of(pid_t id) {
     return empty;
 }
 
-/* A close that fails has closed all the same, so it is made, and lied about afterwards. */
+/* A failing close() still closes the descriptor, so it is executed and only its result changed. */
 static void enter(Thread *thread, const Watcher *watcher) {
     struct user_regs_struct regs;
     pid_t id = thread->call.thread;
@@ -242,17 +244,17 @@ static void enter(Thread *thread, const Watcher *watcher) {
     while (i < N_CALLS && CALLS[i].number != (int)regs.orig_rax) i++;
     if (i == N_CALLS) return;
     thread->call = (Call){.thread = id};
-    look(&thread->call, &regs, &CALLS[i]);
+    decode(&thread->call, &regs, &CALLS[i]);
     if (thread->call.path[0] != '/') return;
-    Fate *fate = &thread->fate;
-    *fate = watcher->before(watcher->self, &thread->call);
-    if (fate->signal) kill(id, fate->signal);
-    if (fate->refuse && thread->call.kind != CLOSE) {
+    Injection *injection = &thread->injection;
+    *injection = watcher->before(watcher->self, &thread->call);
+    if (injection->signal) kill(id, injection->signal);
+    if (injection->refuse && thread->call.kind != CLOSE) {
         regs.orig_rax = (unsigned long long)-1;
-        regs.rax = (unsigned long long)-fate->refuse;
+        regs.rax = (unsigned long long)-injection->refuse;
     }
-    if (fate->shorten) regs.rdx = fate->shorten;
-    if (fate->refuse || fate->shorten) ptrace(PTRACE_SETREGS, id, 0, &regs);
+    if (injection->shorten) regs.rdx = injection->shorten;
+    if (injection->refuse || injection->shorten) ptrace(PTRACE_SETREGS, id, 0, &regs);
     thread->inside = true;
 }
 
@@ -260,16 +262,16 @@ static void leave(Thread *thread, const Watcher *watcher) {
     struct user_regs_struct regs;
     pid_t id = thread->call.thread;
     ptrace(PTRACE_GETREGS, id, 0, &regs);
-    if (thread->fate.refuse) {
-        regs.rax = (unsigned long long)-thread->fate.refuse;
+    if (thread->injection.refuse) {
+        regs.rax = (unsigned long long)-thread->injection.refuse;
         ptrace(PTRACE_SETREGS, id, 0, &regs);
     }
     watcher->after(watcher->self, &thread->call, (long)regs.rax);
-    if (thread->fate.signal_after) kill(id, thread->fate.signal_after);
+    if (thread->injection.signal_after) kill(id, thread->injection.signal_after);
     thread->inside = false;
 }
 
-/* One stop of one thread; the signal that it is to receive. */
+/* Handles a stop of a thread; returns the signal to deliver to it. */
 static int stopped(pid_t id, int status, const Watcher *watcher) {
     Thread *thread = thread_of(id);
     int signal = WSTOPSIG(status), event = status >> 16;
@@ -298,7 +300,7 @@ int tracee_run(char **argv, const Watcher *watcher) {
     if (program < 0) give_up("cannot fork: %s", strerror(errno));
     if (program == 0) start(argv);
     if (waitpid(program, &status, 0) != program || !WIFSTOPPED(status))
-        give_up("cannot trace here");
+        give_up("cannot trace the program");
     if (ptrace(PTRACE_SETOPTIONS, program, 0,
                PTRACE_O_TRACESECCOMP | PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL |
                    PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
@@ -307,7 +309,7 @@ int tracee_run(char **argv, const Watcher *watcher) {
     ptrace(PTRACE_CONT, program, 0, 0);
     for (;;) {
         pid_t id = waitpid(-1, &status, __WALL);
-        if (id < 0) give_up("lost the program: %s", strerror(errno));
+        if (id < 0) give_up("cannot wait for the program: %s", strerror(errno));
         if (!WIFSTOPPED(status)) {
             thread_of(id)->call.thread = 0;
             if (id == program) return status;

@@ -1,11 +1,11 @@
-/* config_round_trip.h - what a config that was accepted must stand: its text reads back as itself.
- */
+/* config_round_trip.h - the property of every accepted config: its text reads back as the same
+ * config. */
 #ifndef TESTS_FUZZ_CONFIG_ROUND_TRIP_H
 #define TESTS_FUZZ_CONFIG_ROUND_TRIP_H
 
 #include "run/config/config.h"
 
-/* Frees the config; a text that is refused or reads as another config is a finding. */
+/* Aborts if the text of the config is refused or reads back as another config. Frees the config. */
 static inline void round_trip(Config *config) {
     Config again;
     char *json = config_json(config, CONFIG_FULL);

@@ -1,10 +1,10 @@
-/* fuzz.h - what the fuzz targets share: die() ends one input, and its memory is given back.
+/* fuzz.h - shared by the fuzz targets: die() ends one input, and its memory is freed.
  *
- * A target is a file fuzz_*.c that includes this first and defines fuzz_one(); `make fuzz` links it
- * with the sources, in whose copy die() and the allocator are weak, so that those below take their
- * place. An input may die for its own faults (EXIT_USAGE, EXIT_DATA, EXIT_IO); to die for ours
- * (EXIT_INTERNAL) is a finding, like abort(), a leak and whatever the sanitizers see. Files that
- * are open when an input dies stay open: read from memory, or from fuzz_file(). */
+ * A target is a file fuzz_*.c that includes this file first and defines fuzz_one(). `make fuzz` links
+ * it with a copy of the sources in which die() and the allocator are weak symbols, so that the
+ * definitions below replace them. An input may die of its own errors (EXIT_USAGE, EXIT_DATA,
+ * EXIT_IO). EXIT_INTERNAL, abort(), a leak and anything a sanitizer reports are bugs. Files that are
+ * open when an input dies stay open, so targets read from memory or from fuzz_file(). */
 #ifndef TESTS_FUZZ_FUZZ_H
 #define TESTS_FUZZ_FUZZ_H
 
@@ -21,31 +21,30 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Tries one input; returns, dies or aborts. */
+/* Runs one input; returns, dies or aborts. */
 static void fuzz_one(const uint8_t *data, size_t size);
 
 static jmp_buf fuzz_end;
-static void **fuzz_live; /* what is allocated, in order */
-static size_t fuzz_lives, fuzz_room;
+static void **fuzz_live; /* live allocations, in order */
+static size_t fuzz_count, fuzz_capacity;
 
 static void *fuzz_track(void *pointer) {
-    if (fuzz_lives == fuzz_room) {
-        fuzz_room = fuzz_room ? 2 * fuzz_room : 1024;
-        fuzz_live = realloc(fuzz_live, fuzz_room * sizeof *fuzz_live);
+    if (fuzz_count == fuzz_capacity) {
+        fuzz_capacity = fuzz_capacity ? 2 * fuzz_capacity : 1024;
+        fuzz_live = realloc(fuzz_live, fuzz_capacity * sizeof *fuzz_live);
     }
     if (!pointer || !fuzz_live) abort();
-    fuzz_live[fuzz_lives++] = pointer;
+    fuzz_live[fuzz_count++] = pointer;
     return pointer;
 }
 
-/* Pointers of other allocators (open_memstream) are given back here too, and are not in the list.
- */
+/* Pointers of other allocators are not in the list: mem_free may also get the text of a TextOut. */
 static void fuzz_forget(const void *pointer) {
-    size_t i = fuzz_lives;
+    size_t i = fuzz_count;
     while (i > 0 && fuzz_live[i - 1] != pointer) i--;
     if (!i) return;
-    memmove(fuzz_live + i - 1, fuzz_live + i, (fuzz_lives - i) * sizeof *fuzz_live);
-    fuzz_lives--;
+    memmove(fuzz_live + i - 1, fuzz_live + i, (fuzz_count - i) * sizeof *fuzz_live);
+    fuzz_count--;
 }
 
 void *mem_alloc(size_t bytes) {
@@ -75,7 +74,7 @@ _Noreturn void die(ExitCode code, const char *format, ...) {
     longjmp(fuzz_end, 1);
 }
 
-/* The path of a file in memory that holds the input, until the next call. */
+/* The path of an in-memory file with the input, valid until the next call. */
 static inline const char *fuzz_file(const void *data, size_t size) {
     static char path[64];
     static int file = -1;
@@ -96,12 +95,12 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static size_t before;
-    before = fuzz_lives;
+    before = fuzz_count;
     if (setjmp(fuzz_end) == 0) {
         fuzz_one(data, size);
-        if (fuzz_lives != before) abort(); /* an input that lives gives everything back */
+        if (fuzz_count != before) abort(); /* a leak */
     }
-    while (fuzz_lives > before) free(fuzz_live[--fuzz_lives]);
+    while (fuzz_count > before) free(fuzz_live[--fuzz_count]);
     return 0;
 }
 

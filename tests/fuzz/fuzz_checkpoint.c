@@ -1,11 +1,11 @@
-/* fuzz_checkpoint.c - any bytes as model.safetensors or as meta.json of a checkpoint.
+/* fuzz_checkpoint.c - arbitrary bytes as model.safetensors or meta.json of a checkpoint.
  *
- * The first byte says which. A meta.json gets the hash that belongs to it, since no input would
- * guess one. Nothing may be allocated by what a file claims: the allocator watches. */
-#include "base/text_out.h"
+ * The first byte selects the file. A meta.json gets a valid hash, since no input would guess one. No
+ * allocation may depend on a size that a file claims. */
 #include "tests/fuzz/fuzz.h"
 
 #include "base/stb_ds.h"
+#include "base/text_out.h"
 #include "run/store/checkpoint.h"
 #include "run/io/files.h"
 #include "run/store/stored_model.h"
@@ -32,7 +32,7 @@ static void make_dir(void) {
     model_path = text_format("%s/model.safetensors", folder);
     meta_path = text_format("%s/meta.json", folder);
     mem_free(folder);
-    fuzz_lives = 0; /* these two stay */
+    fuzz_count = 0; /* the two paths are never freed */
 }
 
 static void put(const char *path, const void *data, size_t size) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# fuzz_checkpoint.sh FOLDER - the first inputs of fuzz_checkpoint: the files of a tiny run.
+# fuzz_checkpoint.sh FOLDER - seed inputs of fuzz_checkpoint: the files of a tiny run.
 set -euo pipefail
 run=$(mktemp -d)
 trap 'rm -rf "$run"' EXIT

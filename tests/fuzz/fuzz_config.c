@@ -1,4 +1,5 @@
-/* fuzz_config.c - any bytes as a config file: refused with a sentence, or read back as they are. */
+/* fuzz_config.c - arbitrary bytes as a config file: refused with a message, or a config that survives
+ * the round trip. */
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/config_round_trip.h"
 

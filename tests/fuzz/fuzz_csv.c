@@ -1,7 +1,7 @@
-/* fuzz_csv.c - any bytes as a CSV file that a run goes on with.
+/* fuzz_csv.c - arbitrary bytes as a CSV file that a resumed run continues.
  *
- * The first two bytes are the length to go on from. Where the file reaches that far with a whole
- * row, going on must keep exactly that beginning and add one row to it. */
+ * The first two bytes are the length to continue from. If the file has a complete record up to there,
+ * continuing must keep exactly this prefix and append a record. */
 #include "tests/fuzz/fuzz.h"
 
 #include "run/io/csv.h"
@@ -17,7 +17,7 @@ static void remove_dir(void) {
 }
 
 static void fuzz_one(const uint8_t *data, size_t size) {
-    static const char ROW[] = "7,nan,,0.1\n";
+    static const char RECORD[] = "7,nan,,0.1\n";
     char path[64];
     if (!*dir) {
         strcpy(dir, "/tmp/peri_fuzz_XXXXXX");
@@ -31,19 +31,19 @@ static void fuzz_one(const uint8_t *data, size_t size) {
     unlink(path);
     FILE *out = fopen(path, "wb");
     if (!out || fwrite(data, 1, size, out) != size || fclose(out)) abort();
-    bool whole = keep > 0 && keep <= size && data[keep - 1] == '\n';
-    if (csv_reaches(dir, "log.csv", keep) != whole) abort();
-    if (!whole) return;
+    bool complete = keep > 0 && keep <= size && data[keep - 1] == '\n';
+    if (csv_reaches(dir, "log.csv", keep) != complete) abort();
+    if (!complete) return;
     Csv csv = csv_continue(dir, "log.csv", keep);
-    csv_whole(&csv, 7);
+    csv_integer(&csv, 7);
     csv_number(&csv, -__builtin_nan(""));
     csv_empty(&csv);
     csv_number(&csv, 0.1);
-    csv_end_row(&csv);
+    csv_end_record(&csv);
     csv_close(&csv);
     char *text = file_contents(path, 1 << 20, &length);
-    if (!text || length != keep + strlen(ROW) || memcmp(text, data, keep) != 0 ||
-        memcmp(text + keep, ROW, strlen(ROW)) != 0)
+    if (!text || length != keep + strlen(RECORD) || memcmp(text, data, keep) != 0 ||
+        memcmp(text + keep, RECORD, strlen(RECORD)) != 0)
         abort();
     mem_free(text);
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# fuzz_csv.sh FOLDER - the first inputs of fuzz_csv: rows, whole and torn.
+# fuzz_csv.sh FOLDER - seed inputs of fuzz_csv: complete and partial records.
 set -euo pipefail
 printf '\x0a\0step,loss\n1,2.5\n2,' >"$1/head"
 printf '\x10\0step,loss\n1,2.5\n2,' >"$1/torn"

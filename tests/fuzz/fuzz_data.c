@@ -1,7 +1,7 @@
-/* fuzz_data.c - any bytes as a data file: refused with a sentence, or every row is in range.
+/* fuzz_data.c - arbitrary bytes as a data file: refused with a message, or all tokens are in range.
  *
- * The first five bytes choose format, vocabulary, order, split and sizes. A text is also encoded
- * and decoded, which must give it back. */
+ * The first five bytes select format, vocabulary, order, split and sizes. A text must also survive
+ * encoding and decoding. */
 #include "tests/fuzz/fuzz.h"
 
 #include "data/dataset.h"
@@ -16,13 +16,13 @@ static void remove_files(void) {
     unlink(path[1]);
 }
 
-/* As the C library's, but what an input that dies leaves of it is given back. */
+/* Like realpath of the C library, but allocated so that it is freed if an input dies. */
 char *realpath(const char *name, char *resolved) {
     (void)resolved;
     return strcpy(mem_alloc(strlen(name) + 1), name);
 }
 
-/* Files stay mapped where an input dies. */
+/* An input that dies leaves its files mapped: unmaps them now and then. */
 static void unmap_files(void) {
     static unsigned inputs;
     char line[512];
@@ -42,7 +42,7 @@ static void write_file(int bin, const uint8_t *data, size_t size) {
         snprintf(path[1], sizeof path[1], "/dev/shm/peri_fuzz_%ld.bin", (long)getpid());
         if (atexit(remove_files)) abort();
     }
-    unlink(path[bin]); /* what is still mapped must not shrink */
+    unlink(path[bin]); /* a file that is still mapped must not be truncated */
     FILE *out = fopen(path[bin], "wb");
     if (!out || fwrite(data, 1, size, out) != size || fclose(out)) abort();
 }

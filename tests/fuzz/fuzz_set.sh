@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# fuzz_set.sh FOLDER - the first inputs of fuzz_set: every key of the shipped configs as --set.
+# fuzz_set.sh FOLDER - seed inputs of fuzz_set: the keys of the shipped configs as --set.
 set -euo pipefail
 for config in configs/*.json; do
     [[ $config != */schema.json ]] || continue

@@ -36,7 +36,7 @@ static void every_topology(void) {
 
 int main(int argc, char **argv) {
     int failed = 0;
-    ops_start(1); /* toy sizes: threads would only wait for each other */
+    ops_start(1); /* toy sizes: more threads would only wait */
     for (norm = 0; norm_name(norm); norm++) {
         char name[96];
         snprintf(name, sizeof name, "gradients of every topology with %s", norm_name(norm));

@@ -1,6 +1,6 @@
-/* grad_options.c - exact gradients of every topology under each other option of the model: one
- * table of options, crossed with all rows and two norms, and thinly with batchnorm; and of mixes of
- * rows in one net. */
+/* grad_options.c - exact gradients of every topology with each other option of the model: one table
+ * of options times all rows times two norms, a sample of them with batchnorm, and models that mix
+ * rows. */
 #include "tests/grad/gradcheck.h"
 
 #include "ops/ops.h"
@@ -60,7 +60,7 @@ static const Variant VARIANTS[] = {
     {"attention reads the block's input", .wire = {{"attn.read", "block", 0}}},
 };
 
-/* Nets of several rows; the topology named first gives embedding norm, head and init. */
+/* Models of several rows; the topology named first gives embedding norm, head and init. */
 static const Variant MIXES[] = {
     {"pre", .layers = "post*1 peri*1 pre*", .n_layer = 3},
     {"peri", .layers = "deepnorm keel hybrid olmo2", .n_layer = 4},
@@ -106,7 +106,7 @@ static void check_variant(const Variant *v, int topology, const char *norm) {
                   v->micros ? v->micros : 1, label);
 }
 
-/* One in `thin` of the pairs, all variants and all rows among them. */
+/* One of `thin` pairs; all variants and all rows are among them. */
 static void options_with(const char *norm, size_t thin) {
     for (size_t i = 0; i < sizeof VARIANTS / sizeof *VARIANTS; i++) {
         for (int topology = 0; topology_name(topology); topology++) {

@@ -1,5 +1,5 @@
-/* grad_removal.c - exact gradients of every topology while some of its norms are constants and the
- * others are themselves: the states that a run with norm_removal goes through. */
+/* grad_removal.c - exact gradients of every topology with some norms frozen and the others active:
+ * the stages of a run with norm_removal. */
 #include "base/words.h"
 #include "tests/grad/gradcheck.h"
 
@@ -9,7 +9,7 @@
 static const char *const NORMS[] = {"layernorm", "rmsnorm", "rmsnorm_plus1"};
 static const char *const ORDERS[] = {"mlp attn qkv emb final", "final emb qkv attn mlp"};
 
-/* Groups that are out: the first alone and half of them, or all but the last and all. */
+/* Groups that are frozen: the first only and half of them, or all but the last and all. */
 static void check_stages(const ModelOptions *options, bool late, const char *name) {
     char error[256], label[160];
     Wiring wiring;
@@ -55,9 +55,9 @@ static void with_plus1(void) {
 }
 
 static const Test TESTS[] = {
-    {"gradients while layernorms leave", with_layernorm},
-    {"gradients while rmsnorms leave", with_rmsnorm},
-    {"gradients while rmsnorms of another gain leave", with_plus1},
+    {"gradients during the removal of layernorm", with_layernorm},
+    {"gradients during the removal of rmsnorm", with_rmsnorm},
+    {"gradients during the removal of rmsnorm_plus1", with_plus1},
 };
 
 int main(int argc, char **argv) {

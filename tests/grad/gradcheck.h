@@ -1,10 +1,9 @@
 /* gradcheck.h - the exact gradient of a whole model against finite differences, in double.
  *
- * The function differentiated is L = sum(omega * h) + grad_scale * sum of cross-entropies, with
- * omega random: an upstream gradient of all ones would be blind through a LayerNorm. Gains, betas,
- * biases and alphas are drawn away from their first values, since at gamma = 1 a lost gain is
- * invisible, and some embedding rows have variance 1e-8 to 1e-4, where eps
- * matters. */
+ * The function is L = sum(omega * h) + grad_scale * sum of cross-entropies, with omega random: a
+ * constant upstream gradient has no gradient through LayerNorm. Gains, betas, biases and alphas are
+ * random, since a missing gain cannot be seen at gamma = 1. Some embedding rows have a variance of
+ * 1e-8 to 1e-4, where eps matters. */
 #ifndef TESTS_GRAD_GRADCHECK_H
 #define TESTS_GRAD_GRADCHECK_H
 
@@ -18,22 +17,22 @@ static const double GC_TOLERANCE = 1e-6, GC_ZERO = 1e-9;
 
 typedef struct {
     Model *model;
-    size_t micros; /* micro-batches whose gradients add up */
+    size_t micros; /* micro-batches with accumulated gradients */
     double gamma;
     BranchRamp branch;
     double *omega; /* (B*T*C) */
     int tokens[GC_MICROS][GC_B * GC_T], targets[GC_MICROS][GC_B * GC_T];
 } GradCheck;
 
-static size_t gc_updates;   /* that norm_removal counts; 0 = none is taken out */
-static uint32_t gc_counter; /* one stream of numbers for everything a check draws */
+static size_t gc_updates;   /* steps taken, for norm_removal; 0 = no norm is frozen */
+static uint32_t gc_counter; /* one random stream for the whole check */
 
 static double gc_uniform(double from, double to) {
     Philox r = philox(7, 77, gc_counter++, 0, 0, 0);
     return from + (to - from) * (double)r.word[0] / 4294967296.0;
 }
 
-static double gc_normal(void) { /* close enough: a sum of uniforms, and bounded */
+static double gc_normal(void) { /* approximately: a bounded sum of uniforms */
     return gc_uniform(-1, 1) + gc_uniform(-1, 1) + gc_uniform(-1, 1);
 }
 
@@ -85,7 +84,7 @@ static bool gc_has_kink(const Model *model) {
     return act == ACT_RELU || act == ACT_RELU2;
 }
 
-/* Gains in [0.5, 1.5] of what they multiply; some rows of the embeddings tiny. */
+/* Effective gains in [0.5, 1.5]; some embedding rows are tiny. */
 static void gc_draw(GradCheck *check) {
     Model *model = check->model;
     bool plus1 = norm_kind(model->options.norm) == &norm_rmsnorm_plus1;
@@ -162,30 +161,30 @@ static double gc_numeric(GradCheck *check, real *value, const double *direction,
     return sum / h;
 }
 
-/* Softmax does not see what is added to every key: without rotary positions the key's beta has no
- * gradient at all, so it is compared absolutely. */
+/* Softmax is invariant to a shift of all keys: without RoPE the beta of the key norm has no
+ * gradient, so it is compared absolutely. */
 static bool gc_truly_zero(const Model *model, const char *name) {
     return strstr(name, "norm_k.beta") && model->options.position != POSITION_ROPE;
 }
 
-/* Whatever is added to all rows, batchnorm takes away again: shifts in front of one have no
- * gradient at all, and which those are depends on the topology. */
+/* batchnorm is invariant to a shift of all rows: shifts in front of one have no gradient. Which
+ * ones these are depends on the topology. */
 static bool gc_may_be_zero(const Model *model, const Param *param) {
     bool shift = param->kind == PARAM_BIAS || param->kind == PARAM_BETA;
     return shift && norm_kind(model->options.norm) == &norm_batchnorm;
 }
 
-/* Central differences of eight points have an error of O(h^8). Tiny embedding rows have curvature
- * at the scale of sqrt(eps) = 1e-3, squared where norms follow each other; a kink must not be
- * crossed. */
+/* Central differences of eight points have an error of O(h^8). Tiny embedding rows have a curvature
+ * at the scale of sqrt(eps) = 1e-3, squared where one norm follows another. A step must not cross a
+ * kink. */
 static double gc_step(const Model *model, const char *name) {
     if (gc_truly_zero(model, name)) return 1e-3;
     if (gc_has_kink(model)) return 1e-6;
     return strstr(name, "_emb.") ? 2e-7 : 1e-3;
 }
 
-/* Twelve entries and one random direction of a tensor: the error relative to the larger of exact
- * and numeric gradient, and that size. */
+/* Checks twelve entries and one random direction of a tensor. Returns the error relative to the
+ * larger of exact and numeric gradient, and that size. */
 static double gc_probe(GradCheck *check, const Param *param, const real *exact, double h,
                        double *size) {
     real *value = check->model->params.values + param->offset;
@@ -211,8 +210,9 @@ static double gc_probe(GradCheck *check, const Param *param, const real *exact, 
     return sqrt(error) / (*size > 0 ? *size : 1);
 }
 
-/* The valley between truncation and rounding lies elsewhere where a gradient is tiny or curvature
- * is high: a tensor that misses at one step is probed again at a tenth of it. */
+/* The best step is between truncation and rounding errors, and differs where the gradient is tiny
+ * or the curvature is high. So a tensor that fails with one step is checked again with a tenth of
+ * it. */
 static double gc_tensor(GradCheck *check, const Param *param, const real *exact, double *size) {
     double h = gc_step(check->model, param->name), error = gc_probe(check, param, exact, h, size);
     return error <= GC_TOLERANCE ? error : gc_probe(check, param, exact, 0.1 * h, size);
@@ -244,7 +244,7 @@ static inline double gradcheck(const ModelOptions *options, unsigned warm_slots,
             continue;
         }
         double zero =
-            4 * GC_ZERO * 1e-3 / gc_step(check.model, param->name); /* rounding over step */
+            4 * GC_ZERO * 1e-3 / gc_step(check.model, param->name); /* rounding error / step */
         if (gc_may_be_zero(check.model, param) && size <= zero) continue;
         CHECK(size > 1e-6, "%s: %s has no gradient (%.3g)", label, param->name, size);
         CHECK(error <= GC_TOLERANCE, "%s: %s: relative error %.3g", label, param->name, error);

@@ -1,7 +1,7 @@
-/* child.h - runs a function in a child: how it ended, and what it said on stderr.
+/* child.h - runs a function in a child process: its exit status and its messages on stderr.
  *
- * One idea: an error ends the program, so each is provoked in a child; an alarm ends a child that
- * hangs. */
+ * One idea: an error ends the program, so a test provokes each error in a child process. An alarm
+ * ends a child that hangs. */
 #ifndef TESTS_LIB_CHILD_H
 #define TESTS_LIB_CHILD_H
 
@@ -11,19 +11,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char said[4096]; /* what the last child wrote to stderr */
+static char said[4096]; /* stderr of the last child */
 
-void __gcov_dump(void) __attribute__((weak)); /* there in builds of scripts/coverage.sh alone */
+void __gcov_dump(void) __attribute__((weak)); /* defined in builds of scripts/coverage.sh only */
 
-/* Runs before all handlers inherited from the parent, whose files are still needed, and before
- * LeakSanitizer, which takes for leaks what the threads that a child lacks have allocated. */
+/* Runs before the exit handlers inherited from the parent, whose files are still needed, and before
+ * LeakSanitizer, which would report allocations of threads that the child does not have. */
 static inline void child_leave(int status, void *unused) {
     (void)unused;
     if (__gcov_dump) __gcov_dump();
     _exit(status);
 }
 
-/* The exit code of a child that calls `function`; minus the signal that ended it. */
+/* The exit code of a child that calls `function`; the negative signal number if one ended it. */
 static inline int run_child(void (*function)(const void *), const void *argument) {
     int ends[2], status;
     fflush(stdout);

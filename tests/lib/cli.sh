@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# cli.sh - what the tests of the command line share: a toy run, its files; sourced, not run.
+# cli.sh - shared functions of the command line tests: a toy run and its files; sourced, not run.
 #
-# TRAIN names the program (./train). $tmp is a folder of the test's own, removed at the end, and
-# $tmp/toy.json a config that trains in a few hundredths of a second.
+# TRAIN is the program (default ./train). $tmp is a temporary folder that is removed at the end;
+# $tmp/toy.json is a config that trains in a few hundredths of a second.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 source tests/lib/test.sh
@@ -20,12 +20,12 @@ cat >"$tmp/toy.json" <<JSON
 }
 JSON
 
-# exits CODE ARGUMENT...: runs the program; what it says is left in $said.
+# exits CODE ARGUMENT...: runs the program and checks its exit code; the output is in $said.
 exits() {
     local want=$1 got=0
     shift
     said=$("$TRAIN" "$@" 2>&1 </dev/null | tr -d '\0') || got=$?
-    ((got == want)) || fail "train $*: exit code $got, want $want; it said: $said"
+    ((got == want)) || fail "train $*: exit code $got, want $want; output: $said"
 }
 
 # toy NAME ARGUMENT...: trains the toy config into $tmp/NAME.
@@ -35,7 +35,7 @@ toy() {
     exits 0 --config "$tmp/toy.json" --set "name=$name" "$@"
 }
 
-# fails CODE PART ARGUMENT...: the toy config with ARGUMENTs ends with CODE and says PART.
+# fails CODE PART ARGUMENT...: the toy config with ARGUMENTs exits with CODE and prints PART.
 fails() {
     local code=$1 part=$2
     shift 2
@@ -50,7 +50,7 @@ cell() {
         NR > 1 && $1 == step { print $column }' "$tmp/$1/log.csv"
 }
 
-# numbers RUN: log.csv without the columns that hold times.
+# numbers RUN: log.csv without the columns of times.
 numbers() {
     cut -d, -f1-12 "$tmp/$1/log.csv"
 }
@@ -60,13 +60,13 @@ weights() {
     echo "$tmp/$1/checkpoints/$(cat "$tmp/$1/checkpoints/latest")/model.safetensors"
 }
 
-# same_run A B: the same weights and the same numbers, to the bit.
+# same_run A B: weights and numbers are equal to the bit.
 same_run() {
     cmp "$(weights "$1")" "$(weights "$2")" || fail "runs $1 and $2 have different weights"
     diff <(numbers "$1") <(numbers "$2") || fail "runs $1 and $2 have different numbers"
 }
 
-# split_at FROM STEP TO: a copy of a run as a kill after that step would have left it.
+# split_at FROM STEP TO: copies a run into the state that a kill after that step would leave.
 split_at() {
     local folder
     rm -rf "${tmp:?}/$3"
@@ -77,14 +77,14 @@ split_at() {
     printf 'step_%08d\n' "$2" >"$tmp/$3/checkpoints/latest"
 }
 
-# differs A B: their tensors differ (the headers do anyway).
+# differs A B: the tensors of two runs differ (their headers always do).
 differs() {
     local a b
     a=$(payload "$1" | cksum) b=$(payload "$2" | cksum)
     [[ $a != "$b" ]] || fail "runs $1 and $2 have the same tensors"
 }
 
-# payload RUN: the tensors behind the header.
+# payload RUN: the tensors after the header.
 payload() {
     local file header
     file=$(weights "$1")

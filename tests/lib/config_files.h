@@ -1,5 +1,5 @@
-/* config_files.h - what the tests of the config share: config files that come and go, and stderr
- * caught while they are read. */
+/* config_files.h - shared by the tests of the config: temporary config files, and stderr captured
+ * while they are loaded. */
 #ifndef TESTS_LIB_CONFIG_FILES_H
 #define TESTS_LIB_CONFIG_FILES_H
 
@@ -11,7 +11,7 @@
 #define SETS(...) ((const char *const[]){__VA_ARGS__, NULL})
 #define NO_SETS ((const char *const[]){NULL})
 
-static char printed[1 << 16]; /* what the last load wrote to stderr */
+static char printed[1 << 16]; /* stderr of the last load */
 static char folder[64];
 
 static inline void remove_folder(void) {
@@ -20,7 +20,7 @@ static inline void remove_folder(void) {
     if (system(command) != 0) fprintf(stderr, "%s is left\n", folder);
 }
 
-/* The path of `name` in the test's folder, valid until the fourth call after this one. */
+/* The path of `name` in the temporary folder, valid until the fourth call after this one. */
 static inline const char *in_folder(const char *name) {
     static char paths[4][256];
     static int next;
@@ -77,7 +77,7 @@ static inline bool load_text(Config *config, const char *json, const char *const
     return load(config, put("x.json", json), sets);
 }
 
-/* Without the config, a test cannot go on. */
+/* Loads a config; exits if it is refused, because the test cannot continue without it. */
 static inline void must_load(Config *config, const char *json, const char *const *sets) {
     if (load_text(config, json, sets)) return;
     printf("FAIL          %s was refused:\n%s", json, printed);
@@ -98,7 +98,7 @@ static inline size_t occurrences(const char *text, const char *part) {
     return count;
 }
 
-/* Loads `json` (or the sets over an empty file) and wants `message` among what is printed. */
+/* Loads `json` (or `set` over an empty file), and expects an error that contains `message`. */
 static inline void check_error(const char *json, const char *set, const char *message) {
     Config config;
     bool loaded = load_text(&config, json ? json : "{}", set ? SETS(set) : NO_SETS);

@@ -1,4 +1,4 @@
-/* data_files.h - what the tests of the data share: data files that come and go. */
+/* data_files.h - shared by the tests of the data: temporary data files. */
 #ifndef TESTS_LIB_DATA_FILES_H
 #define TESTS_LIB_DATA_FILES_H
 
@@ -18,7 +18,7 @@ static inline void remove_folder(void) {
     if (system(command) != 0) fprintf(stderr, "%s is left\n", folder);
 }
 
-/* The path of `name` in the test's folder, valid until the eighth call after this one. */
+/* The path of `name` in the folder of the test, valid until the eighth call after this one. */
 static inline const char *in_folder(const char *name) {
     static char paths[8][128];
     static int next;
@@ -42,7 +42,7 @@ static inline const char *put_text(const char *name, const char *text) {
     return put(name, text, strlen(text));
 }
 
-/* A folder of the test's, made unless it is there. */
+/* Creates a folder of the test where it does not exist. */
 static inline const char *make_folder(const char *name) {
     const char *path = in_folder(name);
     mkdir(path, 0700);
@@ -56,7 +56,7 @@ static inline const char *put_u16(const char *name, size_t first, size_t count) 
     return put(name, numbers, count * 2);
 }
 
-/* An llm.c file of tokens step, 2*step, ... whose header declares `declared` of them. */
+/* An llm.c file with tokens step, 2*step, ... and a header that declares `declared` tokens. */
 static inline const char *put_llmc(const char *name, size_t width, uint32_t version,
                                    size_t declared, size_t count, uint32_t step) {
     static unsigned char file[1 << 16];

@@ -1,14 +1,14 @@
 # shellcheck shell=bash
-# faults.sh - what the fault tests share: a small run that touches every file a run has; sourced.
+# faults.sh - shared functions of the fault tests: a small run that writes all files; sourced.
 #
-# $undisturbed holds the run that nothing happened to, $want its final state. Files live in memory
-# where that is possible: the tests look at what the program asks of a disk, not at its speed.
+# $undisturbed is the folder of a run without faults, $want its final state. Files are in memory if
+# possible: the tests check what the program asks of a disk, not its speed.
 set -euo pipefail
 [[ ! -w /dev/shm ]] || export TMPDIR=/dev/shm
 source "$(dirname "${BASH_SOURCE[0]}")/cli.sh"
 
-# shellcheck disable=SC2034 # for those who source this
-tools=$PWD/build/faults
+# shellcheck disable=SC2034 # used by the scripts that source this
+tools=$PWD/build/fault
 runs=$tmp/runs
 undisturbed=$tmp/undisturbed/run
 mkdir "$runs" "$tmp/undisturbed"
@@ -25,13 +25,13 @@ cat >"$tmp/run.json" <<JSON
 }
 JSON
 
-# command_of DIR ARGUMENT...: sets $words to the command that starts, or goes on with, a run.
+# command_of DIR ARGUMENT...: sets $words to the command that starts or resumes a run.
 command_of() {
     words=("$TRAIN" --config "${config:-$tmp/run.json}" --run-dir "$1" --resume "${@:2}")
 }
 
-# outcome COMMAND...: runs it; its exit status is left in $status, its messages in $said, the
-# seconds it took, whole, in $took.
+# outcome COMMAND...: runs it; sets $status to its exit status, $said to its messages and $took to
+# the whole seconds it took.
 outcome() {
     local start=$SECONDS
     status=0
@@ -40,18 +40,18 @@ outcome() {
     took=$((SECONDS - start))
 }
 
-# alike WHAT DIR [part]: the run ended in the final state of the undisturbed one: the last checkpoint,
-# the logs without times, the names of all files (not with `part`); and run.json tells so.
+# alike WHAT DIR [part]: the run ended in the final state of the undisturbed one (last checkpoint,
+# logs without times, names of all files except with `part`), and run.json has a summary.
 alike() {
     local state wanted=$want
-    state=$("$tools/state" "$2") || fail "$1: no finished run; it said: $said"
+    state=$("$tools/state" "$2") || fail "$1: no finished run; output: $said"
     [[ -z ${3:-} ]] || state=${state% *} wanted=${want% *}
     [[ $state == "$wanted" ]] ||
-        fail "$1: final state $state, want $want, files $(find "$2"); it said: $said"
-    grep -q '"summary"' "$2/run.json" || fail "$1: run.json has no summary; it said: $said"
+        fail "$1: final state $state, want $want, files $(find "$2"); output: $said"
+    grep -q '"summary"' "$2/run.json" || fail "$1: run.json has no summary; output: $said"
 }
 
-# finish WHAT DIR [part]: goes on with the run, which must end like the undisturbed one.
+# finish WHAT DIR [part]: resumes the run, which must end like the undisturbed one.
 finish() {
     local words
     command_of "$2"
@@ -60,15 +60,15 @@ finish() {
     alike "$@"
 }
 
-# resumed_at_least WHAT STEP: what --resume said last: it went on after that step or a later one.
+# resumed_at_least WHAT STEP: by its messages, the last --resume started after STEP or later.
 resumed_at_least() {
     local next=1
-    ! grep -aq 'finished already' "$tmp/out" || return 0
-    [[ ! $said =~ resumed\ +with\ step\ ([0-9]+) ]] || next=${BASH_REMATCH[1]}
-    ((next > $2)) || fail "$1: went on with step $next, step $2 was safe; it said: $said"
+    ! grep -aq 'already finished' "$tmp/out" || return 0
+    [[ ! $said =~ resumed\ +at\ step\ ([0-9]+) ]] || next=${BASH_REMATCH[1]}
+    ((next > $2)) || fail "$1: resumed at step $next, but step $2 was on disk; output: $said"
 }
 
-# At the beginning of a test: what it compares with, and an empty $runs.
+# Run at the start of a test: trains the undisturbed run and empties $runs.
 undisturbed_run() {
     local words
     rm -rf "$undisturbed" "${runs:?}"

@@ -1,11 +1,11 @@
-/* moments.h - the definitions of the columns of layers.csv, in plain loops. */
+/* moments.h - reference implementation of the moments in layers.csv, in plain loops. */
 #ifndef TESTS_LIB_MOMENTS_H
 #define TESTS_LIB_MOMENTS_H
 
 #include "ops/ops.h"
 #include "tests/lib/numbers.h"
 
-/* The definitions, one token and one sum at a time. */
+/* By the definitions; of first tokens only, or of the others only. */
 static inline Moments plain_moments(const double *x, size_t R, size_t T, size_t C, bool first) {
     Moments m = {0};
     size_t varied = 0;

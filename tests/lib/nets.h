@@ -1,4 +1,4 @@
-/* nets.h - what the tests of the model share: options by name, random numbers, a net with random
+/* nets.h - shared by the tests of the model: options by name, random numbers, a model with random
  * weights. */
 #ifndef TESTS_LIB_NETS_H
 #define TESTS_LIB_NETS_H
@@ -15,7 +15,7 @@ static inline int index_named(const char *(*name)(int), const char *wanted) {
     return i;
 }
 
-/* Four blocks (mixln needs as many), small and with unequal sizes. */
+/* Four blocks (mixln needs four), small, with sizes that all differ. */
 static inline ModelOptions net_options(const char *topology, const char *norm) {
     return (ModelOptions){.topology = index_named(topology_name, topology),
                           .norm = index_named(norm_name, norm),
@@ -30,7 +30,7 @@ static inline ModelOptions net_options(const char *topology, const char *norm) {
                           .layers = ""};
 }
 
-/* Uniform in [from, to), the i-th number of a stream. */
+/* Uniform in [from, to), number i of a stream. */
 static inline double net_uniform(uint32_t stream, size_t i, double from, double to) {
     Philox r = philox(stream, 99, (uint32_t)i, 0, 0, 0);
     return from + (to - from) * ((double)r.word[0] + 0.5) / 4294967296.0;
@@ -50,7 +50,7 @@ static inline bool net_is_gamma(const Param *param) {
            param->kind == PARAM_GAMMA_OUT;
 }
 
-/* Random values for everything, gains of 0.5 to 1.5. Some tokens, and the outputs and scores of
+/* Random values for all parameters, gains of 0.5 to 1.5. Some tokens, and the outputs and scores of
  * blocks.1, are so small that eps matters. */
 static inline void net_draw(Model *model, uint32_t stream) {
     const size_t C = model->shape.C;
@@ -97,7 +97,7 @@ static inline Pass net_pass(const int *tokens, const int *targets, size_t B, siz
                   .training = true};
 }
 
-/* Tolerance of a comparison with double arithmetic. */
+/* Tolerance of comparisons with double arithmetic. */
 static inline double net_tolerance(void) {
     return sizeof(real) == sizeof(float) ? 1e-5 : 1e-10;
 }

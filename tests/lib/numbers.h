@@ -1,8 +1,9 @@
-/* numbers.h - what the tests of ops/ and norm/ share: random numbers, fenced memory, distances.
+/* numbers.h - random numbers, guarded memory and error measures for the tests of ops/ and norm/.
  *
  * References are plain loops in double (or long double) over the same reals that the tested
- * function reads, so the only difference left is the function's own rounding. The generator is not
- * the project's: a test of Philox must not rest on Philox. Arrays live until free_all(). */
+ * function reads, so the only difference is the rounding of the function. The random number
+ * generator is not that of the project, because a test of Philox must not use Philox. Arrays live
+ * until free_all(). */
 #ifndef TESTS_LIB_NUMBERS_H
 #define TESTS_LIB_NUMBERS_H
 
@@ -49,48 +50,48 @@ static inline size_t draw_size(size_t from, size_t to) {
     return from + (size_t)(draw_bits() % (to - from + 1));
 }
 
-/* Arrays end where a page without access begins, so that the first element read or written beyond
- * them ends the program. Before them lies noise - 51,015 where it is read as a float, too much for
- * any sum and not too much for an addition to show - which free_all() looks at. AddressSanitizer
- * sees both sides of the heap. */
-enum { ARRAYS_MAX = 256, NOISE = 0x47 };
+/* An array ends at a guard page without access, so an element read or written past the end crashes
+ * the test. Before the array is a filler pattern, which free_all() checks. As a float it is 51,015:
+ * large enough to spoil any sum that reads it, small enough that an addition changes it. Under
+ * AddressSanitizer arrays are on the heap, which it guards on both sides. */
+enum { ARRAYS_MAX = 256, FILLER = 0x47 };
 static struct {
     unsigned char *map; /* NULL: from the heap, at `array` */
     void *array;
-    size_t before, mapped; /* bytes of noise, bytes of the whole mapping */
+    size_t before, mapped; /* bytes of filler, bytes of the whole mapping */
 } arrays[ARRAYS_MAX];
 static size_t array_count;
 
-static inline void *fenced(size_t bytes, size_t i) {
+static inline void *guarded(size_t bytes, size_t i) {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t used = (page + bytes + page - 1) / page * page, before = used - bytes;
     unsigned char *map =
         mmap(NULL, used + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (map == MAP_FAILED || mprotect(map + used, page, PROT_NONE) != 0) abort();
-    memset(map, NOISE, before);
+    memset(map, FILLER, before);
     arrays[i].map = map;
     arrays[i].before = before;
     arrays[i].mapped = used + page;
     return map + before;
 }
 
-/* Zeroed, and of exactly this size. */
+/* Zeroed; exactly this size is accessible. */
 static inline void *new_array(size_t count, size_t size) {
     if (count > PTRDIFF_MAX / 2 / size || array_count == ARRAYS_MAX) abort();
     size_t i = array_count++;
     arrays[i].map = NULL;
-    arrays[i].array = SANITIZED ? calloc(count ? count : 1, size) : fenced(count * size, i);
+    arrays[i].array = SANITIZED ? calloc(count ? count : 1, size) : guarded(count * size, i);
     if (!arrays[i].array) abort();
     return arrays[i].array;
 }
 
 static inline void free_all(void) {
     while (array_count) {
-        size_t i = --array_count, spoilt = 0;
+        size_t i = --array_count, changed = 0;
         for (size_t k = 0; arrays[i].map && k < arrays[i].before; k++) {
-            spoilt += arrays[i].map[k] != NOISE;
+            changed += arrays[i].map[k] != FILLER;
         }
-        CHECK(!spoilt, "%zu bytes before array %zu were written", spoilt, i);
+        CHECK(!changed, "%zu bytes before array %zu were written", changed, i);
         if (arrays[i].map)
             munmap(arrays[i].map, arrays[i].mapped);
         else
@@ -142,7 +143,7 @@ static inline double nmse(const real *got, const double *want, size_t n) {
     return norm > 0 ? error / norm : error;
 }
 
-/* The rest of the arguments says which case it was, printf style. */
+/* The other arguments describe the case, as for printf. */
 #define CHECK_NMSE(got, want, n, bound, ...)                                                       \
     do {                                                                                           \
         double nmse_ = nmse(got, want, n);                                                         \
@@ -150,7 +151,7 @@ static inline double nmse(const real *got, const double *want, size_t n) {
         CHECK(nmse_ <= (bound), __VA_ARGS__);                                                      \
     } while (0)
 
-/* df/d(at), eight points: the error falls with step^8. `at` is left as it was. */
+/* df/d(at) by central differences with eight points; the error is O(step^8). Restores `at`. */
 static inline double difference(long double (*f)(void *), void *self, real *at, double step) {
     static const double WEIGHTS[] = {4.0 / 5, -1.0 / 5, 4.0 / 105, -1.0 / 280};
     const real start = *at;

@@ -1,8 +1,8 @@
-/* reference.h - one whole forward pass in plain loops and in double, from the equations.
+/* reference.h - the forward pass of a whole model from the equations, in plain loops and in double.
  *
- * Uses nothing of ops/, norm/ and model/ but the options and the stored values of parameters, found
- * by name, and the generator behind the masks of dropout; which norm stands where comes from
- * rows.h. One row of tokens at a time. */
+ * Uses nothing of ops/, norm/ and model/ except the options, the values of parameters, found by
+ * name, and Philox for the dropout masks. The norms of every slot come from rows.h. Computes one
+ * sequence at a time. */
 #ifndef TESTS_LIB_REFERENCE_H
 #define TESTS_LIB_REFERENCE_H
 
@@ -23,11 +23,11 @@ typedef struct {
     unsigned warm_slots; /* bits in, out, post; 0 = no gamma-warmup */
     double w;
     size_t T, V, F;
-    size_t b;                   /* the row's place in its batch, which dropout counts */
-    uint32_t seed, step, micro; /* and its other counters */
-    /* Called with what stands at x, u, b, o and y of every sublayer, absent norms included, and may
-     * change it; layer 0 is the embedding's x, layer N+1 has the last x and the head's input as u.
-     * NULL = nobody looks. */
+    size_t b;                   /* index of the sequence in its batch, for dropout */
+    uint32_t seed, step, micro; /* for dropout */
+    /* Called with x, u, b, o and y of every sublayer, even where a norm is absent; may change them.
+     * Layer 0 is the x of the embedding; layer N+1 has the last x, and the input of the head as u.
+     * NULL = not called. */
     void (*look)(void *looker, size_t layer, bool mlp, char letter, RefRows x);
     void *looker;
 } Reference;
@@ -49,8 +49,8 @@ static inline const real *ref_param(const Reference *ref, const char *format, ..
     return NULL;
 }
 
-/* What element `word` of call `call` of a site is multiplied by. Sites: the embedding 0, block l's
- * attention 4l+1, its probabilities 4l+2, the MLP 4l+3. */
+/* The dropout factor of element `word` of Philox call `call` of a site. Sites: the embedding 0; in
+ * block l attention 4l+1, its probabilities 4l+2, the MLP 4l+3. */
 static inline double ref_mask(const Reference *ref, size_t site, size_t call, size_t word) {
     const double p = ref->options->dropout;
     if (p == 0) return 1;
@@ -68,7 +68,7 @@ static inline void ref_dropout(const Reference *ref, RefRows x, size_t site) {
 }
 
 /* x (n) in place. */
-static inline void ref_normalise(const char *norm, double *x, size_t n, double eps, double w,
+static inline void ref_normalize(const char *norm, double *x, size_t n, double eps, double w,
                                  const real *gamma, const real *beta, const real *alpha) {
     bool layernorm = strcmp(norm, "layernorm") == 0, dyt = strcmp(norm, "dyt") == 0;
     double mean = 0, squares = 0, one = strcmp(norm, "rmsnorm_plus1") == 0 ? 1 : 0;
@@ -81,7 +81,7 @@ static inline void ref_normalise(const char *norm, double *x, size_t n, double e
     }
 }
 
-/* batchnorm in evaluation, x (n) in place: each feature by its running statistics. */
+/* batchnorm in evaluation, x (n) in place, by the running statistics. */
 static inline void ref_running(const Reference *ref, const char *prefix, double *x, size_t n,
                                double w) {
     const double own = ref->options->norm_eps, eps = own == 0 ? 1e-5 : own;
@@ -95,7 +95,7 @@ static inline void ref_running(const Reference *ref, const char *prefix, double 
     }
 }
 
-/* A norm of n features: kind n, S or '.'; `prefix` names its parameters. */
+/* A norm of n features, in place: kind n, S or '.'; `prefix` is that of its parameters. */
 static inline void ref_norm(const Reference *ref, char kind, const char *prefix, double *x,
                             size_t n, bool out, double w) {
     const char *norm = norm_name(ref->options->norm);
@@ -106,12 +106,12 @@ static inline void ref_norm(const Reference *ref, char kind, const char *prefix,
     if (kind == 'n' && strcmp(norm, "batchnorm") == 0)
         ref_running(ref, prefix, x, n, w);
     else if (kind == 'n')
-        ref_normalise(norm, x, n, eps, w, gamma, ref_param(ref, "%s.beta", prefix),
+        ref_normalize(norm, x, n, eps, w, gamma, ref_param(ref, "%s.beta", prefix),
                       ref_param(ref, "%s.alpha", prefix));
     for (size_t i = 0; i < n && kind == 'S'; i++) x[i] *= w * (double)gamma[i];
 }
 
-/* y (T,out) = rows first .. first+out-1 of the layer `prefix`, applied to x (T,in). */
+/* y (T,out) = x (T,in) w^T + bias, with rows first .. first+out-1 of the layer `prefix`. */
 static inline void ref_linear(const Reference *ref, RefRows y, RefRows x, const char *prefix,
                               size_t first, size_t out, size_t in) {
     const real *weight = ref_param(ref, "%s.weight", prefix);
@@ -125,7 +125,7 @@ static inline void ref_linear(const Reference *ref, RefRows y, RefRows x, const 
     }
 }
 
-/* Pairs (i, i + HS/2) turn by t * 10000^(-2i/HS). */
+/* Rotates pairs (i, i + HS/2) by t * 10000^(-2i/HS). */
 static inline void ref_rope(double *head, size_t HS, size_t t) {
     for (size_t i = 0; i < HS / 2; i++) {
         double angle = (double)t * pow(10000, -2.0 * (double)i / (double)HS);
@@ -135,22 +135,22 @@ static inline void ref_rope(double *head, size_t HS, size_t t) {
     }
 }
 
-/* q, k or v of block l: heads, their norm, their turn. */
+/* q, k or v of block l: projection, norm, rotation. */
 static inline void ref_heads(const Reference *ref, RefRows y, RefRows u, size_t l, char which) {
     const size_t C = ref->options->d_model, NH = ref->options->n_head, HS = C / NH;
     const size_t NKV = ref->options->n_kv_head ? ref->options->n_kv_head : NH;
     const size_t heads = which == 'q' ? NH : NKV;
     const size_t first = which == 'q' ? 0 : which == 'k' ? NH : NH + NKV;
     const char qkv = ref->net->block[l].qkv;
-    const bool normed = qkv == 'v' || (qkv != '.' && which != 'v');
+    const bool has_norm = qkv == 'v' || (qkv != '.' && which != 'v');
     char layer[64], norm[64];
     snprintf(layer, sizeof layer, "blocks.%zu.attn.qkv", l);
     snprintf(norm, sizeof norm, "blocks.%zu.attn.norm_%c", l, which);
     ref_linear(ref, y, u, layer, first * HS, heads * HS, C);
     for (size_t t = 0; t < ref->T; t++) {
-        if (normed && qkv == 'w') ref_norm(ref, 'n', norm, y[t], heads * HS, false, 1);
+        if (has_norm && qkv == 'w') ref_norm(ref, 'n', norm, y[t], heads * HS, false, 1);
         for (size_t h = 0; h < heads; h++) {
-            if (normed && qkv != 'w') ref_norm(ref, 'n', norm, y[t] + h * HS, HS, false, 1);
+            if (has_norm && qkv != 'w') ref_norm(ref, 'n', norm, y[t] + h * HS, HS, false, 1);
             if (which != 'v' && ref->options->position == POSITION_ROPE)
                 ref_rope(y[t] + h * HS, HS, t);
         }
@@ -216,7 +216,7 @@ static inline void ref_mlp(const Reference *ref, RefRows b, RefRows u, size_t l)
     ref_linear(ref, b, up, prefix, 0, C, F);
 }
 
-/* The norm of a slot, all rows. */
+/* The norm of a slot, for all tokens. */
 static inline void ref_slot(const Reference *ref, RefRows x, size_t l, bool mlp, int slot) {
     static const char *const NAMES[] = {"in", "out", "post"};
     const RowSublayer *s = mlp ? &ref->net->block[l].mlp : &ref->net->block[l].attn;
@@ -227,7 +227,7 @@ static inline void ref_slot(const Reference *ref, RefRows x, size_t l, bool mlp,
         ref_norm(ref, s->slot[slot], prefix, x[t], ref->options->d_model, slot == 1, w);
 }
 
-/* x becomes the next stream; `u` is left for an MLP that reads it. */
+/* Replaces x by the next stream. `u` is kept for an MLP that reads it. */
 static inline void ref_sublayer(const Reference *ref, RefRows x, RefRows d, RefRows u,
                                 RefRows x_block, size_t l, bool mlp) {
     const RowSublayer *s = mlp ? &ref->net->block[l].mlp : &ref->net->block[l].attn;
@@ -271,7 +271,7 @@ static inline double ref_cross_entropy(const Reference *ref, const double *h, in
     return log(total) + largest - logit[target];
 }
 
-/* losses (T) of one row. */
+/* losses (T) of one sequence. */
 static inline void reference_losses(const Reference *ref, double *losses, const int *tokens,
                                     const int *targets) {
     const size_t C = ref->options->d_model;

@@ -1,7 +1,7 @@
-/* rows.h - what each topology is, written a second time and in the notation of the table that
- * defines it, so that a slip in the program's own table cannot hide.
+/* rows.h - the table of topologies, transcribed a second time in its own notation, so that a
+ * mistake in the table of the program cannot go unnoticed.
  *
- * Shares nothing with model/wiring.c but the names of the rows. A RowNet is a whole net resolved
+ * Shares only the names of the rows with model/topologies.c. A RowNet is a whole model, resolved
  * block by block; row_switch and row_wire are the switches and overrides of the config. */
 #ifndef TESTS_LIB_ROWS_H
 #define TESTS_LIB_ROWS_H
@@ -16,7 +16,7 @@ enum { ROW_BLOCKS = 32, ROW_COUNT = 19 };
 
 typedef struct {
     const char *name, *emb;
-    const char *attn, *mlp; /* in, out, post: n a norm, S a gain alone, . nothing */
+    const char *attn, *mlp; /* in, out, post: n a norm, S a gain without a norm, . nothing */
     const char *skip, *other, *final, *init;
 } Row;
 
@@ -39,15 +39,15 @@ static const Row ROWS[ROW_COUNT] = {
     {"b2t",         ".", "..n", "..n", "1",        "mlp block_skip 1",            "none",   "plain"},
     {"parallel",    ".", "n..", "...", "1",        "mlp reads u",                 "n",      "scaled"},
     {"parallel2",   ".", "n..", "n..", "1",        "mlp reads block",             "n",      "scaled"},
-    {"layerscale",  ".", "nS.", "nS.", "1",        "out starts small",            "n",      "plain"},
-    {"respost",     ".", ".n.", ".n.", "1",        "out starts at 0",             "n",      "plain"},
+    {"layerscale",  ".", "nS.", "nS.", "1",        "small out gain",              "n",      "plain"},
+    {"respost",     ".", ".n.", ".n.", "1",        "out gain 0",                  "n",      "plain"},
     {"none",        ".", "...", "...", "1",        "",                            "n",      "scaled"},
 };
 /* clang-format on */
 
 typedef struct {
     char slot[3];     /* in, out, post */
-    char read;        /* x the stream, b the block's input, u what attention reads */
+    char read;        /* x the stream, b the block's input, u the u of attention */
     double number[5]; /* skip, branch, gain, block_skip, dual */
 } RowSublayer;
 enum { ROW_SKIP, ROW_BRANCH, ROW_GAIN, ROW_BLOCK_SKIP, ROW_DUAL };
@@ -55,8 +55,8 @@ enum { ROW_SKIP, ROW_BRANCH, ROW_GAIN, ROW_BLOCK_SKIP, ROW_DUAL };
 typedef struct {
     const Row *row;
     RowSublayer attn, mlp;
-    char qkv; /* . no norms, w whole q and k, h q and k per head, v also v */
-    double out_start;
+    char qkv; /* norms: . none, w whole q and k, h q and k per head, v also v */
+    double out_gain;
 } RowBlock;
 
 typedef struct {
@@ -90,7 +90,7 @@ static inline RowSublayer row_sublayer(const Row *row, bool mlp, size_t N, size_
     return s;
 }
 
-/* Block l = 1..N of a net of this row. */
+/* Block l = 1..N of a model of this row. */
 static inline RowBlock row_block(const Row *row, size_t N, size_t l) {
     const Row *from = row;
     if (row_says(row, "first quarter: row post") && l <= N / 4) from = row_find("post");
@@ -103,9 +103,9 @@ static inline RowBlock row_block(const Row *row, size_t N, size_t l) {
         .qkv = row_says(row, "qk_norm whole") ? 'w'
                : row_says(row, "qkv_norm")    ? 'v'
                                               : '.',
-        .out_start = row_says(from, "out starts small")  ? small
-                     : row_says(from, "out starts at 0") ? 0
-                                                         : 1,
+        .out_gain = row_says(from, "small out gain") ? small
+                    : row_says(from, "out gain 0")   ? 0
+                                                     : 1,
     };
 }
 
@@ -120,7 +120,7 @@ static inline RowNet row_net(const char *name, size_t N) {
     return net;
 }
 
-/* A switch that is "auto", "on" or "off". */
+/* Applies a switch: "auto", "on" or "off". */
 static inline void row_switch(RowNet *net, const char *key, const char *value) {
     bool on = strcmp(value, "on") == 0;
     if (strcmp(value, "auto") == 0) return;
@@ -132,7 +132,7 @@ static inline void row_switch(RowNet *net, const char *key, const char *value) {
     }
 }
 
-/* An entry of `wire`, in every block. */
+/* Applies an entry of `wire` to every block. */
 static inline void row_wire(RowNet *net, const char *key, const char *text, double number) {
     static const char *const NUMBERS[] = {"skip", "branch", "gain", "block_skip", "dual"};
     static const char *const SLOT_NAMES[] = {"in", "out", "post"};
@@ -151,8 +151,8 @@ static inline void row_wire(RowNet *net, const char *key, const char *text, doub
     }
 }
 
-/* Whether gamma-warmup acts on slot 0, 1, 2 of block l = 0..N-1: where it is listed, except on the
- * last norm of the stream when the head reads the stream without a norm of its own. */
+/* Whether gamma-warmup scales slot 0, 1, 2 of block l = 0..N-1: where it is listed, except in the
+ * last norm of the stream if the head reads the stream without a norm of its own. */
 static inline bool row_is_warm(const RowNet *net, unsigned slots, size_t l, bool mlp, int slot) {
     bool feeds_head = l == net->N - 1 && mlp && slot == 2 && (net->dual || !net->final_norm);
     return (slots & 1u << slot) && !feeds_head;

@@ -1,8 +1,7 @@
-/* test.h - the whole test harness: a table of named functions, checks that count, one line per
- * test.
+/* test.h - the test harness: a table of named functions, and checks that count failures.
  *
- * A test file ends with TEST_MAIN(table). Each test prints "ok" or "FAIL", its seconds and its
- * name; scripts/check.sh adds the lines up. `./test_x NAME...` runs only the tests whose names
+ * A test file ends with TEST_MAIN(table). Each test prints a line with "ok" or "FAIL", its seconds
+ * and its name; scripts/check.sh counts them. `./test_x WORD...` runs only the tests whose names
  * contain one of the words. */
 #ifndef TESTS_LIB_TEST_H
 #define TESTS_LIB_TEST_H
@@ -14,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Whether AddressSanitizer watches memory: it has an allocator of its own. */
+/* Whether this is a build with AddressSanitizer, which has an allocator of its own. */
 #ifndef __has_feature
 #define __has_feature(feature) 0
 #endif
@@ -26,7 +25,7 @@
 
 static int test_failures; /* of the test that is running */
 
-/* Reports the first ten failures of a test and counts the rest. */
+/* Prints the first ten failures of a test; counts all. */
 #define CHECK(condition, ...)                                                                      \
     do {                                                                                           \
         if (!(condition) && test_failures++ < 10) {                                                \

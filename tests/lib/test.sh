@@ -1,14 +1,14 @@
 # shellcheck shell=bash
-# test.sh - the harness of tests written in shell, the twin of test.h; sourced, not run.
+# test.sh - the test harness for shell, with the output format of test.h; sourced, not run.
 #
 #     test_case "name" COMMAND...    runs it in a subshell; prints "ok" or "FAIL", seconds and name
-#     test_done                      at the end: exit 1 if any failed
+#     test_done                      at the end: exits with 1 if any test failed
 #
-# What a command prints is shown where it fails; a line that begins with "note:" always.
+# The output of a command is shown if it fails; lines that start with "note:" are always shown.
 
 test_failures=0
 
-# test_line VERDICT START NAME: the line of a test that began when EPOCHREALTIME was START.
+# test_line VERDICT START NAME: prints the line of a test that started at EPOCHREALTIME START.
 test_line() {
     local took=$((${EPOCHREALTIME//[.,]/} - ${2//[.,]/}))
     printf '%-4s %4d.%02d s  %s\n' "$1" $((took / 1000000)) $((took / 10000 % 100)) "$3"
@@ -38,18 +38,18 @@ test_done() {
     exit $((test_failures > 0))
 }
 
-# Ends the test that is running.
+# fail MESSAGE...: ends the current test.
 fail() {
     printf '%s\n' "$*"
     exit 1
 }
 
-# same WHAT GOT WANT
+# same WHAT GOT WANT: both are equal.
 same() {
     [[ $2 == "$3" ]] || fail "$1: got \"$2\", want \"$3\""
 }
 
-# has WHAT TEXT PART: the text contains the part.
+# has WHAT TEXT PART: TEXT contains PART.
 has() {
     [[ $2 == *"$3"* ]] || fail "$1: no \"$3\" in \"$2\""
 }

@@ -1,12 +1,12 @@
-/* theory.h - nets in the setting in which the literature analyses placements of norms, and the line
- * that a measured number is printed on.
+/* theory.h - models in the setting in which the literature analyses norm placements, and the output
+ * line of a measured number.
  *
- * The setting (Xiong et al. 2020, section 3): every matrix N(0, 1/d), a relu MLP of width d,
- * W_Q = W_K = 0, so that attention is the mean of what a token sees, embeddings N(0, 1), no
- * positions, no biases, gains of 1. Attention here is causal; theirs sees the whole row.
+ * The setting (Xiong et al. 2020, section 3): every matrix N(0, 1/d), a relu MLP of width d, W_Q =
+ * W_K = 0, so that attention is the mean over the visible tokens, embeddings N(0, 1), no positions,
+ * no biases, gains of 1. Attention here is causal; theirs is not.
  *
- * The weights are drawn once per net for the deepest stack and shared by name: placements and
- * depths are compared on the same matrices. */
+ * The weights are drawn once per seed for the deepest model and shared by name, so placements and
+ * depths are compared with the same matrices. */
 #ifndef TESTS_LIB_THEORY_H
 #define TESTS_LIB_THEORY_H
 
@@ -17,8 +17,8 @@
 
 enum { NETS = 24, GRADIENT_NETS = 16, WIDTH = 96, DEEPEST = 24, TOKENS = 64, ROW = 16 };
 
-/* Prints and checks a number: what theory says it is (NAN where it only sets bounds), and `from` to
- * `to`, what is accepted. */
+/* Prints and checks a number: `want` by theory (NAN where there are only bounds), accepted in
+ * `from` to `to`. */
 __attribute__((format(printf, 6, 7))) static inline void
 measured(const char *id, double got, double want, double from, double to, const char *what, ...) {
     char name[128], expected[32] = "-";
@@ -32,7 +32,7 @@ measured(const char *id, double got, double want, double from, double to, const 
     CHECK(got >= from && got <= to, "%s %s: %.9g", id, name, got);
 }
 
-/* A net for every token once, in rows of T. */
+/* A model for a batch with every token once, in sequences of T. */
 static inline Model *theory_model(const char *topology, size_t L, size_t T, unsigned warm_slots) {
     const GammaWarmup warmup = {.steps = warm_slots ? 10 : 0, .slots = warm_slots};
     ModelOptions options = net_options(topology, "layernorm");
@@ -48,7 +48,7 @@ static inline Model *theory_model(const char *topology, size_t L, size_t T, unsi
     return model;
 }
 
-/* The matrices of net `seed`, written through the registry. */
+/* Sets the matrices of model `seed`, through the registry. */
 static inline void theory_draw(Model *model, uint32_t seed) {
     for (size_t p = 0; p < params_count(&model->params); p++) {
         const Param *param = &model->params.list[p];
@@ -70,7 +70,7 @@ static inline void theory_share(Model *model, const Model *from) {
     }
 }
 
-/* Every token once: the forward pass. */
+/* A forward pass over every token once. */
 static inline void theory_forward(Model *model, double w) {
     int tokens[TOKENS];
     const size_t T = model->shape.T;
@@ -80,8 +80,8 @@ static inline void theory_forward(Model *model, double w) {
     model_forward(model, &pass);
 }
 
-/* The gradient of the loss at the last token of one row, as in the theorems. That of a whole batch
- * also measures how alike its tokens have grown, which depends on depth. */
+/* The gradient of the loss at the last token of one sequence, as in the theorems. That of a whole
+ * batch also depends on how similar its tokens are, which depends on the depth. */
 static inline void theory_gradient(Model *model) {
     int tokens[TOKENS], target = TOKENS / 2;
     const size_t T = model->shape.T, C = model->shape.C, last = (T - 1) * C;
@@ -100,7 +100,7 @@ static inline double theory_square(const real *x) {
     return sum_of_squares(x, (size_t)TOKENS * WIDTH) / (TOKENS * WIDTH);
 }
 
-/* The line a + b*i through y[0..n-1], and the share of the variance that it explains. */
+/* Fits the line a + b*i to y[0..n-1]; `r2` is the fraction of the variance that it explains. */
 static inline void line_fit(const double *y, size_t n, double *slope, double *r2) {
     double mean_i = ((double)n - 1) / 2, mean = 0, ii = 0, iy = 0, yy = 0;
     for (size_t i = 0; i < n; i++) mean += y[i] / (double)n;

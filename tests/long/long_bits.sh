@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# long_bits.sh [REPEATS] - the same bits on any number of threads, and again and again under load.
+# long_bits.sh [REPEATS] - the same bits on any number of threads, and in repeated runs under load.
 #
-# Six nets on 1, 2, 3, 4 and 8 threads, 200 steps. Then one of them REPEATS (default 2) times beside
-# a process that keeps the cores busy.
+# Trains six models for 200 steps on 1, 2, 3, 4 and 8 threads. Then repeats one of them REPEATS
+# (default 2) times beside a busy process.
 set -euo pipefail
 source "$(dirname "$0")/../lib/cli.sh"
 repeats=${1:-2}
 wide=(--set model.d_model=48 --set model.n_head=3 --set model.context=40 --set train.batch=5
     --set train.steps=200 --set train.eval_every=50 --set model.dropout=0.1 --overwrite)
 
-# state RUN: hashes of weights, state and log without times.
+# state RUN: hashes of the weights, the optimizer state, and the log without times.
 state() {
     local folder
     folder=$(dirname "$(weights "$1")")
@@ -46,6 +46,6 @@ repeats_under_load() {
     echo "note: $repeats repeats under load"
 }
 
-test_case "bits: 1, 2, 3, 4 and 8 threads, six nets" any_number_of_threads
+test_case "bits: 1, 2, 3, 4 and 8 threads, six models" any_number_of_threads
 test_case "bits: repeats under load" repeats_under_load
 test_done

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# long_deep.sh [STEPS] - 64 blocks of Pre-LN and of Peri-LN train, inside the memory that --dry-run foretold.
+# long_deep.sh [STEPS] - 64 blocks of Pre-LN and of Peri-LN train, within the memory that --dry-run
+# predicts.
 #
 # STEPS is 20 by default.
 set -euo pipefail
@@ -10,15 +11,15 @@ steps=${1:-20}
 deep() {
     local options=(--config sweeps/claims/deep.json --topology "$1" --set model.n_layer=64 --steps "$steps" --set "name=$1"
         --set "log.dir=$tmp" --set log.layers_every=0)
-    local foretold taken last
+    local predicted taken last
     exits 0 "${options[@]}" --dry-run
-    foretold=$(sed -n 's/.* peak_rss_mb=\([0-9.]*\).*/\1/p' <<<"$said")
+    predicted=$(sed -n 's/.* peak_rss_mb=\([0-9.]*\).*/\1/p' <<<"$said")
     exits 0 "${options[@]}"
     taken=$(sed -n 's/.*"peak_rss_mb": *\([0-9.]*\).*/\1/p' "$tmp/$1/run.json")
     last=$(awk -F, 'END { print $1 }' "$tmp/$1/log.csv")
     same "last step" "$last" "$steps"
-    echo "note:     $1: $foretold MiB foretold, $taken taken, loss $(cell "$1" "$steps" train_loss) after $steps steps"
-    awk -v foretold="$foretold" -v taken="$taken" 'BEGIN { exit !(taken > 0 && taken <= foretold) }' || fail "$1 took more than foretold"
+    echo "note:     $1: $predicted MiB predicted, $taken used, loss $(cell "$1" "$steps" train_loss) after $steps steps"
+    awk -v predicted="$predicted" -v taken="$taken" 'BEGIN { exit !(taken > 0 && taken <= predicted) }' || fail "$1 used more memory than predicted"
     awk -v first="$(cell "$1" 1 train_loss)" -v last="$(cell "$1" "$steps" train_loss)" 'BEGIN { exit !(last < first) }' || fail "$1 does not learn"
 }
 

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# long_docs.sh - what README.md and docs/ say to type is typed, in a fresh copy for each page.
+# long_docs.sh - runs the commands of README.md and docs/, in a fresh copy of the sources per page.
 #
-# Blocks of a page run in order: `sh` as a script of bash -e, `console` with what stands behind "$ "
-# and, in lines that go on, "> "; `python`, `r` and `gnuplot` where those programs are. Lines before a
-# block may hold
-#     <!-- test: s/steps 2500/steps 20/ -->   what sed makes of it first
-#     <!-- test: skip, REASON -->             that it does not run
-# Anywhere else no line of code may begin like a command of ours.
+# The code blocks of a page run in order: `sh` as a script of bash -e; of `console` the text after
+# "$ " and, in continuation lines, "> "; `python`, `r` and `gnuplot` if the program is installed.
+# The lines before a block may contain
+#     <!-- test: s/steps 2500/steps 20/ -->   a sed command applied to the block first
+#     <!-- test: skip, REASON -->             to skip the block
+# A command of this project outside such a block is an error.
 set -euo pipefail
 source "$(dirname "$0")/../lib/cli.sh"
 
-# blocks PAGE: the n-th block becomes $tmp/block/n.LANGUAGE, its rule n.rule.
+# blocks PAGE: writes the n-th block to $tmp/block/n.LANGUAGE and its rule to n.rule.
 blocks() {
     rm -rf "$tmp/block"
     mkdir "$tmp/block"
@@ -30,13 +30,13 @@ blocks() {
         inside { print >file; next }
         /^```/ { other = !other }
         other && /^(\$ )?(\.\/|scripts\/|tests\/|make )/ || !other && /^    (\.\/|scripts\/|tests\/|make )/ {
-            print FILENAME ":" FNR ": nobody runs: " $0
+            print FILENAME ":" FNR ": a command that is never run: " $0
             bad = 1
         }
         END { exit bad }' "$1"
 }
 
-# A copy of the sources as they are checked out, with what has been built.
+# A copy of the checked-out sources and of the build.
 fresh_copy() {
     rm -rf "$tmp/copy"
     mkdir "$tmp/copy"
@@ -44,12 +44,12 @@ fresh_copy() {
     cp -a train build "$tmp/copy/"
 }
 
-# run BLOCK: in the copy; exit code 127 where its language is not spoken here.
+# run BLOCK: runs a block in the copy; exit code 127 if its interpreter is not installed.
 run() {
     case $1 in
     *.sh) bash -euo pipefail "$1" ;;
-    *.console) awk '/^\$ / || (goes_on && /^> /) { goes_on = 1; print substr($0, 3); next }
-        { goes_on = 0 }' "$1" | bash -eu ;;
+    *.console) awk '/^\$ / || (continues && /^> /) { continues = 1; print substr($0, 3); next }
+        { continues = 0 }' "$1" | bash -eu ;;
     *.python) python3 -c 'import pandas' 2>/dev/null || return 127 && python3 "$1" ;;
     *.r) command -v Rscript || return 127 && Rscript "$1" ;;
     *.gnuplot) command -v gnuplot || return 127 && gnuplot -e 'set terminal dumb' "$1" ;;
@@ -74,7 +74,7 @@ page() {
         if ((code == 127)) && [[ $block != *.sh && $block != *.console ]]; then
             skipped=$((skipped + 1))
         elif ((code != 0)); then
-            fail "exit code $code of:"$'\n'"$(<"$block")"$'\n'"it said:"$'\n'"$(tail -20 "$tmp/said")"
+            fail "exit code $code of:"$'\n'"$(<"$block")"$'\n'"output:"$'\n'"$(tail -20 "$tmp/said")"
         else
             ran=$((ran + 1))
         fi
@@ -82,7 +82,7 @@ page() {
     echo "note: $1: $ran blocks ran, $skipped did not"
 }
 
-# Flags of the trainer that pages name are flags, or short for keys.
+# Flags named on the pages exist, or are short for keys.
 flags_exist() {
     local flag page
     "$TRAIN" --help >"$tmp/help"
@@ -94,7 +94,7 @@ flags_exist() {
     done
 }
 
-keys_page_is_new() {
+keys_page_is_current() {
     TRAIN=$TRAIN scripts/keys_page.sh | diff docs/keys.md - || fail "scripts/keys_page.sh >docs/keys.md"
 }
 
@@ -103,5 +103,5 @@ for page in README.md docs/*.md; do
     test_case "docs: commands of $page" page "$page"
 done
 test_case "docs: flags exist" flags_exist
-test_case "docs: the page of keys" keys_page_is_new
+test_case "docs: docs/keys.md is current" keys_page_is_current
 test_done

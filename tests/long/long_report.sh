@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# long_report.sh - the page of scripts/report.sh in a browser: tables, sorting, both color schemes, narrow screens.
+# long_report.sh - the page of report.sh in a browser: tables, sorting, color schemes, narrow
+# windows.
 set -euo pipefail
 source "$(dirname "$0")/../lib/cli.sh"
 
 light=1 dark=0 # values of Chromium's preferredColorScheme
 
-# browser SCHEME WIDTH ARGUMENT...: headless Chromium; its messages are in $tmp/console.
+# browser SCHEME WIDTH ARGUMENT...: runs headless Chromium; its messages are in $tmp/console.
 browser() {
     timeout 60 chromium --headless --no-sandbox --disable-gpu --user-data-dir="$tmp/profile" \
         --enable-logging=stderr --v=0 --blink-settings=preferredColorScheme="$1" --window-size="$2,1200" \
@@ -13,19 +14,20 @@ browser() {
     if grep CONSOLE "$tmp/console"; then fail "the page writes to the console"; fi
 }
 
-# query SCHEME WIDTH: loads a copy of the page with a script that stores its results as attributes of the
-# body. It is shown in a frame of that width, since the browser does not make windows that narrow.
+# query SCHEME WIDTH: adds a script to a copy of the page that stores its results as attributes of
+# the body. A frame of WIDTH replaces the window, because the browser limits how narrow a window can
+# be.
 query() {
     cat "$tmp/sweep/report.html" - >"$tmp/queried.html" <<'HTML'
 <script>
-const answers = document.body.dataset;
+const results = document.body.dataset;
 const cells = (n) => [...document.querySelectorAll("#results tbody tr")].map((row) => row.cells[n].dataset);
 const column = (n) => cells(n).map((cell) => cell.value).join(" ");
 const click = (n) => document.querySelectorAll("#results thead button")[n].click();
 const meet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
-answers.paper = getComputedStyle(document.body).backgroundColor;
-answers.overflow = document.documentElement.scrollWidth > innerWidth;
-answers.overlaps = [...document.querySelectorAll("figure svg")].flatMap((chart) => {
+results.paper = getComputedStyle(document.body).backgroundColor;
+results.overflow = document.documentElement.scrollWidth > innerWidth;
+results.overlaps = [...document.querySelectorAll("figure svg")].flatMap((chart) => {
     const boxes = [...chart.querySelectorAll("text")].map((text) => text.getBoundingClientRect());
     const frame = chart.getBoundingClientRect();
     const outside = boxes.filter((box) => box.left < frame.left || box.right > frame.right || box.bottom > frame.bottom);
@@ -34,12 +36,12 @@ answers.overlaps = [...document.querySelectorAll("figure svg")].flatMap((chart) 
 cells(2)[3].value = "10.5";
 cells(2)[4].value = "nan";
 click(2);
-answers.up = column(2);
+results.up = column(2);
 click(2);
-answers.down = column(2);
-answers.sorted = document.querySelectorAll("#results th")[2].ariaSort;
+results.down = column(2);
+results.sorted = document.querySelectorAll("#results th")[2].ariaSort;
 parent.document.title = document.title;
-Object.assign(parent.document.body.dataset, answers);
+Object.assign(parent.document.body.dataset, results);
 </script>
 HTML
     cat >"$tmp/frame.html" <<HTML
@@ -48,8 +50,8 @@ HTML
     browser "$1" 1200 --allow-file-access-from-files --virtual-time-budget=5000 --dump-dom "file://$tmp/frame.html" >"$tmp/dom"
 }
 
-# answer NAME: a result of the script.
-answer() {
+# result NAME: a result of the last query.
+result() {
     grep -o " data-$1=\"[^\"]*\"" "$tmp/dom" | cut -d'"' -f2
 }
 
@@ -68,35 +70,35 @@ tables_exist() {
     browser "$light" 1200 --dump-dom "file://$tmp/sweep/report.html" >"$tmp/dom"
     has "title" "$(<"$tmp/dom")" "<title>Nine models</title>"
     same "rows" "$(grep -c '<tr><th scope="row">' "$tmp/dom")" $((9 + 6 + 9))
-    same "headings that can be clicked" "$(grep -o '<th scope="col"[^>]*><button>' "$tmp/dom" | wc -l)" $((11 + 6 + 7))
+    same "clickable headings" "$(grep -o '<th scope="col"[^>]*><button>' "$tmp/dom" | wc -l)" $((11 + 6 + 7))
 }
 
-# Numbers are sorted by value, and NaN comes last.
+# Columns sort numerically: 10 after 9, NaN last.
 columns_sort() {
     local numbers
     query "$light" 1200
-    numbers=$(answer up | tr ' ' '\n' | grep -v nan)
+    numbers=$(result up | tr ' ' '\n' | grep -v nan)
     same "numbers" "$(wc -w <<<"$numbers")" 8
-    same "ascending" "$(answer up)" "$(sort -g <<<"$numbers" | paste -sd ' ') nan"
-    same "descending" "$(answer down)" "$(sort -gr <<<"$numbers" | paste -sd ' ') nan"
-    has "ten" "$(answer up)" " 10.5 nan"
-    same "aria-sort" "$(answer sorted)" descending
+    same "upwards" "$(result up)" "$(sort -g <<<"$numbers" | paste -sd ' ') nan"
+    same "downwards" "$(result down)" "$(sort -gr <<<"$numbers" | paste -sd ' ') nan"
+    has "ten" "$(result up)" " 10.5 nan"
+    same "aria-sort" "$(result sorted)" descending
 }
 
 schemes_and_widths() {
     local width
     for width in 420 1200; do
         query "$dark" "$width"
-        same "dark background" "$(answer paper)" "rgb(20, 23, 27)"
+        same "dark paper" "$(result paper)" "rgb(20, 23, 27)"
         query "$light" "$width"
-        same "light background" "$(answer paper)" "rgb(255, 255, 255)"
-        same "wider than $width" "$(answer overflow)" false
-        same "labels that overlap or leave their chart at $width" "$(answer overlaps)" 0
+        same "light paper" "$(result paper)" "rgb(255, 255, 255)"
+        same "wider than $width" "$(result overflow)" false
+        same "labels that overlap or leave their chart at $width" "$(result overlaps)" 0
     done
 }
 
-# A screenshot of an empty page has 5 kB.
-screenshots() {
+# A screenshot of an empty page of this size has 5 kB.
+pictures() {
     local scheme
     for scheme in $light $dark; do
         browser "$scheme" 1200 --screenshot="$tmp/$scheme.png" "file://$tmp/sweep/report.html"

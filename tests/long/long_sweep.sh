@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# long_sweep.sh [KILLS] - a sweep that is killed again and again ends as one that nothing happened to.
+# long_sweep.sh [KILLS] - a sweep that is killed repeatedly ends like an uninterrupted one.
 #
-# KILLS (default 20) times kill -9, of the sweep with all its trainers or of the sweep alone, at
-# moments that are drawn. Compared are the table, and log.csv without times and the weights of every run.
+# Sends kill -9 KILLS times (default 20) at random moments, to the sweep and its trainers or to the
+# sweep alone. Compares the table, and of every run the weights and log.csv without times.
 set -euo pipefail
 [[ ! -w /dev/shm ]] || export TMPDIR=/dev/shm
 source "$(dirname "$0")/../lib/cli.sh"
@@ -10,14 +10,14 @@ kills=${1:-20}
 grid=(--grid "model.topology=post,pre,peri" --grid "optim.lr=1e-3,3e-3" --seeds 2 --jobs 2
     --set train.steps=1200 --set train.checkpoint_every=20 --set train.eval_every=100 --set log.layers_every=0)
 
-# sweep NAME: into a folder of its own; the table it ends with is left in NAME.table.
+# sweep NAME: runs the sweep in its own folder; the final table is in NAME.table.
 sweep() {
     TRAIN=$TRAIN scripts/sweep.sh "${grid[@]}" --out "$tmp/$1" "$tmp/toy.json" >"$tmp/printed" 2>"$tmp/said" </dev/null ||
         fail "the sweep ended with $?: $(<"$tmp/said")"
     sed -n '/^run /,/^$/p' "$tmp/printed" >"$tmp/$1.table"
 }
 
-# killed_after MS WHOM: a sweep in a group of its own, all of which (group) or which alone is killed.
+# killed_after MS WHOM: starts the sweep in its own process group and kills the group or the sweep.
 killed_after() {
     local pid
     TRAIN=$TRAIN setsid scripts/sweep.sh "${grid[@]}" --out "$tmp/killed" "$tmp/toy.json" >/dev/null 2>&1 </dev/null &
@@ -27,8 +27,8 @@ killed_after() {
     wait "$pid" || true
 }
 
-# rows DIR: how many rows all its runs have.
-rows() {
+# records DIR: the number of lines in log.csv of all its runs.
+records() {
     cat "$1"/*/log.csv 2>/dev/null | wc -l
 }
 
@@ -40,18 +40,18 @@ kills_change_nothing() {
         whom=group
         ((RANDOM % 3)) || { whom=sweep && alone=$((alone + 1)); }
         killed_after $((300 + RANDOM % 500)) "$whom"
-        [[ $(rows "$tmp/killed") == "$(rows "$tmp/whole")" ]] || moved=$((moved + 1))
+        [[ $(records "$tmp/killed") == "$(records "$tmp/whole")" ]] || moved=$((moved + 1))
     done
-    done_by_then=$(rows "$tmp/killed")
-    ((10 * done_by_then > $(rows "$tmp/whole"))) || fail "only $done_by_then rows were written between the kills"
+    done_by_then=$(records "$tmp/killed")
+    ((10 * done_by_then > $(records "$tmp/whole"))) || fail "only $done_by_then lines were written between the kills"
     sweep killed
-    diff "$tmp/whole.table" "$tmp/killed.table" || fail "another table"
-    same "rows of the table" "$(grep -c ' no$' "$tmp/killed.table")" 12
+    diff "$tmp/whole.table" "$tmp/killed.table" || fail "the tables differ"
+    same "runs in the table" "$(grep -c ' no$' "$tmp/killed.table")" 12
     for run in "$tmp"/whole/*/; do same_run "whole/$(basename "$run")" "killed/$(basename "$run")"; done
     ((moved > kills / 2)) || fail "the sweep was over after $moved of $kills kills"
     ((alone > 0 && alone < kills)) || fail "$alone of $kills kills were of the sweep alone"
     echo "note: $kills kills, $alone of the sweep alone: 12 of 12 final states equal, $moved kills before the end;" \
-        "$done_by_then of $(rows "$tmp/whole") rows came between them"
+        "$done_by_then of $(records "$tmp/whole") lines were written between them"
 }
 
 test_case "sweep: kill -9 at random moments" kills_change_nothing

@@ -12,7 +12,7 @@
 #   --jobs N             mutants at once (default 2)
 #   --check-equivalents  list the entries of equivalent.txt that no longer match a source line; exit 1 if any
 #
-# An id is file:line:rule, and .2, .3 ... where a rule changes a line in several places. Each worker has a copy of the
+# An id is file:line:rule, and .2, .3 ... if a rule changes a line in several places. Each worker has a copy of the
 # tree in a temporary folder, built with -O1; a mutant costs one object and the linking. The tests of the mutant's own
 # folder run first, then the others, cheapest first, until one fails or times out. Entries of
 # tests/mutants/equivalent.txt are not run. Exit code 1 if any other mutant survived.

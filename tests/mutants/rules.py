@@ -81,7 +81,7 @@ FIELD = re.compile(r'^\.[a-z_0-9]+ = [^{}"]*,$')
 
 @dataclass
 class Mutant:
-    """One changed line. An id is file:line:rule, and .2, .3 ... where a rule changes a line in several places."""
+    """One changed line. An id is file:line:rule, and .2, .3 ... if a rule changes a line in several places."""
 
     id: str
     file: str

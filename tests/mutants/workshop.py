@@ -76,7 +76,7 @@ class Workshop:
         return before.exists() and filecmp.cmp(self.folder / path, before, shallow=False)
 
     def run_step(self, step):
-        """The exit status of a test, 0 without running it where its program is unchanged."""
+        """The exit status of a test, 0 without running it if its program is unchanged."""
         if step.build == "shell":
             if not self.make("float", "build/float/train"):
                 raise DoesNotCompile

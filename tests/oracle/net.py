@@ -56,7 +56,7 @@ def initial_value(name, label, i):
         return 0.5 + k / 2**20  # 0.5 .. 1.5
     if name.endswith(".alpha"):
         return 0.25 + k / 2**21  # 0.25 .. 0.75
-    if name.endswith(".deviation"):
+    if name.endswith(".running_scale"):
         return 0.5 + k / 2**20
     if name.endswith(".beta"):
         return (0.25 + k / 2**21) * (-1 if k & 1 else 1)  # away from 0
@@ -156,9 +156,9 @@ class Model:
             yield name + ".running_var", module.running_var
 
     def constants(self, name, x):
-        """Constants in place of the standard deviation or RMS of x (B,T,..), one of them for first tokens."""
-        label, T = f"{self.label}/{name}.deviation", x.shape[1]
-        first, rest = (initial_value(".deviation", label, i) for i in range(2))
+        """Deviations that do not depend on x (B,T,..): of first tokens and of the others."""
+        label, T = "%s/%s.running_scale" % (self.label, name), x.shape[1]
+        first, rest = (first_value(".running_scale", label, i) for i in range(2))
         if not self.first_apart:
             first = rest = (first + (T - 1) * rest) / T
         return torch.tensor([first] + [rest] * (T - 1)).view(T, *[1] * (x.dim() - 2))

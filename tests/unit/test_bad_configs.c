@@ -1,21 +1,21 @@
-/* test_bad_configs.c - every error of a config by its line, column, width and sentence.
+/* test_bad_configs.c - every config error by its line, column, width and message.
  *
- * The cases and what they must bring stand in tests/unit/bad_configs.txt, counted by hand. Besides, the
- * caret of each message must stand below the character that line and column name. */
+ * The cases and the expected errors are in tests/unit/bad_configs.txt; positions were counted by
+ * hand. The caret of each message must also be below the character at that line and column. */
 #include "tests/lib/config_files.h"
 
 enum { SETS_MAX = 4, WANTED_MAX = 16, TEXT_MAX = 4096 };
 
-/* An error that must be printed. */
+/* An expected error. */
 typedef struct {
     size_t set;           /* 0 = in the file, else the number of the --set */
-    size_t line, column;  /* of the file; line 1 of a --set */
-    size_t width;         /* of the caret line; 0 = no place */
-    const char *sentence; /* up to the end of the line */
+    size_t line, column;  /* in the file; a --set has line 1 */
+    size_t width;         /* of the caret and its tildes; 0 = no location */
+    const char *sentence; /* the message, up to the end of the line */
 } Wanted;
 
 typedef struct {
-    size_t number; /* the line of bad_configs.txt where it begins */
+    size_t number; /* its first line in bad_configs.txt */
     char text[TEXT_MAX];
     size_t length;
     const char *sets[SETS_MAX + 1];
@@ -59,12 +59,12 @@ static void add_wanted(Case *one, const char *line) {
                                  &wanted->width, &used) == 3) {
         line += used;
     } else {
-        line++; /* the blank behind "$1" */
+        line++; /* the space after "$1" */
     }
     wanted->sentence = line;
 }
 
-/* The next case of the table, false behind the last. Lines stay where they are, ended by NULs. */
+/* Reads the next case of the table; false after the last. Lines are NUL-terminated in place. */
 static bool next_case(char **table, size_t *number, Case *one) {
     memset(one, 0, sizeof *one);
     while (**table) {
@@ -88,7 +88,7 @@ static bool next_case(char **table, size_t *number, Case *one) {
     return false;
 }
 
-/* The bytes of `line` before its `count`-th character, counted from 0. */
+/* The position of the `count`-th character of `line`, counted from 0. */
 static const char *skip_characters(const char *line, size_t count) {
     while (*line && (count || (*line & 0xc0) == 0x80)) {
         if ((*line & 0xc0) != 0x80) count--;
@@ -105,12 +105,12 @@ static const char *wanted_character(const Case *one, const Wanted *wanted) {
     return skip_characters(line, wanted->column - 1);
 }
 
-/* Checks the two lines below a message: the caret's width, and that it points at the character. */
+/* Checks the two lines below a message: the width of the caret, and the character it points at. */
 static void check_caret(const Case *one, const Wanted *wanted, const char *shown) {
     const char *caret_line = strchr(shown, '\n') + 1, *caret = strchr(caret_line, '^');
-    bool sound = strstr(shown, " | ") && strncmp(caret_line, "      | ", 8) == 0 && caret;
-    CHECK(sound, "case at line %zu: no caret in\n%s", one->number, printed);
-    if (!sound) return;
+    bool found = strstr(shown, " | ") && strncmp(caret_line, "      | ", 8) == 0 && caret;
+    CHECK(found, "case at line %zu: no caret in\n%s", one->number, printed);
+    if (!found) return;
     size_t width = 1 + strspn(caret + 1, "~");
     CHECK(width == wanted->width, "case at line %zu: the caret is %zu wide, want %zu:\n%s",
           one->number, width, wanted->width, printed);
@@ -121,7 +121,7 @@ static void check_caret(const Case *one, const Wanted *wanted, const char *shown
           one->number, above, want, printed);
 }
 
-/* Checks the error that begins at `at`; where the next one does. */
+/* Checks the error printed at `at`. Returns the position of the next one. */
 static const char *check_one(const Case *one, const Wanted *wanted, const char *at) {
     char head[512], shown[SETS_MAX * 64];
     const char *origin = in_folder("bad.json");
@@ -141,9 +141,9 @@ static const char *check_one(const Case *one, const Wanted *wanted, const char *
     if (!line) return "";
     line += strlen(": error: ");
     size_t length = strlen(wanted->sentence), open = length >= 3 ? length - 3 : 0;
-    bool goes_on = strcmp(wanted->sentence + open, "...") == 0;
-    bool same = strncmp(line, wanted->sentence, goes_on ? open : length) == 0 &&
-                (goes_on || line[length] == '\n');
+    bool prefix = strcmp(wanted->sentence + open, "...") == 0;
+    bool same = strncmp(line, wanted->sentence, prefix ? open : length) == 0 &&
+                (prefix || line[length] == '\n');
     CHECK(same, "case at line %zu: wanted <%s>, got\n%s", one->number, wanted->sentence, line);
     const char *next = strchr(line, '\n') + 1;
     if (!wanted->width) return next;
@@ -178,6 +178,6 @@ static void test_bad_configs(void) {
 }
 
 static const Test tests[] = {
-    {"bad configs: place and sentence of every error", test_bad_configs},
+    {"bad configs: location and message of every error", test_bad_configs},
 };
 TEST_MAIN(tests)

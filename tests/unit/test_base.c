@@ -1,10 +1,10 @@
-/* test_base.c - random numbers, memory, names, hashes and the end of the program. */
+/* test_base.c - random numbers, memory, names, hashes, clocks and fatal errors. */
 #include "base/words.h"
 #include "base/phase.h"
 #include "base/philox.h"
 #include "tests/lib/child.h"
 
-/* AddressSanitizer would end the program where malloc returns NULL. */
+/* By default AddressSanitizer aborts where malloc would return NULL. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void) {
     return "allocator_may_return_null=1";
@@ -12,7 +12,7 @@ const char *__asan_default_options(void) {
 
 /* --- philox --- */
 
-/* kat_vectors of Random123, the lines "philox4x32 10". */
+/* From kat_vectors of Random123, the lines "philox4x32 10". */
 static void philox_known_answers(void) {
     static const struct {
         uint32_t counter[4], key[2], word[4];
@@ -46,9 +46,9 @@ static bool all_zero(const unsigned char *bytes, size_t n) {
     return true;
 }
 
-static void mem_alloc_gives_aligned_zeros(void) {
+static void mem_alloc_returns_aligned_zeros(void) {
     static const size_t SIZES[] = {0, 1, 63, 64, 65, 4096, 1000001};
-    for (int again = 0; again < 3; again++) { /* the second round may get memory used before */
+    for (int round = 0; round < 3; round++) { /* later rounds may reuse freed memory */
         for (size_t i = 0; i < sizeof SIZES / sizeof *SIZES; i++) {
             unsigned char *bytes = mem_alloc(SIZES[i]);
             CHECK(bytes != NULL, "%zu bytes", SIZES[i]);
@@ -60,8 +60,8 @@ static void mem_alloc_gives_aligned_zeros(void) {
     }
 }
 
-/* Pieces that the system maps, given back in another order than they were taken. */
-static void mem_alloc_maps_large_pieces(void) {
+/* Blocks that are mapped, freed in another order than they were allocated. */
+static void mem_alloc_maps_large_blocks(void) {
     static const size_t SIZES[] = {(32 << 20) - 1, 32 << 20, (40 << 20) + 5, 33 << 20};
     enum { COUNT_OF_SIZES = sizeof SIZES / sizeof *SIZES };
     for (size_t again = 0; again < 3; again++) {
@@ -81,7 +81,7 @@ static void mem_alloc_maps_large_pieces(void) {
     }
 }
 
-static void mem_realloc_keeps_what_is_there(void) {
+static void mem_realloc_keeps_the_content(void) {
     char *text = mem_realloc(NULL, 8);
     memcpy(text, "abcdefg", 8);
     text = mem_realloc(text, 100000);
@@ -105,7 +105,7 @@ static void arena_measures_then_binds(void) {
     size_t measured[PLAN], bound[PLAN];
     Arena arena = {0};
     take_plan(&arena, taken, measured);
-    for (int i = 0; i < PLAN; i++) CHECK(taken[i] == NULL, "take %d before the binding", i);
+    for (int i = 0; i < PLAN; i++) CHECK(taken[i] == NULL, "take %d before arena_bind", i);
     size_t total = arena.used;
     arena_bind(&arena);
     CHECK(arena.size == total && arena.used == 0, "%zu of %zu", arena.used, arena.size);
@@ -117,13 +117,13 @@ static void arena_measures_then_binds(void) {
         CHECK(taken[i] == arena.base + bound[i], "take %d", i);
         CHECK((uintptr_t)taken[i] % 64 == 0, "take %d at %p", i, (void *)taken[i]);
         CHECK(all_zero(taken[i], bytes), "take %d", i);
-        memset(taken[i], 0xff, bytes); /* would be seen by a later take that overlaps */
+        memset(taken[i], 0xff, bytes); /* a later take that overlaps this one would see it */
     }
     arena_free(&arena);
-    CHECK(!arena.base && !arena.used && !arena.size, "an arena that was freed is empty");
+    CHECK(!arena.base && !arena.used && !arena.size, "a freed arena is empty");
 }
 
-static void arena_counts_whole_lines(void) {
+static void arena_rounds_to_cache_lines(void) {
     Arena arena = {0};
     CHECK(arena_reals(&arena, 1) == NULL && arena.used == 64, "%zu", arena.used);
     arena_take(&arena, 65, 1);
@@ -138,9 +138,9 @@ static void size_mul_multiplies(void) {
     CHECK(size_mul(SIZE_MAX / 3, 3) == SIZE_MAX / 3 * 3, "max/3 * 3");
 }
 
-/* --- the end of the program --- */
+/* --- fatal errors --- */
 
-static void overflow_a_product(void) {
+static void overflow_a_multiplication(void) {
     size_mul(SIZE_MAX / 3 + 1, 3);
 }
 static void overflow_a_take(void) {
@@ -167,44 +167,45 @@ static void take_more_than_measured(void) {
     arena_take(&arena, 64, 1);
     arena_take(&arena, 1, 1);
 }
-static void ask_for_everything(void) {
+static void request_everything(void) {
     mem_alloc(SIZE_MAX);
 }
-static void ask_for_half(void) {
+static void request_half(void) {
     mem_alloc(SIZE_MAX / 2);
 }
 static void grow_to_half(void) {
     mem_realloc(NULL, SIZE_MAX / 2);
 }
-static void say_something(void) {
+static void die_with_a_message(void) {
     die(EXIT_DATA, "%s:%d: no such token", "file.bin", 17);
 }
 
-/* `function` points to what is to be called. */
+/* `function` points to a function pointer. */
 static void call(const void *function) {
     (*(void (*const *)(void))function)();
 }
 
-static void errors_end_the_program(void) {
+static void errors_exit(void) {
     static const struct {
         void (*run)(void);
         ExitCode code;
-        const char *says;
+        const char *message;
     } CASES[] = {
-        {overflow_a_product, EXIT_USAGE, "train: error: sizes too large: 6148914691236517206 * 3 "},
+        {overflow_a_multiplication, EXIT_USAGE,
+         "train: error: sizes too large: 6148914691236517206 * 3 "},
         {overflow_a_take, EXIT_USAGE, "sizes too large"},
         {overflow_the_rounding, EXIT_USAGE, "sizes too large: 18446744073709551616 bytes"},
         {overflow_the_plan, EXIT_USAGE, "sizes too large: 18446744073709551616 bytes"},
-        {take_more_than_measured, EXIT_INTERNAL, "planning passes disagree"},
-        {ask_for_everything, EXIT_IO, "out of memory: 18446744073709551615 bytes"},
-        {ask_for_half, EXIT_IO, "out of memory: 9223372036854775807 bytes"},
+        {take_more_than_measured, EXIT_INTERNAL, "planning passes need different amounts"},
+        {request_everything, EXIT_IO, "out of memory: 18446744073709551615 bytes"},
+        {request_half, EXIT_IO, "out of memory: 9223372036854775807 bytes"},
         {grow_to_half, EXIT_IO, "out of memory: 9223372036854775807 bytes"},
-        {say_something, EXIT_DATA, "train: error: file.bin:17: no such token\n"},
+        {die_with_a_message, EXIT_DATA, "train: error: file.bin:17: no such token\n"},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         int code = run_child(call, &CASES[i].run);
         CHECK(code == (int)CASES[i].code, "case %zu: exit %d, want %d", i, code, CASES[i].code);
-        CHECK(strstr(said, CASES[i].says), "case %zu said: %s", i, said);
+        CHECK(strstr(said, CASES[i].message), "case %zu printed: %s", i, said);
     }
 }
 
@@ -217,22 +218,22 @@ static void name_nearest_suggests(void) {
         const char *word, *nearest;
     } CASES[] = {
         {"layernorm", "layernorm"},
-        {"layernrom", "layernorm"}, /* two neighbours swapped: distance 1 */
-        {"layrnomr", "layernorm"},  /* a letter lost, two swapped: distance 2 */
+        {"layernrom", "layernorm"}, /* swap of two neighbours: distance 1 */
+        {"layrnomr", "layernorm"},  /* a deletion and a swap: distance 2 */
         {"lyrnorm", "layernorm"},
         {"rmsnrom", "rmsnorm"},
         {"rmsnorms", "rmsnorm"},
-        {"rmsnorm_", "rmsnorm"},  /* 1 away; a prefix of rmsnorm_plus1 is less near */
-        {"rmsnorm_p", "rmsnorm"}, /* 2 away: the first of two equals */
+        {"rmsnorm_", "rmsnorm"},  /* distance 1, nearer than the prefix of rmsnorm_plus1 */
+        {"rmsnorm_p", "rmsnorm"}, /* distance 2: the first of two equally near names */
         {"rmsnorm_pl", "rmsnorm_plus1"},
         {"layer", "layernorm"}, /* a prefix */
         {"rms", "rmsnorm"},     /* a short prefix */
-        {"la", NULL},           /* too short for one */
+        {"la", NULL},           /* too short for a prefix */
         {"dit", "dyt"},
         {"dty", "dyt"},
         {"ydt", "dyt"},
         {"xyz", NULL},
-        {"pexx", NULL}, /* short words: one mistake at most */
+        {"pexx", NULL}, /* short words: at most one edit */
         {"perl", "peri"},
         {"pots", "post"},
         {"batchnorm", NULL},
@@ -245,7 +246,7 @@ static void name_nearest_suggests(void) {
     }
 }
 
-static void name_nearest_refuses_long_words(void) {
+static void name_nearest_ignores_long_words(void) {
     char name[80], word[80];
     for (size_t i = 0; i < 25; i++) {
         size_t length = 62 + i / 5, other = 62 + i % 5;
@@ -259,7 +260,7 @@ static void name_nearest_refuses_long_words(void) {
     }
 }
 
-/* Test vectors of the authors of FNV, 64-bit FNV-1a. */
+/* Test vectors of the authors of FNV for 64-bit FNV-1a. */
 static void hash_text_known_answers(void) {
     static const struct {
         const char *text;
@@ -278,7 +279,7 @@ static void hash_text_known_answers(void) {
     CHECK(hash_text(HASH_START, "\xff") == 0xaf64724c8602eb6eULL, "bytes are unsigned");
 }
 
-static void clock_goes_forward(void) {
+static void clock_is_monotonic(void) {
     double before = clock_seconds();
     usleep(20000);
     double passed = clock_seconds() - before;
@@ -302,14 +303,14 @@ static void outer_phase(void) {
     wait_for(0.001);
 }
 
-static void phases_share_the_time(void) {
+static void phases_add_up(void) {
     double seconds[PHASES], begin = clock_seconds(), total = 0;
-    outer_phase(); /* off: counts nothing */
+    outer_phase(); /* not counted: the profiler is off */
     phase_start();
     outer_phase();
     phase_stop(seconds);
     double passed = clock_seconds() - begin;
-    inner_phase(); /* off again */
+    inner_phase(); /* not counted: stopped again */
     for (int i = 0; i < PHASES; i++) total += seconds[i];
     CHECK(seconds[PHASE_GEMM] >= 0.004, "gemm %g s", seconds[PHASE_GEMM]);
     CHECK(seconds[PHASE_LOSS] >= 0.002, "loss %g s", seconds[PHASE_LOSS]);
@@ -317,25 +318,25 @@ static void phases_share_the_time(void) {
     CHECK(total <= passed - 0.006, "%g s in phases, %g s in all", total, passed);
     phase_start();
     phase_stop(seconds);
-    CHECK(seconds[PHASE_GEMM] == 0, "gemm %g s after a new start", seconds[PHASE_GEMM]);
+    CHECK(seconds[PHASE_GEMM] == 0, "gemm %g s after a restart", seconds[PHASE_GEMM]);
     for (int i = 0; i < PHASES; i++) CHECK(phase_name(i), "phase %d has no name", i);
     CHECK(!phase_name(PHASES), "a name past the end");
 }
 
 static const Test TESTS[] = {
-    {"philox gives the published known answers", philox_known_answers},
-    {"philox_u64 takes the low word first", philox_low_word_first},
-    {"mem_alloc gives aligned zeros", mem_alloc_gives_aligned_zeros},
-    {"mem_alloc maps large pieces", mem_alloc_maps_large_pieces},
-    {"mem_realloc keeps what is there", mem_realloc_keeps_what_is_there},
-    {"an arena measures, then binds", arena_measures_then_binds},
-    {"an arena counts whole cache lines", arena_counts_whole_lines},
-    {"size_mul multiplies what fits", size_mul_multiplies},
-    {"errors end the program with their code and sentence", errors_end_the_program},
-    {"name_nearest suggests what is close", name_nearest_suggests},
-    {"name_nearest refuses long words", name_nearest_refuses_long_words},
-    {"hash_text gives the published known answers", hash_text_known_answers},
-    {"the clock goes forward", clock_goes_forward},
-    {"phases share the time of what is measured", phases_share_the_time},
+    {"philox: published known answers", philox_known_answers},
+    {"philox_u64: low word first", philox_low_word_first},
+    {"mem_alloc returns aligned zeros", mem_alloc_returns_aligned_zeros},
+    {"mem_alloc maps large blocks", mem_alloc_maps_large_blocks},
+    {"mem_realloc keeps the content", mem_realloc_keeps_the_content},
+    {"arena: measure, then bind", arena_measures_then_binds},
+    {"arena: sizes are rounded to cache lines", arena_rounds_to_cache_lines},
+    {"size_mul multiplies", size_mul_multiplies},
+    {"errors exit with their code and message", errors_exit},
+    {"name_nearest suggests near names", name_nearest_suggests},
+    {"name_nearest ignores long words", name_nearest_ignores_long_words},
+    {"hash_text: published known answers", hash_text_known_answers},
+    {"the clock is monotonic", clock_is_monotonic},
+    {"phases: nested times add up", phases_add_up},
 };
 TEST_MAIN(TESTS)

@@ -1,8 +1,8 @@
-/* test_batchnorm.c - the norm that looks across rows: formulas and running statistics.
+/* test_batchnorm.c - batchnorm, whose statistics are over rows: formulas and running statistics.
  *
- * The other norms share the formulas of norm_bench.h, which are those of one row. Here columns go
- * together: ordinary ones, tiny ones where eps rules, large, shifted and constant ones. What it
- * does to a whole net: test_batchnorm_net.c. */
+ * The formulas of norm_bench.h are those of one row, for the other norms. Here columns are of
+ * several kinds: ordinary, tiny (eps dominates), large, shifted and constant. Tests of batchnorm in
+ * a whole model: test_batchnorm_net.c. */
 #include "ops/ops.h"
 #include "tests/bench/norm_bench.h"
 
@@ -12,8 +12,8 @@ static const size_t ROW_COUNTS[] = {2, 3, 17, 700};
 
 static NormMode mode;
 
-/* x by columns, the running statistics away from their first values, and NaN where only the norm
- * writes. */
+/* Columns of x of all kinds, running statistics that differ from their initial values, and NaN in
+ * what the norm only writes. */
 static Bench column_bench(size_t rows, size_t C, double w) {
     Bench b = bench_draw(&norm_batchnorm, rows, C, w);
     for (size_t i = 0; i < rows * C; i++) {
@@ -30,9 +30,9 @@ static Bench column_bench(size_t rows, size_t C, double w) {
     return b;
 }
 
-/* A column by the formulas. */
+/* The formulas for one column. */
 typedef struct {
-    long double mean, variance, r, gain, u_mean, slope, dgamma, dbeta;
+    long double mean, variance, r, gain, u_mean, u_xhat_mean, dgamma, dbeta;
     double condition, size; /* as in RowFormula; sum |dy| (|xhat| + condition) */
 } ColumnFormula;
 
@@ -58,7 +58,7 @@ static ColumnFormula column_formula(const Bench *b, size_t c) {
         f.dbeta += dy;
         f.dgamma += (long double)b->w * dy * xhat;
         f.u_mean += f.gain * dy / n;
-        f.slope += f.gain * dy * xhat / n;
+        f.u_xhat_mean += f.gain * dy * xhat / n;
         f.size += fabs((double)dy) * (1 + fabs((double)xhat) + f.condition);
     }
     return f;
@@ -73,7 +73,7 @@ static void check_column(const Bench *b, size_t c) {
         const size_t at = row * b->C + c;
         double xhat = (double)xhat_at(&f, b, row, c), size = fabs(xhat) + f.condition;
         double y = (double)f.gain * xhat + shift, u = (double)f.gain * (double)b->dy[at];
-        double dx = (double)f.r * (u - (double)f.u_mean - xhat * (double)f.slope);
+        double dx = (double)f.r * (u - (double)f.u_mean - xhat * (double)f.u_xhat_mean);
         double unit = (double)f.r * gain * f.size * (1 + size) * (1 + f.condition);
         CHECK(fabs((double)b->y[at] - y) <= ROUNDING * (gain * size + fabs(y)),
               "y of %zu rows, row %zu, column %zu of %zu: %.9g, want %.9g", b->rows, row, c, b->C,
@@ -91,14 +91,14 @@ static void passes_match_the_formula(void) {
         const size_t rows = ROW_COUNTS[i % COUNT(ROW_COUNTS)];
         const size_t C = NORM_WIDTHS[i / COUNT(ROW_COUNTS)];
         Bench b = column_bench(rows, C, NORM_FACTORS[i % COUNT(NORM_FACTORS)]);
-        for (int beta = 1; beta >= 0; beta--) { /* with it, and where bias is off */
+        for (int beta = 1; beta >= 0; beta--) { /* with beta, and as with model.bias = false */
             if (!beta) b.norm.beta = b.norm.dbeta = NULL;
             zero(b.dx, rows * C);
             zero(b.norm.dgamma, C);
             constant_fill(b.norm.columns, -1, norm_batchnorm.n_columns * C);
             bench_forward(&b);
             for (size_t k = 2 * C; k < norm_batchnorm.n_columns * C; k++)
-                CHECK(b.norm.columns[k] == -1, "forward writes means and deviations alone");
+                CHECK(b.norm.columns[k] == -1, "forward writes only mean and r");
             bench_backward(&b);
             for (size_t c = 0; c < C; c++) check_column(&b, c);
         }
@@ -106,7 +106,7 @@ static void passes_match_the_formula(void) {
     }
 }
 
-/* Set or added, the gradient is one; those of the parameters are always added. */
+/* dx is set or added to; gradients of parameters are always added to. */
 static void gradients_are_set_or_added(void) {
     enum { ROWS_IN = 40, WIDTH = 13 };
     Bench b = column_bench(ROWS_IN, WIDTH, 0.5);
@@ -122,8 +122,8 @@ static void gradients_are_set_or_added(void) {
     free_all();
 }
 
-/* The mean over the batch of what comes out, and of what goes back in, is 0 or beta. */
-static void a_shift_of_a_feature_changes_nothing(void) {
+/* Invariant to a shift of a feature: the means over the batch of y - beta and of dx are 0. */
+static void shifts_of_a_feature(void) {
     enum { ROWS_IN = 40, WIDTH = 13 };
     Bench b = column_bench(ROWS_IN, WIDTH, 1);
     bench_forward(&b);
@@ -143,7 +143,7 @@ static void a_shift_of_a_feature_changes_nothing(void) {
 
 /* --- running statistics --- */
 
-static void running_statistics_follow_the_formula(void) {
+static void running_statistics_match_the_formula(void) {
     for (size_t i = 0; i < COUNT(ROW_COUNTS); i++) {
         enum { WIDTH = 13 };
         const size_t rows = ROW_COUNTS[i];
@@ -155,22 +155,22 @@ static void running_statistics_follow_the_formula(void) {
             bench_forward(&b);
             for (size_t c = 0; c < WIDTH; c++) {
                 const ColumnFormula f = column_formula(&b, c);
-                const double n = (double)rows, own = (double)f.variance * n / (n - 1);
+                const double n = (double)rows, unbiased = (double)f.variance * n / (n - 1);
                 mean[c] = 0.9 * mean[c] + 0.1 * (double)f.mean;
-                var[c] = 0.9 * var[c] + 0.1 * own;
+                var[c] = 0.9 * var[c] + 0.1 * unbiased;
                 double largest = f.condition / (double)f.r;
                 CHECK_NEAR(b.norm.running_mean[c], mean[c], ROUNDING * (fabs(mean[c]) + largest));
                 CHECK_NEAR(b.norm.running_var[c], var[c],
                            ROUNDING *
-                               (var[c] + largest * sqrt(own) + largest * largest * ROUNDING));
+                               (var[c] + largest * sqrt(unbiased) + largest * largest * ROUNDING));
             }
         }
         free_all();
     }
 }
 
-/* A second run of a block, and evaluation, leave them alone. */
-static void only_a_first_training_pass_observes(void) {
+/* The recomputation of a block, and evaluation, do not update them. */
+static void only_training_updates_them(void) {
     static const NormMode MODES[] = {{.training = true}, {.training = false}};
     enum { WIDTH = 13 };
     for (size_t i = 0; i < COUNT(MODES); i++) {
@@ -192,7 +192,7 @@ static void only_a_first_training_pass_observes(void) {
     }
 }
 
-static void evaluation_norms_by_the_running_statistics(void) {
+static void evaluation_uses_running_statistics(void) {
     enum { WIDTH = 13 };
     Bench b = column_bench(40, WIDTH, 0.5);
     mode = (NormMode){.training = false};
@@ -207,9 +207,9 @@ static void evaluation_norms_by_the_running_statistics(void) {
     free_all();
 }
 
-/* Neither a NaN nor an infinity, nor a variance that overflows, nor that of one row, which has no
- * n - 1, reaches what a checkpoint keeps; the pass itself shows it. */
-static void what_is_not_finite_is_not_remembered(void) {
+/* NaN, infinity, a variance that overflows, and the variance of a single row, where n - 1 is 0, do
+ * not reach the running statistics. The output of the pass shows NaN. */
+static void only_finite_statistics_are_kept(void) {
     enum { WIDTH = 3 };
     const real huge = (real)(sizeof(real) == sizeof(float) ? 1e30 : 1e300);
     const real bad[] = {(real)NAN, (real)INFINITY, huge};
@@ -230,7 +230,7 @@ static void what_is_not_finite_is_not_remembered(void) {
     }
 }
 
-static void threads_change_no_bit(void) {
+static void threads_do_not_change_bits(void) {
     enum { ROWS_IN = 700, WIDTH = 97 };
     Bench b = column_bench(ROWS_IN, WIDTH, 0.7);
     real *running = new_copy(b.norm.running_mean, WIDTH);
@@ -256,12 +256,12 @@ static void threads_change_no_bit(void) {
 
 static void the_kind(void) {
     const NormKind *kind = &norm_batchnorm;
-    CHECK(strcmp(kind->name, "batchnorm") == 0 && strstr(kind->equation, "batch"), "its name");
-    CHECK(kind->gamma && kind->beta && !kind->alpha, "its parameters");
-    CHECK(kind->gamma_start == 1 && kind->gamma_zero == 0, "its first values");
-    CHECK(kind->eps == 1e-5 && kind->eps_out == 1e-5, "its eps");
-    CHECK(kind->n_stats == 0, "nothing of a token could be frozen");
-    CHECK(!norm_is_rms(kind), "optim.rmsnorm_lr_scale is not for it");
+    CHECK(strcmp(kind->name, "batchnorm") == 0 && strstr(kind->equation, "batch"), "name");
+    CHECK(kind->gamma && kind->beta && !kind->alpha, "parameters");
+    CHECK(kind->gamma_start == 1 && kind->gamma_zero == 0, "initial values");
+    CHECK(kind->eps == 1e-5 && kind->eps_out == 1e-5, "eps");
+    CHECK(kind->n_stats == 0, "it has no statistics per row to freeze");
+    CHECK(!norm_is_rms(kind), "optim.rmsnorm_lr_scale does not apply");
     for (int i = 0; norm_kind(i); i++) {
         const NormKind *other = norm_kind(i);
         CHECK((other->gather != NULL) == (other == kind), "%s", other->name);
@@ -271,15 +271,15 @@ static void the_kind(void) {
 }
 
 static const Test TESTS[] = {
-    {"batchnorm: the kind, and that no other gathers", the_kind},
+    {"batchnorm: its kind; no other kind gathers", the_kind},
     {"batchnorm: both passes match the formula", passes_match_the_formula},
     {"batchnorm: gradients are set or added", gradients_are_set_or_added},
-    {"batchnorm: a shift of a feature changes nothing", a_shift_of_a_feature_changes_nothing},
-    {"batchnorm: running statistics", running_statistics_follow_the_formula},
-    {"batchnorm: who moves them", only_a_first_training_pass_observes},
-    {"batchnorm: evaluation", evaluation_norms_by_the_running_statistics},
-    {"batchnorm: nothing but finite numbers is kept", what_is_not_finite_is_not_remembered},
-    {"batchnorm: threads change no bit", threads_change_no_bit},
+    {"batchnorm: invariant to a shift of a feature", shifts_of_a_feature},
+    {"batchnorm: running statistics match the formula", running_statistics_match_the_formula},
+    {"batchnorm: only training updates running statistics", only_training_updates_them},
+    {"batchnorm: evaluation uses running statistics", evaluation_uses_running_statistics},
+    {"batchnorm: only finite running statistics are kept", only_finite_statistics_are_kept},
+    {"batchnorm: the number of threads does not change bits", threads_do_not_change_bits},
 };
 
 int main(int argc, char **argv) {

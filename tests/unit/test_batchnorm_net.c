@@ -1,8 +1,8 @@
-/* test_batchnorm_net.c - what a norm that looks across rows makes of a language model.
+/* test_batchnorm_net.c - a language model with a norm over the batch.
  *
- * In training every output knows the tokens that follow it and the other samples; in evaluation
- * none does, which is why kept keys and values still give the logits of the whole row
- * (test_generate.c). Gradients: grad_model.c; the whole net in PyTorch: test_oracle.c. */
+ * In training every output depends on later tokens and on other sequences. In evaluation none does,
+ * so cached keys and values still give the logits of the whole sequence (test_generate.c).
+ * Gradients: grad_model.c; the whole model in PyTorch: test_oracle.c. */
 #include "ops/ops.h"
 #include "tests/lib/nets.h"
 
@@ -21,7 +21,7 @@ static Model *net_of(const char *topology, ModelUse use) {
     return model;
 }
 
-/* Which tokens' outputs change, a bit each, when token `changed` does. */
+/* The tokens whose outputs change when token `changed` does, one bit each. */
 static unsigned changes(Model *model, size_t changed, bool training) {
     Pass pass = net_pass(tokens, targets, B, T);
     real before[B * T * WIDTH_OF_NET];
@@ -38,24 +38,23 @@ static unsigned changes(Model *model, size_t changed, bool training) {
     return seen;
 }
 
-/* batchnorm is the one norm exempt from causality: in training every output knows every token of
- * the batch, earlier ones and those of other samples included. In evaluation none does but those
- * that may: later tokens of the same sample. */
+/* batchnorm is the only norm that breaks causality: in training every output depends on every token
+ * of the batch. In evaluation only the outputs of later tokens of the same sequence change. */
 static void training_leaks_and_evaluation_does_not(void) {
     for (size_t row = 0; row < ROW_COUNT; row++) {
-        const size_t changed = T + 2 + row % 3; /* of sample 1 */
-        const unsigned all = (1u << B * T) - 1, to_its_end = (1u << 2 * T) - (1u << changed);
+        const size_t changed = T + 2 + row % 3; /* of sequence 1 */
+        const unsigned all = (1u << B * T) - 1, to_sequence_end = (1u << 2 * T) - (1u << changed);
         Model *model = net_of(ROWS[row].name, MODEL_TRAIN);
         unsigned seen = changes(model, changed, true);
         CHECK(seen == all, "%s in training: %x", ROWS[row].name, seen);
         seen = changes(model, changed, false);
-        CHECK(seen == to_its_end, "%s in evaluation: %x", ROWS[row].name, seen);
+        CHECK(seen == to_sequence_end, "%s in evaluation: %x", ROWS[row].name, seen);
         model_free(model);
     }
 }
 
-/* In evaluation a row of a batch is what it is alone; in training it is not. */
-static void samples_are_mixed_in_training_alone(void) {
+/* In evaluation a sequence has the same outputs alone and in a batch; in training it has not. */
+static void sequences_are_mixed_in_training_only(void) {
     const size_t n = T * WIDTH_OF_NET;
     for (size_t row = 0; row < ROW_COUNT; row++) {
         Model *model = net_of(ROWS[row].name, MODEL_TRAIN);
@@ -77,9 +76,9 @@ static void samples_are_mixed_in_training_alone(void) {
     }
 }
 
-/* --- running statistics  / --- */
+/* --- running statistics --- */
 
-static void starts_of_running_statistics(void) {
+static void initial_running_statistics(void) {
     Model *model = net_of("peri", MODEL_TRAIN);
     ModelOptions options = net_options("peri", "layernorm");
     options.n_kv_head = 2;
@@ -104,7 +103,7 @@ static void starts_of_running_statistics(void) {
     model_free(other);
 }
 
-/* A norm, what it reads, and its running statistics before the pass. */
+/* A norm, its input, and its running statistics before the pass. */
 typedef struct {
     char name[64];
     const real *input;
@@ -173,7 +172,7 @@ static void check_seen(const Model *model, const Seen *one, const char *topology
     }
 }
 
-/* Of every norm, once a micro-batch, heads as rows of their own. */
+/* Every norm updates its statistics once per micro-batch; heads are rows of their own. */
 static void every_norm_keeps_its_own(void) {
     static Seen seen[2 + 9 * 4];
     for (size_t row = 0; row < ROW_COUNT; row++) {
@@ -192,7 +191,7 @@ static void every_norm_keeps_its_own(void) {
     }
 }
 
-/* A block that runs a second time shows its norms nothing new. */
+/* Recomputation does not update the running statistics again. */
 static void recomputing_changes_no_bit(void) {
     for (size_t row = 0; row < ROW_COUNT; row++) {
         Model *kept = net_of(ROWS[row].name, MODEL_TRAIN);
@@ -216,7 +215,7 @@ static void recomputing_changes_no_bit(void) {
     }
 }
 
-/* Statistics of the batch are no parameters: nothing flows into them. */
+/* Batch statistics are not parameters: they have no gradient. */
 static void no_gradient_of_a_statistic(void) {
     Model *model = net_of("peri", MODEL_TRAIN);
     Pass pass = net_pass(tokens, targets, B, T);
@@ -233,14 +232,15 @@ static void no_gradient_of_a_statistic(void) {
 static const Test TESTS[] = {
     {"batchnorm: training leaks the future, evaluation does not",
      training_leaks_and_evaluation_does_not},
-    {"batchnorm: training mixes samples, evaluation does not", samples_are_mixed_in_training_alone},
-    {"batchnorm: where running statistics start", starts_of_running_statistics},
-    {"batchnorm: every norm keeps its own", every_norm_keeps_its_own},
+    {"batchnorm: training mixes sequences, evaluation does not",
+     sequences_are_mixed_in_training_only},
+    {"batchnorm: initial running statistics", initial_running_statistics},
+    {"batchnorm: every norm has its own statistics", every_norm_keeps_its_own},
     {"batchnorm: recomputing changes no bit", recomputing_changes_no_bit},
     {"batchnorm: no gradient of a statistic", no_gradient_of_a_statistic},
 };
 
 int main(int argc, char **argv) {
-    ops_start(1); /* toy sizes: threads would only wait for each other */
+    ops_start(1); /* toy sizes: more threads would only wait */
     return test_main(TESTS, sizeof TESTS / sizeof *TESTS, argc, argv);
 }

@@ -1,8 +1,8 @@
-/* test_branch_warmup.c - branch-warmup against nets that are the same by other means.
+/* test_branch_warmup.c - branch-warmup against models that are equal by construction.
  *
- * One idea: with every coefficient but one fixed, a net with the factor a is a net that a
- * model.wire with branch = a, or a gain scaled by gamma-warmup, builds too; what differs is only
- * the code that is under test. */
+ * One idea: where all coefficients but one are fixed, a model with the factor a is also a model
+ * with branch = a in model.wire, or with a gain that gamma-warmup scales. The two differ only in
+ * the code under test. */
 #include "ops/ops.h"
 #include "run/io/files.h"
 #include "run/train/trainer.h"
@@ -32,7 +32,7 @@ static double train(Model *model, BranchRamp branch) {
     return model_train(model, &pass);
 }
 
-/* The bits of all gradients are the same. */
+/* All gradients must be bit-equal. */
 static bool same_gradients(const Model *a, const Model *b) {
     return memcmp(a->params.grads, b->params.grads, a->params.size * sizeof(real)) == 0;
 }
@@ -44,8 +44,8 @@ static bool all_zero(const real *x, size_t n) {
     return true;
 }
 
-/* At a = 0 nothing inside a branch has a gradient, to the bit, where the branch has no other way
- * out, and everything else has. */
+/* At a = 0 the parameters of a branch have a gradient of exactly 0, unless the branch has another
+ * way out; all other gradients are not 0. */
 static void test_nothing(void) {
     for (size_t row = 0; row < ROW_COUNT; row++) {
         ModelOptions options = net_options(ROWS[row].name, "layernorm");
@@ -59,7 +59,7 @@ static void test_nothing(void) {
             bool block = strncmp(param->name, "blocks.", 7) == 0;
             bool inside = block && !strstr(param->name, "norm_post") && !dual;
             bool zero = all_zero(model->params.grads + param->offset, param->count);
-            bool unseen = strstr(param->name, "norm_k.beta"); /* softmax does not see it */
+            bool unseen = strstr(param->name, "norm_k.beta"); /* softmax is invariant to it */
             CHECK(zero == inside || unseen, "%s: %s has %s gradient", ROWS[row].name, param->name,
                   zero ? "no" : "a");
         }
@@ -67,13 +67,13 @@ static void test_nothing(void) {
     }
 }
 
-/* Equal order at a = 0.5 is every branch coefficient halved, to the bit; and so is deeper order in
- * a net of one block. */
+/* Equal order at a = 0.5 halves every branch coefficient, to the bit; so does deeper order in a
+ * model of one block. */
 static void test_halves(void) {
     for (size_t row = 0; row < ROW_COUNT; row++) {
         for (int deeper = 0; deeper < 2; deeper++) {
             ModelOptions options = net_options(ROWS[row].name, row % 2 ? "layernorm" : "rmsnorm");
-            if (deeper && strcmp(ROWS[row].name, "mixln") == 0) continue; /* has four blocks */
+            if (deeper && strcmp(ROWS[row].name, "mixln") == 0) continue; /* needs four blocks */
             if (deeper) options.n_layer = 1;
             options.dropout = row % 3 ? 0 : 0.2;
             RowNet net = row_net(ROWS[row].name, options.n_layer);
@@ -96,12 +96,14 @@ static void test_halves(void) {
     }
 }
 
-/* A model that was warm is the plain one from the next pass on, and back; its uses agree. */
+/* After a pass with warm-up, the next pass without is that of a plain model, and back. All uses of
+ * a model agree. */
 static void test_over(void) {
     const GammaWarmup off = {0};
     for (size_t row = 0; row < ROW_COUNT; row++) {
         ModelOptions options = net_options(ROWS[row].name, "layernorm");
-        const BranchRamp half = {true, 0, 2, BRANCH_DEEPER}; /* blocks 3 and 4 of four are warm */
+        const BranchRamp half = {true, 0, 2,
+                                 BRANCH_DEEPER}; /* blocks 3 and 4 of four have a factor below 1 */
         const BranchRamp over = {true, 0.1, (double)options.n_layer, BRANCH_DEEPER};
         Model *model = drawn_model(&options), *plain = drawn_model(&options);
         Model *again = model_create(&options, &off, V, B, MODEL_RECOMPUTE);
@@ -158,7 +160,7 @@ static LogRow update(Toy *toy, size_t step) {
     return row;
 }
 
-/* Everything that the next update reads, from one run to another of the same tensors. */
+/* Copies everything that the next step reads from one run to another with the same tensors. */
 static void hand_over(Toy *to, const Toy *from) {
     Params *here = &to->run.model->params;
     const Params *there = &from->run.model->params;
@@ -174,8 +176,8 @@ static bool same_weights(const Toy *a, const Toy *b) {
     return memcmp(p->values, q->values, p->size * sizeof(real)) == 0;
 }
 
-/* The warm-up of steps 4 ends in block 3 with update 13, whose t is 12; the run that takes over
- * never had it. One update earlier, and in the validation after update 11, they still differ. */
+/* The warm-up of steps 4 ends in block 3 with step 13, whose t is 12. The run that takes over never
+ * had a warm-up. One step earlier, and in the validation after step 11, the two still differ. */
 static void test_end(void) {
     static const char *const TOPOLOGIES[] = {"model.topology=peri", "model.topology=post",
                                              "model.topology=pre", "model.topology=resi_dual"};
@@ -210,8 +212,8 @@ static double gap(const real *a, const real *b, size_t n) {
     return sqrt(squares / size);
 }
 
-/* Peri-LN: a stands where the gain of the out slot stands, so its gamma-warmup from f to 1 is
- * branch-warmup in equal order, gradients of the gains included. */
+/* In Peri-LN a multiplies the gain of the out slot, so gamma-warmup of that slot from f to 1 is
+ * branch-warmup in equal order, including the gradients of the gains. */
 static void test_is_gamma_warmup_of_out_slots(void) {
     const double tolerance = sizeof(real) == sizeof(float) ? 2e-5 : 1e-11;
     const char *gamma[] = {"gamma_warmup.steps=8", "gamma_warmup.from=0.3",
@@ -225,7 +227,7 @@ static void test_is_gamma_warmup_of_out_slots(void) {
         LogRow one = update(a, s), other = update(b, s);
         CHECK_NEAR(other.value[LOG_TRAIN_LOSS] / one.value[LOG_TRAIN_LOSS], 1, 0.1 * tolerance);
         CHECK_NEAR(other.value[LOG_GRAD_NORM] / one.value[LOG_GRAD_NORM], 1, tolerance);
-        CHECK(other.value[LOG_GAMMA_SCALE] == 1, "gamma_scale tells of gamma-warmup alone");
+        CHECK(other.value[LOG_GAMMA_SCALE] == 1, "gamma_scale is that of gamma-warmup only");
         for (size_t i = 0; i < params_count(p); i++) {
             const Param *own = &p->list[i];
             double off = gap(p->grads + own->offset, q->grads + own->offset, own->count);
@@ -240,7 +242,7 @@ static void test_is_gamma_warmup_of_out_slots(void) {
     toy_close(b);
 }
 
-/* The same bits on two threads, and with blocks that are run again. */
+/* The same bits with two threads, and with recomputation. */
 static void test_same_bits(void) {
     const char *sets[] = {"branch_warmup.steps=3", "model.d_model=64", "model.dropout=0.1",
                           "train.recompute=true"};
@@ -256,7 +258,7 @@ static void test_same_bits(void) {
 }
 
 static const Test TESTS[] = {
-    {"branch-warmup: a = 0 leaves branches without a gradient", test_nothing},
+    {"branch-warmup: with a = 0 branches have no gradient", test_nothing},
     {"branch-warmup: a = 0.5 is branch coefficients halved", test_halves},
     {"branch-warmup: over is over, whatever a model was before", test_over},
     {"branch-warmup: the end, to the bit", test_end},

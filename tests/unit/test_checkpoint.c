@@ -1,13 +1,13 @@
-/* test_checkpoint.c - checkpoints that are not what they were: every change is seen, none is used.
+/* test_checkpoint.c - corrupt checkpoints: every change is detected, and none is loaded.
  *
- * One idea: a run saves one checkpoint, and the test rewrites its files, first behind the back of
- * meta.json, then with a meta.json that agrees. */
-#include "base/text_out.h"
+ * One idea: a run saves one checkpoint, and the test changes its files, first without updating
+ * meta.json, then with a meta.json that matches the changed files. */
 #include "base/stb_ds.h"
-#include "run/store/checkpoint.h"
+#include "base/text_out.h"
 #include "run/io/files.h"
-#include "run/train/resume.h"
+#include "run/store/checkpoint.h"
 #include "run/store/stored_model.h"
+#include "run/train/resume.h"
 #include "tests/lib/test.h"
 
 #include <sys/stat.h>
@@ -19,7 +19,7 @@ static struct {
     char dir[64];
     Config config;
     Run run;
-    char *path[3], *text[3]; /* of FILES, as they were written */
+    char *path[3], *text[3]; /* paths and original contents of FILES */
     size_t size[3];
 } saved;
 
@@ -39,7 +39,7 @@ static void set_up(void) {
     run_open(&saved.run, &saved.config, 0, NULL);
     saved.run.dir = saved.dir;
     saved.run.progress.manifest = &saved.run.manifest;
-    CHECK(run_restore(&saved.run) == 0, "a new run begins");
+    CHECK(run_restore(&saved.run) == 0, "a new run starts at step 0");
     for (size_t step = 1; step <= 3; step++) {
         LogRow row = {0};
         CHECK(run_update(&saved.run, step, &row), "update");
@@ -60,21 +60,21 @@ static const char *verify(void) {
     return checkpoint_verify(saved.dir, 3, &meta);
 }
 
-/* Anew: some file systems write a file out at once where it is cut to nothing and filled again. */
+/* Creates a new file: some file systems sync a file at once if it is truncated and rewritten. */
 static void put(int i, const char *text, size_t size) {
     unlink(saved.path[i]);
     FILE *out = fopen(saved.path[i], "wb");
     if (!out || fwrite(text, 1, size, out) != size || fclose(out)) abort();
 }
 
-static void put_back(int i) {
+static void restore_file(int i) {
     put(i, saved.text[i], saved.size[i]);
 }
 
-/* Every byte of the headers and of meta.json, each with its lowest and its highest bit. */
+/* Flips the lowest and the highest bit of every byte of the headers and of meta.json. */
 static void test_every_header_byte(void) {
     set_up();
-    size_t seen = 0, tried = 0;
+    size_t detected = 0, tried = 0;
     for (int i = 0; i < 3; i++) {
         uint64_t length;
         memcpy(&length, saved.text[i], sizeof length);
@@ -83,19 +83,20 @@ static void test_every_header_byte(void) {
         for (size_t k = 0; k < header; k++) {
             for (int bit = 0; bit < 8; bit += 7) {
                 saved.text[i][k] = (char)(saved.text[i][k] ^ (1 << bit));
-                put_back(i);
-                seen += verify() != NULL;
+                restore_file(i);
+                detected += verify() != NULL;
                 tried++;
                 saved.text[i][k] = (char)(saved.text[i][k] ^ (1 << bit));
             }
         }
-        put_back(i);
+        restore_file(i);
     }
-    CHECK(seen == tried && verify() == NULL, "%zu of %zu", seen, tried);
-    printf("note: %zu of %zu changed bits of headers and meta.json were seen\n", seen, tried);
+    CHECK(detected == tried && verify() == NULL, "%zu of %zu", detected, tried);
+    printf("note: %zu of %zu flipped bits of headers and meta.json were detected\n", detected,
+           tried);
 }
 
-/* The same numbers in every run of the test. */
+/* A random number (xorshift); the same sequence in every run of the test. */
 static uint64_t draw(void) {
     static uint64_t state = 88172645463325252ULL;
     state ^= state << 13;
@@ -103,7 +104,7 @@ static uint64_t draw(void) {
     return state ^= state << 17;
 }
 
-/* One byte changed, several, a piece cut off, a piece added, two pieces exchanged. */
+/* Changes one byte, changes several, truncates, appends, or overwrites one piece with another. */
 static size_t corrupt(char *text, size_t size, size_t room) {
     size_t a = draw() % size, b = draw() % size, n = 1 + draw() % 16;
     switch (draw() % 5) {
@@ -132,28 +133,28 @@ static size_t corrupt(char *text, size_t size, size_t room) {
 static void test_random_corruption(void) {
     set_up();
     enum { TIMES = 10000, ROOM = 64 };
-    size_t seen = 0, same = 0;
+    size_t detected = 0, same = 0;
     for (size_t t = 0; t < TIMES; t++) {
         int i = (int)(t % 3);
         size_t size = saved.size[i], room = size + ROOM;
         char *text = mem_alloc(room);
         memcpy(text, saved.text[i], size);
-        size_t now = corrupt(text, size, room);
-        bool unchanged = now == size && memcmp(text, saved.text[i], size) == 0;
-        put(i, text, now);
-        bool sound = verify() == NULL;
-        CHECK(sound == unchanged, "corruption %zu of %s", t, FILES[i]);
-        seen += !sound;
+        size_t new_size = corrupt(text, size, room);
+        bool unchanged = new_size == size && memcmp(text, saved.text[i], size) == 0;
+        put(i, text, new_size);
+        bool valid = verify() == NULL;
+        CHECK(valid == unchanged, "corruption %zu of %s", t, FILES[i]);
+        detected += !valid;
         same += unchanged;
-        put_back(i);
+        restore_file(i);
         mem_free(text);
     }
-    printf("note: %zu random corruptions were seen, %zu changed nothing\n", seen, same);
+    printf("note: %zu random corruptions were detected, %zu changed nothing\n", detected, same);
 }
 
-/* --- files whose meta.json agrees with them --- */
+/* --- corrupt files with a matching meta.json --- */
 
-/* meta.json as the program would have written it for what lies there. */
+/* Writes the meta.json that matches the current files. */
 static void forge_meta(void) {
     char text[4096];
     size_t length = 0;
@@ -176,13 +177,14 @@ static const char *read_back(Snapshot *snapshot) {
     size_t vocab;
     const char *wrong = checkpoint_metadata(saved.dir, 3, snapshot, &vocab);
     if (!wrong) {
-        stored_model_tensors(&saved.run.model->params, &snapshot->model);
+        stored_model_tensors(&saved.run.model->params, snapshot);
         wrong = checkpoint_read(saved.dir, 3, snapshot);
     }
     return wrong;
 }
 
-/* Behind the metadata there is one header only; within them every string must still be one. */
+/* Flips a bit of every byte of the header of tensors: safetensors_read accepts exactly one header.
+ */
 static void test_forged_headers(void) {
     set_up();
     const char *tensors = strstr(saved.text[0] + 8, ",\"tok_emb.weight\"");
@@ -192,21 +194,21 @@ static void test_forged_headers(void) {
     for (size_t k = 0; k < length + 8; k++) {
         if (k >= 8 && k < begin) continue;
         saved.text[0][k] ^= 1;
-        put_back(0);
+        restore_file(0);
         forge_meta();
         Snapshot snapshot = {0};
-        CHECK(verify() == NULL, "the forged meta.json agrees");
+        CHECK(verify() == NULL, "the forged meta.json matches");
         refused += read_back(&snapshot) != NULL;
         tried++;
         snapshot_free(&snapshot);
         saved.text[0][k] ^= 1;
     }
-    put_back(0);
-    put_back(2);
+    restore_file(0);
+    restore_file(2);
     CHECK(refused == tried && tried > 500, "%zu of %zu", refused, tried);
 }
 
-static void test_hostile_beginnings(void) {
+static void test_malformed_headers(void) {
     set_up();
     static const char *const HEADERS[] = {
         "",
@@ -236,7 +238,7 @@ static void test_hostile_beginnings(void) {
         CHECK(read_back(&snapshot) != NULL, "length %zu", i);
         snapshot_free(&snapshot);
     }
-    put_back(0);
+    restore_file(0);
 }
 
 static void test_prune(void) {
@@ -247,13 +249,13 @@ static void test_prune(void) {
         CHECK(mkdir(folder, 0777) == 0, "mkdir");
         mem_free(folder);
     }
-    /* 15 lies ahead of the run, 14 and 13 are the newest, 11 is the newest before step 12. */
+    /* 15 is ahead of the run, 14 and 13 are the newest, 11 is the newest before step 12. */
     checkpoint_prune(saved.dir, 14, 2, 12);
     size_t *steps;
     CHECK(checkpoint_steps(saved.dir, &steps) == 0, "steps");
-    CHECK(arrlenu(steps) == 4, "%zu are left", (size_t)arrlenu(steps));
+    CHECK(arrlenu(steps) == 4, "%zu remain", (size_t)arrlenu(steps));
     for (size_t i = 0; i < 4 && i < arrlenu(steps); i++) {
-        CHECK(steps[i] == KEPT[i], "step %zu is left", steps[i]);
+        CHECK(steps[i] == KEPT[i], "step %zu remains", steps[i]);
     }
     arrfree(steps);
 }
@@ -277,12 +279,12 @@ static void clean_up(void) {
 }
 
 static const Test tests[] = {
-    {"checkpoint: a run saves itself", set_up},
-    {"checkpoint: every byte of the headers counts", test_every_header_byte},
-    {"checkpoint: 10,000 random corruptions", test_random_corruption},
+    {"checkpoint: a run saves one", set_up},
+    {"checkpoint: a flipped bit in any header byte is detected", test_every_header_byte},
+    {"checkpoint: 10,000 random corruptions are detected", test_random_corruption},
     {"checkpoint: forged headers are refused", test_forged_headers},
-    {"checkpoint: hostile beginnings are refused", test_hostile_beginnings},
-    {"checkpoint: pruning keeps the newest and the last healthy one", test_prune},
-    {"checkpoint: leaves nothing behind", clean_up},
+    {"checkpoint: malformed headers are refused", test_malformed_headers},
+    {"checkpoint: pruning keeps the newest and the newest healthy one", test_prune},
+    {"checkpoint: all files are removed", clean_up},
 };
 TEST_MAIN(tests)

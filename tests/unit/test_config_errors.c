@@ -1,21 +1,21 @@
-/* test_config_errors.c - what the config refuses, and whether its sentences help.
+/* test_config_errors.c - invalid configs and their error messages.
  *
- * Every class of mistake stands in a table with a part of the sentence it must bring; values are
- * tried in a file and as --set. */
+ * A table lists every class of error with a part of the expected message. Values are tested in a
+ * file and as --set. */
 #include "run/config/config_keys.h"
 #include "tests/lib/config_files.h"
 
 /* --- errors --- */
 
-/* Every error of a value, by file and by --set. */
+/* Every kind of invalid value, by file and by --set. */
 static const struct {
     const char *path, *json, *message;
 } bad_values[] = {
-    {"model.n_layer", "\"six\"", "model.n_layer must be a whole number, not the string \"six\""},
-    {"model.n_layer", "1.5", "model.n_layer must be a whole number, not the number 1.5"},
-    {"model.n_layer", "true", "model.n_layer must be a whole number, not true"},
-    {"model.n_layer", "null", "model.n_layer must be a whole number, not null"},
-    {"model.n_layer", "1e999", "error: a number too large for a double"},
+    {"model.n_layer", "\"six\"", "model.n_layer must be an integer, not the string \"six\""},
+    {"model.n_layer", "1.5", "model.n_layer must be an integer, not the number 1.5"},
+    {"model.n_layer", "true", "model.n_layer must be an integer, not true"},
+    {"model.n_layer", "null", "model.n_layer must be an integer, not null"},
+    {"model.n_layer", "1e999", "error: number too large for a double"},
     {"model.n_layer", "0", "model.n_layer is 0; it must be 1 to 1024"},
     {"model.n_layer", "-1", "model.n_layer is -1; it must be 1 to 1024"},
     {"model.n_layer", "9007199254740993", "model.n_layer is 9007199254740992; it must be"},
@@ -36,7 +36,7 @@ static const struct {
     {"model.wire", "[]", "model.wire must be an object, not a list"},
     {"model.wire", "{\"mlp.out\": true}",
      "model.wire.mlp.out must be a string or a number, not tr"},
-    {"model.wire", "{\"a\": 1, \"a\": 2}", "key \"a\" stands twice in one object"},
+    {"model.wire", "{\"a\": 1, \"a\": 2}", "duplicate key \"a\""},
     {"gamma_warmup", "3", "gamma_warmup must be true, false or an object, not the number 3"},
     {"gamma_warmup.from", "-0.1", "gamma_warmup.from is -0.1; it must be at least 0"},
     {"branch_warmup.from", "1.5", "branch_warmup.from is 1.5; it must be 0 to 1"},
@@ -44,17 +44,16 @@ static const struct {
      "gamma_warmup.slots must be a list of strings, not the strin"},
     {"gamma_warmup.slots", "[\"outt\"]",
      "unknown value \"outt\"; did you mean \"out\"? (allowed: i"},
-    {"gamma_warmup.slots", "[\"in\", \"in\"]", "gamma_warmup.slots names \"in\" twice"},
+    {"gamma_warmup.slots", "[\"in\", \"in\"]", "gamma_warmup.slots lists \"in\" twice"},
     {"gamma_warmup.slots", "[1]", "gamma_warmup.slots must be a string, not the number 1"},
     {"norm_removal.average", "1", "norm_removal.average is 1; it must be at least 0 and below 1"},
     {"norm_removal.order", "\"mlp atn\"",
      "norm_removal.order: \"atn\" is not a place of norms (mlp, attn, qkv, emb, final); did you "
      "mean \"attn\"?"},
-    {"norm_removal.order", "\"mlp  final mlp\"",
-     "norm_removal.order: \"mlp\" stands there twice; its norms leave once"},
+    {"norm_removal.order", "\"mlp  final mlp\"", "norm_removal.order: \"mlp\" is listed twice"},
     {"optim", "[]", "optim must be an object, not a list"},
     {"optim.lr", "-1", "optim.lr is -1; it must be at least 0"},
-    {"optim.lr", "1e999", "error: a number too large for a double"},
+    {"optim.lr", "1e999", "error: number too large for a double"},
     {"optim.lr", "\"1e-3\"", "optim.lr must be a number, not the string \"1e-3\""},
     {"optim.lr", "{}", "optim.lr must be a number, not an object"},
     {"optim.min_lr_ratio", "1.1", "optim.min_lr_ratio is 1.1; it must be 0 to 1"},
@@ -71,12 +70,12 @@ static const struct {
     {"train.seed", "-1", "train.seed is -1; it must be 0 to 4294967295"},
     {"spike.threshold", "0", "spike.threshold is 0; it must be above 0"},
     {"spike.window", "1", "spike.window is 1; it must be 2 to 100000"},
-    {"spike.window", "15", "spike.min_history = 16 is more than spike.window = 15 holds"},
+    {"spike.window", "15", "spike.min_history = 16 is greater than spike.window = 15"},
     {"name", "\"\"", "name is empty"},
-    {"name", "\"..\"", "name: \"..\" is not the plain name of a folder"},
-    {"name", "\"a/b\"", "name: \"a/b\" is not the plain name of a folder"},
-    {"name", "\"a\\nb\"", "name: \"a?b\" is not the plain name of a folder"},
-    {"name", "\"a\\u0000b\"", "\\u0000 cannot stand in a string"},
+    {"name", "\"..\"", "name: \"..\" is not a valid folder name"},
+    {"name", "\"a/b\"", "name: \"a/b\" is not a valid folder name"},
+    {"name", "\"a\\nb\"", "name: \"a?b\" is not a valid folder name"},
+    {"name", "\"a\\u0000b\"", "\\u0000 is not allowed in a string"},
     {"model.n_head", "5", "model.n_head"},
 };
 
@@ -95,14 +94,14 @@ static void test_bad_values(void) {
     check_error(NULL, "model.bias=", "model.bias must be true or false, not the string \"\"");
     check_error(NULL, "model.n_layer", "--set model.n_layer: error: expected --set key=value");
     check_error(NULL, "model.wire.mlp.out=null", "model.wire.mlp.out must be a string or a number");
-    check_error(NULL, "model.wire.\xff=1", "a control character or invalid UTF-8 in the key");
-    check_error(NULL, "model.wire.a\nb=1", "a control character or invalid UTF-8 in the key");
-    check_error(NULL, "name=\x1b[1m", "--set name=?[1m: error: a control character");
+    check_error(NULL, "model.wire.\xff=1", "control character or invalid UTF-8 in the key");
+    check_error(NULL, "model.wire.a\nb=1", "control character or invalid UTF-8 in the key");
+    check_error(NULL, "name=\x1b[1m", "--set name=?[1m: error: control character");
 }
 
 static void test_bad_text(void) {
-    check_error("", NULL, "x.json:1:1: error: not JSON: the text ends too early");
-    check_error("[]", NULL, "x.json:1:1: error: a config is one JSON object");
+    check_error("", NULL, "x.json:1:1: error: not JSON: unexpected end of the text");
+    check_error("[]", NULL, "x.json:1:1: error: a config must be a JSON object");
     check_error("{\n \"optim\": {\"lr\": 1}\n} x", NULL,
                 "x.json:3:3: error: not JSON: unexpected x");
     check_error("{\n \"optim\": {\"lr\": 1,}}", NULL, "x.json:2:20: error: not JSON: unexpected }");
@@ -110,12 +109,11 @@ static void test_bad_text(void) {
     check_error("{ x: 1}", NULL, "x.json:1:3: error: not JSON: unexpected x");
     check_error("{\"optim\": ,}", NULL, "x.json:1:11: error: not JSON: unexpected ,");
     check_error("{\"optim\": {}\"a\": 1}", NULL, "x.json:1:13: error: not JSON: unexpected \"");
-    check_error("{\"optim\": {}", NULL, "x.json:1:13: error: not JSON: the text ends too early");
+    check_error("{\"optim\": {}", NULL, "x.json:1:13: error: not JSON: unexpected end of the text");
     check_error("{\"optim\": 1} /* no */", NULL, "x.json:1:14: error: not JSON: unexpected /*");
-    check_error("{\n\n \"name\": \"a\n\"}", NULL,
-                "x.json:3:12: error: the line ends inside a string");
-    check_error("{\"name\": \"a\tb\"}", NULL, "x.json:1:12: error: a control character");
-    check_error("{\v}", NULL, "x.json:1:2: error: a control character");
+    check_error("{\n\n \"name\": \"a\n\"}", NULL, "x.json:3:12: error: unterminated string");
+    check_error("{\"name\": \"a\tb\"}", NULL, "x.json:1:12: error: control character");
+    check_error("{\v}", NULL, "x.json:1:2: error: control character");
     static const char *const invalid[] = {
         "\xff", "\xc3(", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82"};
     for (size_t i = 0; i < sizeof(invalid) / sizeof(invalid[0]); i++) {
@@ -125,11 +123,11 @@ static void test_bad_text(void) {
     }
     Config c;
     CHECK(!load(&c, put("\xff.json", "{}"), NO_SETS), "a name that is not UTF-8 was accepted");
-    CHECK(strstr(printed, "is not the plain name of a folder"), "%s", printed);
+    CHECK(strstr(printed, "is not a valid folder name"), "%s", printed);
     CHECK(!load(&c, put_bytes("nul.json", "{\0}", 3), NO_SETS), "a NUL was accepted");
-    CHECK(strstr(printed, "nul.json:1:2: error: a NUL byte"), "%s", printed);
+    CHECK(strstr(printed, "nul.json:1:2: error: NUL byte"), "%s", printed);
     CHECK(load(&c, put("mark.json", "\xef\xbb\xbf{}"), NO_SETS), "%s", printed);
-    CHECK(strstr(printed, "mark.json: note: the byte order mark"), "%s", printed);
+    CHECK(strstr(printed, "mark.json: note: ignoring the byte order mark"), "%s", printed);
     config_free(&c);
     static char big[(1 << 20) + 1];
     memset(big, ' ', sizeof big);
@@ -149,17 +147,16 @@ static void test_bad_keys(void) {
                 "      |            ^~~~~~~~~~\n1 error; nothing was written.");
     check_error("{\"_comment\": 3}", NULL, "unknown key \"_comment\"\n");
     check_error("{\"model\": {\"$schema\": 3}}", NULL, "unknown key \"model.$schema\"\n");
-    check_error("{\"model.n_layer\": 3}", NULL, "key \"model.n_layer\" must be written as objects");
+    check_error("{\"model.n_layer\": 3}", NULL, "key \"model.n_layer\" contains a dot");
     check_error("{\"Name\": \"a\"}", NULL, "unknown key \"Name\"; did you mean \"name\"?");
     check_error("{\"\": 1}", NULL, "unknown key \"\"");
     check_error("{\"name\": \"a\", \"model\": {}, \"name\": \"b\"}", NULL,
-                "key \"name\" stands twice in one object");
-    check_error("{\"optim\": {\"lr\": 1, \"lr\": 1}}", NULL,
-                "key \"lr\" stands twice in one object");
+                "duplicate key \"name\"");
+    check_error("{\"optim\": {\"lr\": 1, \"lr\": 1}}", NULL, "duplicate key \"lr\"");
     check_error("{\"a\\u001b[1mb\": 1}", NULL, "unknown key \"a?[1mb\"");
 }
 
-/* The line of an error and its caret, to the byte. */
+/* The source line of an error and the caret line, byte by byte. */
 static void check_shown(const char *json, const char *line, const char *caret) {
     char want[512];
     snprintf(want, sizeof want, "\n%s\n      | %s\n1 error; ", line, caret);
@@ -171,7 +168,7 @@ static void test_shown_lines(void) {
     check_shown("{\"\xc3\xa9\": 1, \"a\": \"\xff\x1b[\"}",
                 "    1 | {\"\xc3\xa9\": 1, \"a\": \"??[\"}", "               ^");
     char json[512], line[256], caret[128];
-    /* A value that does not fit: the first 96 characters of the line stand there. */
+    /* A value that does not fit: the first 96 characters of the line are shown. */
     memset(json, 'x', sizeof json);
     memcpy(json, "{\"log\": {\"every\": \"", 19);
     memcpy(json + 300, "\"}}", 4);
@@ -181,7 +178,7 @@ static void test_shown_lines(void) {
     caret[18] = '^';
     caret[96] = '\0';
     check_shown(json, line, caret);
-    /* A key far to the right: 48 cells before it stand there. */
+    /* A key far to the right: 48 cells before it are shown. */
     memset(json, ' ', sizeof json);
     json[0] = '{';
     strcpy(json + 100, "\"zebra\": 1}");
@@ -190,7 +187,7 @@ static void test_shown_lines(void) {
     check_shown(json, line, caret);
 }
 
-/* All errors of all sources are printed, up to 20; the number counts every one. */
+/* The errors of all sources are printed, up to 20; the total counts all of them. */
 static void test_many_errors(void) {
     Config c;
     CHECK(!load_text(&c, "{\"a\": 1, \"model\": {\"n_layer\": 0, \"bias\": 3}}",
@@ -286,9 +283,9 @@ static const Test tests[] = {
     {"config errors: values", test_bad_values},
     {"config errors: text", test_bad_text},
     {"config errors: keys", test_bad_keys},
-    {"config errors: the lines that are shown", test_shown_lines},
-    {"config errors: many at once", test_many_errors},
+    {"config errors: source lines and carets", test_shown_lines},
+    {"config errors: several at once", test_many_errors},
     {"config errors: one-letter typos", test_typos},
-    {"config errors: names of other tools", test_other_names},
+    {"config errors: key names of other trainers", test_other_names},
 };
 TEST_MAIN(tests)

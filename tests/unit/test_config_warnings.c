@@ -1,13 +1,13 @@
-/* test_config_warnings.c - what a config is warned about, on what grounds, and what it is not.
+/* test_config_warnings.c - the warnings about a config and their basis.
  *
- * Each warning has a config that brings it alone, and one beside it, as near as can be, that must
- * stay silent. */
+ * Each warning has a config that causes it and no other, and a minimally different one that causes
+ * none. */
 #include "tests/lib/config_files.h"
 
 static const struct {
-    const char *brings, *silent; /* configs */
-    const char *warning;         /* how it begins */
-    const char *basis;           /* how it ends */
+    const char *warned, *silent; /* configs */
+    const char *warning;         /* the beginning of the line */
+    const char *basis;           /* its end */
 } warnings[] = {
     {"{\"train\": {\"steps\": 200}, \"gamma_warmup\": {\"steps\": 201}}",
      "{\"train\": {\"steps\": 200}, \"gamma_warmup\": {\"steps\": 200}}",
@@ -17,12 +17,12 @@ static const struct {
      "gamma_warmup.slots is empty: ", "by definition"},
     {"{\"model\": {\"topology\": \"pre\"}, \"gamma_warmup\": {\"steps\": 9, \"slots\": [\"out\"]}}",
      "{\"model\": {\"topology\": \"pre\"}, \"gamma_warmup\": {\"steps\": 9, \"slots\": [\"in\"]}}",
-     "gamma_warmup.slots lists no norm that a block of this net has: ", "by definition"},
+     "gamma_warmup.slots lists no norm that a block of this model has: ", "by definition"},
     {"{\"model\": {\"topology\": \"post\", \"n_layer\": 1, \"wire\": {\"attn.post\": \"none\"}}, "
      "\"gamma_warmup\": {\"steps\": 9, \"slots\": [\"post\"]}}",
      "{\"model\": {\"topology\": \"post\", \"n_layer\": 1}, "
      "\"gamma_warmup\": {\"steps\": 9, \"slots\": [\"post\"]}}",
-     "gamma_warmup.slots lists no norm that a block of this net has: ", "by definition"},
+     "gamma_warmup.slots lists no norm that a block of this model has: ", "by definition"},
     {"{\"train\": {\"steps\": 200}, \"model\": {\"n_layer\": 2}, "
      "\"branch_warmup\": {\"steps\": 101}}",
      "{\"train\": {\"steps\": 200}, \"model\": {\"n_layer\": 2}, "
@@ -37,16 +37,16 @@ static const struct {
      "by definition"},
     {"{\"model\": {\"norm\": \"dyt\"}, \"norm_removal\": {\"start\": 5}}",
      "{\"model\": {\"norm\": \"dyt\"}, \"norm_removal\": {\"start\": 0}}",
-     "norm_removal.order names no place where this net has norms with a statistic: ",
+     "norm_removal.order lists no place where this model has norms with statistics: ",
      "by definition"},
     {"{\"norm_removal\": {\"start\": 5, \"order\": \"qkv\"}}",
      "{\"norm_removal\": {\"start\": 5, \"order\": \"qkv final\"}}",
-     "norm_removal.order names no place where this net has norms with a statistic: ",
+     "norm_removal.order lists no place where this model has norms with statistics: ",
      "by definition"},
     {"{\"norm_removal\": {\"start\": 1350, \"interval\": 50}}",
      "{\"norm_removal\": {\"start\": 1349, \"interval\": 50}}",
-     "norm_removal.start = 1350 and norm_removal.interval = 50 take the last norms out after "
-     "update 2000, the run ends after train.steps = 2000",
+     "norm_removal.start = 1350 and norm_removal.interval = 50 remove the last norms after "
+     "step 2000, but the run ends at train.steps = 2000",
      "by definition"},
     {"{\"train\": {\"steps\": 100}}", "{\"train\": {\"steps\": 101}}",
      "optim.warmup_steps = 100 is not shorter than the run, train.steps = 100: ", "by definition"},
@@ -61,50 +61,49 @@ static const struct {
      "model.norm is batchnorm: ", "by definition"},
     {"{\"model\": {\"topology\": \"post\"}, \"optim\": {\"warmup_steps\": 0}}",
      "{\"model\": {\"topology\": \"deepnorm\"}, \"optim\": {\"warmup_steps\": 0}}",
-     "optim.warmup_steps is 0 in a Post-LN net, ",
+     "optim.warmup_steps is 0 in a Post-LN model, ",
      "published: Xiong et al. 2020, arXiv 2002.04745"},
     {"{\"model\": {\"topology\": \"post\"}, \"optim\": {\"warmup_steps\": 0}}",
      "{\"model\": {\"topology\": \"b2t\"}, \"optim\": {\"warmup_steps\": 0}}",
-     "optim.warmup_steps is 0 in a Post-LN net, ",
+     "optim.warmup_steps is 0 in a Post-LN model, ",
      "published: Xiong et al. 2020, arXiv 2002.04745"},
     {"{\"model\": {\"layers\": \"post*\"}, \"optim\": {\"warmup_steps\": 0}}",
      "{\"model\": {\"layers\": \"post* pre*1\"}, \"optim\": {\"warmup_steps\": 0}}",
-     "optim.warmup_steps is 0 in a Post-LN net, ",
+     "optim.warmup_steps is 0 in a Post-LN model, ",
      "published: Xiong et al. 2020, arXiv 2002.04745"},
     {"{\"model\": {\"topology\": \"post\", \"n_layer\": 24}, \"optim\": {\"lr\": 1e-3}}",
      "{\"model\": {\"topology\": \"post\", \"n_layer\": 23}, \"optim\": {\"lr\": 1e-3}}",
-     "model.n_layer = 24 in a Post-LN net with optim.lr = 0.001: ",
+     "model.n_layer = 24 in a Post-LN model with optim.lr = 0.001: ",
      "published: LayerNorm Scaling, github.com/lmsdss/LayerNorm-Scaling"},
     {"{\"model\": {\"topology\": \"post\", \"n_layer\": 24}, \"optim\": {\"lr\": 1e-3}}",
      "{\"model\": {\"topology\": \"post\", \"n_layer\": 24}, \"optim\": {\"lr\": 9e-4}}",
-     "model.n_layer = 24 in a Post-LN net with optim.lr = 0.001: ",
+     "model.n_layer = 24 in a Post-LN model with optim.lr = 0.001: ",
      "published: LayerNorm Scaling, github.com/lmsdss/LayerNorm-Scaling"},
     {"{\"optim\": {\"clip\": 0}}", "{\"optim\": {\"clip\": 1e-9}}",
-     "optim.clip is 0: ", "folklore: we know no measurement"},
+     "optim.clip is 0: ", "folklore: no measurement known to us"},
     {"{\"train\": {\"threads\": 1024}}", "{\"train\": {\"threads\": 1}}",
-     "train.threads = 1024 on ", "folklore: we know no measurement"},
+     "train.threads = 1024 on ", "folklore: no measurement known to us"},
 };
 
 static void test_warnings(void) {
     for (size_t i = 0; i < sizeof warnings / sizeof *warnings; i++) {
         Config config;
         char begins[256], ends[256];
-        must_load(&config, warnings[i].brings, NO_SETS);
+        must_load(&config, warnings[i].warned, NO_SETS);
         config_free(&config);
         snprintf(begins, sizeof begins, "train: warning: %s", warnings[i].warning);
         snprintf(ends, sizeof ends, " (%s)\n", warnings[i].basis);
-        bool said = strncmp(printed, begins, strlen(begins)) == 0 &&
-                    strlen(printed) > strlen(ends) &&
-                    strcmp(printed + strlen(printed) - strlen(ends), ends) == 0;
-        CHECK(said && occurrences(printed, "\n") == 1, "%s: %s", warnings[i].brings, printed);
+        bool found = strncmp(printed, begins, strlen(begins)) == 0 &&
+                     strlen(printed) > strlen(ends) &&
+                     strcmp(printed + strlen(printed) - strlen(ends), ends) == 0;
+        CHECK(found && occurrences(printed, "\n") == 1, "%s: %s", warnings[i].warned, printed);
         must_load(&config, warnings[i].silent, NO_SETS);
         config_free(&config);
         CHECK(!printed[0], "%s: %s", warnings[i].silent, printed);
     }
 }
 
-/* A config that is refused is not warned about, and one of zero steps has no run to be too short.
- */
+/* No warnings about an invalid config, nor about the length of a run of zero steps. */
 static void test_no_warnings(void) {
     Config config;
     CHECK(!load_text(&config, "{\"optim\": {\"clip\": 0}, \"zebra\": 1}", NO_SETS), "accepted");
@@ -118,7 +117,7 @@ static void test_no_warnings(void) {
 }
 
 static const Test tests[] = {
-    {"config warnings: what brings them, and on what grounds", test_warnings},
-    {"config warnings: where there are none", test_no_warnings},
+    {"config warnings: causes and basis", test_warnings},
+    {"config warnings: configs without any", test_no_warnings},
 };
 TEST_MAIN(tests)

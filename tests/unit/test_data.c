@@ -1,7 +1,7 @@
 /* test_data.c - files, splits and orders of the data, against plain references.
  *
- * One idea: in most files here a token's value is its position in the stream, so a wrong row shows
- * where it came from. References list every piece, start or batch one by one. */
+ * One idea: in most files here the value of a token is its position in the stream, so a wrong
+ * sequence shows where it came from. The references list every piece, start or batch one by one. */
 #include "data/stories.h"
 #include "base/philox.h"
 #include "tests/lib/data_files.h"
@@ -16,7 +16,7 @@ static Dataset *open_plain(const DataOptions *options) {
     return dataset_open(options, T, B, 1, ROWS_MAX, 1337);
 }
 
-/* Whether row r of `tokens` and `targets` is `first`, `first` + step, ... */
+/* Whether sequence r of `tokens` and `targets` is `first`, `first` + step, ... */
 static bool row_counts(size_t r, size_t first, size_t step) {
     for (size_t t = 0; t < T; t++) {
         size_t token = first + t * step;
@@ -27,7 +27,7 @@ static bool row_counts(size_t r, size_t first, size_t step) {
     return true;
 }
 
-/* Splits and vocabularies. */
+/* --- splits and vocabularies --- */
 
 static void test_split(void) {
     enum { N = 1115394, N_TRAIN = 1003854 };
@@ -61,7 +61,7 @@ static void test_chars(void) {
     options.vocab = VOCAB_CHARS;
     Dataset *data = open_plain(&options);
     const Vocab *vocab = dataset_vocab(data);
-    const char alphabet[] = " ,abcdnq\xE9\xFF"; /* q and 0xFF stand in the validation part only */
+    const char alphabet[] = " ,abcdnq\xE9\xFF"; /* q and 0xFF occur in the validation split only */
     CHECK(vocab->size == 10 && dataset_vocab_size(data) == 10, "%zu characters", vocab->size);
     CHECK(memcmp(vocab->byte_of, alphabet, 10) == 0, "%.10s", (const char *)vocab->byte_of);
     dataset_train_batch(data, tokens, targets, 1, 0);
@@ -116,7 +116,7 @@ static void test_formats(void) {
     }
 }
 
-/* Orders, over shards in which the token at position p of the stream is p. */
+/* --- orders, over shards in which the token at position p of the stream is p --- */
 
 typedef struct {
     size_t begin, end;
@@ -184,7 +184,7 @@ static void test_random_order(void) {
         }
         dataset_close(data);
     }
-    CHECK(different == count, "%zu of %zu starts drawn", different, count);
+    CHECK(different == count, "%zu of %zu starts sampled", different, count);
 }
 
 static void test_sequential_order(void) {
@@ -237,7 +237,7 @@ static void check_val(const DataOptions *options, size_t wanted, const Range *ra
 
 static void test_validation(void) {
     DataOptions options = options_shards("shards");
-    check_val(&options, ROWS_MAX, val_ranges, COUNT(val_ranges)); /* 2 + 7 rows */
+    check_val(&options, ROWS_MAX, val_ranges, COUNT(val_ranges)); /* 2 + 7 sequences */
     check_val(&options, 9, val_ranges, COUNT(val_ranges));
     check_val(&options, 4, val_ranges, COUNT(val_ranges));
     check_val(&options, 0, val_ranges, COUNT(val_ranges));
@@ -255,7 +255,7 @@ static void test_validation(void) {
     dataset_close(data);
 }
 
-/* Built-in data. */
+/* --- built-in data --- */
 
 static void test_stories(void) {
     DataOptions options = options_for("builtin:stories");
@@ -265,7 +265,7 @@ static void test_stories(void) {
     for (uint32_t i = 0; i < STEP_ROWS; i++) {
         const uint64_t step = (5ULL << 32) + 6;
         dataset_train_batch(data, tokens, targets, step, i / B);
-        stories_row(bytes, T + 1, 7, STREAM_DATA, 6, 5, i);
+        stories_sequence(bytes, T + 1, 7, STREAM_DATA, 6, 5, i);
         for (size_t t = 0; t < T; t++) {
             size_t at = i % B * T + t;
             CHECK(tokens[at] == bytes[t] && targets[at] == bytes[t + 1], "row %u", i);
@@ -274,8 +274,8 @@ static void test_stories(void) {
     double nats = 0;
     dataset_val_batch(data, tokens, targets, 0, 20);
     for (uint32_t r = 0; r < 20; r++) {
-        stories_row(bytes, T + 1, 0, STREAM_VALIDATION, r, 0, 0);
-        nats += stories_row_nats(bytes, T + 1) / T / 20;
+        stories_sequence(bytes, T + 1, 0, STREAM_VALIDATION, r, 0, 0);
+        nats += stories_sequence_nats(bytes, T + 1) / T / 20;
         for (size_t t = 0; t < T; t++) {
             CHECK(tokens[r * T + t] == bytes[t] && targets[r * T + t] == bytes[t + 1], "val %u", r);
         }
@@ -334,7 +334,7 @@ static void test_file_identity(void) {
           "names");
 }
 
-/* More than 2^32 tokens, nearly all of them holes. */
+/* A sparse file of more than 2^32 tokens. */
 static void test_huge_file(void) {
     const uint64_t mark = (1ULL << 32) + 5 * T, count = mark + 100;
     uint16_t marks[T + 1];
@@ -370,7 +370,7 @@ static const Test tests[] = {
     {"data: text, llm.c and raw files", test_formats},
     {"data: random order over shards", test_random_order},
     {"data: sequential order over shards", test_sequential_order},
-    {"data: validation rows", test_validation},
+    {"data: validation sequences", test_validation},
     {"data: builtin:stories", test_stories},
     {"data: builtin:random", test_random_tokens},
     {"data: names, paths and hashes", test_file_identity},

@@ -1,8 +1,8 @@
-/* test_data_errors.c - data that cannot be used: the exit code, and a sentence that names the file
- * and the numbers.
+/* test_data_errors.c - invalid data: the exit code, and an error that names the file and the
+ * numbers.
  *
- * One idea: an error ends the program, so each is provoked in a child that opens and reads all it
- * can. */
+ * One idea: an error ends the program, so each is provoked in a child process that opens and reads
+ * everything. */
 #include "tests/lib/child.h"
 #include "tests/lib/data_files.h"
 
@@ -26,7 +26,8 @@ static void read_all(const void *argument) {
     dataset_floor(data);
 }
 
-/* Checks the exit code and that the one line said holds all the words, which NULL ends. */
+/* Checks the exit code, and that the one line of output contains all the words; NULL ends the list.
+ */
 static void expect_rows(size_t eval_rows, int code, DataOptions options, ...) {
     int got = run_child(read_all, &(Reading){options, eval_rows});
     CHECK(got == code, "exit %d, want %d: %s", got, code, said);
@@ -131,11 +132,12 @@ static void test_mixed(void) {
     put_text("mixed/a.txt", "a text");
     put_llmc("mixed/b.bin", 2, 1, 9, 9, 1);
     put_llmc("mixed/c.bin", 4, 7, 9, 9, 1);
-    EXPECT(EXIT_DATA, options_for(in_folder("mixed")), "a.txt holds text", "b.bin holds llm.c");
+    EXPECT(EXIT_DATA, options_for(in_folder("mixed")), "a.txt contains text",
+           "b.bin contains llm.c");
     EXPECT(EXIT_DATA, with_format(in_folder("mixed/*.bin"), FORMAT_AUTO), "uint16", "c.bin",
            "uint32");
     DataOptions numbers = with_val(options_raw(put_u16("n.bin", 0, 99)), "builtin:stories");
-    EXPECT(EXIT_DATA, numbers, "n.bin", "token numbers", "data.val = \"builtin:stories\"");
+    EXPECT(EXIT_DATA, numbers, "n.bin", "token ids", "data.val = \"builtin:stories\"");
 }
 
 static void test_vocab_options(void) {

@@ -1,13 +1,13 @@
-/* test_equations.c - the printed equations: golden texts, no two nets that read the same, and a w
- * exactly where gamma-warmup acts. */
+/* test_equations.c - the printed equations and their hash: golden texts, different texts for
+ * different models, and a w exactly where gamma-warmup applies. */
 #include "model/equations.h"
 #include "tests/lib/nets.h"
 
 enum { ALL_SLOTS = 7 };
 
-static BranchWarmup branch_warmup; /* of all texts */
+static BranchWarmup branch_warmup; /* used by text_of */
 
-/* Slots 0: no gamma-warmup, whatever else its keys say. */
+/* warm_slots 0: gamma-warmup is off, with other keys set. */
 static char *text_of(const ModelOptions *options, unsigned warm_slots) {
     GammaWarmup warmup = {.steps = warm_slots ? 10 : 0, .from = 0.1, .to = 1, .slots = warm_slots};
     if (!warm_slots) warmup.slots = ALL_SLOTS;
@@ -39,7 +39,7 @@ static const char PERI[] = "rmsnorm      N(x) = x / sqrt(mean(x^2) + eps) * gamm
                            "attention    4 heads, causal softmax(q k / sqrt(4)) v\n"
                            "mlp          mlp(u) = down(gelu(up(u)))\n"
                            "head         h = N(x); logits = tok_emb h\n"
-                           "start        matrices N(0, 0.02^2); N = 4\n";
+                           "init         matrices N(0, 0.02^2); N = 4\n";
 static const char POST[] =
     "layernorm    N(x) = (x - mean) / sqrt(var + eps) * gamma + beta, eps 1e-05 (1e-06 in out "
     "slots)\n"
@@ -48,10 +48,10 @@ static const char POST[] =
     "             u' = x; x = Nw(x + mlp(u'))\n"
     "block 4      u = x; x = Nw(x + attention(u))\n"
     "             u' = x; x = N(x + mlp(u'))\n"
-    "attention    4 heads, causal softmax(q k / sqrt(4)) v, q and k turned by RoPE\n"
+    "attention    4 heads, causal softmax(q k / sqrt(4)) v, q and k rotated by RoPE\n"
     "mlp          mlp(u) = down(silu(gate(u)) * up(u))\n"
     "head         h = x; logits = head h\n"
-    "start        matrices N(0, 0.02^2); N = 4\n"
+    "init         matrices N(0, 0.02^2); N = 4\n"
     "gamma-warmup Nw, Sw: gamma times w, from gamma_warmup.from to .to\n";
 static const char RESI_DUAL[] =
     "rmsnorm      N(x) = x / sqrt(mean(x^2) + eps) * gamma, eps 1e-06\n"
@@ -61,7 +61,7 @@ static const char RESI_DUAL[] =
     "attention    4 heads, causal softmax(q k / sqrt(4)) v\n"
     "mlp          mlp(u) = down(gelu(up(u)))\n"
     "head         h = x + N(d); logits = tok_emb h\n"
-    "start        matrices N(0, 0.02^2); N = 4\n";
+    "init         matrices N(0, 0.02^2); N = 4\n";
 static const char PARALLEL[] =
     "rmsnorm      N(x) = x / sqrt(mean(x^2) + eps) * gamma, eps 1e-06\n"
     "embedding    x = tok_emb[token] + pos_emb[t]\n"
@@ -70,7 +70,7 @@ static const char PARALLEL[] =
     "attention    4 heads, causal softmax(q k / sqrt(4)) v\n"
     "mlp          mlp(u) = down(gelu(up(u)))\n"
     "head         h = N(x); logits = tok_emb h\n"
-    "start        matrices N(0, 0.02^2), proj and down divided by sqrt(2N); N = 4\n";
+    "init         matrices N(0, 0.02^2), proj and down divided by sqrt(2N); N = 4\n";
 static const char B2T[] = "dyt          N(x) = tanh(alpha x) * gamma + beta\n"
                           "embedding    x = tok_emb[token] + pos_emb[t]\n"
                           "blocks 1-4   x_block = x; u = x; x = N(x + attention(u))\n"
@@ -78,18 +78,18 @@ static const char B2T[] = "dyt          N(x) = tanh(alpha x) * gamma + beta\n"
                           "attention    4 heads, causal softmax(q k / sqrt(4)) v\n"
                           "mlp          mlp(u) = down(gelu(up(u)))\n"
                           "head         h = x; logits = tok_emb h\n"
-                          "start        matrices N(0, 0.02^2); N = 4\n";
+                          "init         matrices N(0, 0.02^2); N = 4\n";
 static const char WIRED[] =
     "layernorm    N(x) = (x - mean) / sqrt(var + eps) * gamma + beta, beta 0, eps 0.5\n"
     "embedding    x = tok_emb[token] + pos_emb[t]\n"
     "blocks 1-4   x_block = x; u = -0.5 S(x); x = S(x - 2 N(attention(u)) + 0.25 x_block)\n"
     "             u' = x_block; x = 0\n"
     "             within attention q = N(q), k = N(k), v = N(v) per head\n"
-    "             S is a gain alone, gamma without a norm\n"
+    "             S is a gain, gamma without a norm\n"
     "attention    4 heads on 2 of keys and values, causal softmax(q k / sqrt(4)) v\n"
     "mlp          mlp(u) = down(gelu(up(u))), no biases\n"
     "head         h = N(x); logits = tok_emb h\n"
-    "start        matrices N(0, 0.02^2); N = 4\n";
+    "init         matrices N(0, 0.02^2); N = 4\n";
 
 static void check_text(const ModelOptions *options, unsigned warm_slots, const char *want) {
     char *text = text_of(options, warm_slots);
@@ -125,8 +125,8 @@ static void test_texts(void) {
     CHECK(hash_text(HASH_START, "a") == 0xaf63dc4c8601ec8cULL, "published value of FNV-1a");
 }
 
-/* The canonical form is a file format: these are its bytes for a model that has everything, and the
- * hash of them by another implementation of FNV-1a. */
+/* The canonical form is a file format. WANT has its bytes for a model with every option; the hash
+ * is computed by a second implementation of FNV-1a. */
 static void test_canonical(void) {
     static const char WANT[] =
         "norm layernorm eps=1.0000000000000001e-05 eps_out=9.9999999999999995e-07 beta=1\n"
@@ -165,7 +165,7 @@ static void test_canonical(void) {
     mem_free(text);
 }
 
-/* norm_removal is a line behind the others where it is on, and nothing where it is off. */
+/* norm_removal adds one line where it is on, and nothing where it is off. */
 static void test_removals(void) {
     static const struct {
         NormRemoval removal;
@@ -173,15 +173,15 @@ static void test_removals(void) {
     } CASES[] = {
         {{0, 3, "mlp", 0.5, true}, ""},
         {{7, 3, "mlp final", 0.9, true},
-         "norm-removal of mlp final, groups: 5, after updates 7 .. 19; N divides by a running mean "
-         "of its deviations, memory 0.9, first tokens apart\n"},
+         "norm-removal of mlp final, groups: 5, after steps 7 .. 19; N then divides by an EMA of "
+         "its RMS or standard deviation, decay 0.9, a separate one for first tokens\n"},
         {{7, 0, "emb final", 0, false},
-         "norm-removal of emb final, groups: 2, after updates 7 .. 7; N divides by a running mean "
-         "of its deviations, memory 0\n"},
+         "norm-removal of emb final, groups: 2, after steps 7 .. 7; N then divides by an EMA of "
+         "its RMS or standard deviation, decay 0\n"},
         {{9, 1, "emb", 0, false},
-         "norm-removal of emb, groups: 1, after updates 9 .. 9; N divides by a running mean of its "
-         "deviations, memory 0\n"},
-        {{9, 1, "qkv", 0, false}, "norm-removal no norm is named\n"},
+         "norm-removal of emb, groups: 1, after steps 9 .. 9; N then divides by an EMA of its "
+         "RMS or standard deviation, decay 0\n"},
+        {{9, 1, "qkv", 0, false}, "norm-removal none of these norms exists\n"},
     };
     ModelOptions options = net_options("peri", "rmsnorm");
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
@@ -202,7 +202,7 @@ static void test_texts_differ(void) {
     };
     for (size_t row = 0; row < ROW_COUNT; row++) {
         ModelOptions options = net_options(ROWS[row].name, "layernorm");
-        CHECK(same_text(&options, &options), "%s is not itself", ROWS[row].name);
+        CHECK(same_text(&options, &options), "%s: two texts of one model", ROWS[row].name);
         for (size_t other = 0; other < row; other++) {
             ModelOptions others = net_options(ROWS[other].name, "layernorm");
             CHECK(!same_text(&options, &others), "%s and %s", ROWS[row].name, ROWS[other].name);
@@ -237,7 +237,7 @@ static void test_texts_of_options(void) {
     changed[17].n_head = 2;
     changed[18].n_layer = 5;
     for (size_t i = 0; i < n; i++) {
-        CHECK(!same_text(&base, &changed[i]), "option %zu leaves no trace", i);
+        CHECK(!same_text(&base, &changed[i]), "option %zu has no effect", i);
         for (size_t k = 0; k < i; k++)
             CHECK(!same_text(&changed[i], &changed[k]), "%zu, %zu", i, k);
     }
@@ -249,7 +249,8 @@ static size_t count_words(const char *from, const char *to, const char *word) {
     return count;
 }
 
-/* Blocks are printed in groups; each must carry a w for every norm of that slot that warms up. */
+/* Equal blocks are printed once, as a range. Each range must have a w at every norm of a slot under
+ * gamma-warmup. */
 static void check_marks(const char *text, const RowNet *net, int slot) {
     size_t seen = 0;
     for (const char *at = strstr(text, "\nblock"); at; at = strstr(at + 1, "\nblock")) {
@@ -298,15 +299,14 @@ static void test_marks(void) {
     }
 }
 
-/* The coefficient of every branch has an a, that of a second stream none; off, whatever its other
- * keys say, it leaves no trace, and its two orders read differently. */
+/* With branch-warmup every branch coefficient has a factor a, but not that of a second stream. Off,
+ * it leaves no trace, whatever its other keys are. Its two orders have different texts. */
 static void test_branch_warmup(void) {
     static const char DEEPER[] =
-        "branch-warmup a: from branch_warmup.from to 1 over .steps updates, in block l over l "
-        "times as many\n";
-    static const char EQUAL[] =
-        "branch-warmup a: from branch_warmup.from to 1 over .steps updates, "
-        "in every block the same\n";
+        "branch-warmup a: from branch_warmup.from to 1 over .steps steps, l times as many in "
+        "block l\n";
+    static const char EQUAL[] = "branch-warmup a: from branch_warmup.from to 1 over .steps steps, "
+                                "the same in every block\n";
     for (size_t row = 0; row < ROW_COUNT; row++) {
         ModelOptions options = net_options(ROWS[row].name, "layernorm");
         char *off = text_of(&options, 0), *text[3];
@@ -344,10 +344,10 @@ static void test_branch_warmup_texts(void) {
 static const Test TESTS[] = {
     {"equations: golden texts", test_texts},
     {"equations: canonical form", test_canonical},
-    {"equations: norms that leave", test_removals},
-    {"equations: every row and every override reads differently", test_texts_differ},
-    {"equations: every option reads differently", test_texts_of_options},
-    {"equations: w stands exactly where gamma-warmup acts", test_marks},
+    {"equations: norm removal", test_removals},
+    {"equations: every row and every override has its own text", test_texts_differ},
+    {"equations: every option has its own text", test_texts_of_options},
+    {"equations: a w exactly where gamma-warmup applies", test_marks},
     {"equations: branch-warmup at every branch", test_branch_warmup},
     {"equations: branch-warmup among other coefficients", test_branch_warmup_texts},
 };

@@ -1,6 +1,6 @@
-/* test_frozen.c - norms divided by constants: the right ones, in the right places, and back again.
+/* test_frozen.c - frozen norms: the right constants, for the right tokens, and thawing.
  *
- * A frozen norm is an affine map, so its gradient is tried without small steps: for any v,
+ * A frozen norm is an affine map, so its gradient can be tested with steps of any size: for any v,
  * <dy, f(x+v) - f(x)> = <dx, v>. */
 #include "model/model.h"
 #include "ops/ops.h"
@@ -8,7 +8,7 @@
 
 #include <malloc.h>
 
-enum { V = 32, T = 8, LINES = 40, WIDTH = 23 };
+enum { V = 32, T = 8, N_ROWS = 40, WIDTH = 23 };
 
 static const char *const KINDS[] = {"layernorm", "rmsnorm", "rmsnorm_plus1"};
 enum { KIND_COUNT = sizeof KINDS / sizeof *KINDS };
@@ -20,9 +20,9 @@ static double tolerance(void) {
 /* --- one norm --- */
 
 typedef struct {
-    real x[LINES * WIDTH], y[LINES * WIDTH], dy[LINES * WIDTH], dx[LINES * WIDTH],
-        moved[LINES * WIDTH];
-    real gamma[WIDTH], beta[WIDTH], dgamma[WIDTH], dbeta[WIDTH], stats[2 * LINES], r[LINES];
+    real x[N_ROWS * WIDTH], y[N_ROWS * WIDTH], dy[N_ROWS * WIDTH], dx[N_ROWS * WIDTH],
+        moved[N_ROWS * WIDTH];
+    real gamma[WIDTH], beta[WIDTH], dgamma[WIDTH], dbeta[WIDTH], stats[2 * N_ROWS], r[N_ROWS];
 } Arrays;
 
 static void fill(real *x, size_t n, uint32_t stream, double shift) {
@@ -37,7 +37,7 @@ static double dot(const real *a, const real *b, size_t n) {
 
 static void check_norm(const char *name, bool centers) {
     static Arrays a;
-    const size_t n = LINES * WIDTH;
+    const size_t n = N_ROWS * WIDTH;
     NormFrozen frozen = {.r = a.r, .rows = 7, .first = 3, .centers = centers};
     real *partials = mem_alloc(norm_partials(WIDTH) * sizeof(real));
     Norm norm = {.kind = norm_kind(index_named(norm_name, name)),
@@ -56,15 +56,15 @@ static void check_norm(const char *name, bool centers) {
     fill(a.dy, n, 2, 0);
     fill(a.gamma, WIDTH, 3, 1);
     fill(a.beta, WIDTH, 4, 0);
-    for (size_t i = 0; i < LINES; i++) a.r[i] = (real)net_uniform(5, i, 0.5, 2);
-    norm_forward(&norm, a.y, a.x, (real)w, LINES);
-    norm_backward(&norm, a.dx, a.dy, a.x, (real)w, LINES, GRAD_SET);
-    bool takes_mean = centers && norm.beta;
-    for (size_t row = 0; row < LINES; row++) {
+    for (size_t i = 0; i < N_ROWS; i++) a.r[i] = (real)net_uniform(5, i, 0.5, 2);
+    norm_forward(&norm, a.y, a.x, (real)w, N_ROWS);
+    norm_backward(&norm, a.dx, a.dy, a.x, (real)w, N_ROWS, GRAD_SET);
+    bool subtracts_mean = centers && norm.beta;
+    for (size_t row = 0; row < N_ROWS; row++) {
         double mean = 0, r = (double)a.r[(3 + row) % 7];
         for (size_t c = 0; c < WIDTH; c++) mean += (double)a.x[row * WIDTH + c] / WIDTH;
         for (size_t c = 0; c < WIDTH; c++) {
-            double xhat = ((double)a.x[row * WIDTH + c] - (takes_mean ? mean : 0)) * r;
+            double xhat = ((double)a.x[row * WIDTH + c] - (subtracts_mean ? mean : 0)) * r;
             double want = w * (offset + (double)a.gamma[c]) * xhat;
             if (norm.beta) want += (double)a.beta[c];
             CHECK_NEAR(a.y[row * WIDTH + c], want, tolerance() * 10);
@@ -73,12 +73,12 @@ static void check_norm(const char *name, bool centers) {
     fill(a.moved, n, 6, 0);
     double by_dx = dot(a.dx, a.moved, n), before = dot(a.dy, a.y, n);
     for (size_t i = 0; i < n; i++) a.moved[i] += a.x[i];
-    norm_forward(&norm, a.y, a.moved, (real)w, LINES);
+    norm_forward(&norm, a.y, a.moved, (real)w, N_ROWS);
     CHECK_NEAR(dot(a.dy, a.y, n) - before, by_dx, tolerance() * 1e3);
-    norm_forward(&norm, a.y, a.x, (real)w, LINES);
-    double by_dgamma = dot(a.dgamma, a.beta, WIDTH); /* any direction will do */
+    norm_forward(&norm, a.y, a.x, (real)w, N_ROWS);
+    double by_dgamma = dot(a.dgamma, a.beta, WIDTH); /* any direction */
     for (size_t c = 0; c < WIDTH; c++) a.gamma[c] += a.beta[c];
-    norm_forward(&norm, a.moved, a.x, (real)w, LINES);
+    norm_forward(&norm, a.moved, a.x, (real)w, N_ROWS);
     CHECK_NEAR(dot(a.dy, a.moved, n) - dot(a.dy, a.y, n), by_dgamma, tolerance() * 1e3);
     mem_free(partials);
 }
@@ -90,7 +90,7 @@ static void test_one_norm(void) {
     }
 }
 
-/* --- whole nets --- */
+/* --- whole models --- */
 
 static int tokens[T];
 
@@ -106,7 +106,7 @@ static Model *drawn_model(const char *topology, const char *norm, size_t batch) 
     return model;
 }
 
-/* Logits (T,V) of the row, token by token where `alone`. */
+/* Logits (T,V) of the sequence; with `alone` one token at a time, through the KV cache. */
 static void logits_of(Model *model, real *logits, bool alone) {
     for (size_t t = 0; t < T; t++) {
         Pass pass = {.tokens = tokens, .B = 1, .T = T, .gamma = (real)0.7};
@@ -131,7 +131,7 @@ static double distance(const real *a, const real *b) {
     return worst / largest;
 }
 
-/* Every token's own deviation put in by hand is the norm as it was. */
+/* With the true r of every token as constants, a frozen model gives the same logits. */
 static void test_true_statistics(void) {
     for (size_t row = 0; row < ROW_COUNT; row++) {
         for (size_t k = 0; k < KIND_COUNT; k++) {
@@ -140,7 +140,7 @@ static void test_true_statistics(void) {
             logits_of(model, real_logits, false);
             for (size_t i = 0; i < model->n_sites; i++) {
                 NormSite *site = &model->site[i];
-                Deviations one = {{1, 1}, {1, 1}};
+                ScaleSums one = {{1, 1}, {1, 1}};
                 norm_site_freeze(site, &one, T, false);
                 for (size_t j = 0; j < site->frozen.rows; j++)
                     site->r[j] = site->stats[j * site->n_stats + site->n_stats - 1];
@@ -153,33 +153,33 @@ static void test_true_statistics(void) {
                   ROWS[row].name, KINDS[k], distance(real_logits, alone));
             for (size_t i = 0; i < model->n_sites; i++) norm_site_thaw(&model->site[i]);
             logits_of(model, alone, false);
-            CHECK(memcmp(real_logits, alone, sizeof alone) == 0, "thawed, it is another net");
+            CHECK(memcmp(real_logits, alone, sizeof alone) == 0, "a thawed model differs");
             model_free(model);
         }
     }
 }
 
-/* Means over tokens, the first apart, over the heads of a token together. */
+/* Constants are means over tokens, separately for first tokens, and over all heads of a token. */
 static void test_constants(void) {
     Model *model = drawn_model("peri", "rmsnorm", 2);
-    int rows[2 * T];
-    net_tokens(rows, 2 * T, V, 8);
-    model_forward(model, &(Pass){.tokens = rows, .B = 2, .T = T, .gamma = 1});
+    int sequences[2 * T];
+    net_tokens(sequences, 2 * T, V, 8);
+    model_forward(model, &(Pass){.tokens = sequences, .B = 2, .T = T, .gamma = 1});
     for (size_t i = 0; i < model->n_sites; i++) {
         NormSite *site = &model->site[i];
         const size_t each = site->per_token;
         double first = 0, rest = 0;
-        Deviations seen = {{0, 0}, {0, 0}};
+        ScaleSums sums = {{0, 0}, {0, 0}};
         for (size_t t = 0; t < 2 * T; t++) {
             for (size_t h = 0; h < each; h++)
                 *(t % T ? &rest : &first) += 1 / (double)site->stats[t * each + h];
         }
-        norm_site_observe(site, &seen, 2, T);
-        norm_site_freeze(site, &seen, T, false);
+        norm_site_observe(site, &sums, 2, T);
+        norm_site_freeze(site, &sums, T, false);
         double all = 2 * T * (double)each / (first + rest);
         CHECK_NEAR(site->frozen.r[0], all, tolerance() * all);
         CHECK_NEAR(site->frozen.r[T * each - 1], all, tolerance() * all);
-        norm_site_freeze(site, &seen, T, true);
+        norm_site_freeze(site, &sums, T, true);
         first = 2 * (double)each / first;
         rest = 2 * (T - 1) * (double)each / rest;
         CHECK_NEAR(site->frozen.r[0], first, tolerance() * first);
@@ -187,11 +187,11 @@ static void test_constants(void) {
         CHECK_NEAR(site->frozen.r[each], rest, tolerance() * rest);
         CHECK(site->frozen.rows == T * each, "%zu rows", site->frozen.rows);
         norm_site_identity(site, T);
-        CHECK(site->frozen.r[each] == 1 && !site->frozen.centers, "identity divides");
+        CHECK(site->frozen.r[each] == 1 && !site->frozen.centers, "identity normalizes");
     }
     size_t held = mallinfo2().uordblks;
     for (size_t i = 0; i < 10 * model->n_sites; i++) norm_site_identity(&model->site[i / 10], T);
-    CHECK(mallinfo2().uordblks < held + 4096, "tables are left behind"); /* they have 15 KB */
+    CHECK(mallinfo2().uordblks < held + 4096, "constants are not freed"); /* they have 15 KB */
     CHECK(model->n_sites == 2 + 4 * 6, "%zu sites", model->n_sites); /* in, out twice; q and k */
     CHECK(strcmp(model->site[0].name, "emb_norm") == 0, "%s", model->site[0].name);
     model_free(model);
@@ -199,8 +199,8 @@ static void test_constants(void) {
 
 static const Test TESTS[] = {
     {"frozen: one norm and its gradients", test_one_norm},
-    {"frozen: true statistics put in by hand", test_true_statistics},
-    {"frozen: constants are means", test_constants},
+    {"frozen: true statistics as constants change nothing", test_true_statistics},
+    {"frozen: constants are means over tokens", test_constants},
 };
 
 int main(int argc, char **argv) {

@@ -1,7 +1,7 @@
-/* test_generate.c - text from a model, token by token.
+/* test_generate.c - generation, token by token.
  *
- * The kept keys and values must give the logits of the whole row, whatever the wiring: training and
- * sampling that place a norm differently is the mistake that a net of norms invites. */
+ * Generation with cached keys and values must give the logits of the whole sequence, with every
+ * wiring: it must not place a norm differently from training. */
 #include "model/generate.h"
 #include "ops/ops.h"
 #include "tests/lib/nets.h"
@@ -18,14 +18,14 @@ static ModelOptions options_of(const char *topology, const char *norm) {
     return options;
 }
 
-/* --- kept keys and values --- */
+/* --- cached keys and values --- */
 
-/* Of the largest logit. */
+/* Relative to the largest logit. */
 static double parity(void) {
     return sizeof(real) == sizeof(float) ? 1e-4 : 1e-10;
 }
 
-/* Logits (T,V) of the whole row at once, without dropout. */
+/* Logits (T,V) of the whole sequence in one pass, without dropout. */
 static void whole_logits(Model *model, real *logits, double gamma) {
     Pass pass = {.tokens = tokens, .B = 1, .T = T, .gamma = (real)gamma};
     model_forward(model, &pass);
@@ -34,15 +34,15 @@ static void whole_logits(Model *model, real *logits, double gamma) {
     }
 }
 
-/* Random values, smaller in nets without norms, whose scores would grow to hundreds, where float
- * itself is not that exact. */
+/* Random values, smaller in models without norms, whose scores would grow to hundreds and exceed
+ * the accuracy of float. */
 static void draw(Model *model) {
     net_draw(model, 9);
     if (norm_kind(model->options.norm) != &norm_none) return;
     for (size_t i = 0; i < params_total(&model->params); i++) model->params.values[i] /= 2;
 }
 
-/* The first `prompt` tokens at once, the others one by one, against the whole row. */
+/* The first `prompt` tokens in one pass, the others one by one, against the whole sequence. */
 static void check_parity(const ModelOptions *options, size_t prompt, const char *what) {
     const GammaWarmup warmup = {.steps = 10, .from = 0.1, .to = 1, .slots = 7};
     Model *model = model_create(options, &warmup, V, 1, MODEL_FORWARD);
@@ -51,7 +51,8 @@ static void check_parity(const ModelOptions *options, size_t prompt, const char 
     draw(model);
     net_tokens(tokens, B * T, V, 5);
     whole_logits(model, whole, 0.7);
-    net_tokens(tokens + T, T, V, 6); /* what an earlier row leaves behind must not matter */
+    net_tokens(tokens + T, T, V,
+               6); /* what an earlier sequence leaves behind must have no effect */
     model_forward(model, &(Pass){.tokens = tokens + T, .B = 1, .T = T, .gamma = (real)0.7});
     for (size_t t = prompt - 1; t < T; t++) {
         bool first = t == prompt - 1;
@@ -93,7 +94,7 @@ static void test_parity_options(void) {
         options.mlp = index_named(mlp_name, "swiglu");
         options.tie_embeddings = false;
         options.bias = false;
-        options.dropout = 0.3; /* acts in training alone */
+        options.dropout = 0.3; /* on in training only */
         check_parity(&options, 3, "grouped heads, swiglu");
         for (int i = 0; switch_name(i); i++) {
             options.qk_norm = options.embed_norm = options.final_norm = i;
@@ -105,7 +106,7 @@ static void test_parity_options(void) {
     check_parity(&mixed, 2, mixed.layers);
 }
 
-/* Rows and widths where loops have full and partial vectors, shared by two threads. */
+/* Lengths and widths with full and partial vectors, shared by two threads. */
 static void test_parity_sizes(void) {
     static const size_t WIDTHS[][2] = {{48, 4}, {96, 3}, {320, 5}, {256, 8}};
     for (size_t i = 0; i < sizeof WIDTHS / sizeof *WIDTHS; i++) {
@@ -132,7 +133,7 @@ static bool emit(int token, void *context) {
     return emitted->count < emitted->limit;
 }
 
-/* The likeliest token after the last T of `row`, computed from a whole forward pass. */
+/* The most likely token after the last T of `row`, from a pass over the whole sequence. */
 static int likeliest(Model *model, const int *row, size_t n) {
     Pass pass = net_pass(row, NULL, 1, n);
     pass.training = false;
@@ -145,7 +146,8 @@ static int likeliest(Model *model, const int *row, size_t n) {
     return best;
 }
 
-/* Greedy text is the argmax over the window, whose last half begins a new one when it is full. */
+/* Greedy sampling is the argmax over the window. When the window is full, its last half begins a
+ * new one. */
 static void test_generate(void) {
     const GammaWarmup off = {0};
     ModelOptions options = options_of("peri", "layernorm");
@@ -179,7 +181,8 @@ static void test_generate(void) {
     model_free(model);
 }
 
-/* Seeds decide, temperature 1 draws from the softmax, warm-up's factor counts. */
+/* The seed determines the sample, temperature 1 samples from the softmax, and the factor of
+ * gamma-warmup has an effect. */
 static void test_generate_draws(void) {
     const GammaWarmup warmup = {.steps = 10, .from = 0.1, .to = 1, .slots = 7};
     ModelOptions options = options_of("peri", "layernorm");
@@ -213,7 +216,7 @@ static void test_generate_draws(void) {
     model_free(model);
 }
 
-/* A model whose blocks share their activations keeps no keys: it draws the same text without. */
+/* A model whose blocks share their activations caches no keys, and generates the same text. */
 static void test_recompute(void) {
     const GammaWarmup off = {0};
     ModelOptions options = options_of("peri", "rmsnorm");
@@ -231,11 +234,11 @@ static void test_recompute(void) {
 }
 
 static const Test TESTS[] = {
-    {"sampling: kept keys and values, every row and norm", test_parity_rows},
-    {"sampling: kept keys and values, every option", test_parity_options},
-    {"sampling: kept keys and values, odd sizes", test_parity_sizes},
-    {"sampling: greedy text and its window", test_generate},
-    {"sampling: draws follow the softmax", test_generate_draws},
+    {"sampling: cached keys and values, every row and norm", test_parity_rows},
+    {"sampling: cached keys and values, every option", test_parity_options},
+    {"sampling: cached keys and values, odd sizes", test_parity_sizes},
+    {"sampling: greedy decoding and its window", test_generate},
+    {"sampling: frequencies follow the softmax", test_generate_draws},
     {"sampling: every use of a model", test_recompute},
 };
 

@@ -1,5 +1,5 @@
-/* test_health.c - what health.h makes of a whole run: divergence, the spike score of OLMo 2, the
- * rule for stopping, the losses of the summary. */
+/* test_health.c - the state of a whole run: divergence, the spike score of OLMo 2, the decision to
+ * stop, the losses of the summary. */
 #include "run/optim/health.h"
 #include "tests/lib/test.h"
 
@@ -11,7 +11,7 @@ static void feed(Health *health, size_t *step, size_t count, double loss) {
     }
 }
 
-/* Where a run of three plateaus diverges; 0 = nowhere. */
+/* The step at which a run of three constant losses diverges; 0 = never. */
 static size_t diverged_at(size_t warmup, size_t n1, double loss1, size_t n2, double loss2,
                           size_t n3, double loss3) {
     Health *health = health_create(warmup, 256);
@@ -28,7 +28,7 @@ static size_t diverged_at(size_t warmup, size_t n1, double loss1, size_t n2, dou
 static void test_divergence(void) {
     /* ln 256 + 1 = 6.545; a mean of 2 passes 1.5 times itself when more than 33 of 100 are 5 */
     CHECK(diverged_at(0, 100, 2, 33, 5, 100, 2) == 0, "33 of 100");
-    CHECK(diverged_at(0, 100, 2, 34, 5, 100, 2) == 134, "34 of 100, and it stays diverged");
+    CHECK(diverged_at(0, 100, 2, 34, 5, 100, 2) == 134, "34 of 100, and it remains diverged");
     CHECK(diverged_at(0, 99, 7, 0, 0, 0, 0) == 0, "no mean before step 100");
     CHECK(diverged_at(0, 100, 6.55, 0, 0, 0, 0) == 100, "above ln V + 1");
     CHECK(diverged_at(0, 300, 6.54, 0, 0, 0, 0) == 0, "below ln V + 1");
@@ -39,7 +39,8 @@ static void test_divergence(void) {
     CHECK(diverged_at(0, 300, 3, 1, INFINITY, 0, 0) == 301, "not finite");
 }
 
-/* 1000 values of mean 0 and sum of squares 1000: 7 unbiased deviations are 7.0035, biased 7. */
+/* 1000 values of mean 0 and sum of squares 1000: 7 standard deviations are 7.0035 unbiased, and 7
+ * biased. */
 static HealthSummary score_of(size_t before, double a, double b) {
     Health *health = health_create(SIZE_MAX, 256);
     size_t step = 0;
@@ -64,7 +65,8 @@ static void test_spike_score(void) {
     CHECK(isnan(score_of(999, 0, NAN).loss_score), "empty at 1000 finite values");
 }
 
-/* Equal values have a deviation of 1e-12 of their mean: here 1. Exactly 7 of them count. */
+/* For equal values the standard deviation is taken as 1e-12 of their mean: here 1. Exactly 7
+ * standard deviations count as an outlier. */
 static void test_exactly_seven(void) {
     for (int above = -1; above <= 1; above++) {
         Health *health = health_create(SIZE_MAX, 256);
@@ -91,10 +93,10 @@ static void test_stop_rule(void) {
         CHECK(!health_must_stop(health, action), "the spike is over");
         for (size_t i = 1; i <= 9; i++) {
             health_observe(health, ++step, 2, NAN, &broken, false);
-            CHECK(health_must_stop(health, action) == (action != ACTION_SKIP), "row of %zu", i);
+            CHECK(health_must_stop(health, action) == (action != ACTION_SKIP), "%zu in a row", i);
         }
         feed(health, &step, 1, 2);
-        CHECK(!health_must_stop(health, action), "a finite step ends the row");
+        CHECK(!health_must_stop(health, action), "a finite step resets the count");
         for (size_t i = 1; i <= 10; i++) health_observe(health, ++step, 2, NAN, &broken, false);
         CHECK(health_must_stop(health, action), "10 in a row");
         HealthSummary summary = health_summary(health);
@@ -127,8 +129,8 @@ static void test_losses(void) {
 static const Test tests[] = {
     {"health: divergence", test_divergence},
     {"health: spike score of OLMo 2", test_spike_score},
-    {"health: exactly seven deviations are a spike", test_exactly_seven},
-    {"health: stop rule and counters", test_stop_rule},
+    {"health: exactly seven standard deviations are an outlier", test_exactly_seven},
+    {"health: decision to stop, and counters", test_stop_rule},
     {"health: losses", test_losses},
 };
 TEST_MAIN(tests)

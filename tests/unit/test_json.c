@@ -1,14 +1,14 @@
-/* test_json.c - the strict pass over JSON: what it lets through, what it refuses, where things are.
+/* test_json.c - the strict JSON scanner: valid and invalid text, positions.
  *
- * One-line cases written from the grammar of RFC 8259, for and against; then places, repeated keys
- * and limits, which no line can show. */
+ * One-line cases written from the grammar of RFC 8259, valid and invalid; then positions, duplicate
+ * keys and limits, which need longer texts. */
 #include "base/stb_ds.h"
 #include "run/io/json.h"
 #include "tests/lib/test.h"
 
 #include <cJSON.h>
 
-/* A literal that may hold NULs, and its length. */
+/* A literal that may contain NULs, and its length. */
 #define T(text)                                                                                    \
     { text, sizeof(text) - 1 }
 
@@ -35,7 +35,7 @@ static const Case accepted[] = {
     T("0.1234567890123456789012345678901234567890"),
     T("100000000000000000000000000000000000000000000000000000000000000"), /* 63 characters */
     T("[0]"), T("[-0,0.0,1e1]"), T("{\"a\":-1.5e-7}"),
-    /* strings: every byte of UTF-8 from blank on but quote and backslash stands for itself */
+    /* strings: all UTF-8 from the space on, except quote and backslash, needs no escape */
     T("\"a\""), T("\" \""), T("\"abc\""), T("\"'\""), T("\"/\""), T("\"//\""), T("\"/* a */\""),
     T("\"{}[]:,\""), T("\"#\""), T("\"\x7f\""), T("\"\xc2\x80\""), T("\"\xc3\xa9\""),
     T("\"\xdf\xbf\""), T("\"\xe0\xa0\x80\""), T("\"\xe2\x82\xac\""), T("\"\xed\x9f\xbf\""),
@@ -113,7 +113,7 @@ static const Case refused[] = {
     T("{:1}"), T("{\"a\":1]"), T("{]"), T("{\"a\":1 2}"), T("{\"a\":\"b\":1}"), T("{\"a\":1}}"),
     T("{\"a"), T("{\"a\":tru}"), T("{\"a\":.5}"), T("{/*a*/}"), T("{\"a\":1/*b*/}"),
     T("{\"a\":,\"b\":1}"), T("{\"a\":1,\"b\"}"), T("{\"a\":1,\"b\":}"), T("{\"a\" \"b\":1}"),
-    /* keys that stand twice, at any depth, however they are written */
+    /* duplicate keys, at any depth, with and without escapes */
     T("{\"a\":1,\"a\":1}"), T("{\"a\":1,\"b\":2,\"a\":3}"), T("{\"\":1,\"\":2}"),
     T("{\"a\":1,\"\\u0061\":2}"), T("{\"\xc3\xa9\":1,\"\\u00e9\":2}"),
     T("{\"\xe2\x82\xac\":1,\"\\u20ac\":2}"),
@@ -131,11 +131,11 @@ static const Case refused[] = {
 #define COUNT(table) (sizeof(table) / sizeof(table)[0])
 
 static bool scan(const Case *one, JsonMap *map) {
-    char *copy = mem_alloc(one->length ? one->length : 1); /* so that a sanitizer sees its end */
+    char *copy = mem_alloc(one->length ? one->length : 1); /* lets a sanitizer detect overreads */
     memcpy(copy, one->text, one->length);
-    bool sound = json_scan(copy, one->length, NULL, map);
+    bool valid = json_scan(copy, one->length, NULL, map);
     mem_free(copy);
-    return sound;
+    return valid;
 }
 
 static size_t nodes_of(const cJSON *json) {
@@ -145,7 +145,7 @@ static size_t nodes_of(const cJSON *json) {
     return count;
 }
 
-/* What is let through is no more than cJSON can read, to the same number of values. */
+/* Everything accepted can be parsed by cJSON, which finds the same number of values. */
 static void test_accepted(void) {
     for (size_t i = 0; i < COUNT(accepted); i++) {
         JsonMap map;
@@ -181,7 +181,7 @@ static void test_refused(void) {
            COUNT(accepted), COUNT(refused), passed);
 }
 
-/* The pass goes on behind a wrong string or number, whose end is known; a wrong word ends it. */
+/* The scanner continues after an invalid string or number; an invalid word ends the scan. */
 static void test_all_errors(void) {
     static const char text[] =
         "{\"a\": 01, \"b\": \"\\x \\y\", \"a\": [+1, .5, 2], \"c\": \"\t\"} x";
@@ -194,10 +194,10 @@ static void test_all_errors(void) {
         CHECK(map.errors[i].span.at == places[i], "error %zu is at %zu, want %zu", i,
               map.errors[i].span.at, places[i]);
     }
-    CHECK(map.syntax, "more than repeated keys");
+    CHECK(map.syntax, "more than duplicate keys");
     json_free(&map);
     static const Case twice = T("{\"a\": 1, \"a\": 2}");
-    CHECK(!scan(&twice, &map) && !map.syntax, "a repeated key is no error of syntax");
+    CHECK(!scan(&twice, &map) && !map.syntax, "a duplicate key is not a syntax error");
     json_free(&map);
 }
 
@@ -219,7 +219,7 @@ static void test_comments(void) {
     }
 }
 
-/* A sequence that is cut short is none, whatever stands behind the end. */
+/* A truncated sequence is invalid, whatever follows in memory. */
 static void test_cut_characters(void) {
     static const char *const characters[] = {"\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
     for (size_t i = 0; i < COUNT(characters); i++) {
@@ -231,7 +231,7 @@ static void test_cut_characters(void) {
     }
 }
 
-/* --- places --- */
+/* --- positions --- */
 
 static void check_place(const char *text, const JsonMap *map, const char *path, const char *key,
                         const char *value) {
@@ -273,8 +273,7 @@ static void test_places(void) {
 
 /* --- sizes --- */
 
-/* A text of one MiB made of `item`s, between `open` and `close`, takes no time and little memory.
- */
+/* A text of one MiB, `item` repeated between `open` and `close`, is scanned in little time. */
 static void check_long(const char *open, const char *item, const char *close, size_t errors) {
     size_t length = JSON_LENGTH_MAX, one = strlen(item), used = strlen(open);
     char *text = mem_alloc(length + 1);
@@ -308,12 +307,12 @@ static void test_sizes(void) {
 }
 
 static const Test tests[] = {
-    {"json: one-line texts to accept", test_accepted},
-    {"json: one-line texts to refuse", test_refused},
+    {"json: valid one-line texts", test_accepted},
+    {"json: invalid one-line texts", test_refused},
     {"json: all errors of a text", test_all_errors},
     {"json: comments", test_comments},
-    {"json: characters that are cut short", test_cut_characters},
-    {"json: places of keys and values", test_places},
-    {"json: texts of a MiB", test_sizes},
+    {"json: truncated characters", test_cut_characters},
+    {"json: positions of keys and values", test_places},
+    {"json: texts of one MiB", test_sizes},
 };
 TEST_MAIN(tests)

@@ -1,9 +1,8 @@
-/* test_layers.c - what layers.csv says: its moments against plain loops, its sites against a
- * forward pass that shares nothing with the model, its gradients against finite differences in that
- * pass.
+/* test_layers.c - layers.csv: its moments against plain loops, its sites against a forward pass
+ * that shares no code with the model, its gradients against finite differences of that pass.
  *
- * A difference is taken by changing one number of one activation in the middle of the plain pass,
- * so a gradient that is measured too early, too late or in another buffer cannot agree. */
+ * A finite difference changes one number of one activation in the middle of the plain pass. So a
+ * gradient that is measured too early, too late or in another buffer cannot agree. */
 #include "base/text_out.h"
 #include "ops/ops.h"
 #include "run/io/files.h"
@@ -14,17 +13,18 @@
 
 #include <unistd.h>
 
-/* --- sites of a net --- */
+/* --- sites of a model --- */
 
 enum { V = 11, B = 2, T = 3, LAYERS = 4, PLACES = 2 * LAYERS + 2 };
 
-static const char LETTERS[SITES] = {'x', 'u', 'b', 'o', 'y'};
-static const char *const NAMES[SITES] = {"stream", "norm_in", "branch", "norm_out", "norm_post"};
+static const char LETTERS[PROBE_SITES] = {'x', 'u', 'b', 'o', 'y'};
+static const char *const NAMES[PROBE_SITES] = {"stream", "norm_in", "branch", "norm_out",
+                                               "norm_post"};
 
 typedef struct {
     const char *mlp, *position;
     size_t n_kv_head;
-    double w; /* of gamma-warmup on all slots, 0 = off */
+    double w; /* w of gamma-warmup in all slots, 0 = off */
     double dropout;
     double progress; /* of branch-warmup in deeper order, 0 = off */
     WireEntry wire[8];
@@ -88,7 +88,8 @@ static void case_open(Case *c, const char *topology, const char *norm, const Var
                          .F = c->options.d_ff};
     net_tokens(c->tokens, B * T, V - 3, 1);
     net_tokens(c->targets, B * T, V, 2);
-    for (size_t i = 0; i < B * T; i++) c->tokens[i] += 3; /* 0 to 2 are tiny: no step is small */
+    for (size_t i = 0; i < B * T; i++)
+        c->tokens[i] += 3; /* tokens 0 to 2 are tiny: a finite step would not be small */
     c->probe = probe_create(L);
     c->pass = net_pass(c->tokens, c->targets, B, T);
     c->pass.probe = c->probe;
@@ -103,8 +104,8 @@ static void case_close(Case *c) {
     model_free(c->model);
 }
 
-/* Every topology in the first variant, and in each of the others one topology of `thin`
- * and the one with a second stream, whose gradient meets an `out` norm only there. */
+/* Every topology in the first variant. In each of the others one topology of `thin`, and the one
+ * with a second stream, the only one in which the gradient of that stream enters an `out` norm. */
 static void for_all_cases(void (*check)(Case *c), size_t thin) {
     for (size_t k = 0; k < ROW_COUNT * COUNT(VARIANTS); k++) {
         const size_t row = k % ROW_COUNT, variant = k / ROW_COUNT;
@@ -117,14 +118,14 @@ static void for_all_cases(void (*check)(Case *c), size_t thin) {
     }
 }
 
-/* Whether the second transcription of the topology has the site. */
+/* Whether the topology has the site, according to rows.h. */
 static bool site_exists(const RowNet *net, size_t layer, bool mlp, int site) {
-    if (site == SITE_STREAM) return layer > 0 || !mlp;
+    if (site == PROBE_STREAM) return layer > 0 || !mlp;
     if (layer == 0) return false;
-    if (layer == net->N + 1) return site == SITE_NORM_IN && net->final_norm;
+    if (layer == net->N + 1) return site == PROBE_NORM_IN && net->final_norm;
     const RowSublayer *s = mlp ? &net->block[layer - 1].mlp : &net->block[layer - 1].attn;
-    const int slot = site == SITE_NORM_IN ? 0 : site == SITE_NORM_OUT ? 1 : 2;
-    return site == SITE_BRANCH || s->slot[slot] != '.';
+    const int slot = site == PROBE_NORM_IN ? 0 : site == PROBE_NORM_OUT ? 1 : 2;
+    return site == PROBE_BRANCH || s->slot[slot] != '.';
 }
 
 typedef struct {
@@ -133,13 +134,13 @@ typedef struct {
     int site;
 } Spot;
 
-/* The spots of a net in the order of the file; their number. */
-static size_t spots_of(const RowNet *net, Spot spots[PLACES * SITES]) {
+/* Lists the sites of a model in the order of the file; returns their number. */
+static size_t spots_of(const RowNet *net, Spot spots[PLACES * PROBE_SITES]) {
     size_t count = 0;
     for (size_t place = 0; place < 2 * net->N + 2; place++) {
         const size_t layer = (place + 1) / 2;
         const bool mlp = place > 0 && place % 2 == 0;
-        for (int site = 0; site < SITES; site++) {
+        for (int site = 0; site < PROBE_SITES; site++) {
             if (site_exists(net, layer, mlp, site))
                 spots[count++] = (Spot){layer, place, mlp, site};
         }
@@ -149,7 +150,7 @@ static size_t spots_of(const RowNet *net, Spot spots[PLACES * SITES]) {
 
 /* --- values --- */
 
-static RefRows seen[B][PLACES][SITES];
+static RefRows seen[B][PLACES][PROBE_SITES];
 
 static void remember(void *row, size_t layer, bool mlp, char letter, RefRows x) {
     const size_t place = layer ? 2 * layer - 1 + mlp : 0;
@@ -160,7 +161,7 @@ static void remember(void *row, size_t layer, bool mlp, char letter, RefRows x) 
 static void check_values(Case *c) {
     const size_t C = c->options.d_model;
     double losses[T], x[B * T * 8];
-    Spot spots[PLACES * SITES];
+    Spot spots[PLACES * PROBE_SITES];
     c->ref.look = remember;
     for (size_t b = 0; b < B; b++) {
         c->ref.b = b;
@@ -170,7 +171,7 @@ static void check_values(Case *c) {
     model_train(c->model, &c->pass);
     for (size_t i = 0, n = spots_of(&c->net, spots); i < n; i++) {
         const Spot *s = &spots[i];
-        const SiteStats *got = probe_stats(c->probe, s->place, (Site)s->site);
+        const ProbeStats *got = probe_stats(c->probe, s->place, (ProbeSite)s->site);
         for (size_t r = 0; r < B * T; r++)
             memcpy(x + r * C, seen[r / T][s->place][s->site][r % T], C * sizeof *x);
         for (int group = 0; group < TOKEN_GROUPS; group++) {
@@ -201,7 +202,7 @@ static void nudge_one(void *looker, size_t layer, bool mlp, char letter, RefRows
         x[n->t][n->c] += n->by;
 }
 
-/* The part of the mean loss that row b makes, with the activation nudged. */
+/* The contribution of sequence b to the mean loss, with one activation changed. */
 static double loss_nudged(Case *c, size_t b, Nudge nudge, double by) {
     double losses[T], total = 0;
     nudge.by = by;
@@ -213,7 +214,7 @@ static double loss_nudged(Case *c, size_t b, Nudge nudge, double by) {
     return total;
 }
 
-/* Roots of the mean squares of dL/dx over all elements of a site, by central differences. */
+/* The root mean square of dL/dx over all elements of a site, by central differences. */
 static void difference_rms(Case *c, const Spot *spot, double rms[TOKEN_GROUPS]) {
     const double h = 2e-6;
     const size_t C = c->options.d_model;
@@ -230,10 +231,10 @@ static void difference_rms(Case *c, const Spot *spot, double rms[TOKEN_GROUPS]) 
 
 static void check_gradients(Case *c) {
     const double tolerance = sizeof(real) == sizeof(float) ? 1e-4 : 1e-6;
-    Spot spots[PLACES * SITES];
+    Spot spots[PLACES * PROBE_SITES];
     model_train(c->model, &c->pass);
     for (size_t i = 0, n = spots_of(&c->net, spots); i < n; i++) {
-        const SiteStats *got = probe_stats(c->probe, spots[i].place, (Site)spots[i].site);
+        const ProbeStats *got = probe_stats(c->probe, spots[i].place, (ProbeSite)spots[i].site);
         double want[TOKEN_GROUPS];
         difference_rms(c, &spots[i], want);
         for (int group = 0; group < TOKEN_GROUPS; group++) {
@@ -269,14 +270,14 @@ static void a_probe_changes_no_number(void) {
 
 /* --- the file --- */
 
-/* A row that must stand at the beginning of *text, which is moved past it. */
+/* Checks the next line of the file at *text and advances past it. */
 static void check_row(char **text, const Case *c, const Spot *spot, int group) {
     const bool final = spot->layer == c->net.N + 1;
     const char *sublayer = spot->layer == 0 ? "embedding"
                            : final          ? "final"
                            : spot->mlp      ? "mlp"
                                             : "attn";
-    const SiteStats *stats = probe_stats(c->probe, spot->place, (Site)spot->site);
+    const ProbeStats *stats = probe_stats(c->probe, spot->place, (ProbeSite)spot->site);
     const Moments *m = &stats->moments[group];
     const double want[] = {m->mean,   m->variance, m->rms,
                            m->absmax, m->kurtosis, stats->grad_rms[group]};
@@ -314,7 +315,7 @@ static void check_file(Case *c) {
     static const char HEADER[] =
         "step,layer,sublayer,site,position,mean,variance,rms,absmax,kurtosis,grad_rms\n";
     char dir[] = "/tmp/test_layers_XXXXXX";
-    Spot spots[PLACES * SITES];
+    Spot spots[PLACES * PROBE_SITES];
     CHECK(mkdtemp(dir) != NULL, "mkdtemp");
     model_train(c->model, &c->pass);
     char *text = written(c->probe, dir);
@@ -327,7 +328,7 @@ static void check_file(Case *c) {
     rmdir(dir);
 }
 
-/* Two rows for every site that exists, and no other. */
+/* Two lines for every site that exists, and no others. */
 static void file_has_the_sites_that_exist(void) {
     for_all_cases(check_file, 1);
 }
@@ -336,7 +337,7 @@ static void file_says_nan_inf_and_nothing(void) {
     char dir[] = "/tmp/test_layers_XXXXXX";
     Probe *probe = probe_create(1);
     CHECK(mkdtemp(dir) != NULL, "mkdtemp");
-    SiteStats *stats = probe_stats(probe, place_embedding(), SITE_STREAM);
+    ProbeStats *stats = probe_stats(probe, probe_embedding(), PROBE_STREAM);
     stats->measured = true;
     stats->moments[TOKEN_FIRST] =
         (Moments){.tokens = 1, .mean = -NAN, .rms = INFINITY, .absmax = 1.0 / 3, .kurtosis = NAN};
@@ -354,6 +355,6 @@ static const Test TESTS[] = {
     {"gradients are those of differences", gradients_are_those_of_differences},
     {"a probe changes no number", a_probe_changes_no_number},
     {"the file has the sites that exist", file_has_the_sites_that_exist},
-    {"the file says nan, inf and nothing", file_says_nan_inf_and_nothing},
+    {"the file has nan, inf and empty fields", file_says_nan_inf_and_nothing},
 };
 TEST_MAIN(TESTS)

@@ -1,9 +1,9 @@
-/* test_leftovers.c - what one step leaves in memory does not reach the next.
+/* test_leftovers.c - nothing that one step leaves in memory reaches the next.
  *
- * Gradients are set by the first to write them and buffers serve several tensors in turn, so a
- * flag that is wrong adds to what an earlier step left. Every topology trains on one batch and then
- * on another, all its gradients and buffers full of NaN or of the first batch, and must leave the
- * bits that a fresh model leaves which only ever saw the second. */
+ * The first write of a gradient sets it, and buffers serve several tensors in turn. A wrong flag
+ * would add to what an earlier step left. Every topology trains on one batch and then on another,
+ * with all gradients and buffers full of NaN or of the first batch, and must give the bits of a
+ * fresh model that only saw the second batch. */
 #include "ops/ops.h"
 #include "tests/lib/nets.h"
 
@@ -77,7 +77,7 @@ static void check_net(const ModelOptions *options, const char *row) {
     train_on(again, 20);
     check_equal(again, fresh, "blocks run again", row);
 
-    train_on(used, 30); /* two micro-batches add up, whichever comes first */
+    train_on(used, 30); /* two micro-batches add up in either order */
     params_zero_grads(&fresh->params);
     train_on(fresh, 30);
     train_on(fresh, 20);
@@ -90,7 +90,7 @@ static void check_net(const ModelOptions *options, const char *row) {
 static void every_topology(void) {
     for (int i = 0; topology_name(i); i++) {
         for (int variant = 0; variant < 5; variant++) {
-            const char *norm = variant == 4 ? "batchnorm" : "layernorm"; /* stages of their own */
+            const char *norm = variant == 4 ? "batchnorm" : "layernorm"; /* code paths of its own */
             ModelOptions options = net_options(topology_name(i), norm);
             options.tie_embeddings = variant % 2;
             options.qk_norm = variant >= 3 ? SWITCH_ON : SWITCH_AUTO;
@@ -100,8 +100,8 @@ static void every_topology(void) {
     }
 }
 
-/* Slots and coefficients that change which gradients are one buffer. */
-static void wired_nets(void) {
+/* Slots and coefficients that change which gradients share a buffer. */
+static void wired_models(void) {
     static const WireEntry WIRES[] = {
         {"attn.skip", .number = 0.5},   {"mlp.skip", .number = 0},
         {"attn.branch", .number = 0.5}, {"mlp.block_skip", .number = 1},
@@ -127,6 +127,6 @@ static void wired_nets(void) {
 
 static const Test TESTS[] = {
     {"leftovers: every topology", every_topology},
-    {"leftovers: wired nets", wired_nets},
+    {"leftovers: models with overrides", wired_models},
 };
 TEST_MAIN(TESTS)

@@ -1,8 +1,8 @@
-/* test_memory.c - the memory plan of a net, counted a second time from the equations.
+/* test_memory.c - the memory of a model, counted a second time from the equations.
  *
- * A buffer too few shows as a wrong gradient; one too many shows nowhere but here. Absent norms
- * cost nothing: what they would write is what they read. All sizes are multiples of 64 bytes, so
- * that nothing is rounded. */
+ * A missing buffer shows as a wrong gradient; a superfluous one shows only here. Absent norms cost
+ * nothing: their output is their input. All sizes are multiples of 64 bytes, so there is no
+ * padding. */
 #include "model/mlp.h"
 #include "ops/ops.h"
 #include "tests/lib/nets.h"
@@ -15,7 +15,7 @@ typedef struct {
 } Need;
 
 static size_t head_norm(size_t heads, size_t stats) {
-    return R * heads * (HS + stats); /* what is normed, its statistics */
+    return R * heads * (HS + stats); /* input of the norm, its */
 }
 
 static Need sublayer_need(const RowSublayer *s, size_t stats) {
@@ -44,20 +44,23 @@ static Need net_need(const RowNet *net, const ModelOptions *options) {
     const size_t stats = norm_kind(options->norm)->n_stats, NKV = options->n_kv_head;
     const size_t gated = mlp_kind(options->mlp)->gated, emb = net->emb, dual = net->dual;
     Need need = {0};
-    need.pass += N * (1 + emb + dual) + R * stats * emb; /* the sum, its norm, the second stream */
+    need.pass +=
+        N * (1 + emb + dual) + R * stats * emb; /* embedding sum, its norm, second stream */
     need.training += N * (3 + emb + dual);
-    need.pass += V + R * V; /* logits of a token, of all */
+    need.pass += V + R * V; /* logits of one token, of all */
     if (dual || net->final_norm) need.pass += N, need.training += N;
     if (net->final_norm) need.pass += R * stats;
-    need.pass += 2 * N;                    /* b and o where no norm keeps them */
-    need.training += 5 * N;                /* of s, o and b, and of u in each sublayer */
-    need.pass += attention_scratch(T, HS); /* of one thread */
+    need.pass += 2 * N;                    /* b and o of sublayers without an out norm */
+    need.training += 5 * N;                /* of s, o, b, and u of each sublayer */
+    need.pass += attention_scratch(T, HS); /* for one thread */
     if (options->position == POSITION_ROPE) need.pass += T * HS;
     need.training += R * HS * (2 * NH + 2 * NKV) + R * F * (1 + gated);
     need.training += 3 * norm_partials(C);
-    bool normed = false;
-    for (size_t l = 0; l < net->N; l++) normed |= net->block[l].qkv != '.';
-    if (normed) need.pass += R * HS * NH, need.training += 2 * R * HS * NH; /* the detour */
+    bool has_norms = false;
+    for (size_t l = 0; l < net->N; l++) has_norms |= net->block[l].qkv != '.';
+    if (has_norms)
+        need.pass += R * HS * NH,
+            need.training += 2 * R * HS * NH; /* contiguous copies for norms of q, k, v */
     for (size_t l = 0; l < net->N; l++) {
         Need block = block_need(&net->block[l], options, stats);
         need.pass += block.pass;

@@ -1,5 +1,5 @@
-/* test_model.c - what a whole net computes: against plain loops in double, and the properties that
- * every topology must have. */
+/* test_model.c - the whole model against plain loops in double, and properties that every topology
+ * must have. */
 #include "ops/ops.h"
 #include "tests/lib/nets.h"
 #include "tests/lib/reference.h"
@@ -21,7 +21,7 @@ static Model *drawn_model(const ModelOptions *options, const GammaWarmup *warmup
     return model;
 }
 
-/* Arrays equal to `tolerance`, relative where values exceed 1. */
+/* Arrays are equal to `tolerance`, relative to values above 1. */
 static void check_close(const real *got, const real *want, double factor, size_t n,
                         double tolerance, const char *label) {
     for (size_t i = 0; i < n; i++) {
@@ -98,12 +98,12 @@ typedef struct {
     RowNet net;
     Reference ref;
     Model *model;
-    Pass pass; /* two rows */
+    Pass pass; /* two sequences */
     char label[100];
 } Case;
 
-/* False where the net cannot be: keel needs a norm. The plain loops take one row of tokens at a
- * time, which batchnorm in training cannot: it is compared in evaluation (and test_batchnorm.c). */
+/* False where the model is refused: keel needs a norm. The plain loops take one sequence at a time,
+ * which batchnorm in training cannot: it is compared in evaluation (and in test_batchnorm.c). */
 static bool case_open(Case *c, const char *topology, const char *norm, const Variant *v) {
     bool keel = strcmp(topology, "keel") == 0, none = strcmp(norm, "none") == 0;
     GammaWarmup warmup = {.steps = v->warm ? 10 : 0, .from = 0.1, .to = 1, .slots = v->warm};
@@ -128,7 +128,7 @@ static bool case_open(Case *c, const char *topology, const char *norm, const Var
     c->pass.step = 5;
     c->pass.micro = 2;
     if (v->warm) c->pass.gamma = (real)v->w;
-    if (strcmp(norm, "batchnorm") == 0) { /* which knows its batches by then */
+    if (strcmp(norm, "batchnorm") == 0) { /* with running statistics by then */
         for (int i = 0; i < 30; i++) model_forward(c->model, &c->pass);
         c->pass.training = false;
         c->options.dropout = 0;
@@ -159,8 +159,8 @@ static void check_forward(const char *topology, const char *norm, const Variant 
     model_free(c.model);
 }
 
-/* Mean reference loss at parameters p (1 + h z), z random; adds what the gradient makes of the
- * step from `from` to there. */
+/* Mean reference loss at parameters p (1 + h z), z random; adds to *predicted the change that the
+ * gradient predicts for the step from `from` to there. */
 static double loss_beside(const Case *c, const real *from, double h, double *predicted) {
     const Params *params = &c->model->params;
     Reference ref = c->ref;
@@ -180,7 +180,7 @@ static double loss_beside(const Case *c, const real *from, double h, double *pre
     return total;
 }
 
-/* The gradient foretells how the reference loss changes when every parameter moves a little. */
+/* The gradient predicts how the reference loss changes when every parameter moves a little. */
 static void check_gradient(const char *topology, const char *norm, const Variant *v) {
     Case c;
     if (!case_open(&c, topology, norm, v)) return;
@@ -212,13 +212,14 @@ static void test_gradient(void) {
     draw_batch();
     for (size_t i = 0; i < sizeof VARIANTS / sizeof *VARIANTS; i++) {
         Variant smooth = VARIANTS[i];
-        if (strcmp(smooth.mlp, "relu") == 0) smooth.mlp = "gelu"; /* differences and kinks */
+        if (strcmp(smooth.mlp, "relu") == 0)
+            smooth.mlp = "gelu"; /* finite differences fail at kinks */
         for (size_t row = 0; row < ROW_COUNT; row++)
             check_gradient(ROWS[row].name, norm_name((int)(i + row) % 5), &smooth);
     }
 }
 
-/* --- which tokens and rows know of each other --- */
+/* --- causality and independence of sequences --- */
 
 static void test_causality(void) {
     for (size_t row = 0; row < ROW_COUNT; row++) {
@@ -230,7 +231,7 @@ static void test_causality(void) {
         draw_batch();
         model_forward(model, &pass);
         memcpy(before, model->h, sizeof before);
-        tokens[T + changed] = (tokens[T + changed] + 1) % V; /* of row 1 */
+        tokens[T + changed] = (tokens[T + changed] + 1) % V; /* of sequence 1 */
         model_forward(model, &pass);
         for (size_t r = 0; r < B * T; r++) {
             bool same = memcmp(before + r * C, model->h + r * C, C * sizeof(real)) == 0;
@@ -277,14 +278,15 @@ static void test_warm_one(void) {
         CHECK(memcmp(plain->params.grads, warm->params.grads, plain->params.size * sizeof(real)) ==
                   0,
               "%s: gradients differ", ROWS[row].name);
-        pass.gamma = (real)0.1; /* without warm-up the factor acts nowhere */
-        CHECK(train(plain, &pass) == a, "%s: w acts though warm-up is off", ROWS[row].name);
+        pass.gamma = (real)0.1; /* without warm-up the factor has no effect */
+        CHECK(train(plain, &pass) == a, "%s: w has an effect though warm-up is off",
+              ROWS[row].name);
         model_free(plain);
         model_free(warm);
     }
 }
 
-/* The gamma of a block slot that warms up, by its name. */
+/* Whether the parameter of that name is a gamma under gamma-warmup. */
 static bool named_warm(const RowNet *net, const char *name, unsigned slots) {
     static const char *const ENDINGS[] = {"norm_in.gamma", "norm_out.gamma", "norm_post.gamma"};
     size_t l;
@@ -295,8 +297,8 @@ static bool named_warm(const RowNet *net, const char *name, unsigned slots) {
     return false;
 }
 
-/* w is the same as gammas w times as large, and its gradient is w times theirs; the gammas of
- * exempt norms stay as they are. */
+/* A factor w equals gammas that are w times as large, and its gradient is w times theirs. Gammas of
+ * exempt norms are unchanged. */
 static void check_folded(const char *topology, const char *norm, unsigned slots, real w) {
     const GammaWarmup warmup = {.steps = 10, .from = 0.1, .to = 1, .slots = slots};
     ModelOptions options = net_options(topology, norm);
@@ -339,7 +341,7 @@ static void test_warm_folds(void) {
     }
 }
 
-/* --- gradients of the whole --- */
+/* --- gradients of the whole model --- */
 
 static void test_tied_head(void) {
     draw_batch();
@@ -366,7 +368,7 @@ static void test_tied_head(void) {
     }
 }
 
-/* Two micro-batches of the half scale add up to the gradient of the whole batch. */
+/* Two micro-batches with half the scale add up to the gradient of the whole batch. */
 static void test_accumulation(void) {
     draw_batch();
     for (size_t row = 0; row < ROW_COUNT; row++) {
@@ -389,7 +391,7 @@ static void test_accumulation(void) {
     }
 }
 
-/* At the start a net knows nothing: ln V, in every row. */
+/* With its initial values a model predicts nothing: the loss of every row is ln V. */
 static void test_first_loss(void) {
     const GammaWarmup off = {0};
     draw_batch();
@@ -407,7 +409,8 @@ static void test_first_loss(void) {
     }
 }
 
-/* Dropout acts in training alone, differently in every place, as seed, step and micro-batch say. */
+/* Dropout is on in training only. Every dropout has its own mask, a function of seed, step and
+ * micro-batch. */
 static void test_dropout(void) {
     ModelOptions options = net_options("peri", "layernorm");
     Model *without = drawn_model(&options, NULL);
@@ -417,11 +420,11 @@ static void test_dropout(void) {
     Pass pass = net_pass(tokens, targets, B, T), eval = pass;
     eval.training = false;
     CHECK(train(with, &pass) != train(without, &pass), "no dropout in training");
-    CHECK(train(with, &pass) == train(with, &pass), "the same counters, other masks");
+    CHECK(train(with, &pass) == train(with, &pass), "the same counters give other masks");
     for (int counter = 0; counter < 3; counter++) {
         Pass other = pass;
         *(counter == 0 ? &other.seed : counter == 1 ? &other.step : &other.micro) += 1;
-        CHECK(train(with, &other) != train(with, &pass), "counter %d does not count", counter);
+        CHECK(train(with, &other) != train(with, &pass), "counter %d has no effect", counter);
     }
     model_forward(without, &eval);
     model_forward(with, &eval);
@@ -443,18 +446,18 @@ static void test_dropout(void) {
 
 static const Test TESTS[] = {
     {"model: every row, norm and option against plain loops", test_forward},
-    {"model: gradients foretell the loss of the plain loops", test_gradient},
-    {"model: no token sees a later one, no row another", test_causality},
-    {"model: a row of a batch is what it is alone", test_rows_alone},
+    {"model: gradients predict the loss of the plain loops", test_gradient},
+    {"model: causality, and no sequence sees another", test_causality},
+    {"model: a sequence has the same outputs alone and in a batch", test_rows_alone},
     {"model: gamma-warmup at 1 changes no bit", test_warm_one},
     {"model: gamma-warmup is a factor on gamma", test_warm_folds},
     {"model: the gradient of a tied head is the sum of both uses", test_tied_head},
-    {"model: halves of a batch add up", test_accumulation},
+    {"model: gradients of micro-batches add up", test_accumulation},
     {"model: the first loss is ln V", test_first_loss},
-    {"model: dropout in training alone", test_dropout},
+    {"model: dropout in training only", test_dropout},
 };
 
 int main(int argc, char **argv) {
-    ops_start(1); /* toy sizes: threads would only wait for each other */
+    ops_start(1); /* toy sizes: more threads would only wait */
     return test_main(TESTS, sizeof TESTS / sizeof *TESTS, argc, argv);
 }

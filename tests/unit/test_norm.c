@@ -1,4 +1,4 @@
-/* test_norm.c - the table of norms, and every norm's forward pass against its formula. */
+/* test_norm.c - the table of norms, and the forward pass of every norm against its formula. */
 #include "tests/bench/norm_bench.h"
 
 #include "ops/ops.h"
@@ -42,14 +42,14 @@ static void the_table_of_norms(void) {
               "parameters of %s", got->name);
         CHECK(got->gamma_start == want->gamma_start && got->gamma_zero == want->gamma_zero &&
                   got->alpha_start == want->alpha_start,
-              "first values of %s", got->name);
+              "initial values of %s", got->name);
         CHECK(got->eps == want->eps && got->eps_out == want->eps_out, "eps of %s", got->name);
         CHECK(got->n_stats == want->n_stats, "statistics of %s", got->name);
         CHECK(norm_is_rms(got) == (strncmp(got->name, "rmsnorm", 7) == 0), "%s", got->name);
     }
 }
 
-/* scale is the gain of layerscale, and no choice of model.norm. */
+/* scale, the gain of layerscale, is not a value of model.norm. */
 static void names_of_norms(void) {
     static const char *const NAMES[] = {"layernorm", "rmsnorm", "rmsnorm_plus1",
                                         "dyt",       "none",    "batchnorm"};
@@ -57,7 +57,7 @@ static void names_of_norms(void) {
         CHECK(strcmp(norm_name(i), NAMES[i]) == 0, "%d is %s", i, norm_name(i));
         CHECK(norm_kind(i) && norm_kind(i)->name == norm_name(i), "%d", i);
     }
-    CHECK(!norm_kind(COUNT(NAMES)) && !norm_name(COUNT(NAMES)), "beyond the last");
+    CHECK(!norm_kind(COUNT(NAMES)) && !norm_name(COUNT(NAMES)), "past the end");
     CHECK(!norm_kind(-1) && !norm_name(-1), "before the first");
 }
 
@@ -88,7 +88,8 @@ static void forward_matches_formula(void) {
         for (size_t i = 0; i < COUNT(NORM_WIDTHS); i++) {
             for (size_t w = 0; w < COUNT(NORM_FACTORS); w++) {
                 Bench b = bench_draw(NORM_KINDS[k], 40, NORM_WIDTHS[i], NORM_FACTORS[w]);
-                for (int beta = 1; beta >= 0; beta--) { /* with it, and where bias is off */
+                for (int beta = 1; beta >= 0;
+                     beta--) { /* with beta, and as with model.bias = false */
                     if (!beta) b.norm.beta = NULL;
                     bench_forward(&b);
                     for (size_t row = 0; row < b.rows; row++) check_row(&b, row);
@@ -99,7 +100,7 @@ static void forward_matches_formula(void) {
     }
 }
 
-/* eps inside the root: a zero row has r = 1/sqrt(eps), whatever the eps. */
+/* With eps inside the root, a zero row has r = 1/sqrt(eps), for any eps. */
 static void eps_is_inside_the_root(void) {
     static const double EPS[] = {1e-5, 1e-6, 1e-2};
     for (size_t k = 0; k < 3; k++) {
@@ -119,8 +120,8 @@ static void eps_is_inside_the_root(void) {
     }
 }
 
-/* (1 + g) is the same arithmetic as a gain of 1 + g. */
-static void plus1_is_rmsnorm_of_one_more(void) {
+/* rmsnorm_plus1 with gamma has the arithmetic of rmsnorm with 1 + gamma. */
+static void plus1_is_rmsnorm_with_gain_plus_1(void) {
     for (size_t i = 0; i < COUNT(NORM_WIDTHS); i++) {
         const size_t C = NORM_WIDTHS[i];
         Bench b = bench_draw(&norm_rmsnorm_plus1, 40, C, 0.3);
@@ -141,9 +142,9 @@ static void plus1_is_rmsnorm_of_one_more(void) {
     }
 }
 
-/* --- no norm --- */
+/* --- none --- */
 
-static void none_of_one_array_touches_nothing(void) {
+static void none_in_place_changes_nothing(void) {
     Bench b = bench_draw(&norm_none, 3, 5, 0.1);
     b.x[7] = NAN;
     real *x = new_copy(b.x, 15), *dx = new_drawn(15, 1), *before = new_copy(dx, 15);
@@ -154,7 +155,7 @@ static void none_of_one_array_touches_nothing(void) {
     free_all();
 }
 
-static void none_of_two_arrays_copies_and_adds(void) {
+static void none_copies_and_adds(void) {
     Bench b = bench_draw(&norm_none, 3, 5, 0.1);
     bench_forward(&b);
     CHECK(same_bits(b.y, b.x, 15), "forward");
@@ -164,8 +165,8 @@ static void none_of_two_arrays_copies_and_adds(void) {
     free_all();
 }
 
-/* A net that went to pieces must show it. */
-static void a_nan_is_not_hidden(void) {
+/* Divergence must stay visible. */
+static void nan_propagates(void) {
     for (size_t k = 0; k < COUNT(NORM_KINDS); k++) {
         Bench b = bench_draw(NORM_KINDS[k], 2, 13, 1);
         b.x[4] = NAN;
@@ -173,7 +174,7 @@ static void a_nan_is_not_hidden(void) {
         CHECK(isnan(b.y[4]), "%s", b.norm.kind->name);
         for (size_t c = 0; c < 13; c++) {
             CHECK(isnan(b.y[c]) || !b.norm.kind->n_stats, "%s, column %zu", b.norm.kind->name, c);
-            CHECK(isfinite(b.y[13 + c]), "%s, the row beside", b.norm.kind->name);
+            CHECK(isfinite(b.y[13 + c]), "%s, the other row", b.norm.kind->name);
         }
         free_all();
     }
@@ -184,13 +185,13 @@ static const Test TESTS[] = {
     {"names of norms", names_of_norms},
     {"forward and statistics match the formula", forward_matches_formula},
     {"eps is inside the root", eps_is_inside_the_root},
-    {"rmsnorm_plus1 is rmsnorm of 1 + gamma, bit for bit", plus1_is_rmsnorm_of_one_more},
-    {"no norm on one array touches nothing", none_of_one_array_touches_nothing},
-    {"no norm on two arrays copies and adds", none_of_two_arrays_copies_and_adds},
-    {"a NaN is not hidden", a_nan_is_not_hidden},
+    {"rmsnorm_plus1 is rmsnorm with 1 + gamma, bit for bit", plus1_is_rmsnorm_with_gain_plus_1},
+    {"none in place changes nothing", none_in_place_changes_nothing},
+    {"none copies forward and adds backward", none_copies_and_adds},
+    {"NaN propagates within its row", nan_propagates},
 };
 
 int main(int argc, char **argv) {
-    ops_start(1); /* small sizes: threads would only wait for each other */
+    ops_start(1); /* small sizes: more threads would be slower */
     return test_main(TESTS, COUNT(TESTS), argc, argv);
 }

@@ -1,13 +1,12 @@
-/* test_norm_gradients.c - every norm's gradients: against the derived formula in both builds, and
- * against finite differences of the forward pass in double, where the formula itself is on trial.
- */
+/* test_norm_gradients.c - the gradients of every norm: against the derived formula in both builds,
+ * and against finite differences of the forward pass in double, which test the formula itself. */
 #include "tests/bench/norm_bench.h"
 
 #include "ops/ops.h"
 
-static const size_t ROW_COUNTS[] = {1, 5, 40}; /* below, and not a multiple of, the 16 chunks */
+static const size_t ROW_COUNTS[] = {1, 5, 40}; /* fewer than the 16 chunks, and no multiple of 16 */
 
-/* Distance from `want` in units of `size`, row by row or over a whole parameter. */
+/* Euclidean distance from `want`, relative to `size`. */
 static double distance(const real *got, const long double *want, double size, size_t n) {
     double error = 0;
     for (size_t i = 0; i < n; i++) {
@@ -27,14 +26,14 @@ static void check_gradients(const NormKind *kind, size_t rows, size_t C, double 
     long double *dgamma = (long double *)new_array(C, sizeof *dgamma), dalpha = 0;
     long double *dbeta = (long double *)new_array(C, sizeof *dbeta);
     double gamma_size = 0, beta_size = 0, alpha_size = 0;
-    const double loss = sqrt(NMSE_GRADIENT);
+    const double bound = sqrt(NMSE_GRADIENT);
     bench_forward(&b);
     bench_backward(&b);
     for (size_t row = 0; row < rows; row++) {
         row_formula(&f, &b, row);
         double u_length = length_of(f.u, C), off;
         off = distance(b.dx + row * C, f.dx, f.unit * u_length, C);
-        CHECK(off <= loss * (1 + f.condition), "dx of %s, row %zu of %zu, width %zu: %g",
+        CHECK(off <= bound * (1 + f.condition), "dx of %s, row %zu of %zu, width %zu: %g",
               kind->name, row, rows, C, off);
         for (size_t c = 0; c < C; c++) {
             long double dy = (long double)b.dy[row * C + c];
@@ -48,15 +47,15 @@ static void check_gradients(const NormKind *kind, size_t rows, size_t C, double 
     }
     if (kind->gamma) {
         double off = distance(b.norm.dgamma, dgamma, gamma_size, C);
-        CHECK(off <= loss, "dgamma of %s, %zu rows, width %zu: %g", kind->name, rows, C, off);
+        CHECK(off <= bound, "dgamma of %s, %zu rows, width %zu: %g", kind->name, rows, C, off);
     }
     if (kind->beta) {
         double off = distance(b.norm.dbeta, dbeta, beta_size, C);
-        CHECK(off <= loss, "dbeta of %s, %zu rows, width %zu: %g", kind->name, rows, C, off);
+        CHECK(off <= bound, "dbeta of %s, %zu rows, width %zu: %g", kind->name, rows, C, off);
     }
     if (kind->alpha) {
         double off = distance(b.norm.dalpha, &dalpha, alpha_size, 1);
-        CHECK(off <= loss, "dalpha of %s, %zu rows, width %zu: %g", kind->name, rows, C, off);
+        CHECK(off <= bound, "dalpha of %s, %zu rows, width %zu: %g", kind->name, rows, C, off);
     }
     free_all();
 }
@@ -93,15 +92,15 @@ static void check_differences(Bench *b, real *at, const real *d, size_t n, doubl
           sqrt(norm));
 }
 
-/* Steps of 2 % of what the row is divided by; an error in units of what u alone would give. */
+/* Steps are 2 % of the scale of the row; errors are relative to the part of dx that is r u. */
 static void check_row_differences(Bench *b, size_t row) {
     static RowFormula f;
     row_formula(&f, b, row);
     double size = f.unit * length_of(f.u, b->C) * (1 + f.condition);
     for (size_t i = row * b->C; i < (row + 1) * b->C; i++) {
-        double slope = difference(weighted_output, b, &b->x[i], 0.02 / f.unit);
-        CHECK(fabs(slope - (double)b->dx[i]) <= 1e-9 * size, "dx of %s, row %zu: %g, want %g",
-              b->norm.kind->name, row, (double)b->dx[i], slope);
+        double numeric = difference(weighted_output, b, &b->x[i], 0.02 / f.unit);
+        CHECK(fabs(numeric - (double)b->dx[i]) <= 1e-9 * size, "dx of %s, row %zu: %g, want %g",
+              b->norm.kind->name, row, (double)b->dx[i], numeric);
     }
 }
 
@@ -123,9 +122,9 @@ static void gradients_match_differences(void) {
     }
 }
 
-/* --- rules and invariants --- */
+/* --- invariants --- */
 
-/* Onto what is there: starting from 3, a pass gives 3 more than starting from 0. */
+/* Gradients that start at 3 end 3 higher than gradients that start at 0. */
 static void gradients_add(void) {
     enum { ROWS_IN = 40, WIDTH = 48, GRADIENTS = 4 };
     static const size_t SIZES[GRADIENTS] = {ROWS_IN * WIDTH, WIDTH, WIDTH, 1};
@@ -151,8 +150,8 @@ static void gradients_add(void) {
     }
 }
 
-/* gamma is the parameter and w a factor of it: for one dy, dgamma and dx are linear in w, and
- * dbeta does not know it. */
+/* gamma is the parameter and w a factor of it: for a given dy, dgamma and dx are linear in w, and
+ * dbeta does not depend on it. */
 static void warmup_scales_the_gradient_of_gamma(void) {
     for (size_t k = 0; k + 1 < COUNT(NORM_KINDS); k++) {
         for (size_t i = 0; i < COUNT(NORM_FACTORS); i++) {
@@ -177,8 +176,8 @@ static void warmup_scales_the_gradient_of_gamma(void) {
     }
 }
 
-/* A shift of the row changes nothing: sum(dx) = 0. A stretch changes only what eps lets it:
- * sum(dx (x - mean)) = eps r^2 r sum(u (x - mean)). */
+/* LayerNorm is invariant to a shift of the row: sum(dx) = 0. Up to eps, norms are invariant to the
+ * scale of the row: sum(dx (x - mean)) = eps r^2 r sum(u (x - mean)). */
 static void invariants(void) {
     static RowFormula f;
     for (size_t k = 0; k < 3; k++) {
@@ -186,24 +185,24 @@ static void invariants(void) {
         bench_forward(&b);
         bench_backward(&b);
         for (size_t row = 0; row < b.rows; row++) {
-            long double shift = 0, stretch = 0, left = 0, size = 0;
+            long double shift = 0, scaling = 0, from_eps = 0, size = 0;
             row_formula(&f, &b, row);
             for (size_t c = 0; c < b.C; c++) {
                 long double dx = (long double)b.dx[row * b.C + c];
                 shift += dx;
-                stretch += dx * f.xhat[c];
-                left += f.u[c] * f.xhat[c] * f.r * f.r * f.r * (long double)b.norm.eps;
+                scaling += dx * f.xhat[c];
+                from_eps += f.u[c] * f.xhat[c] * f.r * f.r * f.r * (long double)b.norm.eps;
                 size += fabsl(f.u[c]) * f.r;
             }
             double tolerance = 16 * (double)(REAL_EPSILON * size) * (1 + f.condition);
             if (k == 0) CHECK_NEAR(shift, 0, tolerance);
-            CHECK_NEAR(stretch, left, tolerance);
+            CHECK_NEAR(scaling, from_eps, tolerance);
         }
         free_all();
     }
 }
 
-/* Without a beta there is no gradient of one, and the others are what they were. */
+/* Without beta the other gradients do not change. */
 static void beta_is_optional(void) {
     static const NormKind *const WITH_BETA[] = {&norm_layernorm, &norm_dyt};
     for (size_t k = 0; k < COUNT(WITH_BETA); k++) {
@@ -226,13 +225,13 @@ static void beta_is_optional(void) {
 static const Test TESTS[] = {
     {"gradients of norms match the formula", gradients_match_formula},
     {"gradients of norms match finite differences", gradients_match_differences},
-    {"gradients of norms add", gradients_add},
+    {"gradients of norms are added", gradients_add},
     {"the warm-up scales the gradient of gamma", warmup_scales_the_gradient_of_gamma},
-    {"shifting or stretching a row changes nothing", invariants},
+    {"norms are invariant to shift and scale of a row", invariants},
     {"beta is optional", beta_is_optional},
 };
 
 int main(int argc, char **argv) {
-    ops_start(1); /* small sizes: threads would only wait for each other */
+    ops_start(1); /* small sizes: more threads would be slower */
     return test_main(TESTS, COUNT(TESTS), argc, argv);
 }

@@ -1,13 +1,13 @@
-/* test_ops.c - whole tensors, pieces of rows, embeddings and dropout against plain loops in
- * double. Linear layers, attention, head, update and threads have files of their own beside this
- * one. */
+/* test_ops.c - elementwise operations, embeddings and dropout against plain loops in double. Linear
+ * layers, attention, head, AdamW and threads have test files of their own. */
 #include "ops/ops.h"
 #include "base/philox.h"
 #include "tests/lib/numbers.h"
 
 /* --- whole tensors --- */
 
-static const size_t LENGTHS[] = {1, 7, 16, 17, 1000, 32768, 40001}; /* both sides of PARALLEL_MIN */
+static const size_t LENGTHS[] = {1,    7,     16,   17,
+                                 1000, 32768, 40001}; /* below and above PARALLEL_MIN */
 
 static void zero_copy_scale_add(void) {
     for (size_t l = 0; l < COUNT(LENGTHS); l++) {
@@ -31,8 +31,8 @@ static void zero_copy_scale_add(void) {
     }
 }
 
-/* What does not count is not even read: 0 * infinity would be a NaN. */
-static void factors_that_touch_nothing(void) {
+/* With a factor of 0 the operand is not read: 0 * infinity would be NaN. */
+static void factors_of_zero_and_one(void) {
     real x[3] = {INFINITY, NAN, 1}, y[3] = {1, -2, -0.0f}, s[3];
     const real before[3] = {1, -2, -0.0f};
     add_scaled(y, x, 0, 3);
@@ -40,14 +40,14 @@ static void factors_that_touch_nothing(void) {
     scale(y, 1, 3);
     CHECK(same_bits(y, before, 3), "scale by 1");
     residual_piece(s, y, y, NULL, 1, 1, 0, 3);
-    CHECK(s[0] == 2 && s[1] == -4, "residual without a block: %g %g", (double)s[0], (double)s[1]);
+    CHECK(s[0] == 2 && s[1] == -4, "residual without x_block: %g %g", (double)s[0], (double)s[1]);
     scaled_piece(y, x, 0, 3, GRAD_ADD);
     CHECK(same_bits(y, before, 3), "0 times x added");
     scaled_piece(y, x, 0, 3, GRAD_SET);
     for (size_t i = 0; i < 3; i++) CHECK(y[i] == 0, "0 times x set, element %zu", i);
 }
 
-static void residual_adds_three(void) {
+static void residual_of_three_tensors(void) {
     static const double FACTORS[][3] = {{1, 1, 0}, {0.5, -2, 0}, {1, 1, 1}, {0.3, 0.7, -1.1}};
     for (size_t l = 0; l < COUNT(LENGTHS); l++) {
         for (size_t f = 0; f < COUNT(FACTORS); f++) {
@@ -70,7 +70,7 @@ static void residual_adds_three(void) {
     }
 }
 
-static void pieces_scale(void) {
+static void scaled_pieces(void) {
     for (size_t l = 0; l < COUNT(LENGTHS); l++) {
         size_t n = LENGTHS[l];
         real *x = new_drawn(n, 1), *y = new_drawn(n, 1), *set = new_reals(n);
@@ -88,26 +88,27 @@ static void pieces_scale(void) {
     }
 }
 
-/* Every row once, in pieces in order that say which they are. */
-static void note_rows(void *context, size_t chunk, size_t first, size_t end) {
+/* Adds 1 + chunk number to every row. */
+static void count_rows(void *context, size_t chunk, size_t first, size_t end) {
     size_t *rows = context;
     for (size_t r = first; r < end; r++) rows[r] += 1 + chunk;
 }
 
-static void rows_are_shared(void) {
+static void rows_are_split(void) {
     static const size_t ROWS[] = {1, 2, 15, 16, 17, 100, 5000};
     for (size_t i = 0; i < COUNT(ROWS); i++) {
         size_t R = ROWS[i], *rows = new_array(R, sizeof *rows);
-        rows_share(note_rows, rows, R, 10);
+        rows_share(count_rows, rows, R, 10);
         for (size_t r = 0; r < R; r++) {
             CHECK(rows[r] >= 1 && rows[r] <= 16, "row %zu of %zu: %zu", r, R, rows[r]);
-            CHECK(r == 0 || rows[r] >= rows[r - 1], "row %zu of %zu is before its turn", r, R);
+            CHECK(r == 0 || rows[r] >= rows[r - 1],
+                  "row %zu of %zu is in an earlier chunk than the row before", r, R);
         }
         free_all();
     }
 }
 
-static void columns_are_copied(void) {
+static void columns_copied(void) {
     static const struct {
         size_t R, N, y_stride, x_stride;
     } CASES[] = {{1, 1, 1, 1}, {5, 3, 7, 4}, {9, 16, 16, 40}, {700, 60, 64, 61}};
@@ -125,12 +126,12 @@ static void columns_are_copied(void) {
     }
 }
 
-static void sum_of_squares_sums(void) {
+static void sums_of_squares(void) {
     static const size_t SIZES[] = {0, 1, 15, 16, 17, 255, 257, 2048, 2049, 32769, 70000, 1000003};
     for (size_t l = 0; l < COUNT(SIZES); l++) {
         size_t n = SIZES[l];
         real *x = new_drawn(n + 1, 1);
-        x[n] = (real)1e10; /* beyond the end, never counted */
+        x[n] = (real)1e10; /* beyond the end: must not be counted */
         long double sum = 0;
         for (size_t i = 0; i < n; i++) sum += (long double)x[i] * (long double)x[i];
         double want = (double)sum;
@@ -224,7 +225,7 @@ static void dropout_depends_on_every_key(void) {
         {.p = 0.5, .seed = 1, .step = 3, .micro = 3, .site = 4},
         {.p = 0.5, .seed = 1, .step = 2, .micro = 4, .site = 4},
         {.p = 0.5, .seed = 1, .step = 2, .micro = 3, .site = 5},
-        {.p = 0.5, .seed = 1, .step = 3, .micro = 2, .site = 4}, /* no sum or swap of the two */
+        {.p = 0.5, .seed = 1, .step = 3, .micro = 2, .site = 4}, /* step and micro swapped */
     };
     const real *base = dropped_ones(&BASE, N);
     CHECK(same_bits(base, dropped_ones(&BASE, N), N), "the same keys give the same mask");
@@ -238,7 +239,7 @@ static void dropout_depends_on_every_key(void) {
     free_all();
 }
 
-static void dropout_zero_touches_nothing(void) {
+static void dropout_of_zero(void) {
     const Dropout off = {.p = 0, .seed = 1};
     real x[5] = {NAN, INFINITY, -0.0f, 1, 2}, before[5];
     memcpy(before, x, sizeof x);
@@ -248,19 +249,19 @@ static void dropout_zero_touches_nothing(void) {
 
 static const Test TESTS[] = {
     {"zero, copy, scale, add_scaled", zero_copy_scale_add},
-    {"factors that touch nothing", factors_that_touch_nothing},
-    {"residual adds three tensors", residual_adds_three},
-    {"pieces are scaled", pieces_scale},
-    {"rows are shared out, each once", rows_are_shared},
-    {"columns are copied, gaps are not", columns_are_copied},
-    {"sum_of_squares", sum_of_squares_sums},
+    {"factors of 0 and 1", factors_of_zero_and_one},
+    {"residual_piece", residual_of_three_tensors},
+    {"scaled_piece", scaled_pieces},
+    {"rows_share: every row once", rows_are_split},
+    {"copy_columns copies no gaps", columns_copied},
+    {"sum_of_squares", sums_of_squares},
     {"embeddings", embeddings},
     {"dropout masks and scales", dropout_masks_and_scales},
     {"dropout depends on seed, step, micro and site", dropout_depends_on_every_key},
-    {"dropout of 0 touches nothing", dropout_zero_touches_nothing},
+    {"dropout of 0 changes nothing", dropout_of_zero},
 };
 
 int main(int argc, char **argv) {
-    ops_start(1); /* small sizes: threads would only wait for each other */
+    ops_start(1); /* small sizes: more threads would be slower */
     return test_main(TESTS, COUNT(TESTS), argc, argv);
 }

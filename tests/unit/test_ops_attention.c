@@ -1,7 +1,8 @@
-/* test_ops_attention.c - causal attention and rotary positions against their formulas in double.
+/* test_ops_attention.c - causal attention and rotary position encoding against their formulas in
+ * double.
  *
- * The reference keeps whole T x T maps and never thinks of blocks. Its mask of dropout is drawn
- * here again from the documented counters, so forward and backward must both have used it. */
+ * The reference computes whole rows of probabilities, without blocks. It computes the dropout mask
+ * from the documented Philox counters, so both forward and backward must have used that mask. */
 #include "ops/ops.h"
 #include "base/philox.h"
 #include "tests/lib/numbers.h"
@@ -19,9 +20,9 @@ enum { CANARIES = 64 };
 typedef struct {
     AttentionShape shape;
     const Dropout *dropout;
-    size_t nq, nk, rows, scratch_size;
+    size_t nq, nk, n_lse, scratch_size;
     real *q, *k, *v, *out, *lse, *dout, *dq, *dk, *dv, *scratch;
-    real *qkv, *dqkv; /* the columns of q, k and v in one tensor */
+    real *qkv, *dqkv; /* q, k and v side by side in one tensor */
     double *want_out, *want_lse, *want_dq, *want_dk, *want_dv;
 } Attention;
 
@@ -29,12 +30,12 @@ static Attention attention_draw(AttentionShape shape, const Dropout *dropout, do
     Attention a = {.shape = shape, .dropout = dropout};
     a.nq = shape.B * shape.T * shape.NH * shape.HS;
     a.nk = shape.B * shape.T * shape.NKV * shape.HS;
-    a.rows = shape.B * shape.NH * shape.T;
+    a.n_lse = shape.B * shape.NH * shape.T;
     a.q = new_drawn(a.nq, std);
     a.k = new_drawn(a.nk, 1);
     a.v = new_drawn(a.nk, 1);
-    a.out = new_drawn(a.nq, 1); /* what was there must not matter */
-    a.lse = new_drawn(a.rows, 1);
+    a.out = new_drawn(a.nq, 1); /* old values must not matter */
+    a.lse = new_drawn(a.n_lse, 1);
     a.dout = new_drawn(a.nq, 1);
     a.dq = new_drawn(a.nq, 1);
     a.dk = new_drawn(a.nk, 1);
@@ -44,14 +45,14 @@ static Attention attention_draw(AttentionShape shape, const Dropout *dropout, do
     a.scratch_size = attention_scratch(shape.T, shape.HS);
     a.scratch = new_drawn(a.scratch_size + CANARIES, 1);
     a.want_out = new_doubles(a.nq);
-    a.want_lse = new_doubles(a.rows);
+    a.want_lse = new_doubles(a.n_lse);
     a.want_dq = new_doubles(a.nq);
     a.want_dk = new_doubles(a.nk);
     a.want_dv = new_doubles(a.nk);
     return a;
 }
 
-/* Columns of one tensor from or to q, k and v. */
+/* Copies q, k and v into the columns of `joined` if `join`, else out of them. */
 static void columns(real *joined, real *q, real *k, real *v, AttentionShape s, bool join) {
     const size_t widths[] = {s.NH * s.HS, s.NKV * s.HS, s.NKV * s.HS};
     real *parts[] = {q, k, v}, *at = joined;
@@ -68,7 +69,7 @@ static void forward(Attention *a) {
     attention_forward(a->out, a->lse, a->qkv, a->scratch, a->dropout, a->shape);
 }
 
-/* Gradients are set, whatever was there. */
+/* Gradients are set: NaN before must not matter. */
 static void backward(Attention *a) {
     for (size_t i = 0; i < a->nq + 2 * a->nk; i++) a->dqkv[i] = NAN;
     columns(a->qkv, a->q, a->k, a->v, a->shape, true);
@@ -76,7 +77,7 @@ static void backward(Attention *a) {
     columns(a->dqkv, a->dq, a->dk, a->dv, a->shape, false);
 }
 
-/* What the probability of key j is multiplied by; row = (b*NH + h)*T + t. */
+/* The factor of the probability of key j from dropout; row = (b*NH + h)*T + t. */
 static double mask_of(const Dropout *dropout, size_t row, size_t T, size_t j) {
     if (dropout->p == 0) return 1;
     size_t index = row * ((T + 3) / 4) + j / 4;
@@ -85,40 +86,40 @@ static double mask_of(const Dropout *dropout, size_t row, size_t T, size_t j) {
     return (double)r.word[j % 4] < floor(dropout->p * 4294967296.0) ? 0 : 1 / (1 - dropout->p);
 }
 
-static double product(const real *a, const real *b, size_t n) {
+static double dot(const real *a, const real *b, size_t n) {
     double sum = 0;
     for (size_t i = 0; i < n; i++) sum += (double)a[i] * (double)b[i];
     return sum;
 }
 
-/* One query: probabilities p, their dropped form, output, and the gradients of everything. */
-static void reference_row(Attention *a, double *p, size_t b, size_t h, size_t t) {
+/* One query: probabilities p, output and all gradients. */
+static void reference_query(Attention *a, double *p, size_t b, size_t h, size_t t) {
     const size_t T = a->shape.T, NH = a->shape.NH, NKV = a->shape.NKV, HS = a->shape.HS;
     const size_t kv = h / (NH / NKV), row = (b * NH + h) * T + t;
-    const size_t at = ((b * T + t) * NH + h) * HS, by_key = NKV * HS,
+    const size_t at = ((b * T + t) * NH + h) * HS, stride = NKV * HS,
                  first = (b * T * NKV + kv) * HS;
-    const double by = 1 / sqrt((double)HS);
+    const double scale = 1 / sqrt((double)HS);
     double largest = -INFINITY, total = 0, inner = 0;
     for (size_t j = 0; j <= t; j++) {
-        p[j] = by * product(a->q + at, a->k + first + j * by_key, HS);
+        p[j] = scale * dot(a->q + at, a->k + first + j * stride, HS);
         largest = fmax(largest, p[j]);
     }
     for (size_t j = 0; j <= t; j++) total += exp(p[j] - largest);
     a->want_lse[row] = largest + log(total);
     for (size_t j = 0; j <= t; j++) {
-        size_t key = first + j * by_key;
+        size_t key = first + j * stride;
         p[j] = exp(p[j] - largest) / total;
         double mask = mask_of(a->dropout, row, T, j);
         for (size_t c = 0; c < HS; c++) {
             a->want_out[at + c] += p[j] * mask * (double)a->v[key + c];
             a->want_dv[key + c] += p[j] * mask * (double)a->dout[at + c];
         }
-        inner += p[j] * mask * product(a->dout + at, a->v + key, HS);
+        inner += p[j] * mask * dot(a->dout + at, a->v + key, HS);
     }
     for (size_t j = 0; j <= t; j++) {
-        size_t key = first + j * by_key;
-        double dp = mask_of(a->dropout, row, T, j) * product(a->dout + at, a->v + key, HS);
-        double ds = by * p[j] * (dp - inner);
+        size_t key = first + j * stride;
+        double dp = mask_of(a->dropout, row, T, j) * dot(a->dout + at, a->v + key, HS);
+        double ds = scale * p[j] * (dp - inner);
         for (size_t c = 0; c < HS; c++) {
             a->want_dq[at + c] += ds * (double)a->k[key + c];
             a->want_dk[key + c] += ds * (double)a->q[at + c];
@@ -130,12 +131,13 @@ static void reference(Attention *a) {
     double *p = new_doubles(a->shape.T);
     for (size_t b = 0; b < a->shape.B; b++) {
         for (size_t h = 0; h < a->shape.NH; h++) {
-            for (size_t t = 0; t < a->shape.T; t++) reference_row(a, p, b, h, t);
+            for (size_t t = 0; t < a->shape.T; t++) reference_query(a, p, b, h, t);
         }
     }
 }
 
-/* The gradient of a lone key is zero, and what rounding leaves of it is no part of anything. */
+/* The scores of a query with a single key have gradient zero; only rounding errors remain, which
+ * are compared in absolute terms. */
 static void check_scores_gradient(const real *got, const double *want, size_t n, const char *what,
                                   size_t shape) {
     double most = 0;
@@ -153,7 +155,7 @@ static void check_shape(size_t index, const Dropout *dropout) {
     forward(&a);
     backward(&a);
     CHECK_NMSE(a.out, a.want_out, a.nq, NMSE_FORWARD, "out, shape %zu %s", index, with);
-    CHECK_NMSE(a.lse, a.want_lse, a.rows, NMSE_FORWARD, "lse, shape %zu %s", index, with);
+    CHECK_NMSE(a.lse, a.want_lse, a.n_lse, NMSE_FORWARD, "lse, shape %zu %s", index, with);
     check_scores_gradient(a.dq, a.want_dq, a.nq, "dq", index);
     check_scores_gradient(a.dk, a.want_dk, a.nk, "dk", index);
     CHECK_NMSE(a.dv, a.want_dv, a.nk, NMSE_GRADIENT, "dv, shape %zu %s", index, with);
@@ -169,7 +171,7 @@ static void attention_matches_formula(void) {
     }
 }
 
-/* Two blocks of 64 query rows for each thread, and no more: it is a share of the memory plan. */
+/* At most two blocks of 64 queries per thread, since scratch is part of the memory plan. */
 static void scratch_is_bounded(void) {
     for (size_t threads = 1; threads <= 2; threads++) {
         ops_start(threads);
@@ -241,9 +243,9 @@ static void attention_matches_differences(void) {
     }
 }
 
-/* --- what attention must never do --- */
+/* --- invariants --- */
 
-static void the_future_is_invisible(void) {
+static void attention_is_causal(void) {
     static const AttentionShape SHAPE = {2, 150, 4, 2, 8};
     static const size_t NOW[] = {0, 1, 40, 63, 64, 70, 127, 128, 148};
     const size_t T = SHAPE.T, ldq = SHAPE.NH * SHAPE.HS, ldk = SHAPE.NKV * SHAPE.HS;
@@ -251,7 +253,7 @@ static void the_future_is_invisible(void) {
         const size_t now = NOW[n];
         Attention a = attention_draw(SHAPE, n % 2 ? &ON : &OFF, 1);
         forward(&a);
-        real *out = new_copy(a.out, a.nq), *lse = new_copy(a.lse, a.rows);
+        real *out = new_copy(a.out, a.nq), *lse = new_copy(a.lse, a.n_lse);
         for (size_t b = 0; b < SHAPE.B; b++) {
             for (size_t i = (b * T + now + 1) * ldk; i < (b + 1) * T * ldk; i++) {
                 a.k[i] = (real)(3 * draw_normal());
@@ -273,7 +275,7 @@ static void the_future_is_invisible(void) {
     }
 }
 
-/* Scores far beyond the range of exp: outputs stay weighted means of the values. */
+/* Scores far beyond the range of exp: outputs are still weighted means of the values. */
 static void huge_scores_stay_finite(void) {
     Attention a = attention_draw(SHAPES[7], &OFF, 1e4);
     forward(&a);
@@ -283,26 +285,26 @@ static void huge_scores_stay_finite(void) {
         CHECK(isfinite(a.dq[i]), "dq %g", (double)a.dq[i]);
     }
     for (size_t i = 0; i < a.nk; i++) CHECK(isfinite(a.dk[i]) && isfinite(a.dv[i]), "dk, dv");
-    for (size_t i = 0; i < a.rows; i++) CHECK(isfinite(a.lse[i]), "lse %g", (double)a.lse[i]);
+    for (size_t i = 0; i < a.n_lse; i++) CHECK(isfinite(a.lse[i]), "lse %g", (double)a.lse[i]);
     free_all();
 }
 
-static void a_nan_is_not_hidden(void) {
+static void nan_propagates(void) {
     Attention a = attention_draw(SHAPES[7], &OFF, 1);
-    a.k[5] = NAN; /* head size 16, one key head: seen by every query */
+    a.k[5] = NAN; /* one key head of size 16: every query attends to it */
     forward(&a);
     for (size_t i = 0; i < a.nq; i++) CHECK(isnan(a.out[i]), "element %zu", i);
     free_all();
 }
 
-/* --- rotary positions --- */
+/* --- rotary position encoding --- */
 
 enum { ROPES = 4 };
 static const struct {
     size_t B, T, NH, HS;
 } ROPE[ROPES] = {{1, 1, 1, 2}, {2, 5, 3, 8}, {1, 300, 2, 6}, {2, 130, 4, 64}};
 
-static void rope_turns_pairs(void) {
+static void rope_rotates_pairs(void) {
     for (size_t s = 0; s < ROPES; s++) {
         const size_t B = ROPE[s].B, T = ROPE[s].T, NH = ROPE[s].NH, HS = ROPE[s].HS, half = HS / 2;
         const size_t n = B * T * NH * HS;
@@ -328,31 +330,32 @@ static void rope_turns_pairs(void) {
     }
 }
 
-/* A rotation keeps lengths; its gradient is the transpose, which is also its inverse. */
+/* A rotation preserves lengths; its gradient is the transpose, which is also its inverse. */
 static void rope_is_a_rotation(void) {
     for (size_t s = 0; s < ROPES; s++) {
         const size_t B = ROPE[s].B, T = ROPE[s].T, NH = ROPE[s].NH, HS = ROPE[s].HS;
         const size_t n = B * T * NH * HS;
         real *table = new_reals(T * HS), *x = new_drawn(n, 1), *y = new_drawn(n, 1);
-        real *turned = new_copy(x, n), *back = new_copy(y, n);
+        real *rotated = new_copy(x, n), *back = new_copy(y, n);
         rope_table(table, T, HS);
-        rope_forward(turned, table, B, T, NH, HS, NH * HS);
+        rope_forward(rotated, table, B, T, NH, HS, NH * HS);
         rope_backward(back, table, B, T, NH, HS, NH * HS);
         double tolerance = 16 * (double)REAL_EPSILON;
         for (size_t row = 0; row < B * T * NH; row++) {
-            const real *a = turned + row * HS, *b = x + row * HS;
-            double length = product(b, b, HS);
-            CHECK_NEAR(product(a, a, HS), length, tolerance * length);
+            const real *a = rotated + row * HS, *b = x + row * HS;
+            double length = dot(b, b, HS);
+            CHECK_NEAR(dot(a, a, HS), length, tolerance * length);
         }
-        CHECK_NEAR(product(turned, y, n), product(x, back, n), tolerance * (double)n);
-        rope_backward(turned, table, B, T, NH, HS, NH * HS);
-        CHECK_NMSE(turned, new_widened(x, n), n, NMSE_FORWARD, "there and back, case %zu", s);
+        CHECK_NEAR(dot(rotated, y, n), dot(x, back, n), tolerance * (double)n);
+        rope_backward(rotated, table, B, T, NH, HS, NH * HS);
+        CHECK_NMSE(rotated, new_widened(x, n), n, NMSE_FORWARD, "forward and backward, case %zu",
+                   s);
         free_all();
     }
 }
 
-/* The last token alone is the last row of all, for scores of any size. */
-static void the_next_token_is_the_last(void) {
+/* attention_next gives the last token of attention_forward, for small and huge scores. */
+static void attention_next_is_the_last_token(void) {
     static const double STDS[] = {1, 1000};
     for (size_t i = 0; i < 2 * COUNT(SHAPES); i++) {
         AttentionShape shape = SHAPES[i / 2];
@@ -374,17 +377,17 @@ static void the_next_token_is_the_last(void) {
 static const Test TESTS[] = {
     {"attention and its gradients match the formula", attention_matches_formula},
     {"attention matches finite differences", attention_matches_differences},
-    {"the next token is the last of a row", the_next_token_is_the_last},
+    {"attention_next is the last token of attention_forward", attention_next_is_the_last_token},
     {"scratch is bounded", scratch_is_bounded},
-    {"dropout in attention depends on every key", dropout_depends_on_every_key},
-    {"the future is invisible", the_future_is_invisible},
+    {"dropout in attention depends on seed, step, micro and site", dropout_depends_on_every_key},
+    {"attention is causal", attention_is_causal},
     {"huge scores stay finite", huge_scores_stay_finite},
-    {"a NaN is not hidden", a_nan_is_not_hidden},
-    {"rope turns pairs", rope_turns_pairs},
-    {"rope is a rotation, backward its transpose", rope_is_a_rotation},
+    {"NaN propagates", nan_propagates},
+    {"rope rotates pairs", rope_rotates_pairs},
+    {"rope is a rotation; backward is its transpose", rope_is_a_rotation},
 };
 
 int main(int argc, char **argv) {
-    ops_start(1); /* small sizes: threads would only wait for each other */
+    ops_start(1); /* small sizes: more threads would be slower */
     return test_main(TESTS, COUNT(TESTS), argc, argv);
 }

@@ -1,4 +1,4 @@
-/* test_ops_head.c - the head's loss and gradient against a naive log-softmax, and the sampler. */
+/* test_ops_head.c - loss and gradient of the head against a naive log-softmax, and the sampler. */
 #include "ops/ops.h"
 #include "tests/lib/numbers.h"
 
@@ -24,12 +24,12 @@ static Head head_draw(size_t R, size_t C, size_t V, double std) {
     head.targets = new_tokens(R, V);
     head.losses = new_doubles(R);
     head.want_losses = new_doubles(R);
-    head.want_dh = new_doubles(R * C); /* set, not added to */
+    head.want_dh = new_doubles(R * C); /* dh is set, dw is added to */
     head.want_dw = new_widened(head.dw, V * C);
     return head;
 }
 
-static void reference_row(Head *head, double *p, size_t r, double grad_scale) {
+static void reference_token(Head *head, double *p, size_t r, double grad_scale) {
     const size_t C = head->C, V = head->V, target = (size_t)head->targets[r];
     const real *h = head->h + r * C;
     double largest = -INFINITY;
@@ -60,11 +60,12 @@ static void check_head(size_t R, size_t C, size_t V, double std, double grad_sca
     Head head = head_draw(R, C, V, std);
     real *canaries = new_copy(head.scratch + head.scratch_size, CANARIES);
     double *p = new_doubles(V), *losses = new_doubles(R);
-    for (size_t r = 0; r < R; r++) reference_row(&head, p, r, grad_scale);
+    for (size_t r = 0; r < R; r++) reference_token(&head, p, r, grad_scale);
     run_head(&head, NULL, 1);
     memcpy(losses, head.losses, R * sizeof *losses);
     run_head(&head, head.dh, (real)grad_scale);
-    CHECK(memcmp(losses, head.losses, R * sizeof *losses) == 0, "losses need no gradients");
+    CHECK(memcmp(losses, head.losses, R * sizeof *losses) == 0,
+          "losses are the same without gradients");
     for (size_t r = 0; r < R; r++) {
         CHECK_NEAR(losses[r], head.want_losses[r], 32 * (double)REAL_EPSILON * (1 + std * std));
     }
@@ -81,33 +82,33 @@ static void losses_and_gradients(void) {
     } CASES[] = {
         {1, 1, 1, 1, 1},        {1, 4, 2, 1, 0.5},    {5, 3, 7, 1, 0.125},
         {64, 8, 300, 0.5, 1},   {65, 8, 256, 2, 0.1}, {200, 16, 65, 1, 1.0 / 256},
-        {33, 5, 4099, 1, 0.25}, /* more than a block of float sums */
+        {33, 5, 4099, 1, 0.25}, /* more than one block of float sums */
     };
     for (size_t i = 0; i < COUNT(CASES); i++) {
         check_head(CASES[i].R, CASES[i].C, CASES[i].V, CASES[i].std, CASES[i].grad_scale);
     }
 }
 
-/* Logits of all rows, or of as many multiples of 64 rows as fit 2^24; 64 at least. */
+/* Logits of all tokens, or of as many as fit 2^24, as a multiple of 64; at least 64. */
 static void scratch_is_bounded(void) {
     static const struct {
-        size_t R, V, rows;
+        size_t R, V, tokens;
     } CASES[] = {
         {1, 50000, 1},       {300, 50000, 300},   {10000, 50000, 320}, {10000, 131072, 128},
         {10000, 131073, 64}, {10000, 300000, 64}, {63, 300000, 63},
     };
     for (size_t i = 0; i < COUNT(CASES); i++) {
         size_t got = head_scratch(CASES[i].R, CASES[i].V);
-        CHECK(got == CASES[i].rows * CASES[i].V, "case %zu: %zu elements", i, got);
+        CHECK(got == CASES[i].tokens * CASES[i].V, "case %zu: %zu elements", i, got);
     }
 }
 
-/* A vocabulary so large that the rows come in two chunks, of 64 and 6. */
+/* A vocabulary so large that 70 tokens need two chunks, of 64 and 6. */
 static void several_chunks(void) {
     check_head(70, 2, 131073, 1, 0.25);
 }
 
-/* The gradient is weighed by softmax - onehot, which sums to zero over the vocabulary. */
+/* dw is weighted by softmax - onehot, which sums to zero over the vocabulary. */
 static void gradient_sums_to_zero(void) {
     Head head = head_draw(9, 4, 50, 1);
     zero(head.dw, head.V * head.C);
@@ -141,25 +142,25 @@ static void huge_logits_stay_finite(void) {
     free_all();
 }
 
-/* One NaN logit, wherever it stands, makes its row's loss a NaN and leaves the others alone. */
-static void a_nan_shows_in_its_row(void) {
+/* A NaN logit at any index makes the loss of its token NaN, and no other. */
+static void nan_logit_makes_its_loss_nan(void) {
     static const size_t PLACES[] = {0, 1, 17, 4096, 4098};
     for (size_t i = 0; i < COUNT(PLACES); i++) {
         Head head = head_draw(3, 2, 4099, 1);
         for (size_t r = 0; r < 3; r++) {
             head.targets[r] = 5;
-            head.h[r * 2 + 1] = r == 1 ? INFINITY : 0; /* infinity * 0 at one place only */
+            head.h[r * 2 + 1] = r == 1 ? INFINITY : 0; /* infinity * 0 for one logit only */
         }
         for (size_t v = 0; v < 4099; v++) head.w[v * 2 + 1] = v == PLACES[i] ? 0 : -1;
         run_head(&head, NULL, 1);
-        CHECK(isfinite(head.losses[0]) && isfinite(head.losses[2]), "rows beside, place %zu",
+        CHECK(isfinite(head.losses[0]) && isfinite(head.losses[2]), "other tokens, index %zu",
               PLACES[i]);
-        CHECK(isnan(head.losses[1]), "place %zu: %g", PLACES[i], head.losses[1]);
+        CHECK(isnan(head.losses[1]), "index %zu: %g", PLACES[i], head.losses[1]);
         free_all();
     }
 }
 
-static void logits_of_one_row(void) {
+static void logits_of_one_token(void) {
     Head head = head_draw(6, 5, 37, 1);
     real *logits = new_reals(head.V);
     double *want = new_doubles(head.V);
@@ -171,7 +172,7 @@ static void logits_of_one_row(void) {
             }
         }
         head_logits(logits, head.h, head.w, r, head.C, head.V);
-        CHECK_NMSE(logits, want, head.V, NMSE_FORWARD, "row %zu", r);
+        CHECK_NMSE(logits, want, head.V, NMSE_FORWARD, "token %zu", r);
     }
     free_all();
 }
@@ -189,7 +190,7 @@ static int sample(double temperature, size_t top_k, double top_p, double u) {
 }
 
 static void sampling_edges(void) {
-    /* Token 7 alone has 0.257 of all, with 8 it has 0.458, with 2 and 3, which tie, 0.770. */
+    /* Probability of token 7: 0.257; of 7 and 8: 0.458; with 2 and 3, which tie: 0.770. */
     static const struct {
         double temperature;
         size_t top_k;
@@ -203,11 +204,11 @@ static void sampling_edges(void) {
         {1, 1, 0, ALMOST_ONE, 7},
         {1e-9, 0, 0, ALMOST_ONE, 7},
         {1, 0, 0, 0, 0},
-        {1, 0, 0, ALMOST_ONE, 10}, /* never the last, of probability 0 */
+        {1, 0, 0, ALMOST_ONE, 10}, /* never the last token, of probability 0 */
         {1, 2, 0, 0, 7},
         {1, 2, 0, ALMOST_ONE, 8},
         {1, 3, 0, 0, 2},
-        {1, 3, 0, ALMOST_ONE, 8}, /* two tie for the third place: both stay */
+        {1, 3, 0, ALMOST_ONE, 8}, /* two tokens tie for the third place: both are kept */
         {1, V, 0, ALMOST_ONE, 10},
         {1, 1000, 0, 0, 0},
         {1, 0, 1e-9, 0, 7},
@@ -219,32 +220,33 @@ static void sampling_edges(void) {
         {1, 0, 0.5, ALMOST_ONE, 8},
         {1, 0, 1, 0, 0},
         {1, 0, 1, ALMOST_ONE, 10},
-        {1, 2, 0.99, 0, 7}, /* of what top_k has left */
+        {1, 2, 0.99, 0, 7}, /* applied after top_k */
         {1, 2, 0.5, ALMOST_ONE, 7},
-        {0.1, 0, 0.9, ALMOST_ONE, 7}, /* after temperature */
+        {0.1, 0, 0.9, ALMOST_ONE, 7}, /* applied after temperature */
         {0, 0, 0.5, ALMOST_ONE, 7},
     };
-    /* roundings may leave the sum short of u: the last token with a probability catches them */
+    /* rounding may leave the sum below u: then the last token with a probability is taken */
     CHECK(sample(1, 0, 0, 1) == 10 && sample(1, 3, 0, 1) == 8, "u = 1: %d", sample(1, 0, 0, 1));
     for (size_t i = 0; i < COUNT(CASES); i++) {
         int token = sample(CASES[i].temperature, CASES[i].top_k, CASES[i].top_p, CASES[i].u);
         CHECK(token == CASES[i].token, "case %zu: token %d", i, token);
     }
-    for (size_t i = 0; i < 4; i++) { /* a border belongs to the token above it */
+    for (size_t i = 0; i < 4; i++) { /* u on a border gives the next token */
         real equals[4] = {-2, -2, -2, -2};
         CHECK(sample_token(equals, (Sampling){1, 0, 0}, 0.25 * (double)i, 4) == (int)i,
               "quarter %zu", i);
     }
     real ties[4] = {1, 3, 3, 3}, rising[3] = {0, 1, 2}, alone[1] = {-7};
-    CHECK(sample_token(ties, (Sampling){0, 0, 0}, 0.9, 4) == 1, "the first of equals");
-    CHECK(sample_token(rising, (Sampling){1, 2, 0}, 0, 3) == 1, "all but one");
+    CHECK(sample_token(ties, (Sampling){0, 0, 0}, 0.9, 4) == 1,
+          "greedy: the first of equal tokens");
+    CHECK(sample_token(rising, (Sampling){1, 2, 0}, 0, 3) == 1, "top_k 2 of 3");
     CHECK(sample_token(alone, (Sampling){1, 0, 0}, 0.9, 1) == 0, "a vocabulary of one");
 }
 
 static void sampling_frequencies(void) {
     enum { DRAWS = 20000 };
     static const struct {
-        double temperature, least; /* logits below `least` are outside top_k or top_p */
+        double temperature, least; /* logits below `least` are excluded by top_k or top_p */
         size_t top_k;
         double top_p;
     } CASES[] = {{1, -1e9, 0, 0}, {0.7, -1e9, 0, 0}, {2, -1e9, 0, 0}, {0.7, 1.5, 5, 0},
@@ -271,8 +273,8 @@ static void sampling_frequencies(void) {
     }
 }
 
-/* u is a position in the row of probabilities, in order of the tokens. */
-static void sampling_follows_u(void) {
+/* u selects by cumulative probability, in the order of the tokens. */
+static void sampling_is_cumulative(void) {
     double p[V], total = 0, before = 0;
     for (size_t i = 0; i < V; i++) total += p[i] = exp(LOGITS[i]);
     for (size_t i = 0; i + 1 < V; i++) {
@@ -289,14 +291,14 @@ static const Test TESTS[] = {
     {"logits in several chunks", several_chunks},
     {"the gradient sums to zero over the vocabulary", gradient_sums_to_zero},
     {"huge logits stay finite", huge_logits_stay_finite},
-    {"a NaN shows in its row", a_nan_shows_in_its_row},
-    {"logits of one row", logits_of_one_row},
-    {"sampling at its edges", sampling_edges},
+    {"a NaN logit makes the loss of its token NaN", nan_logit_makes_its_loss_nan},
+    {"logits of one token", logits_of_one_token},
+    {"sampling: edge cases", sampling_edges},
     {"sampling follows the probabilities", sampling_frequencies},
-    {"sampling follows u", sampling_follows_u},
+    {"sampling: u is a cumulative probability", sampling_is_cumulative},
 };
 
 int main(int argc, char **argv) {
-    ops_start(1); /* small sizes: threads would only wait for each other */
+    ops_start(1); /* small sizes: more threads would be slower */
     return test_main(TESTS, COUNT(TESTS), argc, argv);
 }

@@ -1,5 +1,5 @@
-/* test_ops_linear.c - linear layers, alone and with an activation behind them, against plain loops
- * in double. */
+/* test_ops_linear.c - linear layers, alone and followed by an activation, against plain loops in
+ * double. */
 #include "ops/ops.h"
 #include "tests/lib/numbers.h"
 
@@ -17,7 +17,7 @@ static Linear linear_draw(size_t R, size_t N, size_t K) {
     l.w = new_drawn(N * K, 0.5);
     l.bias = new_drawn(N, 1);
     l.dy = new_drawn(R * N, 1);
-    l.y = new_drawn(R * N, 1); /* what was there must not matter */
+    l.y = new_drawn(R * N, 1); /* old values must not matter */
     l.dx = new_drawn(R * K, 1);
     l.dw = new_drawn(N * K, 1);
     l.dbias = new_drawn(N, 1);
@@ -58,7 +58,7 @@ static void check_linear(size_t R, size_t N, size_t K, bool bias) {
     free_all();
 }
 
-/* What is set does not see what was there, and is what an addition to zero makes. */
+/* GRAD_SET ignores the old values and equals GRAD_ADD to zeros. */
 static void check_set(size_t R, size_t N, size_t K) {
     Linear l = linear_draw(R, N, K);
     real *dx = new_reals(R * K), *dw = new_reals(N * K);
@@ -73,8 +73,8 @@ static void check_set(size_t R, size_t N, size_t K) {
     free_all();
 }
 
-/* Two of three sizes at the borders of registers, copies and pieces of the sum, the third small;
- * all three roles for each. */
+/* Two of three sizes are at the borders of register tiles, packed blocks or parts of K, and the
+ * third is small; in all three roles. */
 static void linear_layers(void) {
     static const size_t BORDERS[] = {1,   2,   3,   7,   8,   9,   15,  16,  17,  23, 24,
                                      25,  31,  33,  47,  48,  49,  63,  64,  65,  96, 97,
@@ -90,13 +90,13 @@ static void linear_layers(void) {
     for (int i = 0; i < 60; i++) {
         check_linear(draw_size(1, 70), draw_size(1, 70), draw_size(1, 70), i % 2);
     }
-    check_linear(129, 785, 33, true); /* several pieces both ways, in all three products */
+    check_linear(129, 785, 33, true); /* several blocks in both directions, in all three GEMMs */
     check_linear(785, 33, 129, true);
-    check_linear(50, 40, 1200, true); /* four pieces of the sum */
+    check_linear(50, 40, 1200, true); /* four parts of K */
 }
 
-/* Where all sides are long OpenBLAS multiplies; some elements stand for all. */
-static void long_products(void) {
+/* M, N and K are large, so OpenBLAS computes the GEMM; a sample of elements is checked. */
+static void large_gemms(void) {
     const size_t R = 1030, N = 1100, K = 1050;
     Linear l = linear_draw(R, N, K);
     memset(l.dx, 0, R * K * sizeof *l.dx);
@@ -131,8 +131,8 @@ static long double exact_activation(Activation act, long double x) {
     }
 }
 
-/* By eight-point differences in long double, and by hand where there is a kink. */
-static double exact_slope(Activation act, double x) {
+/* By eight-point differences in long double, and directly for functions with a kink. */
+static double exact_derivative(Activation act, double x) {
     static const long double WEIGHTS[] = {4.0L / 5, -1.0L / 5, 4.0L / 105, -1.0L / 280};
     const long double step = 1.0L / 128;
     if (act == ACT_RELU) return x > 0 ? 1 : 0;
@@ -147,7 +147,7 @@ static double exact_slope(Activation act, double x) {
 
 enum { ACTIVATIONS = 4 };
 
-/* Inputs of all sizes, the special points first. */
+/* Inputs of all magnitudes, special values first. */
 static real *activation_inputs(size_t n) {
     static const double SPECIAL[] = {0, -0.0, 1e-30, -1e-30, 30, -30, 1, -1, 10, -10, 88, -100};
     real *x = new_drawn(n, 2);
@@ -155,7 +155,7 @@ static real *activation_inputs(size_t n) {
     return x;
 }
 
-/* Element by element: the squared norm would hide what is wrong with small values. */
+/* Element by element: the squared norm would hide errors of small values. */
 static void check_elements(const real *got, const double *want, const double *size, size_t n,
                            const char *what, Activation act) {
     for (size_t i = 0; i < n; i++) {
@@ -171,8 +171,8 @@ static real *identity(size_t n) {
     return w;
 }
 
-/* A weight of ones in the diagonal hands z and dh through as they are, so that single elements can
- * be held to the formulas; what was in the outputs must not matter. */
+/* With the identity as weight, z and dh equal the inputs, so single elements can be compared with
+ * the formulas. The old values of the outputs must not matter. */
 static void check_activated(Activation act, size_t R, size_t N, bool gated, bool bias) {
     const size_t n = R * N;
     real *x = activation_inputs(n), *w = identity(N), *b = new_drawn(N, 1), *dh = new_drawn(n, 1);
@@ -191,7 +191,7 @@ static void check_activated(Activation act, size_t R, size_t N, bool gated, bool
     activated_backward(dz, gated ? dup : NULL, dh, w, z, factor, act, R, N, N);
     for (size_t i = 0; i < n; i++) {
         double by = gated ? (double)up[i] : 1;
-        want[i] = (double)dh[i] * by * exact_slope(act, (double)z[i]);
+        want[i] = (double)dh[i] * by * exact_derivative(act, (double)z[i]);
         size[i] = (1 + fabs((double)z[i])) * (1 + fabs(by)) * (1 + fabs((double)dh[i]));
     }
     check_elements(dz, want, size, n, "dz", act);
@@ -200,7 +200,7 @@ static void check_activated(Activation act, size_t R, size_t N, bool gated, bool
         size[i] = fabs((double)z[i] * (double)dh[i]);
     }
     if (gated) check_elements(dup, want, size, n, "dfactor", act);
-    for (size_t i = 0; i < n; i += 13) { /* one at a time: its place does not matter */
+    for (size_t i = 0; i < n; i += 13) { /* one at a time: the position does not matter */
         real alone, z_alone, one = 1, in = z[i];
         if (gated) break;
         activated_forward(&alone, &z_alone, &in, &one, NULL, NULL, act, 1, 1, 1);
@@ -219,7 +219,7 @@ static void activations(void) {
     }
 }
 
-/* With weights of all kinds, the layers around an activation are those of their own. */
+/* With general weights, the linear parts equal those of separate linear layers. */
 static void activations_between_layers(void) {
     const size_t R = 70, N = 130, K = 50, M = 60;
     real *x = new_drawn(R * K, 1), *w = new_drawn(N * K, 0.3), *b = new_drawn(N, 1);
@@ -241,8 +241,8 @@ static void activations_between_layers(void) {
     free_all();
 }
 
-/* A net that went to pieces must show it: no activation turns a NaN into a number. */
-static void activations_keep_nan(void) {
+/* Divergence must stay visible: no activation turns NaN into a number. */
+static void activations_propagate_nan(void) {
     enum { N = 37 };
     for (int act = 0; act < ACTIVATIONS; act++) {
         real *x = new_reals(N), *h = new_reals(N), *z = new_reals(N), one = 1;
@@ -255,13 +255,13 @@ static void activations_keep_nan(void) {
 
 static const Test TESTS[] = {
     {"linear layers, 263 shapes", linear_layers},
-    {"long products", long_products},
-    {"activations and their slopes", activations},
+    {"large GEMMs", large_gemms},
+    {"activations and their derivatives", activations},
     {"activations between layers", activations_between_layers},
-    {"activations keep a NaN", activations_keep_nan},
+    {"activations propagate NaN", activations_propagate_nan},
 };
 
 int main(int argc, char **argv) {
-    ops_start(1); /* small sizes: threads would only wait for each other */
+    ops_start(1); /* small sizes: more threads would be slower */
     return test_main(TESTS, COUNT(TESTS), argc, argv);
 }

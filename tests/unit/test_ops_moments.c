@@ -1,8 +1,8 @@
-/* test_ops_moments.c - moments and roots of mean squares against their definitions, and what
- * becomes of values that have none. */
+/* test_ops_moments.c - moments and root mean squares against their definitions, and values for
+ * which they are not defined. */
 #include "tests/lib/moments.h"
 
-/* R = B*T tokens of every shape, around a mean far from zero that differs between tokens. */
+/* Several shapes; every token has a different mean, far from zero. */
 static void moments_of_random_matrices(void) {
     static const struct {
         size_t B, T, C;
@@ -32,7 +32,7 @@ static void moments_of_random_matrices(void) {
     free_all();
 }
 
-/* 3 tokens of 4 features in one row; `first` alone, or the two others, is disturbed. */
+/* One sequence of 3 tokens with 4 features; one element is NaN or infinite. */
 static void moments_of_special_values(void) {
     const real usual[] = {1, -2, 3, -4, 5, 6, 7, 9, 0, 1, 0, 1};
     const double special[] = {NAN, INFINITY, -INFINITY};
@@ -53,12 +53,12 @@ static void moments_of_special_values(void) {
                   "value %zu at %zu: absmax %g rms %g", k, at, m[hit].absmax, m[hit].rms);
             CHECK(isfinite(m[other].kurtosis) && isfinite(m[other].absmax) &&
                       isfinite(m[other].rms) && isfinite(rms[other]),
-                  "value %zu at %zu reaches the other tokens", k, at);
+                  "value %zu at %zu changes the other group", k, at);
         }
     }
 }
 
-/* Equal features have no kurtosis: they are left out, and alone they make it NaN. */
+/* A token with equal features has no kurtosis and is left out; if all are, the kurtosis is NaN. */
 static void moments_of_equal_features(void) {
     real x[4 * 33];
     Moments m[TOKEN_GROUPS];
@@ -68,10 +68,10 @@ static void moments_of_equal_features(void) {
         CHECK(m[group].variance == 0 && isnan(m[group].kurtosis), "variance %g kurtosis %g",
               m[group].variance, m[group].kurtosis);
     }
-    for (size_t i = 33; i < 66; i++) x[i] = i % 2 ? 1 : -1; /* one of the two tokens of `rest` */
+    for (size_t i = 33; i < 66; i++) x[i] = i % 2 ? 1 : -1; /* one of the two later tokens */
     activation_moments(m, x, 4, 2, 33);
     CHECK(isnan(m[TOKEN_FIRST].kurtosis), "kurtosis %g", m[TOKEN_FIRST].kurtosis);
-    CHECK_NEAR(m[TOKEN_REST].kurtosis, 1, 0.01); /* of two values, where halves are equal */
+    CHECK_NEAR(m[TOKEN_REST].kurtosis, 1, 0.01); /* of two values, half of the features each */
 }
 
 static const Test TESTS[] = {

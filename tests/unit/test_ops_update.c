@@ -1,4 +1,4 @@
-/* test_ops_update.c - AdamW against a scalar reference, and the values a net starts from. */
+/* test_ops_update.c - AdamW against a scalar reference, and the initial values of parameters. */
 #include "ops/ops.h"
 #include "base/philox.h"
 #include "tests/lib/numbers.h"
@@ -17,7 +17,7 @@ static AdamW adamw_of_step(size_t n, double lr, double weight_decay, double grad
     return adamw;
 }
 
-/* The recursion written out, g already scaled. */
+/* The recursion for one parameter; g is already scaled. */
 static void reference_step(double *p, double *m, double *v, double g, const AdamW *a) {
     *m = a->beta1 * *m + (1 - a->beta1) * g;
     *v = a->beta2 * *v + (1 - a->beta2) * g * g;
@@ -25,8 +25,8 @@ static void reference_step(double *p, double *m, double *v, double g, const Adam
     *p -= a->lr * (m_hat / (sqrt(v_hat) + a->eps) + a->weight_decay * *p);
 }
 
-/* Gradients of sizes 1e-7 to 1: eps rules the small ones. */
-static void adamw_follows_the_recursion(void) {
+/* Gradients from 1e-7 to 1: eps dominates the small ones. */
+static void adamw_matches_the_recursion(void) {
     static const double DECAYS[] = {0, 0.1};
     enum { N = 1001, STEPS = 100 };
     for (size_t d = 0; d < COUNT(DECAYS); d++) {
@@ -47,7 +47,7 @@ static void adamw_follows_the_recursion(void) {
         CHECK_NMSE(p, want_p, N, NMSE_FORWARD, "p, decay %g", DECAYS[d]);
         CHECK_NMSE(m, want_m, N, NMSE_FORWARD, "m, decay %g", DECAYS[d]);
         CHECK_NMSE(v, want_v, N, NMSE_GRADIENT, "v, decay %g", DECAYS[d]);
-        for (size_t i = 0; i < N; i++) { /* the small ones too */
+        for (size_t i = 0; i < N; i++) { /* each one, also the small ones */
             CHECK_NEAR(p[i], want_p[i], 256 * (double)REAL_EPSILON * (1 + fabs(want_p[i])));
             CHECK_NEAR(v[i], want_v[i], 256 * (double)REAL_EPSILON * want_v[i]);
         }
@@ -55,7 +55,7 @@ static void adamw_follows_the_recursion(void) {
     }
 }
 
-/* In the first step both corrections cancel the moments: the step is lr * g / (|g| + eps). */
+/* In the first step the bias corrections give m = g, v = g^2: the step is lr * g / (|g| + eps). */
 static void first_step_is_the_sign(void) {
     real p[3] = {1, 1, 1}, m[3] = {0}, v[3] = {0};
     const real g[3] = {3, (real)-1e-2, 0};
@@ -66,7 +66,7 @@ static void first_step_is_the_sign(void) {
     CHECK(p[2] == 1, "no gradient, no step: %g", (double)p[2]);
 }
 
-/* Decay is decoupled: without a gradient it is p * (1 - lr * decay), and m and v know nothing. */
+/* Decay is decoupled: without a gradient p becomes p * (1 - lr * decay), and m and v stay 0. */
 static void decay_is_decoupled(void) {
     real p[2] = {2, -4}, m[2] = {0}, v[2] = {0};
     const real g[2] = {0, 0};
@@ -78,7 +78,7 @@ static void decay_is_decoupled(void) {
 
 /* --- initial values --- */
 
-/* Box & Muller on the words of the call that holds element i. */
+/* Box & Muller on the words of the Philox call of element i. */
 static double normal_of(uint32_t seed, const char *name, size_t i) {
     uint64_t key = hash_text(HASH_START, name);
     Philox r =
@@ -89,7 +89,7 @@ static double normal_of(uint32_t seed, const char *name, size_t i) {
     return radius * (i % 2 ? sin(angle) : cos(angle));
 }
 
-static void normal_fill_is_its_formula(void) {
+static void normal_fill_matches_the_formula(void) {
     enum { N = 4099 };
     real *x = new_reals(N);
     normal_fill(x, 42, "block.0.attn.qkv.weight", 0.02, 0, N);
@@ -101,7 +101,7 @@ static void normal_fill_is_its_formula(void) {
     free_all();
 }
 
-/* A rank may fill its part alone: where a part begins and ends does not matter. */
+/* Any range can be filled by itself, with the same values. */
 static void normal_fill_in_parts(void) {
     static const size_t CUTS[] = {0, 1, 2, 5, 8, 9, 15, 16, 1000, 33003, 70001};
     const size_t n = 70001;
@@ -161,17 +161,17 @@ static void constants_are_floats(void) {
 }
 
 static const Test TESTS[] = {
-    {"AdamW follows the recursion for 100 steps", adamw_follows_the_recursion},
-    {"the first step of AdamW is the sign", first_step_is_the_sign},
-    {"the decay of AdamW is decoupled", decay_is_decoupled},
-    {"normal_fill is its formula, rounded to float", normal_fill_is_its_formula},
-    {"normal_fill in parts is the whole", normal_fill_in_parts},
-    {"normal_fill is normal", normal_fill_is_normal},
+    {"AdamW matches the recursion for 100 steps", adamw_matches_the_recursion},
+    {"AdamW: the first step is the sign of the gradient", first_step_is_the_sign},
+    {"AdamW: weight decay is decoupled", decay_is_decoupled},
+    {"normal_fill matches the formula, rounded to float", normal_fill_matches_the_formula},
+    {"normal_fill of ranges equals normal_fill of all", normal_fill_in_parts},
+    {"normal_fill is normally distributed", normal_fill_is_normal},
     {"normal_fill depends on seed and name", normal_fill_depends_on_seed_and_name},
     {"constant_fill rounds to float", constants_are_floats},
 };
 
 int main(int argc, char **argv) {
-    ops_start(1); /* small sizes: threads would only wait for each other */
+    ops_start(1); /* small sizes: more threads would be slower */
     return test_main(TESTS, COUNT(TESTS), argc, argv);
 }

@@ -1,8 +1,8 @@
-/* test_oracle.c - losses, gradients and updates against an independent PyTorch model.
+/* test_oracle.c - losses, gradients and steps against an independent PyTorch model.
  *
- * One idea: tests/oracle/ writes the model a second time, in another language with another way to
- * take gradients, and shares with this program only the configs and a rule for weights and tokens.
- * fixtures.bin holds its answers; `make oracle` writes it anew. The format: oracle.py. */
+ * One idea: tests/oracle/ implements the model a second time, in another language and with
+ * autograd. It shares with this program only the configs and a rule for weights and tokens.
+ * fixtures.bin has its results; `make oracle` writes it again. The format: oracle.py. */
 #include "ops/ops.h"
 #include "run/train/trainer.h"
 #include "tests/lib/data_files.h"
@@ -11,10 +11,10 @@
 enum { V = 11, STREAM = 71, CELLS = 256, NAME = 128, TOPOLOGIES_MAX = 64, NORMS_MAX = 32 };
 
 static const bool IS_FLOAT = sizeof(real) == sizeof(float);
-/* A gradient below it is rounding: no softmax sees what is added to all keys. */
+/* Gradients below this are rounding errors: softmax is invariant to a shift of all keys. */
 static const double ZERO_NORM = 1e-12;
 
-/* --- the rule both sides know (net.py) --- */
+/* --- the rule that both sides implement (net.py) --- */
 
 static uint64_t bits(uint64_t stream, size_t i) {
     uint64_t z = stream + ((uint64_t)i + 1) * 0x9E3779B97F4A7C15u;
@@ -34,16 +34,16 @@ static bool ends_with(const char *text, const char *end) {
 
 static double first_value(const char *name, uint64_t k) {
     double x = (double)k / 0x100000;
-    if (ends_with(name, ".gamma") || ends_with(name, ".deviation")) return 0.5 + x;
+    if (ends_with(name, ".gamma") || ends_with(name, ".running_scale")) return 0.5 + x;
     if (ends_with(name, ".alpha")) return 0.25 + x / 2;
     if (ends_with(name, ".beta")) return (0.25 + x / 2) * (k & 1 ? -1 : 1);
     return (strstr(name, "_emb.") ? 2 : 1) * (x - 0.5);
 }
 
-/* Statistics of BatchNorm, which start as they do and are compared. Deviations of norms that leave
- * are drawn like weights. */
+/* Statistics of BatchNorm have their usual initial values and are compared. Running scales of norm
+ * removal are random like weights. */
 static bool is_running(const Param *param) {
-    return strstr(param->name, ".running_") != NULL;
+    return param->kind == PARAM_STATISTIC && !ends_with(param->name, ".running_scale");
 }
 
 static void set_weights(Params *params, const char *label) {
@@ -64,7 +64,7 @@ static void set_tokens(int *tokens, size_t n, const char *label, const char *nam
 
 /* --- reading --- */
 
-/* A whole file with a NUL behind it. */
+/* Reads a whole file, NUL-terminated. */
 static char *read_file(const char *path, size_t *size) {
     FILE *in = fopen(path, "rb");
     if (!in || fseek(in, 0, SEEK_END) != 0) die(EXIT_DATA, "cannot read %s: run make oracle", path);
@@ -81,7 +81,7 @@ typedef struct {
     const char *at, *end;
 } Fixtures;
 
-/* The rest of the line when it begins with `word`, its newline turned into a NUL; else NULL. */
+/* The rest of the line where it begins with `word`, NUL-terminated; else NULL. */
 static char *take_line(Fixtures *f, const char *word) {
     size_t n = strlen(word);
     if (f->at >= f->end || strncmp(f->at, word, n) != 0) return NULL;
@@ -194,9 +194,9 @@ static Config parse_config(const char *json, const char *label) {
     return config;
 }
 
-/* --- nets --- */
+/* --- models --- */
 
-/* Tokens to gradients, the same way as an update; or to the loss of an evaluation. */
+/* From tokens to gradients, as in a step; or to the loss of an evaluation. */
 static double loss_of(Model *model, const Config *config, const char *label, size_t t,
                       bool training) {
     int tokens[CELLS], targets[CELLS];
@@ -221,7 +221,8 @@ static double loss_of(Model *model, const Config *config, const char *label, siz
 typedef struct {
     size_t count, evaluated;
     Worst loss, gradient, element, zero, statistic;
-    bool seen[TOPOLOGIES_MAX][NORMS_MAX], mlp[NORMS_MAX]; /* nets of that topology and norm; MLPs */
+    bool seen[TOPOLOGIES_MAX][NORMS_MAX],
+        mlp[NORMS_MAX]; /* models of that topology and norm; MLPs */
 } NetErrors;
 
 static void compare_gradient(const real *grad, const Array *want, const char *label,
@@ -249,7 +250,7 @@ static void compare_loss(double loss, const Array *want, const char *label, NetE
           array_at(want, 0));
 }
 
-/* What a norm remembers is a value and has no gradient. */
+/* Running statistics are compared as values; they have no gradient. */
 static void compare_tensor(const Params *params, const Array *want, const char *label,
                            NetErrors *errors) {
     const Param *param = find_param(params, want, label);
@@ -293,9 +294,9 @@ static void compare_net(Fixtures *f, const char *label, NetErrors *errors) {
     config_free(&config);
 }
 
-/* --- runs of 20 updates by the trainer itself --- */
+/* --- runs of 20 steps by the trainer --- */
 
-/* The config of the fixture over the stream of tokens, which both sides know. */
+/* The config of the fixture, with the token stream that both sides generate. */
 static char *run_config(const char *json) {
     uint16_t stream[STREAM];
     int tokens[STREAM];
@@ -326,7 +327,7 @@ typedef struct {
     Worst column[COLUMN_COUNT], weights;
 } RunErrors;
 
-/* Every update, and what it logs. */
+/* Every step, and its log. */
 static void compare_updates(Fixtures *f, Run *run, const char *label, RunErrors *errors) {
     size_t steps = run->config->train.steps;
     Array want[COLUMN_COUNT];
@@ -337,7 +338,7 @@ static void compare_updates(Fixtures *f, Run *run, const char *label, RunErrors 
         for (size_t c = 0; c < COLUMN_COUNT; c++) {
             double got = row.value[COLUMNS[c].column], w = array_at(&want[c], s - 1);
             double error = fabs(got - w) / (w != 0 ? fabs(w) : 1);
-            worst_see(&errors->column[c], error, label, "every update");
+            worst_see(&errors->column[c], error, label, "every step");
             CHECK(error <= (IS_FLOAT ? 1e-4 : 1e-7), "%s: %s of step %zu is %.17g, want %.17g",
                   label, COLUMNS[c].name, s, got, w);
         }
@@ -357,7 +358,8 @@ static void compare_run(Fixtures *f, const char *label, RunErrors *errors) {
     for (; take_array(f, &want); compared++) {
         const Param *param = find_param(params, &want, label);
         if (!param) continue;
-        double norm = array_norm(&want) + (param_is_trained(param) ? 0 : 1); /* means can be 0 */
+        double norm =
+            array_norm(&want) + (param_is_trained(param) ? 0 : 1); /* running means can be 0 */
         double error = distance(params->values + param->offset, &want) / norm;
         worst_see(&errors->weights, error, label, want.name);
         CHECK(error <= (IS_FLOAT ? 1e-4 : 1e-7), "%s: %s is off by %.2g of its norm", label,
@@ -373,7 +375,7 @@ static void compare_run(Fixtures *f, const char *label, RunErrors *errors) {
 
 /* --- tests --- */
 
-/* The fixtures name the sources that made them. */
+/* The fixtures contain a hash of the sources that wrote them. */
 static void test_fresh(void) {
     static const char *const SOURCES[] = {"tests/oracle/net.py", "tests/oracle/cases.py",
                                           "tests/oracle/oracle.py"};
@@ -389,10 +391,10 @@ static void test_fresh(void) {
     mem_free(f.text);
 }
 
-/* Walks through the file and hands every net, or every run, to the comparison. */
+/* Reads the file, and compares every model, or every run. */
 static void compare_all(NetErrors *nets, RunErrors *runs) {
     Fixtures f = fixtures_open();
-    ops_start(1); /* nets this small are slower with more */
+    ops_start(1); /* models this small are slower with more */
     need_line(&f, "peri-oracle 1 ");
     while (f.at < f.end) {
         Array skipped;
@@ -409,8 +411,8 @@ static void compare_all(NetErrors *nets, RunErrors *runs) {
     mem_free(f.text);
 }
 
-/* Says what the trainer has and the oracle lacks: something new is welcome before its second
- * writing, but not forgotten. */
+/* Lists topologies, norms and MLPs that the oracle does not have. A new one may be added before its
+ * second implementation, but must not be forgotten. */
 static void check_coverage(const NetErrors *errors) {
     int rows = 0;
     for (int i = 0; topology_name(i); i++) {
@@ -432,21 +434,21 @@ static void check_coverage(const NetErrors *errors) {
 static void test_nets(void) {
     NetErrors errors = {0};
     compare_all(&errors, NULL);
-    printf("note: %zu nets\n", errors.count);
+    printf("note: %zu models\n", errors.count);
     worst_print(&errors.loss, "the loss, relative,");
     worst_print(&errors.gradient, "a gradient, relative to its norm,");
     worst_print(&errors.zero, "a gradient that is zero, absolute,");
     worst_print(&errors.statistic, "a running statistic, relative to 1 + its norm,");
     worst_print(&errors.element, "one element in units of 1e-6 + 1e-4 |g|,");
     check_coverage(&errors);
-    CHECK(errors.count >= 48, "only %zu nets", errors.count);
-    CHECK(errors.evaluated >= 11, "only %zu evaluated nets", errors.evaluated);
+    CHECK(errors.count >= 48, "only %zu models", errors.count);
+    CHECK(errors.evaluated >= 11, "only %zu evaluated models", errors.evaluated);
 }
 
 static void test_runs(void) {
     RunErrors errors = {0};
     compare_all(NULL, &errors);
-    printf("note: %zu runs of 20 updates\n", errors.count);
+    printf("note: %zu runs of 20 steps\n", errors.count);
     for (size_t c = 0; c < COLUMN_COUNT; c++) worst_print(&errors.column[c], COLUMNS[c].name);
     worst_print(&errors.weights, "last weights, relative to their norm,");
     CHECK(errors.count >= 10, "only %zu runs", errors.count);
@@ -454,8 +456,8 @@ static void test_runs(void) {
 
 static const Test TESTS[] = {
     {"oracle: fixtures are newer than their sources", test_fresh},
-    {"oracle: loss and gradients of every net", test_nets},
-    {"oracle: twenty updates of every run", test_runs},
+    {"oracle: loss and gradients of every model", test_nets},
+    {"oracle: twenty steps of every run", test_runs},
 };
 
 TEST_MAIN(TESTS)

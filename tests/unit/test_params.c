@@ -1,5 +1,5 @@
-/* test_params.c - which parameters a net has, with which shapes, and from which values they start;
- * sizes that cannot be. */
+/* test_params.c - the parameters of a model: names, shapes, initial values, and sizes that are
+ * refused. */
 #include "tests/lib/nets.h"
 
 enum { V = 13 };
@@ -9,7 +9,7 @@ typedef struct {
     size_t n_kv_head;
     bool no_bias, untied;
     WireEntry wire;
-    const char *want; /* "name rows x columns" of one block's net: @ stands for "blocks.0." */
+    const char *want; /* "name rows x columns" for a model of one block; @ is "blocks.0." */
 } Names;
 
 #define BODY                                                                                       \
@@ -18,7 +18,7 @@ typedef struct {
 #define EMB "tok_emb.weight 13x16 pos_emb.weight 6x16 "
 #define NORM(name) name ".gamma 16 " name ".beta 16 "
 
-/* Layers are short for their weight; + is their bias. */
+/* A layer stands for its weight, with + for its bias. */
 /* clang-format off */
 static const Names NAMES[] = {
     {"pre", "layernorm", .want = EMB BODY NORM("@attn.norm_in") NORM("@mlp.norm_in") NORM("final_norm")},
@@ -103,7 +103,7 @@ static void test_names(void) {
     }
 }
 
-/* What decay and learning rate depend on. */
+/* What weight decay and learning rate depend on. */
 static void test_kinds(void) {
     static const struct {
         const char *ending;
@@ -151,9 +151,9 @@ static void test_kinds(void) {
     model_free(model);
 }
 
-/* --- first values --- */
+/* --- initial values --- */
 
-/* Mean and standard deviation within five sigma of theirs. */
+/* Mean and standard deviation within five sigma of their expectation. */
 static void check_normal(const real *x, size_t n, double std, const char *label) {
     double mean = 0, squares = 0;
     for (size_t i = 0; i < n; i++) mean += (double)x[i] / (double)n;
@@ -164,7 +164,7 @@ static void check_normal(const real *x, size_t n, double std, const char *label)
           label, sqrt(squares), std);
 }
 
-/* The std of a matrix under a rule, in units of init_std, written from the table. */
+/* The std of a matrix under a rule, in units of init_std, transcribed from the table. */
 static double rule_std(const char *rule, const char *name, size_t N) {
     bool residual = strstr(name, "attn.proj.") || strstr(name, "mlp.down.");
     if (strcmp(rule, "scaled") == 0 && residual) return 1 / sqrt(2 * (double)N);
@@ -179,7 +179,7 @@ static double gamma_start(const Model *model, const RowNet *net, const char *nam
     double gain = 1;
     if (strstr(name, "norm_out") && sscanf(name, "blocks.%zu", &l) == 1) {
         const RowBlock *block = &net->block[l];
-        gain = block->out_start;
+        gain = block->out_gain;
         gain_alone = (strstr(name, ".mlp.") ? &block->mlp : &block->attn)->slot[1] == 'S';
     }
     return gain - (plus1 && !gain_alone);
@@ -206,7 +206,8 @@ static void check_start(const Model *model, const RowNet *net, const Param *para
     if (net_is_gamma(param)) start = gamma_start(model, net, param->name);
     if (param->kind == PARAM_ALPHA) start = 0.5;
     for (size_t i = 0; i < param->count; i++)
-        CHECK(x[i] == (real)(float)start, "%s starts at %g, want %g", label, (double)x[i], start);
+        CHECK(x[i] == (real)(float)start, "%s: initial value %g, want %g", label, (double)x[i],
+              start);
 }
 
 static void test_start(void) {
@@ -233,7 +234,7 @@ static void test_start(void) {
     }
 }
 
-/* A normal distribution, not cut off, different for every name and seed. */
+/* A normal distribution, not truncated, different for every name and seed. */
 static void test_draws(void) {
     const GammaWarmup off = {0};
     ModelOptions options = net_options("pre", "layernorm");
@@ -265,7 +266,7 @@ static void test_draws(void) {
     model_free(b);
 }
 
-/* Bit-equal wherever name, shape and std agree; returns how many tensors did. */
+/* Tensors with the same name, shape and std must be bit-equal; returns the number of them. */
 static size_t compare_starts(const Model *a, const Model *b) {
     size_t shared = 0;
     for (size_t p = 0; p < params_count(&a->params); p++) {
@@ -286,8 +287,8 @@ static size_t compare_starts(const Model *a, const Model *b) {
     return shared;
 }
 
-/* The start of a tensor depends on seed, name, shape and std alone: neither on the row nor on the
- * depth, on sizes elsewhere, on memory for training or on earlier values. */
+/* The initial values of a tensor depend on seed, name, shape and std only: not on the topology, the
+ * depth, other sizes, memory for training, or earlier values. */
 static void test_shared_starts(void) {
     const GammaWarmup off = {0};
     ModelOptions base = net_options("pre", "layernorm");
@@ -314,7 +315,7 @@ static void test_check(void) {
     static const struct {
         size_t d_model, n_head, n_kv_head;
         Position position;
-        const char *says; /* NULL = fine */
+        const char *says; /* the error; NULL = valid */
     } CASES[] = {
         {16, 4, 0, POSITION_ROPE, NULL},
         {16, 3, 0, POSITION_LEARNED, "model.n_head = 3 does not divide model.d_model = 16"},
@@ -345,7 +346,7 @@ static void test_check(void) {
     CHECK(!model_check(&mixed, error, sizeof error) && strstr(error, "adds up"), "%s", error);
 }
 
-/* d_ff 0: 4 C, or 8 C/3 rounded up to a multiple of 64 where the kind gates. */
+/* d_ff 0: 4 C, or 8 C/3 rounded up to a multiple of 64 for gated kinds. */
 static void test_widths(void) {
     static const struct {
         const char *mlp;
@@ -363,11 +364,11 @@ static void test_widths(void) {
 
 static const Test TESTS[] = {
     {"params: names and shapes", test_names},
-    {"params: kinds and places", test_kinds},
-    {"params: first values of every row under every rule", test_start},
-    {"params: draws are normal and independent", test_draws},
-    {"params: nets share the starts of what they share", test_shared_starts},
-    {"params: sizes that cannot be", test_check},
+    {"params: kinds", test_kinds},
+    {"params: initial values of every row under every rule", test_start},
+    {"params: initial values are normal and independent", test_draws},
+    {"params: models share the initial values of common tensors", test_shared_starts},
+    {"params: sizes that are refused", test_check},
     {"params: automatic widths", test_widths},
 };
 TEST_MAIN(TESTS)

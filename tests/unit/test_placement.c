@@ -1,5 +1,5 @@
-/* test_placement.c - what the literature says placements of norms do, measured at the start of a
- * net; and training on a toy: it overfits and allocates nothing.
+/* test_placement.c - properties of norm placements from the literature, measured on a model with
+ * its initial values; and training on a toy problem: it overfits and allocates nothing.
  *
  * Peri-LN: Kim et al. 2025 (2502.02732). */
 #include "model/model.h"
@@ -85,8 +85,8 @@ static void multiply(Model *model, const char *name, double factor) {
     for (size_t i = 0; i < count; i++) value[i] *= (real)factor;
 }
 
-/* A branch under an output norm can be scaled at will: h stays, the gradient of its last matrix
- * shrinks as much. Without the norm neither holds. */
+/* A branch with an output norm is scale invariant: h stays the same, and the gradient of its last
+ * matrix shrinks by the factor. Without the norm neither is true. */
 static void test_scale_invariance(void) {
     static const char *const MATRICES[] = {"blocks.1.attn.proj.weight", "blocks.2.mlp.down.weight"};
     static const char *const NAMES[] = {"peri", "olmo2", "sandwich", "pre"};
@@ -116,10 +116,11 @@ static void test_scale_invariance(void) {
     }
 }
 
-/* Whether a gain can go to 1 and into a matrix instead: into the columns of the one that reads it,
- * or the rows of the one that feeds it. An input norm feeds nothing else. What leaves an output or
- * post norm goes into the stream as well, and what enters it is normed again: those gains are
- * parameters in their own right. Without a norm, S is the scale of the branch's rows. */
+/* Whether a gain can be folded into a matrix: into the columns of the one that reads its output, or
+ * the rows of the one that computes its input. The output of an input norm goes nowhere else. The
+ * output of an output or post norm also goes into the stream, and its input is normalized again, so
+ * these gains are parameters in their own right. Without a norm, S scales the rows of the branch.
+ */
 static const struct {
     const char *topology, *gamma, *matrix;
     bool rows, folds;
@@ -188,7 +189,7 @@ static void test_folding(void) {
     }
 }
 
-/* --- training on a toy --- */
+/* --- training on a toy problem --- */
 
 static const OptimOptions OPTIM = {
     .lr = 1e-2, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .weight_decay = 0.01, .clip = 1};
@@ -217,12 +218,12 @@ static void test_overfit(void) {
     }
 }
 
-/* Every allocation of the program passes through here and counts; those of the OpenMP runtime for
- * its teams do not. A sanitizer has a malloc of its own, and then nothing counts. */
+/* Counts every allocation of the program, but not those of the OpenMP runtime for its teams.
+ * Sanitizers have their own malloc, so with them nothing is counted. */
 static size_t allocations;
 
 #if !SANITIZED
-extern char __executable_start, etext; /* the linker's: where the program's code lies */
+extern char __executable_start, etext; /* from the linker: the code of the program */
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t count, size_t size);
 extern void *__libc_realloc(void *pointer, size_t size);
@@ -251,7 +252,7 @@ int posix_memalign(void **pointer, size_t alignment, size_t size) {
 }
 #endif
 
-/* The first step is excluded: libraries allocate when they are first called. */
+/* The first step is excluded, because libraries allocate in their first call. */
 static void check_allocations(const ModelOptions *options, size_t steps) {
     const GammaWarmup warmup = {.steps = 10, .from = 0.1, .to = 1, .slots = 7};
     Model *model = model_of(options, &warmup);
@@ -268,14 +269,14 @@ static void check_allocations(const ModelOptions *options, size_t steps) {
 static void test_allocations(void) {
     size_t before = allocations;
     mem_free(mem_alloc(1));
-    CHECK(allocations > before || SANITIZED, "the hooks count nothing");
+    CHECK(allocations > before || SANITIZED, "the hooks do not count");
     for (size_t row = 0; row < ROW_COUNT; row++) {
         ModelOptions options = options_of(ROWS[row].name, norm_name((int)row % 4));
         options.dropout = 0.1;
         options.position = row % 2 ? POSITION_ROPE : POSITION_LEARNED;
         check_allocations(&options, 3);
     }
-    ModelOptions wide = options_of("peri", "rmsnorm"); /* wide enough for loops to share threads */
+    ModelOptions wide = options_of("peri", "rmsnorm"); /* wide enough for multi-threaded loops */
     wide.d_model = 256;
     wide.n_layer = 1;
     ops_start(2);
@@ -288,8 +289,8 @@ static const Test TESTS[] = {
     {"placement: peri's variance grows by w^2 per sublayer", test_peri_variance},
     {"placement: scale invariance under an output norm", test_scale_invariance},
     {"placement: input gains fold into matrices, others do not", test_folding},
-    {"training: one batch is learnt by heart", test_overfit},
-    {"training: no allocation inside a step", test_allocations},
+    {"training: overfits one batch", test_overfit},
+    {"training: a step allocates nothing", test_allocations},
 };
 
 int main(int argc, char **argv) {

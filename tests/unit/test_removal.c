@@ -1,8 +1,8 @@
-/* test_removal.c - norms that leave while a net is trained: which of them and when, and by which
+/* test_removal.c - norm removal during training: which norms are frozen, when, and with which
  * constants.
  *
- * One idea: a run with norm_removal is followed by a twin without, a net that only goes forward:
- * the test freezes its norms by a table of its own and takes means of its statistics. */
+ * One idea: a run with norm_removal has a twin without, a model that only runs forward. The test
+ * freezes the norms of the twin by its own table and takes the means of its statistics. */
 #include "model/removal.h"
 #include "ops/ops.h"
 #include "run/train/trainer.h"
@@ -14,15 +14,16 @@
 
 enum { V = 13, B = 2, T = 6, NEVER = 1000000 };
 
-/* --- which norms are out after how many updates --- */
+/* --- which norms are frozen after how many steps --- */
 
-/* `leaves`: lines "UPDATES NAME NAME ..."; norms that no line has stay. Nets of two blocks. */
+/* `frozen`: entries "STEPS NAME NAME ...", separated by |. Norms that no entry names stay active.
+ * Models of two blocks. */
 static const struct {
     const char *topology, *norm, *layers;
     int qk_norm;
     WireEntry wire;
     size_t start, interval;
-    const char *order, *leaves;
+    const char *order, *frozen;
 } SCHEDULES[] = {
     {"pre",
      "layernorm",
@@ -123,11 +124,11 @@ static const struct {
 };
 enum { SCHEDULE_COUNT = sizeof SCHEDULES / sizeof *SCHEDULES };
 
-/* Updates after which the table has the norm out. */
-static size_t table_says(const char *leaves, const char *norm) {
+/* The number of steps after which the table has the norm frozen. */
+static size_t table_says(const char *frozen, const char *norm) {
     size_t updates = NEVER;
     char text[512];
-    snprintf(text, sizeof text, "%s", leaves);
+    snprintf(text, sizeof text, "%s", frozen);
     for (char *line = strtok(text, "| "); line; line = strtok(NULL, "| ")) {
         if (*line >= '0' && *line <= '9') updates = strtoul(line, NULL, 10);
         if (strcmp(line, norm) == 0) return updates;
@@ -151,7 +152,7 @@ static ModelOptions schedule_options(size_t i) {
 
 static real *average_of(const Model *model, const char *site) {
     char name[96];
-    snprintf(name, sizeof name, "%s.deviation", site);
+    snprintf(name, sizeof name, "%s.running_scale", site);
     return net_value(model, name);
 }
 
@@ -169,28 +170,28 @@ static void test_schedule(void) {
         for (size_t updates = 0; updates < 1100; updates++) {
             size_t held = mallinfo2().uordblks;
             model_remove_norms(model, updates);
-            CHECK(mallinfo2().uordblks == held, "norms that leave take memory");
+            CHECK(mallinfo2().uordblks == held, "freezing allocates memory");
             for (size_t s = 0; s < model->n_sites; s++) {
                 const char *name = model->site[s].name;
-                size_t when = table_says(SCHEDULES[i].leaves, name);
+                size_t when = table_says(SCHEDULES[i].frozen, name);
                 named += updates == 0 && when != NEVER;
                 CHECK(norm_site_is_frozen(&model->site[s]) == (updates >= when),
-                      "%s, \"%s\": %s after %zu updates", SCHEDULES[i].topology, SCHEDULES[i].order,
+                      "%s, \"%s\": %s after %zu steps", SCHEDULES[i].topology, SCHEDULES[i].order,
                       name, updates);
             }
         }
         size_t listed = 0;
-        for (const char *c = SCHEDULES[i].leaves; (c = strstr(c, "norm")); c += 4)
+        for (const char *c = SCHEDULES[i].frozen; (c = strstr(c, "norm")); c += 4)
             listed += c[4] == '_' || c[4] == '\0' || c[4] == '|' || c[4] == ' ';
-        CHECK(named == listed, "row %zu: %zu of %zu norms are there", i, named, listed);
+        CHECK(named == listed, "schedule %zu: %zu of %zu norms exist", i, named, listed);
         model_remove_norms(model, 0);
         for (size_t s = 0; s < model->n_sites; s++)
-            CHECK(!norm_site_is_frozen(&model->site[s]), "before the first update");
+            CHECK(!norm_site_is_frozen(&model->site[s]), "before the first step");
         model_free(model);
     }
 }
 
-/* A norm without an average has no constant to be divided by. */
+/* A norm without an average stays active: there is no constant to divide by. */
 static void test_no_average(void) {
     const GammaWarmup off = {0};
     ModelOptions options = schedule_options(0);
@@ -212,16 +213,16 @@ static void test_no_average(void) {
 
 static void test_remember(void) {
     real average[TOKEN_GROUPS] = {0, 0};
-    NormSite site = {.average = average};
-    Deviations seen = {{6, 30}, {2, 5}};
-    norm_site_remember(&site, &seen, 0.75);
+    NormSite site = {.running_scale = average};
+    ScaleSums seen = {{6, 30}, {2, 5}};
+    norm_site_update_running(&site, &seen, 0.75);
     CHECK(average[TOKEN_FIRST] == 3 && average[TOKEN_REST] == 6, "the first mean as it is");
-    seen = (Deviations){{10, 2}, {2, 1}};
-    norm_site_remember(&site, &seen, 0.75);
+    seen = (ScaleSums){{10, 2}, {2, 1}};
+    norm_site_update_running(&site, &seen, 0.75);
     CHECK(average[TOKEN_FIRST] == (real)3.5 && average[TOKEN_REST] == 5, "a quarter of the next");
-    const Deviations bad[] = {
+    const ScaleSums bad[] = {
         {{INFINITY, 0}, {2, 0}}, {{NAN, INFINITY}, {2, 5}}, {{1e300, 1}, {0, 0}}};
-    for (size_t i = 0; i < 3; i++) norm_site_remember(&site, &bad[i], 0.75);
+    for (size_t i = 0; i < 3; i++) norm_site_update_running(&site, &bad[i], 0.75);
     CHECK(average[TOKEN_FIRST] == (real)3.5 && average[TOKEN_REST] == 5, "what is not finite");
 }
 
@@ -261,7 +262,7 @@ static void pair_open(Pair *pair, const char *topology, const char *norm, bool a
     pair->twin = model_create(&pair->plain.model, &pair->plain.gamma_warmup,
                               pair->run.model->shape.V, pair->config.train.batch, MODEL_FORWARD);
     pair->want = mem_alloc(pair->twin->n_sites * sizeof *pair->want);
-    CHECK(pair->twin->n_sites == pair->run.model->n_sites, "another net");
+    CHECK(pair->twin->n_sites == pair->run.model->n_sites, "another model");
 }
 
 static void pair_close(Pair *pair) {
@@ -279,7 +280,7 @@ static void pair_close(Pair *pair) {
     config_free(&pair->plain);
 }
 
-/* Group of a site of "pre": 0-2 mlp, 3-5 attention, 6-8 q and k, 9 the final norm. */
+/* The group of a norm of "pre": 0-2 mlp, 3-5 attention, 6-8 q and k, 9 the final norm. */
 static size_t group_in_pre(const char *name) {
     size_t l = (size_t)(name[7] - '0');
     if (strcmp(name, "final_norm") == 0) return 9;
@@ -302,12 +303,12 @@ static void twin_follow(Pair *pair, size_t updates) {
         const real *average = average_of(pair->run.model, site->name);
         double first = (double)average[0], rest = (double)average[1];
         if (!pair->config.model.removal.first_apart) first = rest = (first + 15 * rest) / 16;
-        Deviations mean = {{first, rest}, {1, 1}};
+        ScaleSums mean = {{first, rest}, {1, 1}};
         if (twin_out(pair, i, updates)) norm_site_freeze(site, &mean, 16, true);
     }
 }
 
-/* What update `step` must make of the averages. */
+/* The averages that must result from step `step`. */
 static void twin_observe(Pair *pair, size_t step) {
     int tokens[48], targets[48];
     double(*sum)[TOKEN_GROUPS] = mem_alloc(pair->twin->n_sites * sizeof *sum);
@@ -379,13 +380,13 @@ static void test_averages(void) {
     follow("rmsnorm_plus1", true, true);
 }
 
-/* Averages (n_sites, 2) of a run, to compare bit by bit. */
+/* Copies the averages (n_sites, 2) of a run, for a comparison of bits. */
 static void averages_copy(const Model *model, real *copy_of) {
     for (size_t i = 0; i < model->n_sites; i++)
         memcpy(copy_of + 2 * i, average_of(model, model->site[i].name), 2 * sizeof(real));
 }
 
-/* A step that is not applied leaves no trace in them, nor do the passes of a validation. */
+/* A step that is not applied does not change the averages, nor do the passes of a validation. */
 static void test_bad_steps(void) {
     Pair pair;
     LogRow row = {0};
@@ -406,13 +407,13 @@ static void test_bad_steps(void) {
     run_update(&pair.run, 7, &row);
     averages_copy(model, after);
     CHECK(memcmp(before, after, sizeof before) == 0, "averages of a step that was not finite");
-    CHECK(norm_site_is_frozen(&model->site[3]), "%s stays", model->site[3].name);
+    CHECK(norm_site_is_frozen(&model->site[3]), "%s is active", model->site[3].name);
     pair_close(&pair);
 }
 
 static const Test TESTS[] = {
-    {"removal: which norms are out when", test_schedule},
-    {"removal: norms without an average stay", test_no_average},
+    {"removal: which norms are frozen, and when", test_schedule},
+    {"removal: norms without an average stay active", test_no_average},
     {"removal: the running mean", test_remember},
     {"removal: averages and constants of a run", test_averages},
     {"removal: steps that are not applied", test_bad_steps},

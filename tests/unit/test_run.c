@@ -1,5 +1,4 @@
-/* test_run.c - what a run does with gradients and rows: the optimizer against scalar arithmetic,
- * the logs byte by byte. */
+/* test_run.c - the optimizer against scalar arithmetic, and the logs byte by byte. */
 #include "ops/ops.h"
 #include "run/optim/optimizer.h"
 #include "run/log/runlog.h"
@@ -51,7 +50,7 @@ static void test_clip_scale(void) {
     CHECK(optimizer_clip_scale(&options, nextafter(1, 2)) < 1, "just above the threshold");
 }
 
-/* Over every parameter of a net, a tied table once with the sum of its two gradients. */
+/* Over all parameters of a model; a tied table counts once, with the sum of its two gradients. */
 static void test_grad_norm(void) {
     const GammaWarmup off = {0};
     for (int untied = 0; untied < 2; untied++) {
@@ -77,7 +76,7 @@ static void test_grad_norm(void) {
         CHECK_NEAR(got / sqrt(total), 1, net_tolerance());
         CHECK((net_value(model, "head.weight") != NULL) == untied, "one table or two");
         model->params.grads[model->params.list[0].offset] = (real)NAN;
-        CHECK(isnan(optimizer_grad_norm(&optimizer)), "a NaN shows");
+        CHECK(isnan(optimizer_grad_norm(&optimizer)), "a NaN propagates");
         optimizer_free(&optimizer);
         model_free(model);
     }
@@ -85,7 +84,7 @@ static void test_grad_norm(void) {
 
 enum { TENSORS = 8, UPDATES = 50, MOST = 35 };
 
-/* A parameter of every kind, with sizes that leave gaps between tensors. */
+/* A parameter of every kind, with sizes that leave padding between tensors. */
 static void add_tensors(Params *params) {
     params_matrix(params, "matrix", 5, 7, 1, 0, 0);
     params_vector(params, "bias", PARAM_BIAS, 5, 0);
@@ -97,7 +96,7 @@ static void add_tensors(Params *params) {
     params_vector(params, "statistic", PARAM_STATISTIC, 3, 2);
 }
 
-/* The formula of AdamW, one element at a time and in double. */
+/* AdamW for one element, in double. */
 typedef struct {
     double p, m, v;
 } Scalar;
@@ -109,7 +108,7 @@ static void scalar_update(Scalar *s, double g, double lr, double decay, size_t n
     s->p -= lr * (m / (sqrt(v) + 1e-8) + decay * s->p);
 }
 
-/* Fifty steps with a rate, a clip and gradients that change; some are skipped and do not count. */
+/* Fifty steps with varying learning rate, scale and gradients; skipped steps do not count. */
 static void test_adamw(void) {
     const bool decays[4][TENSORS] = {{1}, {1, 0, 1}, {1, 0, 0, 1}, {1, 0, 1, 1}};
     for (size_t switches = 0; switches < 4; switches++) {
@@ -185,7 +184,7 @@ static const char LOG[] =
 static void test_log(void) {
     RunLog runlog = runlog_create(folder);
     LogRow row = {0};
-    setenv("LC_ALL", "de_DE.UTF-8", 1); /* decimal points whatever the user's locale */
+    setenv("LC_ALL", "de_DE.UTF-8", 1); /* decimal points in any locale */
     log_set(&row, LOG_STEP, 0);
     log_set(&row, LOG_TOKENS, 0);
     log_set(&row, LOG_VAL_LOSS, 5.5451774);
@@ -259,7 +258,7 @@ static void test_spikes(void) {
     check_file("spikes.csv", SPIKES);
 }
 
-/* --- files that cannot be written end the program with EXIT_IO, and say which --- */
+/* --- a file that cannot be written ends the program with EXIT_IO, and is named --- */
 
 typedef struct {
     const char *dir;
@@ -310,9 +309,9 @@ static void test_refused(void) {
 }
 
 static const Test TESTS[] = {
-    {"optimizer: what decays", test_decays},
+    {"optimizer: weight decay by kind of parameter", test_decays},
     {"optimizer: clipping", test_clip_scale},
-    {"optimizer: the gradient norm of a net", test_grad_norm},
+    {"optimizer: the global gradient norm of a model", test_grad_norm},
     {"optimizer: fifty updates against scalar arithmetic", test_adamw},
     {"runlog: log.csv byte by byte", test_log},
     {"runlog: spikes.csv byte by byte", test_spikes},
@@ -320,7 +319,7 @@ static const Test TESTS[] = {
 };
 
 int main(int argc, char **argv) {
-    ops_start(1); /* toy sizes: threads would only wait for each other */
+    ops_start(1); /* more threads would only slow down toy sizes */
     if (!mkdtemp(folder)) abort();
     int code = test_main(TESTS, sizeof TESTS / sizeof *TESTS, argc, argv);
     unlink(path_of("log.csv"));

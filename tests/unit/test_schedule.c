@@ -1,4 +1,4 @@
-/* test_schedule.c - every schedule against its closed form, end points to the bit. */
+/* test_schedule.c - every schedule against its closed form, with exact end points. */
 #include "run/optim/schedule.h"
 #include "tests/lib/test.h"
 
@@ -16,7 +16,7 @@ static OptimOptions options_of(Schedule schedule, size_t warmup, double decay_fr
     };
 }
 
-/* The formulas of docs/schedules.md, written from there, in units of lr. */
+/* The formulas of docs/schedules.md, independently implemented, in units of lr. */
 static double closed_form(Schedule schedule, double s, double w, double n, double fraction) {
     if (s <= w) return s / w;
     double p = (s - w) / (n - w), d = fmax(w, n - floor(fraction * n));
@@ -55,7 +55,7 @@ static void test_closed_forms(void) {
     }
 }
 
-/* Rates and lengths whose products and quotients round: 0.3 * 0.7, 49 * (1 / 49) and the like. */
+/* Rates and lengths whose products and quotients are rounded, such as 0.3 * 0.7 or 49 * (1 / 49). */
 static void test_end_points(void) {
     const double rates[] = {1e-3, 0.3, 6e-4, 1.0 / 3.0, 0.7e-5};
     const double ratios[] = {0, 0.1, 0.7, 1.0 / 3.0, 1};
@@ -105,7 +105,7 @@ static void test_gamma(void) {
     for (size_t k = 0; k < 4; k++) { /* 0.7 + (0.1 - 0.7) is not 0.1 */
         for (size_t steps = 1; steps < 200; steps++) {
             GammaWarmup warmup = {.steps = steps, .from = starts[k], .to = ends[k]};
-            CHECK(schedule_gamma(&warmup, 0) == starts[k], "row 1 shows `from`");
+            CHECK(schedule_gamma(&warmup, 0) == starts[k], "step 1 has `from`");
             CHECK(schedule_gamma(&warmup, steps) == ends[k], "t = steps is exact");
             CHECK(schedule_gamma(&warmup, steps + 1000) == ends[k], "it stays exact");
             CHECK(steps == 1 || schedule_gamma(&warmup, steps - 1) != ends[k], "not before");
@@ -118,7 +118,7 @@ static void test_gamma(void) {
     }
 }
 
-/* The formula of docs/schedules.md, written from there. */
+/* The formula of docs/schedules.md, independently implemented. */
 static void test_branch(void) {
     const size_t lengths[] = {1, 3, 49, 1000};
     const double starts[] = {0, 0.1, 1.0 / 3.0, 1};
@@ -129,9 +129,9 @@ static void test_branch(void) {
         double before = -1;
         for (size_t t = 0; t < ends + 5; t++) {
             BranchRamp ramp = schedule_branch(&warmup, t);
-            double a = branch_factor(&ramp, block), share = fmin(1, (double)t / (double)ends);
-            CHECK_NEAR(a, warmup.from + (1 - warmup.from) * share, 1e-15);
-            CHECK(t > 0 || a == warmup.from, "row 1 has `from`");
+            double a = branch_factor(&ramp, block), progress = fmin(1, (double)t / (double)ends);
+            CHECK_NEAR(a, warmup.from + (1 - warmup.from) * progress, 1e-15);
+            CHECK(t > 0 || a == warmup.from, "step 1 has `from`");
             CHECK((a == 1) == (t >= ends || warmup.from == 1), "block %zu, t %zu: %.17g", block, t,
                   a);
             CHECK(a > before || a == 1, "block %zu falls at %zu", block, t);
@@ -143,7 +143,7 @@ static void test_branch(void) {
     BranchWarmup off = {.steps = 0, .from = 0.3, .order = BRANCH_EQUAL};
     BranchRamp none = schedule_branch(&off, 0), prores = {0};
     CHECK(branch_factor(&none, 0) == 1 && branch_factor(&none, 7) == 1, "off");
-    CHECK(branch_factor(&prores, 3) == 1, "a pass that says nothing");
+    CHECK(branch_factor(&prores, 3) == 1, "a pass without branch-warmup");
     prores = schedule_branch(&(BranchWarmup){.steps = 1000}, 600); /* clip(t/(T*l),0,1) */
     CHECK_NEAR(branch_factor(&prores, 0), 0.6, 1e-15);
     CHECK_NEAR(branch_factor(&prores, 1), 0.3, 1e-15);

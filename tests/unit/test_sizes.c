@@ -1,6 +1,6 @@
-/* test_sizes.c - what a model needs before it exists: against the model that is then built, against
- * a second transcription of the plan, and against hand counts of its FLOPs. Sizes around 2^31, 2^32
- * and 2^53 are refused with the bytes they need, and nothing is taken for them. */
+/* test_sizes.c - predicted sizes of a model: against the model that is then built, against a second
+ * transcription of the plan, and against FLOPs counted by hand. Sizes around 2^31, 2^32 and 2^53
+ * are refused with the bytes they need, before anything is allocated. */
 #include "base/machine.h"
 #include "run/train/memory.h"
 #include "tests/lib/config_files.h"
@@ -63,7 +63,7 @@ static void sizes_are_those_of_the_model(void) {
     }
 }
 
-/* Groups by the names that parameters have in files. */
+/* Groups follow from the names of the parameters. */
 static void groups_go_by_name(void) {
     const GammaWarmup off = {0};
     ModelOptions options = net_options("peri", "layernorm");
@@ -164,7 +164,7 @@ static const Case BASE = {2, 64, 64, 2, 128, 256, 16};
 #define P20 1048576.0
 #define P31 2147483648.0
 static const Case CASES[] = {
-    /* rows of a batch around 2^31 and 2^32 */
+    /* sequences of a batch around 2^31 and 2^32 */
     {P16, 32768},
     {P16, 32767},
     {65535, 32768},
@@ -227,7 +227,7 @@ static const Case CASES[] = {
     {P16, P20, P16, 1024, P20},
     {P16, P20, P16, 1024, P20, P31 - 1, 1e5},
     {P16, P20, 1, 1, 1},
-    /* the detector's window: 100,000 x tensors x 8 bytes */
+    /* window of the spike detector: 100,000 x tensors x 8 bytes */
     {1, 1, 64, 1024, 0, 0, 1e5},
     {1, 1, 64, 512, 0, 0, 1e5},
     {1, 1, 64, 256, 0, 0, 99999},
@@ -238,7 +238,7 @@ static double pick(double value, double standard) {
     return value > 0 ? value : standard;
 }
 
-/* One head, row `pre`, rmsnorm, no biases, tied, no positions: the plainest plan there is. */
+/* One head, row `pre`, rmsnorm, no biases, tied, no positions: the simplest plan. */
 static Config config_of(const Case *c) {
     Config config;
     if (!parse(&config,
@@ -256,7 +256,7 @@ static Config config_of(const Case *c) {
     return config;
 }
 
-/* Bytes of a run, counted in the order of the equations instead of that of the plan. */
+/* Bytes of a run, counted in the order of the equations, not of the plan. */
 static double bytes_by_hand(const Config *config) {
     double B = (double)config->train.batch, T = (double)config->model.context, R = B * T;
     double C = (double)config->model.d_model, F = (double)config->model.d_ff;
@@ -290,10 +290,10 @@ static void bytes_are_those_of_the_equations(void) {
     }
 }
 
-/* --- refused before anything is taken --- */
+/* --- refused before anything is allocated --- */
 
-/* Runs memory_require and, where it returns, `model_create` in a process of its own that may take
- * `room` more bytes of addresses: its exit code, what it said, and the most it held. */
+/* Runs memory_require and, where it returns, model_create, in a process that may allocate `room`
+ * more bytes of address space. Returns its exit code, its message, and its peak memory. */
 static int in_child(const Config *config, double room, double *held) {
     int saved, status;
     struct rusage usage;
@@ -317,7 +317,7 @@ static int in_child(const Config *config, double room, double *held) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* The number in front of `words` in what was printed; 0 where it does not say. */
+/* The number in front of `words` in the output; 0 where there is none. */
 static double number_before(const char *words) {
     const char *end = strstr(printed, words);
     if (!end) return 0;
@@ -340,7 +340,7 @@ static void large_ones_are_refused(void) {
         CHECK(fabs(said - needed - machine_resident()) < 0.01 * needed + 16e6,
               "case %zu: %.0f bytes in: %s", i, needed, printed);
         CHECK(strstr(printed, "ulimit -v leaves"), "case %zu: %s", i, printed);
-        CHECK(strstr(printed, "half of "), "case %zu: no key that helps: %s", i, printed);
+        CHECK(strstr(printed, "halving "), "case %zu: no key that helps: %s", i, printed);
         CHECK((strstr(printed, "BLAS") != NULL) == (rows >= P31), "case %zu: %s", i, printed);
         refused += code == EXIT_USAGE;
         config_free(&config);
@@ -348,12 +348,12 @@ static void large_ones_are_refused(void) {
     CHECK(refused >= 60, "%zu refused", refused);
 }
 
-/* The border itself: what fits by a little is taken, what lacks a little is not. */
+/* The limit is exact: a model that just fits is accepted, one slightly larger is refused. */
 static void fits_to_the_byte(void) {
     static const Case NEAR = {16, 256, 256, 4, 1024, 256, 16};
     Config config = config_of(&NEAR);
     MemoryPlan plan;
-    double held, slack = 4e6; /* pages that come and go between two looks */
+    double held, slack = 4e6; /* fluctuation between two measurements */
     CHECK(memory_plan(&plan, &config, config.data.vocab_size), "no plan");
     double total = memory_total(&plan);
     CHECK(total > 20 * slack, "%.0f bytes", total);
@@ -362,16 +362,16 @@ static void fits_to_the_byte(void) {
     config_free(&config);
 }
 
-/* The keys that are named are those that help. */
+/* The error names the keys that reduce the size. */
 static void hints_name_what_helps(void) {
     static const struct {
         Case sizes;
         const char *named, *never;
     } HINTS[] = {
-        {{4096, 64, 64, 2}, "of train.batch = 4096 saves", "spike.window"},
-        {{1, 1, 64, 2, 0, P31 / 8}, "half of data.vocab_size = 268435456 saves", "train.batch"},
-        {{1, 1, 64, 1024, 0, 0, 1e5}, "of spike.window = 100000 saves", "data.vocab_size"},
-        {{1, 1, 64, 2, P20 * 4}, "half of model.d_ff = 4194304 saves", "train.batch"},
+        {{4096, 64, 64, 2}, "halving train.batch = 4096 saves", "spike.window"},
+        {{1, 1, 64, 2, 0, P31 / 8}, "halving data.vocab_size = 268435456 saves", "train.batch"},
+        {{1, 1, 64, 1024, 0, 0, 1e5}, "halving spike.window = 100000 saves", "data.vocab_size"},
+        {{1, 1, 64, 2, P20 * 4}, "halving model.d_ff = 4194304 saves", "train.batch"},
     };
     for (size_t i = 0; i < sizeof HINTS / sizeof *HINTS; i++) {
         Config config = config_of(&HINTS[i].sizes);
@@ -385,15 +385,15 @@ static void hints_name_what_helps(void) {
 }
 
 static const Test TESTS[] = {
-    {"sizes: those of the model that is then built", sizes_are_those_of_the_model},
-    {"sizes: groups go by the names of parameters", groups_go_by_name},
+    {"sizes: equal those of the model that is then built", sizes_are_those_of_the_model},
+    {"sizes: groups follow from the names of parameters", groups_go_by_name},
     {"flops: tied, learned positions", flops_tied},
     {"flops: untied, grouped heads, gated", flops_untied_grouped},
     {"flops: GPT-2 small", flops_gpt2},
     {"sizes: bytes against the equations, up to 2^64", bytes_are_those_of_the_equations},
     {"sizes: around 2^31, 2^32, 2^53 refused", large_ones_are_refused},
-    {"sizes: the border", fits_to_the_byte},
-    {"sizes: keys that help", hints_name_what_helps},
+    {"sizes: the limit is exact", fits_to_the_byte},
+    {"sizes: the error names the keys that help", hints_name_what_helps},
 };
 
 TEST_MAIN(TESTS)

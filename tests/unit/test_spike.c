@@ -1,5 +1,5 @@
-/* test_spike.c - the spike detector against a plain reference that keeps everything and sorts anew,
- * known answers and measured error rates. */
+/* test_spike.c - the spike detector against a plain reference that stores everything and sorts at
+ * every step; known answers; measured error rates. */
 #include "base/philox.h"
 #include "run/optim/health.h"
 #include "tests/lib/test.h"
@@ -25,7 +25,7 @@ static SpikeReport observe(SpikeDetector *detector, double loss, double grad_nor
 
 /* --- the plain reference --- */
 
-/* Which steps of a series were accepted, from which everything else follows. */
+/* The accepted steps of a series, which determine everything else. */
 typedef struct {
     size_t accepted[STEPS], n, flagged[STEPS], n_flagged;
 } Plain;
@@ -42,7 +42,7 @@ static double plain_median(double *x, size_t n) {
 
 static double plain_z(const Plain *plain, const SpikeOptions *options, bool is_loss,
                       const double *x, size_t t) {
-    static double held[STEPS], away[STEPS];
+    static double held[STEPS], distance[STEPS];
     size_t n = plain->n < options->window ? plain->n : options->window;
     if (!isfinite(x[t]) || n < options->min_history) return NAN;
     for (size_t i = 0; i < n; i++) held[i] = x[plain->accepted[plain->n - 1 - i]];
@@ -54,9 +54,9 @@ static double plain_z(const Plain *plain, const SpikeOptions *options, bool is_l
         return (x[t] - sum / (double)n) / sqrt(squares / (double)(n - 1));
     }
     double median = plain_median(held, n);
-    for (size_t i = 0; i < n; i++) away[i] = fabs(held[i] - median);
+    for (size_t i = 0; i < n; i++) distance[i] = fabs(held[i] - median);
     double floor = is_loss ? 0.01 * fabs(median) : 0.05;
-    return (x[t] - median) / fmax(1.4826 * plain_median(away, n), floor);
+    return (x[t] - median) / fmax(1.4826 * plain_median(distance, n), floor);
 }
 
 static void plain_take(Plain *plain, bool flagged, double x, size_t t) {
@@ -82,7 +82,7 @@ static double plain_growth(const Plain *grad, size_t window, double norms[STEPS]
     return norms[t][tensor] / (sum / (double)n);
 }
 
-/* Noise with single spikes, bursts, two level shifts, zeros and non-finite values. */
+/* Noise with isolated spikes, bursts, two level shifts, zeros and non-finite values. */
 static double wild_value(uint32_t seed, size_t t) {
     Philox r = philox(seed, TEST_STREAM, (uint32_t)t, 1, 0, 0);
     double level = t < 1500 ? 1 : t < 3500 ? 40 : 8;
@@ -154,7 +154,7 @@ static void test_reference(void) {
 
 /* --- known answers --- */
 
-/* The same five spikes of factor 3 in noise of 10 %: every detector and the offline score. */
+/* Five spikes of factor 3 in noise of 10 %: both detectors and the spike score find exactly these. */
 static void test_five_spikes(void) {
     SpikeOptions sigma_options = options_of(DETECTOR_SIGMA, 128, 64);
     SpikeOptions mad_options = options_of(DETECTOR_MAD, 128, 64);
@@ -192,14 +192,14 @@ static SpikeDetector *detector_after(size_t steps, size_t n_tensors, const doubl
 static void test_level_shift(void) {
     SpikeDetector *detector = detector_after(200, 0, NULL);
     for (size_t t = 0; t < 15; t++) CHECK(observe(detector, 2, 50).grad.flagged, "flag %zu", t);
-    CHECK(!observe(detector, 2, 1).grad.flagged, "an accepted value ends the row");
+    CHECK(!observe(detector, 2, 1).grad.flagged, "an accepted value ends the streak");
     for (size_t t = 0; t < 17; t++) {
         SpikeReport report = observe(detector, 2, 50);
         CHECK(report.grad.flagged == (t < 16), "flag %zu", t);
-        CHECK(!report.loss.flagged, "the loss has a row of its own");
+        CHECK(!report.loss.flagged, "the loss has its own streak");
     }
     SpikeScore score = observe(detector, 2, 50).grad;
-    CHECK(score.center == log(50) && score.scale == 0.05, "the window holds the new level only");
+    CHECK(score.center == log(50) && score.scale == 0.05, "the window has only the new level");
     for (size_t t = 0; t < 16; t++) CHECK(observe(detector, 2, 5000).grad.flagged, "again %zu", t);
     CHECK(!observe(detector, 2, 5000).grad.flagged, "a second shift needs 16 of its own");
     spike_free(detector);
@@ -212,9 +212,9 @@ static void test_silence(void) {
             SpikeDetector *detector = spike_create(&options, 0);
             for (size_t t = 0; t < history; t++) {
                 SpikeScore score = observe(detector, 1, 1 + 0.001 * (double)(t % 2)).grad;
-                CHECK(isnan(score.z) && !score.flagged, "silent at value %zu", t);
+                CHECK(isnan(score.z) && !score.flagged, "no score at value %zu", t);
             }
-            CHECK(observe(detector, 1, 100).spike == SPIKE_GRAD, "judges after %zu", history);
+            CHECK(observe(detector, 1, 100).spike == SPIKE_GRAD, "a score after %zu", history);
             spike_free(detector);
         }
     }
@@ -243,7 +243,7 @@ static void test_nonfinite(void) {
     spike_free(detector);
 }
 
-/* Zeros, and windows without any spread. */
+/* Zeros, and windows of equal values. */
 static void test_degenerate(void) {
     SpikeDetector *mad = detector_after(100, 0, NULL);
     SpikeScore zero = observe(mad, 2, 0).grad;
@@ -273,11 +273,11 @@ static void test_growth(void) {
     const double usual[N] = {1, 2, 4, 8, 0}, loud[N] = {3, 2, 40, 24, 0};
     SpikeDetector *detector = detector_after(150, N, usual);
     SpikeReport report = spike_observe(detector, 2, 1, usual);
-    CHECK(report.spike == SPIKE_NONE && isnan(report.growth[0]), "nothing named on a quiet step");
+    CHECK(report.spike == SPIKE_NONE && isnan(report.growth[0]), "no tensors on a normal step");
     report = spike_observe(detector, 2, 50, loud);
     CHECK(report.tensor[0] == 2 && report.tensor[1] == 0 && report.tensor[2] == 3, "order, ties");
     CHECK(report.growth[0] == 10 && report.growth[1] == 3 && report.growth[2] == 3, "values");
-    CHECK(spike_observe(detector, 90, 1, usual).tensor[0] == 0, "named for the loss alone too");
+    CHECK(spike_observe(detector, 90, 1, usual).tensor[0] == 0, "tensors for a loss spike too");
     const double broken[N] = {100, NAN, 4, -INFINITY, 0};
     report = spike_observe(detector, NAN, NAN, broken);
     CHECK(report.tensor[0] == 1 && report.tensor[1] == 3 && report.tensor[2] == 0, "NAN is worst");
@@ -291,9 +291,9 @@ static void test_growth(void) {
 
     SpikeDetector *young = detector_after(0, N, NULL), *small = detector_after(30, 2, usual);
     report = spike_observe(young, NAN, NAN, broken);
-    CHECK(report.tensor[1] == 3 && isnan(report.growth[2]), "no history: only what is broken");
+    CHECK(report.tensor[1] == 3 && isnan(report.growth[2]), "no history: only non-finite tensors");
     report = spike_observe(small, 2, 50, loud);
-    CHECK(report.growth[1] == 1 && isnan(report.growth[2]), "fewer tensors than places");
+    CHECK(report.growth[1] == 1 && isnan(report.growth[2]), "fewer tensors than entries");
     spike_free(young);
     spike_free(small);
 }
@@ -311,7 +311,7 @@ static void test_burst(void) {
 
 /* --- measured error rates --- */
 
-/* Stationary noise with the default options; the numbers printed here stand in docs/spikes.md. */
+/* Stationary noise with the default options. docs/spikes.md quotes the numbers printed here. */
 static void test_false_alarms(void) {
     enum { SERIES = 1000, LENGTH = 600 };
     for (int kind = DETECTOR_MAD; kind <= DETECTOR_SIGMA; kind++) {
@@ -364,22 +364,22 @@ static void test_cost(void) {
     for (size_t t = 0; t < COUNT; t++)
         spike_observe(detector, 2, 1 + 0.01 * (double)(t % 13), norms);
     double microseconds = 1e6 * (clock_seconds() - start) / COUNT;
-    printf("    %.2f us per quiet step, window 128, %d tensors\n", microseconds, N);
-    CHECK(microseconds < 300, "ten times the budget");
+    printf("    %.2f us per normal step, window 128, %d tensors\n", microseconds, N);
+    CHECK(microseconds < 300, "%.0f us, ten times the budget", microseconds);
     spike_free(detector);
 }
 
 static const Test tests[] = {
     {"spike: z, flags and tensors equal a plain reference", test_reference},
     {"spike: five spikes in 5000 values, score 0.1 %", test_five_spikes},
-    {"spike: a level shift is admitted after 16 flags", test_level_shift},
-    {"spike: silent before min_history", test_silence},
+    {"spike: a level shift is accepted after 16 flags", test_level_shift},
+    {"spike: no score before min_history", test_silence},
     {"spike: non-finite values", test_nonfinite},
     {"spike: zeros and constant windows", test_degenerate},
-    {"spike: growth names tensors", test_growth},
-    {"spike: a burst does not move the window", test_burst},
+    {"spike: tensors with the largest growth", test_growth},
+    {"spike: a burst does not change the window", test_burst},
     {"spike: false alarms on stationary noise", test_false_alarms},
     {"spike: recall at 12 sigma", test_recall},
-    {"spike: cost of a quiet step", test_cost},
+    {"spike: cost of a normal step", test_cost},
 };
 TEST_MAIN(tests)

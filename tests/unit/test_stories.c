@@ -1,8 +1,9 @@
-/* test_stories.c - is the printed floor the floor?
+/* test_stories.c - the entropy of builtin:stories.
  *
- * One idea: three views of one distribution must agree - the choices that made a text, the search
- * that parses it, and the frequency with which it turns up. The strongest check is conservation:
- * wherever a row is cut, the probabilities of the 256 next bytes add up to the cut row's own. */
+ * One idea: three views of one distribution must agree: the choices that produced a text, the
+ * search that parses it, and its frequency. The strongest check is conservation: wherever a
+ * sequence is cut, the probabilities of the 256 next bytes add up to the probability of the cut
+ * sequence. */
 #include "data/stories.h"
 #include "data/story_machine.h"
 #include "base/philox.h"
@@ -13,12 +14,12 @@
 enum { SEED = 2024, TALE_ROOM = 400, LEAST_NATS = 40, MOST_BYTES = 330 };
 
 typedef struct {
-    char text[TALE_ROOM]; /* with its '\n', ended by '\0' */
+    char text[TALE_ROOM]; /* with its '\n', NUL-terminated */
     size_t length;
-    double nats; /* of the choices that made it */
+    double nats; /* of the choices that produced it */
 } Tale;
 
-/* The first 32-bit word that draws row `row` of n or a later one, by bisection. */
+/* The first 32-bit word that chooses row `row` of n or a later one, by bisection. */
 static uint64_t first_word(uint64_t row, uint64_t n) {
     uint64_t low = 0, high = (uint64_t)1 << 32;
     while (low < high) {
@@ -31,7 +32,8 @@ static uint64_t first_word(uint64_t row, uint64_t n) {
     return low;
 }
 
-/* The first story of row (SEED, STREAM_DATA, number, 0, 0) from the documented words alone. */
+/* The first story of sequence (SEED, STREAM_DATA, number, 0, 0), computed from the documented
+ * random words only. */
 static Tale tale_tell(uint32_t number) {
     Tale tale = {0};
     StoryMachine machine;
@@ -79,7 +81,8 @@ static size_t names_of(const StorySymbol *symbol) {
     return n;
 }
 
-/* The number of the column a slot names, as in <hero.his>; -1 where the symbol has none such. */
+/* The index of the column that a slot names, as in <hero.his>; -1 where the symbol has no such
+ * column. */
 static int column_called(const StorySymbol *symbol, const char *name, size_t length) {
     if (length == 5 && !strncmp(name, "again", length)) return 0;
     int column = 1;
@@ -91,7 +94,7 @@ static int column_called(const StorySymbol *symbol, const char *name, size_t len
     return -1;
 }
 
-/* A typing mistake in the table must fail here, not in the middle of somebody's training. */
+/* A typing mistake in the table must fail here, not during training. */
 static void test_grammar_is_whole(void) {
     bool used[STORY_SYMBOLS] = {false};
     for (int s = -1; s < STORY_SYMBOLS && (s < 0 || story_grammar[s].name); s++) {
@@ -125,7 +128,7 @@ typedef struct {
     double least_nats, least_bytes, most_bytes;
 } Bounds;
 
-/* Bounds over all derivations of a template, each slot at its own extreme. */
+/* Bounds over all derivations of a template, with each slot at its own extreme. */
 static Bounds bounds_of(const char *text) {
     Bounds sum = {0};
     while (*text && *text != '|') {
@@ -182,36 +185,37 @@ static void test_rows_follow_the_documented_words(void) {
     for (uint32_t i = 0; i < 200; i++) {
         unsigned char row[TALE_ROOM];
         Tale tale = tale_tell(i);
-        stories_row(row, sizeof(row), SEED, STREAM_DATA, i, 0, 0);
+        stories_sequence(row, sizeof(row), SEED, STREAM_DATA, i, 0, 0);
         CHECK(!memcmp(row, tale.text, tale.length), "row %u: %.40s", i, (const char *)row);
     }
 }
 
-/* A row's nats are those of its stories, minus what the first byte had already told. */
+/* The nats of a sequence are those of its stories, minus what its first byte already determined. */
 static void test_row_is_the_sum_of_its_stories(void) {
     enum { COUNT = 2049 };
     unsigned char row[COUNT];
-    stories_row(row, COUNT, SEED, STREAM_DATA, 7, 7, 7);
+    stories_sequence(row, COUNT, SEED, STREAM_DATA, 7, 7, 7);
     double sum = 0, first = 0;
     size_t at = 0;
     for (unsigned char *end; (end = memchr(row + at, '\n', COUNT - at)) != NULL;) {
         size_t length = (size_t)(end - row) + 1 - at;
         double whole = stories_story_nats(row + at, length);
-        if (at == 0) first = whole - stories_row_nats(row, length);
+        if (at == 0) first = whole - stories_sequence_nats(row, length);
         sum += whole;
         at += length;
     }
     CHECK(sum > 300, "%g nats", sum);
-    CHECK_NEAR(stories_row_nats(row, at), sum - first, 1e-9);
-    CHECK(stories_row_nats(row, COUNT) > stories_row_nats(row, at), "the cut story is missing");
+    CHECK_NEAR(stories_sequence_nats(row, at), sum - first, 1e-9);
+    CHECK(stories_sequence_nats(row, COUNT) > stories_sequence_nats(row, at),
+          "the cut story is missing");
 }
 
 static void check_conservation(unsigned char *row, size_t cut) {
     unsigned char next = row[cut];
-    double before = stories_row_nats(row, cut), sum = 0;
+    double before = stories_sequence_nats(row, cut), sum = 0;
     for (int byte = 0; byte < 256; byte++) {
         row[cut] = (unsigned char)byte;
-        sum += exp(before - stories_row_nats(row, cut + 1));
+        sum += exp(before - stories_sequence_nats(row, cut + 1));
     }
     row[cut] = next;
     CHECK(fabs(sum - 1) < 1e-9, "the next byte after %zu has probability %.12f: %.*s", cut, sum,
@@ -221,15 +225,16 @@ static void check_conservation(unsigned char *row, size_t cut) {
 static void test_next_bytes_add_up_to_one(void) {
     for (uint32_t i = 0; i < 16; i++) {
         unsigned char row[TALE_ROOM];
-        stories_row(row, sizeof(row), SEED, STREAM_DATA, i, 1, 0);
+        stories_sequence(row, sizeof(row), SEED, STREAM_DATA, i, 1, 0);
         size_t end = (size_t)((unsigned char *)memchr(row, '\n', sizeof(row)) - row);
-        /* The stride is no divisor of anything: over the rows it meets every place in a word. */
+        /* The stride divides no length, so over all sequences it meets every position in a word. */
         for (size_t cut = 1 + i; cut < sizeof(row); cut += 23) check_conservation(row, cut);
         for (size_t cut = end - 1; cut <= end + 2; cut++) check_conservation(row, cut);
     }
 }
 
-/* exp(-nats) of a whole story over its row's, which starts behind the first byte, is P(first). */
+/* exp(-nats) of a whole story divided by that of its sequence, which starts behind the first byte,
+ * is P(first byte). */
 static void test_first_bytes_add_up_to_one(void) {
     bool seen[256] = {false};
     double sum = 0;
@@ -239,16 +244,18 @@ static void test_first_bytes_add_up_to_one(void) {
         if (seen[first]) continue;
         seen[first] = true;
         const unsigned char *bytes = bytes_of(tale.text);
-        sum += exp(stories_row_nats(bytes, tale.length) - stories_story_nats(bytes, tale.length));
+        sum +=
+            exp(stories_sequence_nats(bytes, tale.length) - stories_story_nats(bytes, tale.length));
     }
     CHECK_NEAR(sum, 1, 1e-9);
 }
 
-/* Among rows with one first byte, prefixes turn up as often as they should. */
+/* Among sequences with the same first byte, prefixes have the predicted frequencies. */
 static void test_frequencies(void) {
     enum { ROWS = 20000, LENGTH = 16, PREFIXES = 60 };
     unsigned char(*rows)[LENGTH] = mem_alloc((size_t)ROWS * LENGTH);
-    for (uint32_t i = 0; i < ROWS; i++) stories_row(rows[i], LENGTH, SEED, STREAM_DATA, i, 2, 0);
+    for (uint32_t i = 0; i < ROWS; i++)
+        stories_sequence(rows[i], LENGTH, SEED, STREAM_DATA, i, 2, 0);
     for (int p = 0; p < PREFIXES; p++) {
         size_t length = (size_t[]){2, 8, LENGTH}[p % 3];
         double same_first = 0, same = 0;
@@ -256,7 +263,7 @@ static void test_frequencies(void) {
             same_first += rows[i][0] == rows[p][0];
             same += !memcmp(rows[i], rows[p], length);
         }
-        double chance = exp(-stories_row_nats(rows[p], length));
+        double chance = exp(-stories_sequence_nats(rows[p], length));
         double sigma = sqrt(same_first * chance * (1 - chance));
         CHECK(fabs(same - same_first * chance) <= 5 * sigma + 1, "%.*s: %g of %g, expected %g",
               (int)length, (const char *)rows[p], same, same_first, same_first * chance);
@@ -274,7 +281,8 @@ static void test_what_is_no_story_is_impossible(void) {
             for (int way = 0; way < 2; way++) {
                 bytes[at] = way || good == 'q' ? (unsigned char)(good ^ 0x20) : 'q';
                 CHECK(isinf(stories_story_nats(bytes, tale.length)), "at %zu: %s", at, tale.text);
-                CHECK(isinf(stories_row_nats(bytes, tale.length)), "at %zu: %s", at, tale.text);
+                CHECK(isinf(stories_sequence_nats(bytes, tale.length)), "at %zu: %s", at,
+                      tale.text);
             }
             bytes[at] = good;
         }
@@ -282,13 +290,13 @@ static void test_what_is_no_story_is_impossible(void) {
         CHECK(isinf(stories_story_nats(bytes + 1, tale.length - 1)), "without its beginning");
         bytes[tale.length] = '\n';
         CHECK(isinf(stories_story_nats(bytes, tale.length + 1)), "with two endings");
-        CHECK(isinf(stories_row_nats(bytes, tale.length + 1)), "with an empty story");
+        CHECK(isinf(stories_sequence_nats(bytes, tale.length + 1)), "with an empty story");
     }
     CHECK(isinf(stories_story_nats(bytes_of("\n"), 1)), "an empty story");
     CHECK(isinf(stories_story_nats(bytes_of(""), 0)), "nothing");
-    CHECK(isinf(stories_row_nats(bytes_of("7"), 1)), "no row begins so");
-    CHECK(stories_row_nats(bytes_of("O"), 1) == 0, "the first byte is given");
-    CHECK(stories_row_nats(bytes_of(""), 0) == 0, "nothing is certain");
+    CHECK(isinf(stories_sequence_nats(bytes_of("7"), 1)), "no row begins so");
+    CHECK(stories_sequence_nats(bytes_of("O"), 1) == 0, "the first byte is given");
+    CHECK(stories_sequence_nats(bytes_of(""), 0) == 0, "nothing is certain");
 }
 
 static void test_long_rows_are_quick(void) {
@@ -296,8 +304,8 @@ static void test_long_rows_are_quick(void) {
     unsigned char row[LENGTH];
     double start = clock_seconds();
     for (uint32_t i = 0; i < ROWS; i++) {
-        stories_row(row, LENGTH, SEED, STREAM_DATA, i, 3, 0);
-        CHECK(isfinite(stories_row_nats(row, LENGTH)), "row %u", i);
+        stories_sequence(row, LENGTH, SEED, STREAM_DATA, i, 3, 0);
+        CHECK(isfinite(stories_sequence_nats(row, LENGTH)), "row %u", i);
     }
     double per_row = (clock_seconds() - start) / ROWS;
     CHECK(per_row < 5e-3, "%.2f ms for a row of %d bytes", per_row * 1e3, LENGTH);
@@ -309,7 +317,7 @@ static bool is_vowel(char c) {
     return c && strchr("aeiouAEIOU", c);
 }
 
-/* Is text[0..length-1] one of the words of a blank-separated list, whatever its case? */
+/* Whether text[0..length-1] is a word of a space-separated list, ignoring case. */
 static bool is_word(const char *text, size_t length, const char *words) {
     for (size_t size; *words; words += size + (words[size] == ' ')) {
         size = strcspn(words, " ");
@@ -337,7 +345,7 @@ static void check_article(const Tale *tale, const char *word, size_t length) {
     if (is_word(word, length, "an")) CHECK(is_vowel(word[3]), "%s%s", word, tale->text);
 }
 
-/* Marks after which a sentence begins, quotation marks, blanks, and nothing but printable ASCII. */
+/* Punctuation that ends sentences, quotation marks, spaces, and printable ASCII only. */
 static void check_marks(const Tale *tale) {
     const char *text = tale->text;
     bool open = false;
@@ -366,7 +374,7 @@ static void check_marks(const Tale *tale) {
 
 static const char *const WHO[] = {"girl", "boy", "animal"};
 
-/* The row of the story's hero, found by its name in the text alone. */
+/* The row of the hero of a story, found by its name in the text. */
 static const char *hero_row(const Tale *tale) {
     const char *found = NULL;
     for (size_t w = 0; w < 3; w++) {
@@ -421,16 +429,16 @@ static void test_rows_depend_on_their_counters_only(void) {
     unsigned char row[LENGTH], other[LENGTH];
     const uint32_t changed[][5] = {
         {2, 1, 3, 4, 5}, {1, 2, 3, 4, 5}, {1, 1, 4, 4, 5}, {1, 1, 3, 5, 5}, {1, 1, 3, 4, 6}};
-    stories_row(row, LENGTH, 1, 1, 3, 4, 5);
-    stories_row(other, LENGTH, 1, 1, 3, 4, 5);
+    stories_sequence(row, LENGTH, 1, 1, 3, 4, 5);
+    stories_sequence(other, LENGTH, 1, 1, 3, 4, 5);
     CHECK(!memcmp(row, other, LENGTH), "%s", "same counters, other bytes");
     for (size_t i = 0; i < sizeof(changed) / sizeof(changed[0]); i++) {
         const uint32_t *c = changed[i];
-        stories_row(other, LENGTH, c[0], c[1], c[2], c[3], c[4]);
+        stories_sequence(other, LENGTH, c[0], c[1], c[2], c[3], c[4]);
         CHECK(memcmp(row, other, LENGTH), "number %zu changes nothing", i);
     }
     memset(other, '#', LENGTH);
-    stories_row(other, 100, 1, 1, 3, 4, 5);
+    stories_sequence(other, 100, 1, 1, 3, 4, 5);
     CHECK(!memcmp(row, other, 100) && other[100] == '#', "%s", "a shorter row is a prefix");
 }
 
@@ -441,7 +449,7 @@ static void test_prompts(void) {
     for (uint32_t seed = 0; seed < 100; seed++) {
         stories_prompt(seed, prompt, sizeof(prompt));
         CHECK(*prompt && !strpbrk(prompt, " \n"), "'%s'", prompt);
-        CHECK(isfinite(stories_row_nats(bytes_of(prompt), strlen(prompt))), "'%s'", prompt);
+        CHECK(isfinite(stories_sequence_nats(bytes_of(prompt), strlen(prompt))), "'%s'", prompt);
         different += strcmp(prompt, first) != 0;
     }
     CHECK(different > 50, "%d of 100 prompts differ", different);

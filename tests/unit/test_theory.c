@@ -1,10 +1,11 @@
-/* test_theory.c - what the literature derives for the start of training, measured and printed: one
- * line per number with what was expected and what is accepted. And: every topology is itself.
+/* test_theory.c - what the literature derives for initialized models, measured and printed: one
+ * line per number, with its expected value and the accepted range. And: no two topologies compute
+ * the same function.
  *
- * Xiong et al. 2020 (2002.04745): growth of the stream, gradients of the last layer.
- * Kim et al. 2025 (2502.02732): the same for Peri-LN. Wang et al. 2022: DeepNet's constants.
- * Numbers of these tests are quoted in docs/theory.md; properties that hold exactly, such as
- * folding and scale invariance, are in test_placement.c. */
+ * Xiong et al. 2020 (2002.04745): growth of the stream, gradients of the last layer. Kim et al.
+ * 2025 (2502.02732): the same for Peri-LN. Wang et al. 2022: the constants of DeepNet.
+ * docs/theory.md quotes the numbers of these tests. Properties that hold exactly, such as folding
+ * and scale invariance, are in test_placement.c. */
 #include "model/mlp.h"
 #include "run/optim/schedule.h"
 #include "tests/lib/theory.h"
@@ -13,8 +14,8 @@
 
 enum { L = 12 };
 
-/* means[0] = 1 at the embedding, means[l] = E|x|^2/d after block l; with `middle` of what the
- * block's second norm reads instead. */
+/* means[0] = 1 at the embedding, means[l] = E|x|^2/d after block l; with `middle`, of the input of
+ * the second norm of the block instead. */
 static void growth(const char *topology, size_t T, double w, bool middle, double means[L + 1]) {
     Model *model = theory_model(topology, L, T, 1 << SLOT_OUT);
     for (size_t l = 0; l <= L; l++) means[l] = 0;
@@ -43,14 +44,15 @@ static void test_post_growth(void) {
     measured("T2", most, 1.5, 1.425, 1.575, "post: the same, most of %d blocks", L);
 }
 
-/* Each MLP adds 1/2, attention the squared mean of what a token sees: 1 when it sees itself alone,
- * 1/n of n independent tokens, in between when they have grown alike. */
+/* Each MLP adds 1/2. Attention adds the squared mean of the tokens that it sees: 1 where a token
+ * sees only itself, 1/n for n independent tokens, and in between for similar tokens. */
 static void test_pre_growth(void) {
     static const size_t SHOWN[] = {1, 4, 8, 12};
     double means[L + 1], slope, r2, alone = 0;
     for (int n = 1; n <= ROW; n++) alone += 1.0 / n / ROW;
     growth("pre", ROW, 1, false, means);
-    measured("T3", means[1], 1.5 + alone, 1.67, 1.75, "pre: E|x_1|^2/d, rows of %d tokens", ROW);
+    measured("T3", means[1], 1.5 + alone, 1.67, 1.75, "pre: E|x_1|^2/d, sequences of %d tokens",
+             ROW);
     for (size_t i = 0; i < sizeof SHOWN / sizeof *SHOWN; i++) {
         double l = (double)SHOWN[i];
         measured("T3", means[SHOWN[i]], NAN, 1 + l / 2, 1 + 3 * l / 2, "pre: E|x_%zu|^2/d",
@@ -66,7 +68,7 @@ static void test_pre_growth(void) {
     measured("T3", slope, 1.5, 1.42, 1.58, "pre: slope per block, rows of one token");
 }
 
-/* How far from 1 the embedding norm leaves the mean square of a token, at most. */
+/* The largest distance from 1 of the mean square of a token behind the embedding norm. */
 static double embedding_spread(void) {
     Model *model = theory_model("peri", 1, ROW, 0);
     double most = 0;
@@ -92,7 +94,7 @@ static void test_peri_growth(void) {
 
 /* --- gradients of the last MLP, T5 --- */
 
-/* Root mean square over nets of |dL/dW_2| in the last block, by placement and depth. */
+/* Root mean square over models of |dL/dW_2| in the last block, by placement and depth. */
 static void test_last_gradient(void) {
     static const char *const NAMES[] = {"post", "pre", "peri"};
     static const size_t DEPTHS[] = {6, 12, DEEPEST};
@@ -122,12 +124,12 @@ static void test_last_gradient(void) {
     measured("T5", size[0][1] / size[1][1], 3, 2.4, 3.6, "post : pre, 12 blocks");
 }
 
-/* --- the bookkeeping of GPT-2's initialisation, T6 --- */
+/* --- the variances of GPT-2's initialization, T6 --- */
 
 typedef struct {
     size_t d, L;
     InitRule init;
-    double fc, gelu2, added; /* variance of up(u), E[gelu^2], variance that an MLP adds */
+    double fc, gelu2, added; /* variance of up(u), E[gelu^2], variance added by an MLP */
     uint32_t nets;
 } Bookkeeping;
 
@@ -152,7 +154,7 @@ static Model *bookkeeping_model(const Bookkeeping *b, size_t width, size_t block
     return model;
 }
 
-/* Draws every matrix as it starts in the net `deep`. */
+/* Draws every matrix with its initial std in the model `deep`. */
 static void draw_as(const Params *params, const Params *deep, uint32_t seed) {
     for (size_t p = 0; p < params_count(params); p++) {
         const Param *param = &params->list[p];
@@ -162,9 +164,9 @@ static void draw_as(const Params *params, const Params *deep, uint32_t seed) {
     }
 }
 
-/* The first values of a block do not depend on the width, and its MLP not on the blocks after it:
- * the stds come from a narrow net of the full depth, the numbers from the first block at full
- * width. */
+/* The initial std of a block does not depend on the width, and the output of its MLP not on later
+ * blocks. So the stds come from a narrow model of the full depth, and the numbers from the first
+ * block at full width. */
 static void check_bookkeeping(const Bookkeeping *b) {
     Model *deep = bookkeeping_model(b, 16, b->L), *wide = bookkeeping_model(b, b->d, 1);
     const Sublayer *mlp = &wide->block[0].mlp;
@@ -193,7 +195,7 @@ static void test_bookkeeping(void) {
         check_bookkeeping(&BOOKKEEPING[i]);
 }
 
-/* --- gamma-warmup, T9a and T9c (T9b stands with the growth of peri) --- */
+/* --- gamma-warmup, T9a and T9c (T9b is with the growth of peri) --- */
 
 /* For the same dy and xhat, dgamma at w is w times dgamma at 1. */
 static void test_warm_gradient(void) {
@@ -225,7 +227,7 @@ static void test_warm_gradient(void) {
     model_free(model);
 }
 
-/* From t = steps on, a net with gamma-warmup has the logits of one without, to the bit. */
+/* From t = steps on, a model with gamma-warmup has the logits of one without, to the bit. */
 static void test_warm_end(void) {
     const GammaWarmup warmup = {.steps = 10, .from = 0.1, .to = 1, .slots = 7}, off = {0};
     const size_t TIMES[] = {0, 9, 10, 11, 1000};
@@ -249,7 +251,7 @@ static void test_warm_end(void) {
         model_free(plain);
         model_free(warm);
     }
-    /* Without a norm there is nothing to warm up. */
+    /* Without a norm gamma-warmup has no effect. */
     for (size_t i = 0; i < 5; i++) {
         double want = TIMES[i] < warmup.steps ? 1 : ROW_COUNT;
         measured("T9c", (double)equal[i], want, want, want,
@@ -257,7 +259,7 @@ static void test_warm_end(void) {
     }
 }
 
-/* --- DeepNet's constants, T12 --- */
+/* --- constants of DeepNet, T12 --- */
 
 static double root_mean_square(const real *x, size_t n) {
     return sqrt(sum_of_squares(x, n) / (double)n);
@@ -305,10 +307,10 @@ static void test_deepnorm(void) {
     check_deepnorm(24, 2.6321, 0.2686);
 }
 
-/* --- every topology is itself --- */
+/* --- all topologies are different functions --- */
 
-/* Nets that are one function by construction when they share weights: with norm none every slot is
- * the identity, and only coefficients, reads and S tell rows apart. */
+/* Models that are one function by construction when they share weights: with norm none every slot
+ * is the identity, so rows differ in coefficients, reads and S only. */
 static const struct {
     const char *rows, *reason;
 } SAME_WITHOUT_NORMS[] = {
@@ -333,7 +335,7 @@ typedef struct {
     double loss;
 } Itself;
 
-/* Values that depend on a tensor's name alone, so that equal names mean equal weights. */
+/* Values that depend on a tensor's name only, so that equal names have equal weights. */
 static void draw_by_name(const Params *params) {
     for (size_t p = 0; p < params_count(params); p++) {
         const Param *param = &params->list[p];
@@ -365,7 +367,8 @@ static double loss_of(const char *row, const char *norm) {
 static void test_itself(void) {
     Itself net[ROW_COUNT * 6];
     size_t count = 0, pairs = 0, same = 0;
-    double nearest = INFINITY, farthest = 0; /* of those that must differ, must agree */
+    double nearest = INFINITY,
+           farthest = 0; /* distances of those that must differ, and that must agree */
     for (size_t row = 0; row < ROW_COUNT; row++) {
         for (int i = 0; norm_name(i); i++) {
             const char *norm = norm_name(i);
@@ -386,7 +389,7 @@ static void test_itself(void) {
             nearest = fmin(nearest, one ? INFINITY : off);
         }
     }
-    printf("    %zu nets, %zu pairs: %zu are one function, farthest %.2g; nearest of the others "
+    printf("    %zu models, %zu pairs: %zu are one function, farthest %.2g; nearest of the others "
            "%.2g\n",
            count, pairs, same, farthest, nearest);
 }
@@ -396,11 +399,11 @@ static const Test TESTS[] = {
     {"theory: T3, pre's stream grows linearly", test_pre_growth},
     {"theory: T4 and T9b, peri's stream grows by 2 w^2 a block", test_peri_growth},
     {"theory: T5, gradients of the last MLP", test_last_gradient},
-    {"theory: T6, GPT-2's bookkeeping of variances", test_bookkeeping},
+    {"theory: T6, GPT-2's variances at initialization", test_bookkeeping},
     {"theory: T9a, the gradient of gamma is linear in w", test_warm_gradient},
-    {"theory: T9c, gamma-warmup ends without a trace", test_warm_end},
+    {"theory: T9c, no effect after gamma-warmup", test_warm_end},
     {"theory: T12, DeepNet's constants", test_deepnorm},
-    {"theory: every topology and norm is itself", test_itself},
+    {"theory: all topologies and norms are different functions", test_itself},
 };
 
 int main(int argc, char **argv) {

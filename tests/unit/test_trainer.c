@@ -1,14 +1,13 @@
-/* test_trainer.c - single updates of a real run: what is judged, logged and applied.
+/* test_trainer.c - single updates of a run: what is checked, logged and applied.
  *
- * One idea: run_update is driven step by step on a toy model, with the config, a weight or a
- * gradient disturbed in between, and the weights and the CSV files are compared with what must have
- * happened. */
+ * One idea: run_update runs step by step on a toy model. Between steps the test changes the config,
+ * a weight or a moment, then compares weights and CSV files with the expected result. */
 #include "base/text_out.h"
 #include "norm/norm.h"
 #include "ops/ops.h"
+#include "run/commands/worst_rows.h"
 #include "run/io/files.h"
 #include "run/train/resume.h"
-#include "run/commands/worst_rows.h"
 #include "tests/lib/test.h"
 
 #include <unistd.h>
@@ -17,7 +16,7 @@ typedef struct {
     Config config;
     Run run;
     char dir[64];
-    size_t step; /* the last one done */
+    size_t step; /* the last update */
 } Toy;
 
 static void toy_open(Toy *toy, const char *const *sets, size_t n_sets) {
@@ -88,7 +87,7 @@ static Saved save(const Run *run) {
     return saved;
 }
 
-/* Whether weights, moments and the count of updates are what they were; frees the copies. */
+/* Whether weights, moments and the number of updates are unchanged; frees the copies. */
 static bool unchanged(const Run *run, Saved *saved) {
     const Params *params = &run->model->params;
     bool same = memcmp(saved->values, params->values, saved->bytes) == 0 &&
@@ -101,10 +100,10 @@ static bool unchanged(const Run *run, Saved *saved) {
     return same;
 }
 
-enum { HOT_STEP = 250 }; /* updates before it */
+enum { HOT_STEP = 250 }; /* updates before the hot one */
 
-/* One update at 100 times the learning rate throws the weights; the next step must be flagged, with
- * the tensors that grew most, and be treated as the action says. */
+/* One update at 100 times the learning rate disturbs the weights. The next step must be flagged,
+ * with the tensors that grew most, and handled by the action. */
 static void spike_after_hot_update(const char *action, bool applied) {
     char set[32];
     const char *sets[] = {set, "optim.schedule=constant"};
@@ -112,7 +111,7 @@ static void spike_after_hot_update(const char *action, bool applied) {
     snprintf(set, sizeof set, "spike.action=%s", action);
     toy_open(&toy, sets, 2);
     toy_steps(&toy, HOT_STEP);
-    CHECK(strchr(file_text(toy.dir, "spikes.csv"), '\n')[1] == '\0', "%s: a spike before any cause",
+    CHECK(strchr(file_text(toy.dir, "spikes.csv"), '\n')[1] == '\0', "%s: a spike without a cause",
           action);
     toy.config.optim.lr *= 100;
     toy_step(&toy);
@@ -125,7 +124,7 @@ static void spike_after_hot_update(const char *action, bool applied) {
     char *text = file_text(toy.dir, "spikes.csv"), start[32];
     snprintf(start, sizeof start, "\n%zu,", toy.step);
     char *line = strstr(text, start);
-    CHECK(line != NULL, "%s: no row of step %zu", action, toy.step);
+    CHECK(line != NULL, "%s: no record of step %zu", action, toy.step);
     if (line) {
         CHECK(strstr(line, ".weight,") || strstr(line, ".gamma,") || strstr(line, ".bias,"),
               "no tensor: %s", line);
@@ -146,8 +145,8 @@ static int compare(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* With action clip the flagged step is applied with the median norm of the window before it. */
-static void clip_scales_to_the_usual_norm(void) {
+/* With action clip, the gradient of a flagged step is scaled to the median norm of the window. */
+static void clip_scales_to_the_window(void) {
     enum { STEPS = HOT_STEP + 2, WINDOW = 128 };
     const char *sets[] = {"spike.action=clip", "optim.clip=0", "optim.schedule=constant"};
     double norms[STEPS], scale = 1, window[WINDOW];
@@ -165,14 +164,14 @@ static void clip_scales_to_the_usual_norm(void) {
     }
     memcpy(window, norms + STEPS - 1 - WINDOW, sizeof window);
     qsort(window, WINDOW, sizeof *window, compare);
-    double usual = exp(0.5 * (log(window[WINDOW / 2 - 1]) + log(window[WINDOW / 2])));
-    CHECK(norms[STEPS - 1] > usual, "nothing to clip: %g", norms[STEPS - 1]);
-    CHECK_NEAR(scale * norms[STEPS - 1] / usual, 1, 1e-12);
+    double median = exp(0.5 * (log(window[WINDOW / 2 - 1]) + log(window[WINDOW / 2])));
+    CHECK(norms[STEPS - 1] > median, "nothing to clip: %g", norms[STEPS - 1]);
+    CHECK_NEAR(scale * norms[STEPS - 1] / median, 1, 1e-12);
     toy_close(&toy);
 }
 
-/* A NaN or infinity anywhere - in a weight, so in activations and gradients - is seen in the same
- * step and nothing is applied; the step still uses up its row and its learning rate. */
+/* A NaN or infinity in any weight, and so in activations and gradients, is detected in the same
+ * step, and the step is not applied. It still consumes its batch and its learning rate. */
 static void nonfinite_is_never_applied(void) {
     static const double POISONS[] = {NAN, INFINITY, -INFINITY};
     const char *sets[] = {"spike.action=skip", "model.tie_embeddings=false"};
@@ -189,7 +188,7 @@ static void nonfinite_is_never_applied(void) {
         Saved before = save(&toy.run);
         LogRow row = toy_step(&toy);
         CHECK(unchanged(&toy.run, &before), "%s: a non-finite step was applied", param->name);
-        CHECK(row.value[LOG_SPIKE] > 0, "%s: not seen", param->name);
+        CHECK(row.value[LOG_SPIKE] > 0, "%s: not detected", param->name);
         CHECK(!isfinite(row.value[LOG_TRAIN_LOSS]) || !isfinite(row.value[LOG_GRAD_NORM]),
               "%s: finite", param->name);
         *victim = healthy;
@@ -205,8 +204,8 @@ static void nonfinite_is_never_applied(void) {
     toy_close(&toy);
 }
 
-/* A moment is read by the update alone: what it spoils is seen one step later, and never saved. */
-static void spoiled_moments_are_never_saved(void) {
+/* Only the update reads a moment, so a NaN there is detected one step later, and never saved. */
+static void spoiled_weights_are_never_saved(void) {
     const char *sets[] = {"spike.action=skip"};
     for (int second = 0; second < 2; second++) {
         Toy toy;
@@ -216,15 +215,16 @@ static void spoiled_moments_are_never_saved(void) {
         real *moments = second ? params->v : params->m;
         moments[params->list[1].offset] = (real)NAN;
         toy_step(&toy);
-        CHECK(run_save(&toy.run, toy.step) == EXIT_DIVERGED, "weights that are not finite");
+        CHECK(run_save(&toy.run, toy.step) == EXIT_DIVERGED, "non-finite weights are not saved");
         Saved before = save(&toy.run);
         LogRow row = toy_step(&toy);
-        CHECK(unchanged(&toy.run, &before) && row.value[LOG_SPIKE] > 0, "seen in the next step");
+        CHECK(unchanged(&toy.run, &before) && row.value[LOG_SPIKE] > 0,
+              "detected in the next step");
         toy_close(&toy);
     }
 }
 
-/* Whatever the action, log and clip included, non-finite means not applied and the end. */
+/* Under any action, log and clip included, a non-finite step is not applied and ends the run. */
 static void nonfinite_stops(void) {
     const char *sets[] = {"spike.action=log"};
     Toy toy;
@@ -240,7 +240,7 @@ static void nonfinite_stops(void) {
     toy_close(&toy);
 }
 
-/* Row s shows w(s-1), lr(s) with the RMSNorm factor, and tokens so far. */
+/* Record s has w(s-1), lr(s) with the RMSNorm factor, and the tokens so far. */
 static void columns_follow_the_formulas(void) {
     const char *sets[] = {"gamma_warmup.steps=20", "train.accum=3", "optim.schedule=linear"};
     Toy toy;
@@ -253,14 +253,13 @@ static void columns_follow_the_formulas(void) {
         CHECK_NEAR(row.value[LOG_GAMMA_SCALE], w, 1e-12);
         CHECK_NEAR(row.value[LOG_LR], lr, 1e-12);
         CHECK_NEAR(row.value[LOG_TOKENS], s * 3 * 8 * 16, 0);
-        CHECK(row.value[LOG_CLIP_SCALE] <= 1 && !(row.measured >> LOG_VAL_LOSS & 1), "row %zu", s);
+        CHECK(row.value[LOG_CLIP_SCALE] <= 1 && !(row.measured >> LOG_VAL_LOSS & 1), "step %zu", s);
     }
     CHECK_NEAR(schedule_gamma(&toy.config.gamma_warmup, 20), 1, 0);
     toy_close(&toy);
 }
 
-/* Validation gives every row the same weight, whatever the batch; 7 rows in batches of 8 and of 3.
- */
+/* Validation gives every token the same weight: 7 sequences in batches of 8 and of 3. */
 static void validation_does_not_depend_on_the_batch(void) {
     const char *small[] = {"train.eval_rows=7"}, *large[] = {"train.eval_rows=7", "train.batch=3"};
     Toy a, b;
@@ -273,37 +272,36 @@ static void validation_does_not_depend_on_the_batch(void) {
     toy_close(&b);
 }
 
-/* 16 rows of 16 losses that are known: what is no number is worst, equal rows keep their order. */
-static void rows_stand_by_their_loss(void) {
+/* 16 sequences with known losses: NaN is worst, equal losses keep the order of the batch. */
+static void sequences_are_sorted_by_loss(void) {
     const char *sets[] = {"train.accum=2"};
-    enum { ROWS = 16, T = 16, BAD = 5, PEAK = 7 };
-    double losses[ROWS * T];
+    enum { SEQUENCES = 16, T = 16, BAD = 5, PEAK = 7 };
+    double losses[SEQUENCES * T];
     Toy toy;
     toy_open(&toy, sets, 1);
-    for (size_t i = 0; i < ROWS * T; i++) losses[i] = (double)(i / T / 2);
+    for (size_t i = 0; i < SEQUENCES * T; i++) losses[i] = (double)(i / T / 2);
     losses[BAD * T + 3] = 50;
     losses[BAD * T + PEAK] = NAN;
     losses[BAD * T + PEAK + 1] = 60;
-    losses[T + PEAK] = 0.5; /* row 1 is now worse than row 0 */
+    losses[T + PEAK] = 0.5; /* sequence 1 is now worse than 0 */
     toy.run.losses = losses;
-    RowLoss *rows = rows_of_update(&toy.run, 1);
-    static const size_t order[ROWS] = {BAD, 14, 15, 12, 13, 10, 11, 8, 9, 6, 7, 4, 2, 3, 1, 0};
-    for (size_t i = 0; i < ROWS; i++) {
-        CHECK(rows[i].micro * 8 + rows[i].row == order[i], "place %zu: %zu %zu", i, rows[i].micro,
-              rows[i].row);
-        if (order[i] > BAD) CHECK_NEAR(rows[i].loss, (double)(order[i] / 2), 0);
+    SequenceLoss *sorted = sequences_of_update(&toy.run, 1);
+    static const size_t order[SEQUENCES] = {BAD, 14, 15, 12, 13, 10, 11, 8, 9, 6, 7, 4, 2, 3, 1, 0};
+    for (size_t i = 0; i < SEQUENCES; i++) {
+        CHECK(sorted[i].micro * 8 + sorted[i].row == order[i], "position %zu: %zu %zu", i,
+              sorted[i].micro, sorted[i].row);
+        if (order[i] > BAD) CHECK_NEAR(sorted[i].loss, (double)(order[i] / 2), 0);
     }
-    CHECK(isnan(rows[0].loss) && isnan(rows[0].max) && rows[0].position == PEAK, "NaN at %zu",
-          rows[0].position);
-    CHECK(rows[14].max == 0.5 && rows[14].position == PEAK, "peak at %zu", rows[14].position);
-    CHECK(rows[1].max == 7 && rows[1].position == 0, "equal losses: the first one");
-    rows_free(rows, ROWS);
+    CHECK(isnan(sorted[0].loss) && isnan(sorted[0].max) && sorted[0].position == PEAK, "NaN at %zu",
+          sorted[0].position);
+    CHECK(sorted[14].max == 0.5 && sorted[14].position == PEAK, "peak at %zu", sorted[14].position);
+    CHECK(sorted[1].max == 7 && sorted[1].position == 0, "equal losses: the first one");
+    sequences_free(sorted, SEQUENCES);
     toy_close(&toy);
 }
 
-/* As in PyTorch: running statistics have moved by the time a step is judged, and nothing else has.
- */
-static void a_skipped_step_moves_running_statistics(void) {
+/* As in PyTorch: a skipped step has updated the running statistics, and nothing else. */
+static void skipped_step_updates_running_statistics(void) {
     const char *sets[] = {"spike.action=skip", "model.norm=batchnorm",
                           "model.tie_embeddings=false"};
     Toy toy;
@@ -311,7 +309,7 @@ static void a_skipped_step_moves_running_statistics(void) {
     toy_steps(&toy, 3);
     const Params *params = &toy.run.model->params;
     const Param *head = &params->list[params_find(params, "head.weight")];
-    params->values[head->offset] = NAN; /* every norm stands before it */
+    params->values[head->offset] = NAN; /* after all norms */
     Saved before = save(&toy.run);
     toy_step(&toy);
     for (size_t p = 0; p < params_count(params); p++) {
@@ -328,17 +326,17 @@ static void a_skipped_step_moves_running_statistics(void) {
 
 static const Test TESTS[] = {
     {"a spike after a hot update is flagged with its tensors", spikes_are_flagged},
-    {"action clip scales to the usual norm", clip_scales_to_the_usual_norm},
+    {"action clip scales to the median norm of the window", clip_scales_to_the_window},
     {"a non-finite step is never applied", nonfinite_is_never_applied},
-    {"spoiled moments are never saved", spoiled_moments_are_never_saved},
-    {"a skipped step moves running statistics", a_skipped_step_moves_running_statistics},
+    {"weights spoiled by a NaN moment are never saved", spoiled_weights_are_never_saved},
+    {"a skipped step updates running statistics", skipped_step_updates_running_statistics},
     {"a non-finite step ends the run", nonfinite_stops},
     {"log columns follow their formulas", columns_follow_the_formulas},
     {"validation does not depend on the batch", validation_does_not_depend_on_the_batch},
-    {"rows stand by their loss", rows_stand_by_their_loss},
+    {"sequences are sorted by loss", sequences_are_sorted_by_loss},
 };
 
 int main(int argc, char **argv) {
-    ops_start(1); /* toy sizes: threads would only wait for each other */
+    ops_start(1); /* at toy sizes, more threads are slower */
     return test_main(TESTS, sizeof TESTS / sizeof *TESTS, argc, argv);
 }

@@ -1,31 +1,31 @@
-/* test_typos.c - whether a message says what the writer meant: typos, names of other tools.
+/* test_typos.c - whether error messages suggest the right word for typos and for the key names of
+ * other trainers.
  *
- * Typos are made by a rule - one letter left out, put in, replaced or swapped - at places drawn
- * from a fixed seed, in every key and every word that a key takes; what counts is what is printed.
- */
+ * Typos are generated in every key and every choice of a key: one letter deleted, inserted, replaced
+ * or swapped with the next, at positions drawn from a fixed seed. Only printed messages count. */
 #include "run/config/config_keys.h"
 #include "tests/lib/config_files.h"
 
-typedef enum { LEFT_OUT, PUT_IN, REPLACED, SWAPPED, KINDS } Kind;
+typedef enum { DELETED, INSERTED, REPLACED, SWAPPED, KINDS } Kind;
 
 static uint32_t state;
 
-/* A number below `count`, the next of a fixed series. */
+/* The next pseudo-random number below `count`. */
 static size_t draw(size_t count) {
     state = state * 1664525u + 1013904223u;
     return (state >> 8) % count;
 }
 
-/* One typo in the part of `text` from `start` on; false where there is none of this kind. */
+/* Makes a typo in `text` at or after `start`; false if none of this kind is possible. */
 static bool make_typo(const char *text, size_t start, Kind kind, char typo[64]) {
     size_t length = strlen(text), at = start + draw(length - start);
     char letter = (char)('a' + draw(26));
     switch (kind) {
-    case LEFT_OUT:
+    case DELETED:
         if (length - start < 2) return false;
         snprintf(typo, 64, "%.*s%s", (int)at, text, text + at + 1);
         break;
-    case PUT_IN:
+    case INSERTED:
         snprintf(typo, 64, "%.*s%c%s", (int)at, text, letter, text + at);
         break;
     case REPLACED:
@@ -44,7 +44,7 @@ static bool make_typo(const char *text, size_t start, Kind kind, char typo[64]) 
 
 static int right, total;
 
-/* Loads a config and looks for the suggestion. */
+/* Loads an invalid config, and counts whether its message suggests `meant`. */
 static void count(const char *json, const char *meant) {
     Config config;
     char wanted[128];
@@ -64,7 +64,7 @@ static void test_keys(void) {
     state = 1;
     for (size_t k = 0; key_at(k); k++) {
         const char *path = key_at(k)->path, *dot = strchr(path, '.');
-        for (Kind kind = LEFT_OUT; kind < KINDS; kind++) {
+        for (Kind kind = DELETED; kind < KINDS; kind++) {
             char typo[64], json[128];
             if (!make_typo(path, dot ? (size_t)(dot - path) + 1 : 0, kind, typo)) continue;
             if (key_find(typo)) continue;
@@ -91,7 +91,7 @@ static void test_values(void) {
     for (size_t k = 0; key_at(k); k++) {
         const Key *key = key_at(k);
         for (int i = 0; key->choices && key->choices(i); i++) {
-            for (Kind kind = LEFT_OUT; kind < KINDS; kind++) {
+            for (Kind kind = DELETED; kind < KINDS; kind++) {
                 const char *word = key->choices(i), *list = key->type == TYPE_SLOTS ? "[]" : "";
                 char typo[64], json[128], value[80];
                 if (!make_typo(word, 0, kind, typo) || is_choice(key, typo)) continue;
@@ -107,7 +107,7 @@ static void test_values(void) {
            100.0 * right / total);
 }
 
-/* What nanoGPT, llm.c, Hugging Face and others call our keys. */
+/* The names of nanoGPT, llm.c, Hugging Face and other trainers for our keys. */
 static const char *const names[][2] = {
     {"learning_rate", "optim.lr"},
     {"max_lr", "optim.lr"},
@@ -169,7 +169,7 @@ static const char *const names[][2] = {
     {"run_name", "name"},
 };
 
-/* At the top, in a section that is likely, and as --set. */
+/* At the top level, and in the sections where they are likely. */
 static void test_other_tools(void) {
     static const char *const sections[] = {"", "model.", "train.", "optim."};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -189,6 +189,6 @@ static void test_other_tools(void) {
 static const Test tests[] = {
     {"typos: keys", test_keys},
     {"typos: values", test_values},
-    {"typos: names of other tools", test_other_tools},
+    {"typos: key names of other trainers", test_other_tools},
 };
 TEST_MAIN(tests)

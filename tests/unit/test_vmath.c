@@ -1,19 +1,18 @@
 /* test_vmath.c - exp, tanh and sigmoid against the C library in double.
  *
- * Errors are in units of the last place of `real`, half of which is unavoidable. Two samples:
- * floats at equal steps of their bits, so that every exponent comes, and at equal steps of their
- * value where the result is neither 0, 1 nor infinite. In a double build the functions are the
- * library's own, and the same checks show just that. */
+ * Errors are in ulps of `real`; half an ulp is unavoidable. There are two samples: floats at equal
+ * steps of their bit patterns, which covers all exponents, and floats at equal steps of their value
+ * where the result is neither 0, 1 nor infinite. A double build calls the C library. */
 #include "ops/cpu/vmath.h"
 #include "tests/lib/numbers.h"
 
-enum { BLOCK = 4096, BLOCKS = 1024 }; /* over 4 million floats a sample */
+enum { BLOCK = 4096, BLOCKS = 1024 }; /* over 4 million floats per sample */
 
 static double exact_sigmoid(double x) {
     return 1 / (1 + exp(-x));
 }
 
-/* Loops that the compiler makes vectors of, as in ops/. */
+/* Loops that the compiler vectorizes, as in ops/. */
 #define DEFINE_MAP(f)                                                                              \
     static void map_##f(real *y, const real *x, size_t n) {                                        \
         for (size_t i = 0; i < n; i++) y[i] = real_##f(x[i]);                                      \
@@ -26,7 +25,7 @@ typedef struct {
     const char *name;
     void (*map)(real *y, const real *x, size_t n);
     double (*exact)(double x);
-    double from, to; /* where the result has digits to lose */
+    double from, to; /* where the result is neither 0, 1 nor infinite */
     double ulps;     /* as ops/cpu/vmath.h states them, from a scan of all floats */
 } Function;
 
@@ -38,14 +37,14 @@ static const Function FUNCTIONS[] = {
 
 static double ulps_off(real got, double want) {
     if (isnan(want)) return isnan(got) ? 0 : INFINITY;
-    if ((real)want == got) return 0; /* the nearest there is, infinity included */
+    if ((real)want == got) return 0; /* correctly rounded, infinity included */
     int exponent, least = sizeof(real) == sizeof(double) ? DBL_MIN_EXP : FLT_MIN_EXP;
     frexp(want, &exponent);
-    if (exponent < least) exponent = least; /* denormals are equally far apart */
+    if (exponent < least) exponent = least; /* denormals are equally spaced */
     return fabs((double)got - want) / ldexp(1, exponent - REAL_MANT_DIG);
 }
 
-static real at_bits(uint64_t step) { /* an odd stride: every exponent, all kinds of mantissas */
+static real at_bits(uint64_t step) { /* an odd stride covers all exponents and many mantissas */
     uint32_t bits = (uint32_t)(step * (UINT32_MAX / ((uint64_t)BLOCK * BLOCKS)));
     float x;
     memcpy(&x, &bits, sizeof x);
@@ -63,7 +62,7 @@ static double largest_error(const Function *function, bool by_bits, double *wher
         }
         function->map(y, x, BLOCK);
         for (size_t i = 0; i < BLOCK; i++) {
-            if (by_bits && (double)x[i] < function->from) continue; /* below, see the borders */
+            if (by_bits && (double)x[i] < function->from) continue; /* tested in the edge cases */
             double error = ulps_off(y[i], function->exact((double)x[i]));
             if (error > worst) {
                 worst = error;
@@ -88,8 +87,9 @@ static void errors_are_small(void) {
     }
 }
 
-/* Nothing but the value decides: alone, or anywhere in a vector, the bits are the same. */
-static void place_does_not_matter(void) {
+/* The result depends on the value only: alone or at any index of a vector, the bits are the
+ * same. */
+static void index_does_not_matter(void) {
     enum { N = 100 };
     real x[N], y[N], alone;
     for (size_t f = 0; f < COUNT(FUNCTIONS); f++) {
@@ -105,9 +105,9 @@ static void place_does_not_matter(void) {
     }
 }
 
-/* Where results overflow, underflow, saturate or are not numbers. */
-static void borders_are_right(void) {
-    static const double BORDERS[] = {
+/* Values where results overflow, underflow, saturate or are NaN. */
+static void edge_cases(void) {
+    static const double EDGES[] = {
         0.0,
         -0.0,
         0x1p-149,
@@ -144,11 +144,11 @@ static void borders_are_right(void) {
         0.35,
         0.34999999,
     };
-    real x[COUNT(BORDERS)], y[COUNT(BORDERS)];
-    for (size_t i = 0; i < COUNT(BORDERS); i++) x[i] = (real)BORDERS[i];
+    real x[COUNT(EDGES)], y[COUNT(EDGES)];
+    for (size_t i = 0; i < COUNT(EDGES); i++) x[i] = (real)EDGES[i];
     for (size_t f = 0; f < COUNT(FUNCTIONS); f++) {
-        FUNCTIONS[f].map(y, x, COUNT(BORDERS));
-        for (size_t i = 0; i < COUNT(BORDERS); i++) {
+        FUNCTIONS[f].map(y, x, COUNT(EDGES));
+        for (size_t i = 0; i < COUNT(EDGES); i++) {
             double want = FUNCTIONS[f].exact((double)x[i]);
             bool tiny = FUNCTIONS[f].exact == exact_sigmoid && (double)x[i] < -87;
             double error = tiny ? fabs((double)y[i] - want) * 1e7 : ulps_off(y[i], want);
@@ -161,8 +161,8 @@ static void borders_are_right(void) {
 }
 
 static const Test TESTS[] = {
-    {"exp, tanh and sigmoid are as close as stated", errors_are_small},
-    {"an element's place in a vector does not matter", place_does_not_matter},
-    {"exp, tanh and sigmoid at their borders", borders_are_right},
+    {"exp, tanh and sigmoid are as accurate as stated", errors_are_small},
+    {"the index in a vector does not matter", index_does_not_matter},
+    {"exp, tanh and sigmoid: edge cases", edge_cases},
 };
 TEST_MAIN(TESTS)

@@ -1,5 +1,5 @@
-/* test_wiring.c - topology, layers, wire and switches resolve to the blocks that rows.h says, and
- * every mistake is named. */
+/* test_wiring.c - topology, layers, wire and switches resolve to the blocks of rows.h, and every
+ * mistake gives an error that names it. */
 #include "tests/lib/nets.h"
 
 #include <limits.h>
@@ -11,7 +11,7 @@ static ModelOptions options_of(const char *topology, size_t N) {
     return options;
 }
 
-/* --- a resolved net against rows.h --- */
+/* --- a resolved model against rows.h --- */
 
 static void check_sublayer(const SublayerWiring *got, const RowSublayer *want, const char *label) {
     static const char KINDS[] = {[SLOT_ABSENT] = '.', [SLOT_NORM] = 'n', [SLOT_SCALE] = 'S'};
@@ -52,7 +52,8 @@ static void check_net(const ModelOptions *options, const RowNet *net, const char
         check_sublayer(&got->mlp, &want->mlp, place);
         CHECK(strcmp(got->row, want->row->name) == 0, "%s: row %s", place, got->row);
         CHECK(QKV[got->qkv] == want->qkv, "%s: q, k, v norms", place);
-        CHECK(got->out_start == want->out_start, "%s: out starts at %g", place, got->out_start);
+        CHECK(got->out_gain == want->out_gain, "%s: initial gain of out slots %g", place,
+              got->out_gain);
     }
     wiring_free(&wiring);
 }
@@ -61,8 +62,8 @@ static void check_error(const ModelOptions *options, const char *words) {
     char error[256] = "";
     Wiring wiring;
     bool good = wiring_resolve(&wiring, options, error, sizeof error);
-    CHECK(!good, "accepted; expected a complaint with \"%s\"", words);
-    CHECK(good || !wiring.block, "what was refused keeps memory");
+    CHECK(!good, "accepted; expected an error with \"%s\"", words);
+    CHECK(good || !wiring.block, "memory is left after an error");
     if (good) wiring_free(&wiring);
     CHECK(strstr(error, words), "\"%s\" does not say \"%s\"", error, words);
 }
@@ -85,12 +86,12 @@ static void test_rows(void) {
     }
 }
 
-/* Published values, and starts that depend on depth. */
+/* Published coefficients, and initial gains that depend on the depth. */
 static void test_formulas(void) {
     static const struct {
         const char *topology;
         size_t N;
-        double skip, out_start;
+        double skip, out_gain;
     } CASES[] = {
         {"deepnorm", 12, 2.2134, 1}, {"deepnorm", 24, 2.6321, 1}, {"keel", 1, 2, 1},
         {"keel", 12, 24, 1},         {"layerscale", 1, 1, 0.1},   {"layerscale", 18, 1, 0.1},
@@ -105,8 +106,8 @@ static void test_formulas(void) {
         for (size_t l = 0; l < CASES[i].N; l++) {
             CHECK_NEAR(wiring.block[l].attn.skip, CASES[i].skip, 5e-5);
             CHECK_NEAR(wiring.block[l].mlp.skip, CASES[i].skip, 5e-5);
-            CHECK(wiring.block[l].out_start == CASES[i].out_start, "%s, N %zu: starts at %g",
-                  CASES[i].topology, CASES[i].N, wiring.block[l].out_start);
+            CHECK(wiring.block[l].out_gain == CASES[i].out_gain, "%s, N %zu: initial gain %g",
+                  CASES[i].topology, CASES[i].N, wiring.block[l].out_gain);
         }
         wiring_free(&wiring);
     }
@@ -122,7 +123,7 @@ static void test_layers(void) {
         {"pre", "post*2 pre*2", {"post", "post", "pre", "pre"}},
         {"peri", "  post \t keel\tlns lns ", {"post", "keel", "lns", "lns"}},
         {"post", "pre* lns*3", {"pre", "lns", "lns", "lns"}},
-        {"post", "pre*2 lns* b2t*2", {"pre", "pre", "b2t", "b2t"}}, /* nothing is left for lns */
+        {"post", "pre*2 lns* b2t*2", {"pre", "pre", "b2t", "b2t"}}, /* no block remains for lns */
         {"none", "post*01 peri*", {"post", "peri", "peri", "peri"}},
         {"deepnorm", "lns*", {"lns", "lns", "lns", "lns"}},
         {"pre",
@@ -162,30 +163,30 @@ static void test_layers_errors(void) {
         {"pre", "layernorm", "pre*3", "adds up to 3 blocks, but model.n_layer is 4", 4},
         {"pre", "layernorm", "pre*4 post", "adds up to 5 blocks, but model.n_layer is 4", 4},
         {"pre", "layernorm", "pre*5 post*", "adds up to 5 blocks", 4},
-        {"pre", "layernorm", "pre* post*", "only one row can take the rest", 4},
+        {"pre", "layernorm", "pre* post*", "only one entry can take the remaining blocks", 4},
         {"pre", "layernorm", "prre*4", "unknown topology \"prre\"; did you mean \"pre\"?", 4},
         {"pre", "layernorm", "zebra*4", "unknown topology \"zebra\"", 4},
         {"pre", "layernorm", "Pre*4", "unknown topology \"Pre\"", 4},
         {"pre", "layernorm", "pre *4", "unknown topology \"\"", 4},
         {"pre", "layernorm", "pre,post*", "unknown topology \"pre,post\"", 4},
-        {"pre", "layernorm", "pre*0 post*", "\"pre*0\" needs a whole number above 0", 4},
-        {"pre", "layernorm", "pre*-1", "\"pre*-1\" needs a whole number", 4},
-        {"pre", "layernorm", "pre*+4", "\"pre*+4\" needs a whole number", 4},
-        {"pre", "layernorm", "pre*2x post*", "\"pre*2x\" needs a whole number", 4},
-        {"pre", "layernorm", "pre*2*2", "\"pre*2*2\" needs a whole number", 4},
-        {"pre", "layernorm", "pre*1.5 post*", "\"pre*1.5\" needs a whole number", 4},
-        {"pre", "layernorm", "pre*18446744073709551617", "needs a whole number", 4},
+        {"pre", "layernorm", "pre*0 post*", "\"pre*0\" needs an integer above 0", 4},
+        {"pre", "layernorm", "pre*-1", "\"pre*-1\" needs an integer", 4},
+        {"pre", "layernorm", "pre*+4", "\"pre*+4\" needs an integer", 4},
+        {"pre", "layernorm", "pre*2x post*", "\"pre*2x\" needs an integer", 4},
+        {"pre", "layernorm", "pre*2*2", "\"pre*2*2\" needs an integer", 4},
+        {"pre", "layernorm", "pre*1.5 post*", "\"pre*1.5\" needs an integer", 4},
+        {"pre", "layernorm", "pre*18446744073709551617", "needs an integer", 4},
         {"pre", "layernorm", "pre*1000000", "adds up to 1000000 blocks", 4},
-        {"pre", "layernorm", "pre*1000001", "needs a whole number", 4},
+        {"pre", "layernorm", "pre*1000001", "needs an integer", 4},
         {"pre", "layernorm", " ", "adds up to 0 blocks", 4},
         {"pre", "layernorm", "resi_dual*2 pre*", "resi_dual cannot be mixed", 4},
         {"resi_dual", "layernorm", "resi_dual pre*", "resi_dual cannot be mixed", 4},
         {"post", "layernorm", "resi_dual*4", "resi_dual cannot be mixed", 4},
-        {"pre", "none", "pre keel*", "norm none does not go with topology keel", 4},
+        {"pre", "none", "pre keel*", "norm none cannot be used with topology keel", 4},
         {"pre", "layernorm", "mixln*", "needs at least 4", 3},
         {"pre", "layernorm", "pre mixln*", "model.n_layer = 2", 2},
-        {"mixln", "layernorm", "", "model.n_layer = 3 is too few for topology mixln", 3},
-        {"keel", "none", "", "norm none does not go with topology keel", 4},
+        {"mixln", "layernorm", "", "model.n_layer = 3 is too small for topology mixln", 3},
+        {"keel", "none", "", "norm none cannot be used with topology keel", 4},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         ModelOptions options = options_of(CASES[i].topology, CASES[i].N);
@@ -264,7 +265,7 @@ static void test_wire_errors(void) {
         {"pre", {"ffn.in", "none"}, "unknown key \"ffn.in\"; keys begin with attn. or mlp."},
         {"pre", {"", "none"}, "unknown key \"\""},
         {"pre", {"attn.", "none"}, "unknown key \"attn.\""},
-        {"pre", {"mlp.mid", "none"}, "unknown key \"mlp.mid\"; known after attn. and mlp. are in"},
+        {"pre", {"mlp.mid", "none"}, "unknown key \"mlp.mid\"; after attn. and mlp. come in"},
         {"pre", {"mlp.ski", NULL, 1}, "unknown key \"mlp.ski\""},
         {"pre", {"attn.in", "layernorm"}, "\"attn.in\" must be \"none\", \"norm\" or \"scale\""},
         {"pre", {"mlp.post", NULL, 1}, "\"mlp.post\" must be \"none\", \"norm\" or \"scale\""},
@@ -274,8 +275,8 @@ static void test_wire_errors(void) {
         {"pre", {"attn.read", NULL, 1}, "\"attn.read\" must be \"stream\" or \"block\""},
         {"pre", {"mlp.read", "mlp"}, "\"mlp.read\" must be \"stream\", \"block\" or \"shared\""},
         {"pre", {"mlp.read", NULL, 1}, "\"mlp.read\" must be \"stream\", \"block\" or \"shared\""},
-        {"pre", {"attn.dual", NULL, 1}, "\"attn.dual\" means nothing here"},
-        {"post", {"mlp.dual", NULL, 0}, "\"mlp.dual\" means nothing here"},
+        {"pre", {"attn.dual", NULL, 1}, "\"attn.dual\" has no effect"},
+        {"post", {"mlp.dual", NULL, 0}, "\"mlp.dual\" has no effect"},
         {"resi_dual", {"mlp.dual", "norm"}, "\"mlp.dual\" must be a number"},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
@@ -337,12 +338,13 @@ static void test_warm(void) {
     }
 }
 
-/* Sets of slots, and the rows that have them and nothing else about their sublayers. */
+/* Sets of slots, and the rows whose sublayers have norms in these slots and default coefficients.
+ */
 static void test_plain(void) {
     static const struct {
         const char *topology, *key, *text;
         double number;
-        unsigned slots; /* 8 = no set */
+        unsigned slots; /* 8 = not plain */
     } NETS[] = {
         {"post", NULL, NULL, 0, 4},
         {"pre", NULL, NULL, 0, 1},
@@ -400,14 +402,14 @@ static void test_memory_returns(void) {
 
 static const Test TESTS[] = {
     {"wiring: every block of all 19 rows", test_rows},
-    {"wiring: published coefficients, starts by depth", test_formulas},
+    {"wiring: published coefficients, initial gains by depth", test_formulas},
     {"wiring: layers", test_layers},
     {"wiring: mistakes in layers", test_layers_errors},
     {"wiring: every override in every row", test_wire},
     {"wiring: mistakes in wire", test_wire_errors},
     {"wiring: embed_norm, final_norm, qk_norm, init", test_switches},
     {"wiring: where gamma-warmup acts", test_warm},
-    {"wiring: which nets are plain", test_plain},
-    {"wiring: memory returns", test_memory_returns},
+    {"wiring: which models are plain", test_plain},
+    {"wiring: memory is freed", test_memory_returns},
 };
 TEST_MAIN(TESTS)
