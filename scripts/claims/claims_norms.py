@@ -206,6 +206,7 @@ COSTS = [
         original=Original(
             "not distinguishable at this scale", "every test must hold, with norms and bytes", "One claim became three."
         ),
+        needed="10 rounds of part speed, on a machine with nothing else on it",
     ),
 ]
 

@@ -52,8 +52,8 @@ def outcomes(test, result):
     else:
         above, below = low > ceiling, high < floor
     low90, high90 = result.interval(protocol.EQUIVALENCE)
-    inside = test.kind != "failures" and floor < low90 and high90 < ceiling
-    equal = (inside, max(result.above(floor), result.below(ceiling)) if test.kind != "failures" else 1.0)
+    larger = max(result.above(floor), result.below(ceiling)) if test.kind != "failures" else 1.0
+    equal = (floor < low90 and high90 < ceiling and larger <= level, larger)
     if test.direction == "equal":
         return {HOLDS: equal, FAILS: (above or below, min(over, under))}
     claimed, other = ((above, over), (below, under))[:: 1 if test.direction == "above" else -1]
@@ -100,11 +100,11 @@ def needed(claim, found):
 WHY = {
     HOLDS: "The interval of this look lies beyond the margin, on the claimed side.",
     FAILS: "The interval of this look lies beyond the margin, on the other side.",
-    NO_DIFFERENCE: "The 90 % interval lies inside the margin.",
-    UNDECIDED: "The interval of this look crosses the margin.",
+    NO_DIFFERENCE: "Both one-sided tests pass: the 90 % interval lies inside the margin.",
+    UNDECIDED: "At the level of this look neither a difference nor its absence is shown.",
 }
 WHY_EQUAL = {
-    HOLDS: "The 90 % interval lies inside the margin.",
+    HOLDS: "Both one-sided tests pass: the 90 % interval lies inside the margin.",
     FAILS: "The interval of this look lies beyond the margin.",
 }
 WHY_LEAST = {HOLDS: "The interval lies above the bound.", FAILS: "The interval lies below the bound."}

@@ -69,7 +69,7 @@ def judged(primary, result):
     over, under = min(1.0, 2 * result.p_above(size)), min(1.0, 2 * result.p_below(-size))
     equal = max(result.p_above(-size), result.p_below(size)) if query["kind"] != "failures" else 1.0
     spent = level(result.n)
-    is_over, is_under, is_equal = over < spent, under < spent, equal < 0.05
+    is_over, is_under, is_equal = over < spent, under < spent, equal < min(spent, 0.05)
     if way == "equal":
         if is_equal:
             return "holds", equal
