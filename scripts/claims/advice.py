@@ -3,7 +3,7 @@
 A sentence is written for certain verdicts. If one of them changes, the sentence is stale and says so, and a test fails.
 """
 
-from protocol import FAILS, HOLDS, NO_DIFFERENCE, UNDECIDED
+from protocol import FAILS, HOLDS, UNDECIDED
 
 STALE = "Stale: written for another verdict of"
 
@@ -108,8 +108,8 @@ def kind_of_norm(facts):
         "We see no difference between RMSNorm and LayerNorm: RMSNorm minus LayerNorm is "
         f"{signed(character['estimate'], 4)} nats on the character model at 1e-3 ({signed_span(character, 4)}) and "
         f"{signed(tuned['estimate'])} at 4 blocks with tuned rates ({signed_span(tuned)}, undecided); a step takes "
-        f"{step['estimate']:.3f} times as long ({span(step)}, undecided). Do not lower the rate for RMSNorm untested: its best "
-        f"rate is {best['estimate']:.2f} times that of LayerNorm ({span(best, 2)}, undecided)."
+        f"{step['estimate']:.3f} times as long ({span(step)}, undecided). Do not lower the rate for RMSNorm "
+        f"untested: its best rate is {best['estimate']:.2f} times that of LayerNorm ({span(best, 2)}, undecided)."
     )
 
 

@@ -29,7 +29,7 @@ wrong() {
 }
 
 wrong_numbers_are_found() {
-    wrong "an estimate" '0,/"estimate": 1.00004/s//"estimate": 1.00005/'
+    wrong "an estimate" '0,/"estimate": 1.00004/s//"estimate": 1.001/'
     wrong "a verdict" '0,/"verdict": "holds"/s//"verdict": "fails"/'
     wrong "a control" '0,/"controls": "failed"/s//"controls": "passed"/'
     wrong "a claimed number" '0,/"number_inside": false/s//"number_inside": true/'
