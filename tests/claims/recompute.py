@@ -8,8 +8,9 @@ import math
 import sys
 
 import numpy as np
-from estimates import RATIOS, Data, best_cell, estimate, of_sample, sensitivity
 from scipy import stats
+
+from estimates import RATIOS, Data, best_cell, estimate, of_sample, sensitivity
 
 MARGINS = {
     "loss": 0.02,
