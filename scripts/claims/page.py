@@ -7,8 +7,8 @@ from pathlib import Path
 import strips
 
 TITLE = "Claims about norms, tested in transformers of 0.2 to 1.6 M parameters"
-INTRO = """{article} claims of an article about norm placement, and {own} of our own, measured in small models:
-4 blocks of width 64 (0.2 M parameters, 1,200 steps), 12 to 96 blocks of width 32 (300 steps), and nanoGPT's character model
+INTRO = """{article} claims of an article about norm placement, and {own} of our own, measured in small models: 4 blocks
+of width 64 (0.2 M parameters, 1,200 steps), 12 to 96 blocks of width 32 (300 steps), and nanoGPT's character model
 (0.8 M parameters, 2,000 steps). Larger models may behave differently."""
 READING = """A verdict compares an interval with the smallest difference that matters: [protocol](claims/protocol.md).
 *Exploratory* tests were defined after a look at the runs ([deviations](claims/deviations.md)). All numbers are in
