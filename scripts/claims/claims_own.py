@@ -212,7 +212,7 @@ OTHERS = [
         comment="At one learning rate, 8e-3; tuned: undecided.",
     ),
     Claim(
-        "dyt",
+        "dyt-many",
         "own",
         "With many tokens for its size, DyT ends higher than RMSNorm.",
         "18.8 % higher at 118 M tokens, of a 64 M GPT-2 (arXiv 2604.23434).",
