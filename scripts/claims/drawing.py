@@ -1,4 +1,5 @@
-"""drawing: SVG files for docs/claims.md, as GitHub shows them: one picture per file, light and dark, 440 pixels wide.
+"""drawing: SVG files for docs/claims.md, as GitHub shows them: one picture per file, light and dark, readable at 400
+pixels.
 
 The shapes of a panel and the colors are those of scripts/report. Here are the frame of a file, its legend, and rows of
 intervals on a shared axis."""
@@ -12,6 +13,7 @@ from pathlib import Path
 import svg
 from svg import WIDTH, Axis
 
+SHOWN = 410  # pixels; two pictures fit beside each other on a page of GitHub
 EDGE, FOOT = 12, 46  # margin on both sides; room below the rows for ticks and label
 PIXELS_PER_LETTER, PIXELS_PER_BOLD_LETTER = 6.4, 7.2
 LEGEND_LINE = 20
@@ -36,7 +38,7 @@ def style():
     return "\n".join(palette + shapes) + OWN_STYLE
 
 
-def document(title, height, body, width=WIDTH):
+def document(title, height, body, width=SHOWN):
     """A file. The background is painted, so that the picture can be read on any page."""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{width * height / WIDTH:.0f}" '

@@ -35,15 +35,15 @@ def verdict_of(claim):
 
 
 def measured_of(claim):
-    """The cell of a table: what was compared, with its interval."""
+    """The cell of a table: the estimate with its interval, and what was compared; or the reason without a test."""
     test = claim["primary"]
     if test is None:
-        return "\N{EN DASH}"
+        return claim["why"].rstrip(".")
     unit = {"nats": " nats", "R2": "", "ratio": "", "failures": " of the runs"}[test["unit"]]
     if test["estimate"] is None:
-        return f"{test['label']}: no events"
+        return f"no events: {test['label']}"
     number, span = strips.number(test["estimate"], test["unit"]), strips.with_interval(test).split(" ", 1)[1]
-    return f"{test['label']}: {number}{unit} {span}"
+    return f"{number}{unit} {span}: {test['label']}"
 
 
 def inside_of(claim):
@@ -70,7 +70,8 @@ def advice(found):
     verdicts = {claim["id"]: claim["verdict"] for claim in found["claims"]}
     for i, sentence in enumerate(found["advice"], 1):
         links = ", ".join(f"[{claim}](#{claim}): {verdicts[claim]}" for claim in sentence["claims"])
-        yield f"{i}. {sentence['text']} ({links})"
+        head, colon, rest = sentence["text"].partition(":")
+        yield f"{i}. **{head}{colon}**{rest} (Claims: {links}.)"
 
 
 def sentence(words):

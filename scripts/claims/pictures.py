@@ -1,6 +1,7 @@
 """pictures: the SVG files of docs/claims.md. Here are the curves, from the CSVs: loss over the learning rate, over
 depth and over steps, failures and variance over depth."""
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,13 +33,20 @@ class Curve:
     shift: float = 0.0  # of the dots of seeds, in pixels
 
 
+def has_part(data, arm):
+    if arm.part not in data.parts:
+        raise measured.NotMeasured(f"part {arm.part}")
+
+
 def over_rates(data, arm, name, color, shift=0.0):
+    has_part(data, arm)
     rates = data.rates((arm.part, arm.keys))
     cells = {rate: losses(data, Arm(arm.part, arm.keys | {"optim.lr": rate})) for rate in rates}
     return Curve(name, color, {rate: values for rate, values in cells.items() if values}, shift)
 
 
 def losses(data, arm, metric="val_loss"):
+    has_part(data, arm)
     return list(data.values((arm.part, arm.keys), metric).values())
 
 
@@ -171,6 +179,7 @@ def plateau_panel(data, blocks, title):
 
 
 def data_pairs(data, arm):
+    has_part(data, arm)
     thirds, lasts = (data.values((arm.part, arm.keys), metric) for metric in ("val_third", "val_loss"))
     return [(thirds[seed], lasts[seed]) for seed in thirds if seed in lasts]
 
@@ -209,10 +218,12 @@ PICTURES = {"rates": rates, "variants": variants, "depth": deep, "plateau": plat
 
 
 def all_pictures(folder):
-    """{name: file}."""
+    """{name: file}; without those whose part has no CSV yet."""
     data, found = measured.Measured(folder), page.load(folder)
-    made = {name: draw(data) for name, draw in PICTURES.items()}
-    made["forest"] = strips.forest(found)
+    made = {"forest": strips.forest(found)}
+    for name, draw in PICTURES.items():
+        with contextlib.suppress(measured.NotMeasured):
+            made[name] = draw(data)
     return made | {f"claim-{claim}": picture for claim, picture in strips.strips(found).items()}
 
 

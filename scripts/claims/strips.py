@@ -126,9 +126,9 @@ def key_of(rows, margin, claimed):
     elif rows[0].late:
         key.append((drawing.HOLLOW.replace("c6", "c0"), "primary test, exploratory"))
     if any(not row.strong and not row.late for row in rows):
-        key.append((drawing.DOT.replace("c0", "c6"), "row"))
+        key.append((drawing.DOT.replace("c0", "c6"), "secondary"))
     if any(not row.strong and row.late for row in rows):
-        key.append((drawing.HOLLOW, "row, exploratory"))
+        key.append((drawing.HOLLOW, "secondary, exploratory"))
     if margin:
         key.append((drawing.MARGIN, "margin"))
     if claimed:

@@ -65,7 +65,9 @@ def rows(claim):
     for item in claim["secondary"]:
         late = "exploratory" if item["exploratory"] else ""
         lines.append([item["label"], item["unit"], strips.with_interval(item), str(item["n"]), late])
-    return grid(["row", "unit", "estimate (95 % interval)", "seeds", "planned?"], lines) if lines else []
+    return (
+        grid(["secondary comparison", "unit", "estimate (95 % interval)", "seeds", "planned?"], lines) if lines else []
+    )
 
 
 def sensitivity(found):

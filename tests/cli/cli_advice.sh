@@ -36,6 +36,17 @@ pictures_are_drawn_by_the_script() {
     grep -qF "prefers-color-scheme: dark" docs/claims/forest.svg || fail "no dark scheme"
 }
 
+# While parts are measured, the pages are those of the parts that have a CSV.
+one_part_makes_pages() {
+    mkdir -p "$tmp/part/pictures"
+    cp docs/claims/placement.csv "$tmp/part"
+    python3 -B scripts/claims verdicts "$tmp/part" >"$tmp/part/verdicts.json"
+    has "page" "$(python3 -B scripts/claims page "$tmp/part")" "Not measured"
+    has "tables" "$(python3 -B scripts/claims tables "$tmp/part")" "Pre-LN minus Post-LN"
+    python3 -B scripts/claims pictures "$tmp/part" "$tmp/part/pictures"
+    [[ -s $tmp/part/pictures/claim-pre-worse.svg && ! -e $tmp/part/pictures/depth.svg ]] || fail "pictures of other parts"
+}
+
 # Every claim has one section, and the advice is on top of the page.
 every_claim_has_a_section() {
     local id count
@@ -92,6 +103,7 @@ readme_is_short() {
 
 test_case "advice: claims.md and its tables are what the verdicts say" pages_are_written_by_the_script
 test_case "advice: pictures are what the CSVs and verdicts say" pictures_are_drawn_by_the_script
+test_case "advice: pages while parts are measured" one_part_makes_pages
 test_case "advice: a section for every claim" every_claim_has_a_section
 test_case "advice: sentences rest on verdicts and numbers" sentences_rest_on_verdicts
 test_case "advice: changed verdicts are found" changed_verdicts_are_found
