@@ -2,6 +2,7 @@
 the claimed number as a tick."""
 
 import math
+import re
 
 import drawing
 from drawing import Band, Row
@@ -72,6 +73,13 @@ def forest(found):
     return drawing.rows_beside_labels("Peri-LN minus Pre-LN in every setting", rows, band, key, heads, FOREST_WIDTH)
 
 
+def label_of(test):
+    """What was compared, and the end point where that is not said."""
+    end_point = re.split("[:;]", test["end_point"])[0]
+    said = any(word in test["label"] for word in re.findall(r"[\w]{4,}|R2", end_point))
+    return test["label"] if said else f"{test['label']}: {end_point}"
+
+
 def of_claim(claim):
     """The rows of a claim's strip: the primary test and rows of the same unit; the claimed number on its row."""
     test = claim["primary"]
@@ -79,7 +87,7 @@ def of_claim(claim):
     here = claimed["value"] if claimed and claimed["unit"] == test["unit"] and not claim["number_row"] else None
     rows = [
         Row(
-            test["label"],
+            label_of(test),
             test["estimate"],
             test["low"] or None if test["unit"] == "ratio" else test["low"],
             test["high"],
