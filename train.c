@@ -5,6 +5,7 @@
  * run/train/trainer.c has one update, model/ one sublayer for all topologies, norm/ one file per
  * norm, data/ the sources of tokens, ops/ all loops over numbers.
  * Read next: run/train/trainer.h, then model/wiring.h. */
+#include "base/program.h"
 #include "base/words.h"
 #include "model/equations.h"
 #include "norm/norm.h"
@@ -136,7 +137,8 @@ static int list(const char *what) {
 static int with_config(const Cli *cli, int argc, char **argv) {
     Config config;
     if (!cli->config)
-        die(EXIT_USAGE, "nothing to do: give --config FILE; ./train --help lists all flags");
+        die(EXIT_USAGE, "nothing to do: give --config FILE; %s --help lists all flags",
+            program_name());
     if (!config_load(&config, cli->config, cli->sets, cli->n_sets)) return EXIT_USAGE;
     config_warn(&config);
     int code = cli->mode == MODE_DESCRIBE  ? describe(&config)
@@ -150,6 +152,7 @@ static int with_config(const Cli *cli, int argc, char **argv) {
 int main(int argc, char **argv) {
     /* OpenMP and OpenBLAS read their environment before main(), so to set it the program starts
      * itself again, which must come before anything that should happen only once. */
+    program_start(argv);
     ops_exec_tuned(argv);
     /* If a standard stream is closed, the first file opened would get its descriptor and receive
      * the messages meant for the terminal. */

@@ -1,6 +1,7 @@
 /* progress.c - see progress.h. */
 #include "run/log/progress.h"
 
+#include "base/program.h"
 #include "model/equations.h"
 #include "norm/norm.h"
 #include "ops/ops.h"
@@ -282,6 +283,7 @@ void progress_end(Progress *progress, const Summary *summary) {
     if (!isnan(health->val_loss)) printf(", val loss %.4f", health->val_loss);
     if (!isnan(progress->manifest->floor)) printf(", floor %.4f", progress->manifest->floor);
     if (health->diverged) printf(", diverged at step %zu", health->diverged_step);
-    printf("\nlog: %s/log.csv   next: ./train --sample %s\n", progress->dir, progress->dir);
+    printf("\nlog: %s/log.csv   next: %s --sample %s\n", progress->dir, program_name(),
+           progress->dir);
     fflush(stdout);
 }
