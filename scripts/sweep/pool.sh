@@ -36,7 +36,7 @@ train_all() {
     [[ ! -t 1 ]] || printf '\r\033[K'
     trap - INT TERM HUP
     if [[ -n $stopping ]]; then
-        echo "sweep.sh: stopped by SIG$stopping; the same command resumes it" >&2
+        echo "$script_name: stopped by SIG$stopping; the same command resumes it" >&2
         kill "-$stopping" $$
     fi
 }
@@ -49,7 +49,7 @@ train_one() {
     args_of "$1"
     exec >>"$dir.log" </dev/null
     if ! flock -n 1; then
-        say "sweep.sh: $1 is still being trained by an earlier sweep; waiting for it"
+        say "$script_name: $1 is still being trained by an earlier sweep; waiting for it"
         until flock -n 1; do
             kill -0 $$ || exit # the sweep was killed
             sleep 0.2
@@ -69,7 +69,7 @@ same_config() {
 
 # stop SIGNAL: the trainers write a checkpoint and exit. They do not receive Ctrl-C themselves.
 stop() {
-    [[ -n $stopping ]] || say "sweep.sh: stopping; every run writes a checkpoint"
+    [[ -n $stopping ]] || say "$script_name: stopping; every run writes a checkpoint"
     stopping=$1
     stop_running
 }
@@ -151,7 +151,7 @@ status_line() {
 report_failures() {
     local failure
     for failure in "${failures[@]}"; do
-        echo "sweep.sh: ${failure% *} failed with exit code ${failure##* }: $(tail -n 1 "$out/${failure% *}.log" 2>/dev/null)" >&2
+        echo "$script_name: ${failure% *} failed with exit code ${failure##* }: $(tail -n 1 "$out/${failure% *}.log" 2>/dev/null)" >&2
     done
     ((!${#failures[@]}))
 }
