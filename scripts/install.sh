@@ -39,7 +39,7 @@ put_all() {
     ./train --print-completion >"$page"
     put 644 share/bash-completion/completions/peri-train <"$page"
     for name in sweep report plot; do
-        wrapper $name | put 755 bin/peri-$name
+        put 755 bin/peri-$name < <(wrapper $name)
     done
     for file in configs/*.json sweeps/*.json scripts/{plot,sweep,report,usage}.sh scripts/sweep/*.sh scripts/report/*.*; do
         if [[ -x $file ]]; then put 755 "share/peri/$file" <"$file"; else put 644 "share/peri/$file" <"$file"; fi
