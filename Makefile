@@ -30,11 +30,12 @@ MAIN     := $(if $(CLANG)$(KIND)$(filter command,$(origin BUILD))$(filter-out fl
 # compiler vectorize sqrt and comparisons. Never -ffast-math: isfinite() must work.
 # -Wmissing-field-initializers is off because tables name only the fields that they set;
 # -Wno-pass-failed: clang 14 does not vectorize a max reduction, which costs time, not correctness;
+# -Wno-enum-float-conversion, which clang 14 does not know: constants of enums are exact in double;
 # -Wsign-conversion is off because BLAS sizes are int and ours are size_t, checked when a model is planned.
 CFLAGS   ?= -O3 -g
 PERI_CFLAGS = -std=gnu11 -march=$(MARCH) -fopenmp -fno-math-errno -fno-trapping-math -ffp-contract=fast \
     -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion \
-    -Wno-missing-field-initializers $(if $(CLANG),-Wno-pass-failed) $(if $(WERROR),-Werror) \
+    -Wno-missing-field-initializers $(if $(CLANG),-Wno-pass-failed -Wno-unknown-warning-option -Wno-enum-float-conversion) $(if $(WERROR),-Werror) \
     -I. $(patsubst -I%,-isystem %,$(BLAS_CFLAGS)) -isystem /usr/include/stb \
     $(if $(filter double,$(REAL)),-DREAL_DOUBLE) $(if $(filter 0,$(AVX512)),-DNO_AVX512) \
     $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer) \

@@ -149,7 +149,7 @@ static int with_config(const Cli *cli, int argc, char **argv) {
     return code;
 }
 
-int main(int argc, char **argv) {
+static void start_process(char **argv) {
     /* OpenMP and OpenBLAS read their environment before main(), so to set it the program starts
      * itself again, which must come before anything that should happen only once. */
     program_start(argv);
@@ -163,6 +163,10 @@ int main(int argc, char **argv) {
     /* A closed terminal or a full quota must not kill a long run; the failing write reports it. */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
+}
+
+int main(int argc, char **argv) {
+    start_process(argv);
     if (argc < 2) {
         cli_help(true);
         return EXIT_USAGE;

@@ -10,6 +10,7 @@
 #     ruff     ruff, from PyPI, in a virtual environment in ~/.cache/peri/venv (XDG_CACHE_HOME)
 #     claims   NumPy and SciPy, for tests/claims/recompute.py
 #     fuzz     clang and libFuzzer, for scripts/fuzz.sh
+#     chroots  debootstrap, for scripts/soak.sh chroots
 #     oracle   PyTorch, for make oracle and scripts/bench_torch.py
 #
 # Prints and does nothing if all are installed. Without dpkg it cannot know: it prints the names and exits with 0, and
@@ -23,6 +24,7 @@ declare -A groups=(
     [report]="python3"
     [browser]="chromium"
     [sweep]="jq"
+    [chroots]="debootstrap"
     [oracle]="python3-torch"
     [fuzz]="clang libclang-rt-VERSION-dev libomp-dev"
     [check]="valgrind clang libomp-dev clang-format shellcheck groff-base"
