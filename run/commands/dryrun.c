@@ -116,8 +116,7 @@ static void print_bytes(const char *title, const char *name, double bytes, const
 }
 
 static double memory_peak(const Estimate *estimate) {
-    return estimate->program + memory_total(&estimate->memory) +
-           (double)dataset_file_bytes(estimate->data);
+    return estimate->program + memory_total(&estimate->memory);
 }
 
 static void print_memory(const Estimate *estimate) {
@@ -135,8 +134,8 @@ static void print_memory(const Estimate *estimate) {
     print_bytes("", "buffers", total.buffers, "activations, their gradients, logits, scratch");
     print_bytes("", "other", memory_others(memory), "tokens, spike detector, statistics, lists");
     print_bytes("", "program", estimate->program, "code, libraries, threads, BLAS buffers");
-    print_bytes("", "data files", files, "mapped; the system can reclaim them");
     print_bytes("", "total", peak, fraction);
+    print_bytes("", "data files", files, "not in the total: read as needed, cached by the system");
 }
 
 static void print_seconds(double seconds) {
@@ -164,11 +163,11 @@ static void print_time(const Estimate *estimate) {
 }
 
 static void print_data(const Estimate *estimate) {
-    char line[256];
     double tokens = estimate->tokens * (double)estimate->config->train.steps;
     uint64_t available = dataset_train_tokens(estimate->data);
-    dataset_describe(estimate->data, line, sizeof line);
+    char *line = dataset_describe(estimate->data);
     printf("\ndata         %s\n", line);
+    mem_free(line);
     printf("tokens       %.0f per update, %.0f in total", estimate->tokens, tokens);
     if (available) printf(", %.3g epochs", tokens / (double)available);
     putchar('\n');
@@ -260,6 +259,7 @@ int dryrun(const Config *config, const char *run_dir) {
     if (!memory_plan(&estimate.memory, config, V)) {
         die(EXIT_INTERNAL, "a valid config makes no model");
     }
+    dataset_warn(data, stderr);
     estimate.data = data;
     estimate.tokens = (double)train->batch * (double)train->accum * (double)config->model.context;
     estimate.flops = estimate.tokens * model_flops_per_token(&estimate.memory.model);

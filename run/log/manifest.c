@@ -126,12 +126,12 @@ static void print_equations(Json *json, const Config *config) {
 }
 
 static void print_data(Json *json, const Manifest *manifest) {
-    char line[256];
+    char *line = dataset_describe(manifest->data);
     const char *path;
     uint64_t bytes, hash;
-    dataset_describe(manifest->data, line, sizeof line);
     json_open(json, "data");
     json_string(json, "description", line);
+    mem_free(line);
     json_number(json, "entropy_floor", manifest->floor);
     json_list_open(json, "files");
     json->layout = JSON_INLINE;

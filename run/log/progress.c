@@ -178,8 +178,7 @@ static void draw_status(Progress *progress, const LogRow *row) {
 Progress progress_start(const Manifest *manifest, const char *dir, size_t first) {
     const Config *config = manifest->config;
     const Shape *s = &manifest->model->shape;
-    char line[256];
-    dataset_describe(manifest->data, line, sizeof line);
+    char *line = dataset_describe(manifest->data);
     fprintf(stderr,
             "peri.c %s  %s: %s, %s, %zu blocks, d_model %zu, %.3g M parameters, %s, %zu threads\n",
             PERI_VERSION, config->name, topology_name(config->model.topology),
@@ -187,6 +186,7 @@ Progress progress_start(const Manifest *manifest, const char *dir, size_t first)
             1e-6 * (double)params_total(&manifest->model->params), REAL_NAME, ops_threads());
     print_equations(config);
     fprintf(stderr, "data              %s\n", line);
+    mem_free(line);
     if (!isnan(manifest->floor)) {
         fprintf(stderr,
                 "entropy floor     %.6g nats per token, the lowest possible validation loss\n",

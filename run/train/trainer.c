@@ -35,6 +35,8 @@ void run_open(Run *run, const Config *config, int argc, char **argv) {
     run->optimizer = optimizer_create(&config->optim, &run->model->params);
     run->detector = spike_create(&config->spike, params_count(&run->model->params));
     run->health = health_create(config->optim.warmup_steps, V);
+    dataset_check(run->data);
+    dataset_warn(run->data, stderr);
     run->data_hash = hash_of_data(run->data);
     if (config->log.layers_every) run->probe = probe_create(config->model.n_layer);
     run->tokens = mem_alloc(size_mul(cells, sizeof(int)));
