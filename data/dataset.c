@@ -29,6 +29,7 @@ struct Dataset {
     Vocab vocab;
     size_t V, T, B, accum, val_rows;
     int order;
+    DataFormat format;
     uint32_t seed;
     Work *work;
 };
@@ -176,6 +177,7 @@ Dataset *dataset_open(const DataOptions *options, size_t context, size_t batch, 
     data->B = batch;
     data->accum = accum;
     data->order = options->order;
+    data->format = (DataFormat)options->format;
     data->seed = seed;
     open_train(data, options);
     if (*options->val) open_val(data, options);
@@ -386,13 +388,15 @@ void dataset_warn(const Dataset *data, FILE *out) {
                        .leaves_rest = sequential,
                        .split = &data->train,
                        .windows = &data->train_windows,
-                       .files = data->train_files};
+                       .files = data->train_files,
+                       .format = data->format};
     Surprises val = {.out = out,
                      .key = "data.val",
                      .needs = "model.context",
                      .split = &data->val,
                      .windows = &data->val_windows,
-                     .files = data->val_files};
+                     .files = data->val_files,
+                     .format = data->format};
     surprises_print(&train);
     if (!data->val_rows) return;
     surprises_print(&val);

@@ -63,6 +63,28 @@ static char **list_folder(const char *key, const char *folder, DataFormat format
     return names;
 }
 
+size_t find_skipped(const char *spec, DataFormat format, char **first) {
+    size_t skipped = 0;
+    DIR *stream = opendir(spec);
+    *first = NULL;
+    if (!stream) return 0;
+    for (struct dirent *entry; (entry = readdir(stream));) {
+        struct stat status;
+        const char *name = entry->d_name;
+        if (name[0] == '.') continue;
+        if (is_shard(name, format) && fstatat(dirfd(stream), name, &status, 0) == 0 &&
+            S_ISREG(status.st_mode)) {
+            continue;
+        }
+        skipped++;
+        if (*first && strcmp(name, *first) >= 0) continue;
+        mem_free(*first);
+        *first = text_copy(name);
+    }
+    closedir(stream);
+    return skipped;
+}
+
 static char **list_pattern(const char *key, const char *pattern) {
     glob_t found;
     int result = glob(pattern, GLOB_ERR, NULL, &found);

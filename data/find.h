@@ -13,6 +13,10 @@
  * `format` decides which files of a folder are data. */
 char **find_files(const char *key, const char *spec, DataFormat format);
 
+/* The number of entries of a folder that are no data, and the first of them by name, for mem_free; 0
+ * and NULL if `spec` is no folder. Hidden entries do not count. */
+size_t find_skipped(const char *spec, DataFormat format, char **first);
+
 /* Ends the program with the reason, in errno, why `name` cannot be used. */
 _Noreturn void find_failed(const char *key, const char *name);
 

@@ -1,6 +1,7 @@
 /* surprises.c - see surprises.h. */
 #include "data/surprises.h"
 
+#include "data/find.h"
 #include "base/stb_ds.h"
 
 #include <inttypes.h>
@@ -42,6 +43,19 @@ static void print_unread(const Surprises *s) {
                 "leaves out the rest; data.order = random reads all\n",
                 s->key, split->name, unread, split->tokens, s->needs, s->windows->length);
     }
+}
+
+/* A folder of folders, or one more compressed file, would be missed without a word. */
+static void print_skipped(const Surprises *s) {
+    char *first;
+    size_t skipped = find_skipped(s->split->name, s->format, &first);
+    if (!skipped) return;
+    fprintf(
+        s->out,
+        "train: note: %s = \"%s\": %zu of %zu entries of this folder are not read, because they "
+        "are folders or have another suffix (first: %s)\n",
+        s->key, s->split->name, skipped, skipped + arrlenu(s->files), first);
+    mem_free(first);
 }
 
 /* --- what the bytes look like --- */
@@ -115,6 +129,7 @@ static void print_contents(const Surprises *s) {
 
 void surprises_print(const Surprises *s) {
     if (!s->files) return;
+    print_skipped(s);
     if (s->windows->count) print_unread(s);
     print_contents(s);
 }

@@ -19,9 +19,10 @@ typedef struct {
     const Split *split;
     const Windows *windows;
     const TokenFile *files; /* NULL = none of its own */
+    DataFormat format;
 } Surprises;
 
-/* Tokens that are never read; files that are no text in UTF-8; carriage returns and NUL bytes, if
+/* Tokens that are never read; what else is in the folder; files that are no text in UTF-8; carriage returns and NUL bytes, if
  * the files were surveyed. */
 void surprises_print(const Surprises *s);
 /* Validation files that are training files too, under whatever name. */

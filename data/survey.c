@@ -5,13 +5,15 @@
 
 enum { PIECE = 1 << 16 }; /* bytes read at once: fits in the cache, a multiple of all widths */
 
-/* The hash waits for a multiplication at every byte, so marking the byte costs no time. */
+/* The hash waits for a multiplication at every byte, so what else is done with the byte costs hardly
+ * any time. */
 static void survey_text(Survey *survey, const unsigned char *bytes, size_t size) {
     uint64_t hash = survey->hash;
     size_t nuls = 0, returns = 0;
     for (size_t i = 0; i < size; i++) {
-        hash = hash_byte(hash, bytes[i]);
-        survey->occurs[bytes[i]] = true;
+        const unsigned char byte = bytes[i];
+        hash = hash_byte(hash, byte);
+        survey->occurs[byte] = true;
     }
     for (size_t i = 0; i < size; i++) {
         nuls += bytes[i] == '\0';
@@ -23,13 +25,17 @@ static void survey_text(Survey *survey, const unsigned char *bytes, size_t size)
 }
 
 static void survey_numbers(Survey *survey, const unsigned char *bytes, size_t size, size_t width) {
+    uint64_t hash = survey->hash;
     uint32_t largest = survey->largest;
-    survey->hash = hash_bytes(survey->hash, bytes, size);
     for (size_t i = 0; i < size; i += width) {
-        uint32_t token = bytes[i] | (uint32_t)bytes[i + 1] << 8;
-        if (width == 4) token |= (uint32_t)bytes[i + 2] << 16 | (uint32_t)bytes[i + 3] << 24;
+        uint32_t token = 0;
+        for (size_t k = 0; k < width; k++) {
+            hash = hash_byte(hash, bytes[i + k]);
+            token |= (uint32_t)bytes[i + k] << 8 * k;
+        }
         if (token > largest) largest = token;
     }
+    survey->hash = hash;
     survey->largest = largest;
 }
 
@@ -48,6 +54,8 @@ const Survey *survey_file(TokenFile *file) {
         tokens_bytes(file, at, bytes, here);
         if (width == 1) {
             survey_text(survey, bytes, here);
+        } else if (width == 2) {
+            survey_numbers(survey, bytes, here, 2); /* compiled for this width */
         } else {
             survey_numbers(survey, bytes, here, width);
         }

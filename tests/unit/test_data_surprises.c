@@ -244,6 +244,24 @@ static void test_contents(void) {
     CHECK_WARNING(&options, "");
 }
 
+static void test_skipped(void) {
+    make_folder("part");
+    put_text("part/a.txt", "a text that is long enough for a sequence");
+    put_text("part/.hidden.md", "hidden");
+    DataOptions options = options_for(in_folder("part"));
+    options.val_fraction = 0;
+    CHECK_WARNING(&options, "");
+    put_text("part/b.txt.gz", "this one would be missed");
+    CHECK_WARNING(&options, "1 of 2 entries of this folder are not read");
+    make_folder("part/a");
+    make_folder("part/folder.txt");
+    CHECK_WARNING(&options, "3 of 4 entries of this folder are not read");
+    CHECK_WARNING(&options, "(first: a)");
+    options.train = in_folder("part/*.txt");
+    rmdir(in_folder("part/folder.txt"));
+    CHECK_WARNING(&options, "");
+}
+
 static void open_only(const void *argument) {
     dataset_close(open_plain(argument));
 }
@@ -336,6 +354,7 @@ static const Test tests[] = {
     {"data: the last token is checked", test_last_token},
     {"data: tokens that are never read", test_unread},
     {"data: validation files that are trained on", test_shared},
+    {"data: entries of a folder that are not read", test_skipped},
     {"data: what text contains", test_contents},
     {"data: compressed files, tables and other encodings", test_foreign},
     {"data: long names are not cut", test_long_names},
