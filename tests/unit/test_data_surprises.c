@@ -301,6 +301,7 @@ static void test_foreign(void) {
     for (size_t i = 0; i < 3; i++) {
         CHECK(!foreign_find(good[i], strlen((const char *)good[i]), true), "text %zu", i);
     }
+    CHECK(!foreign_find((const unsigned char[32]){[5] = 'a', [8] = 'b'}, 32, true), "binary data");
     CHECK(!foreign_find((const unsigned char *)"\xFF\xFE..", 4, false), "token 65279 comes first");
 }
 
@@ -333,7 +334,7 @@ static void test_long_names(void) {
 static void test_prompts(void) {
     const struct {
         const char *alphabet, *prompt;
-    } cases[] = {{"\n ab", "\n"}, {" ab", " "}, {"ACGT", "A"}, {"\n", "\n"}, {"+/09", "+"}};
+    } cases[] = {{"\n ab", "\n"}, {"\t ab", " "}, {"ACGT", "A"}, {"\n", "\n"}, {"+/09", "+"}};
     DataOptions options = options_for("some.txt");
     char prompt[8];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
