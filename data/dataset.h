@@ -86,6 +86,9 @@ void dataset_describe(const Dataset *data, char *line, size_t size);
 bool dataset_file(const Dataset *data, size_t i, const char **path, uint64_t *bytes,
                   uint64_t *hash);
 
+/* 64-bit FNV-1a of the contents of data.val; 0 if it is empty. */
+uint64_t dataset_val_hash(const Dataset *data);
+
 /* The vocabulary that encodes prompts and decodes samples. */
 const Vocab *dataset_vocab(const Dataset *data);
 /* The prompt of a sample where none is given: for builtin:stories the first word of a story, for

@@ -36,6 +36,7 @@ void run_open(Run *run, const Config *config, int argc, char **argv) {
     run->detector = spike_create(&config->spike, params_count(&run->model->params));
     run->health = health_create(config->optim.warmup_steps, V);
     run->data_hash = hash_of_data(run->data);
+    run->val_hash = dataset_val_hash(run->data);
     if (config->log.layers_every) run->probe = probe_create(config->model.n_layer);
     run->tokens = mem_alloc(size_mul(cells, sizeof(int)));
     run->targets = mem_alloc(size_mul(cells, sizeof(int)));
