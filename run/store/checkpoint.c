@@ -154,7 +154,7 @@ int checkpoint_steps(const char *dir, size_t **steps) {
     size_t step;
     char *path = text_format("%s/%s", dir, FOLDERS);
     DIR *folder = opendir(path);
-    int error = folder || errno == ENOENT ? 0 : errno;
+    int error = folder || errno == ENOENT || errno == ENOTDIR ? 0 : errno;
     mem_free(path);
     *steps = NULL;
     while (folder) {
