@@ -10,6 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Every log begins so; a spreadsheet may have written other separators. */
+static const char START[] = "step,";
+enum { START_LENGTH = sizeof START - 1 };
+
 static bool is_missing(int error) {
     return error == ENOENT || error == ENOTDIR;
 }
@@ -18,19 +22,21 @@ static _Noreturn void cannot(const char *what, const char *path) {
     die(EXIT_IO, "cannot %s %s: %s", what, path, strerror(errno));
 }
 
-/* Whether the first `bytes` bytes are there, end a line and have no carriage return, which the
+/* Whether the first `bytes` bytes are there, begin as a log, end a line and have no carriage return, which the
  * program never writes. */
 static bool is_intact(const char *path, uint64_t bytes) {
     enum { BLOCK = 1 << 16 };
     char block[BLOCK], last = 0;
     int fd = fd_open(path, O_RDONLY);
     if (fd < 0 && !is_missing(errno)) cannot("open", path);
-    bool plain = fd >= 0 && bytes > 0;
+    bool plain = fd >= 0 && bytes >= START_LENGTH;
     for (uint64_t done = 0; plain && done < bytes;) {
         uint64_t left = bytes - done;
         int64_t count = fd_read(fd, block, left < BLOCK ? (size_t)left : BLOCK);
         if (count < 0) cannot("read", path);
         plain = count > 0 && !memchr(block, '\r', (size_t)count);
+        if (done == 0 && plain)
+            plain = count >= START_LENGTH && memcmp(block, START, START_LENGTH) == 0;
         if (count > 0) last = block[count - 1];
         done += (uint64_t)count;
     }
@@ -65,7 +71,8 @@ LogState log_state(const char *dir, const char *name, uint64_t bytes) {
     if (!is_intact(path, bytes)) {
         size_t size;
         char *text = converted(path, &size);
-        bool fits = text && bytes > 0 && size >= bytes && text[bytes - 1] == '\n';
+        bool fits = text && bytes > 0 && size >= bytes && text[bytes - 1] == '\n' &&
+                    strncmp(text, START, START_LENGTH) == 0;
         state = fits ? LOG_CONVERTED : LOG_LOST;
         mem_free(text);
     }
@@ -85,7 +92,7 @@ void log_convert(const char *dir, const char *name) {
 /* Whether all of a log is its header and records from step `first` on, which will be repeated. */
 static bool is_repeated(const char *text, size_t first) {
     if (!*text) return true;
-    if (strncmp(text, "step,", 5) != 0) return false;
+    if (strncmp(text, START, START_LENGTH) != 0) return false;
     for (const char *line = strchr(text, '\n'); line && line[1]; line = strchr(line + 1, '\n')) {
         char *end;
         unsigned long long step = strtoull(line + 1, &end, 10);
