@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char FOLDER[] = ".old-run", COMPLETE[] = "complete";
+static const char FOLDER[] = ".old-run", COMPLETE[] = "complete", COMPLETE_TMP[] = "complete.tmp";
 
 /* What belongs to a run, by folder; `many` = all names that begin so. LOCK stays. */
 static const struct {
@@ -188,6 +188,7 @@ static int settle(const char *dir, bool keep) {
         error = put_back(dir, old, complete, keep);
     }
     if (!error) {
+        unlink_in(old, COMPLETE_TMP, &error);
         drop_folder(old, "checkpoints");
         drop_folder(old, "replay");
         rmdir(old);
