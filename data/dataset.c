@@ -487,11 +487,7 @@ bool dataset_file(const Dataset *data, size_t i, const char **path, uint64_t *by
 }
 
 uint64_t dataset_val_hash(const Dataset *data) {
-    if (!data->val_files) return data->val.name ? hash_text(HASH_START, data->val.name) : 0;
-    uint64_t hash = HASH_START;
-    for (size_t i = 0; i < arrlenu(data->val_files); i++)
-        hash = hash_bytes(hash, data->val_files[i].bytes, data->val_files[i].size);
-    return hash;
+    return tokens_hash(data->val_files);
 }
 
 void dataset_default_prompt(const DataOptions *options, uint32_t seed, char *prompt, size_t size) {

@@ -86,7 +86,7 @@ void dataset_describe(const Dataset *data, char *line, size_t size);
 bool dataset_file(const Dataset *data, size_t i, const char **path, uint64_t *bytes,
                   uint64_t *hash);
 
-/* 64-bit FNV-1a of the contents of data.val; 0 if it is empty. */
+/* The hash of the files of data.val (tokens_hash). */
 uint64_t dataset_val_hash(const Dataset *data);
 
 /* The vocabulary that encodes prompts and decodes samples. */

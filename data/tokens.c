@@ -255,3 +255,13 @@ void tokens_read(const TokenFile *file, size_t first, size_t count, const Vocab 
         tokens[i] = (int)token;
     }
 }
+
+uint64_t tokens_hash(const TokenFile *files) {
+    uint64_t hash = HASH_START;
+    for (size_t i = 0; i < arrlenu(files); i++) {
+        uint64_t size = files[i].size;
+        hash = hash_bytes(hash, &size, sizeof size);
+        hash = hash_bytes(hash, files[i].bytes, files[i].size);
+    }
+    return hash;
+}

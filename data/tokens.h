@@ -40,4 +40,7 @@ void tokens_close(TokenFile *files);
 void tokens_read(const TokenFile *file, size_t first, size_t count, const Vocab *vocab, size_t V,
                  int *tokens);
 
+/* 64-bit FNV-1a of the sizes and contents of the files (stb_ds array). */
+uint64_t tokens_hash(const TokenFile *files);
+
 #endif

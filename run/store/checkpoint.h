@@ -39,7 +39,7 @@ typedef struct {
     size_t step;
     uint64_t log_bytes[RUNLOG_FILES]; /* lengths of the CSV files when it was written */
     uint64_t data_hash;               /* of the training data */
-    uint64_t val_hash;                /* of data.val; 0 = none, or written by an older version */
+    uint64_t val_hash;                /* of the files of data.val; 0 = unknown, in older versions */
     double train_seconds;             /* spent in updates so far */
     uint64_t row_waits;               /* 1: the record of `step` is not in log.csv yet */
 } CheckpointMeta;

@@ -139,12 +139,17 @@ static _Noreturn void refuse_key(const char *dir, const char *key, bool saved) {
         dir, key, saved ? "" : ", or replace the run with --overwrite");
 }
 
+static bool are_files(const char *data) {
+    return *data && strncmp(data, "builtin:", strlen("builtin:")) != 0;
+}
+
 /* Whether the paths of the data differ. Ends the program if the contents are known to differ. */
 static bool data_moved(const char *dir, const Config *stored, const Config *config,
                        const DataSums *data) {
     bool train = strcmp(stored->data.train, config->data.train) != 0,
          val = strcmp(stored->data.val, config->data.val) != 0;
-    if (val && (!*stored->data.val || !*config->data.val)) refuse_key(dir, "data.val", true);
+    if (val && !(are_files(stored->data.val) && are_files(config->data.val)))
+        refuse_key(dir, "data.val", true);
     if (!(train || val) || !data) return train || val;
     size_t *steps;
     CheckpointMeta meta;

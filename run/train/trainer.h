@@ -30,7 +30,7 @@ typedef struct {
     Progress progress;
     int *tokens, *targets; /* (B,T) */
     uint64_t data_hash;    /* of all training files */
-    uint64_t val_hash;     /* of data.val, 0 = none */
+    uint64_t val_hash;     /* of the files of data.val */
     LogRow row;            /* log record of the current step */
     SpikeReport report;    /* of the last update */
     double *losses; /* (accum,B,T) per token of the last update, the caller's; NULL = not kept */
