@@ -427,6 +427,16 @@ bool dataset_file(const Dataset *data, size_t i, const char **path, uint64_t *by
     return true;
 }
 
+uint64_t dataset_val_hash(const Dataset *data) {
+    uint64_t all = HASH_START;
+    for (size_t i = 0; i < arrlenu(data->val_files); i++) {
+        const uint64_t size = data->val_files[i].size, hash = survey_file(&data->val_files[i])->hash;
+        all = hash_bytes(all, &size, sizeof size);
+        all = hash_bytes(all, &hash, sizeof hash);
+    }
+    return all;
+}
+
 size_t dataset_default_prompt(const DataOptions *options, const Vocab *vocab, uint32_t seed,
                               char *prompt, size_t size) {
     SourceKind kind = source_kind("data.train", options->train);

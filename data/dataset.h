@@ -98,6 +98,9 @@ char *dataset_describe(const Dataset *data);
 bool dataset_file(const Dataset *data, size_t i, const char **path, uint64_t *bytes,
                   uint64_t *hash);
 
+/* The hash of the sizes and contents of the files of data.val. */
+uint64_t dataset_val_hash(const Dataset *data);
+
 /* The vocabulary that encodes prompts and decodes samples. */
 const Vocab *dataset_vocab(const Dataset *data);
 /* The prompt of a sample where none is given, and its length in bytes. For builtin:stories the first

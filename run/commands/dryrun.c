@@ -8,7 +8,6 @@
 #include "ops/ops.h"
 #include "run/commands/advice.h"
 #include "run/io/files.h"
-#include "run/store/rundir.h"
 #include "run/train/memory.h"
 
 #include <errno.h>
@@ -248,7 +247,7 @@ static void print_line(const Estimate *estimate) {
            checkpoint_bytes(estimate));
 }
 
-int dryrun(const Config *config, const char *run_dir) {
+int dryrun(const Config *config, const char *dir) {
     const TrainOptions *train = &config->train;
     Estimate estimate = {.config = config};
     ops_start(train->threads);
@@ -265,7 +264,6 @@ int dryrun(const Config *config, const char *run_dir) {
     estimate.flops = estimate.tokens * model_flops_per_token(&estimate.memory.model);
     probe(&estimate);
 
-    char *dir = rundir_path(config, run_dir);
     print_equations(config);
     print_groups(&estimate.memory.model);
     print_memory(&estimate);
@@ -275,7 +273,6 @@ int dryrun(const Config *config, const char *run_dir) {
     print_schedule(config);
     advice_print(config, stdout);
     print_line(&estimate);
-    mem_free(dir);
     dataset_close(data);
     return EXIT_DONE;
 }

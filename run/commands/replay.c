@@ -158,7 +158,7 @@ static void restore(Replay *replay, int argc, char **argv) {
     run_open(run, &replay->config, argc, argv);
     run->dir = replay->dir;
     size_t *steps = checkpoints_of(replay->dir), *order = checkpoint_order(replay, steps);
-    if (!run_load(run, order, arrlenu(order), false, &meta)) {
+    if (!run_load(run, order, arrlenu(order), &meta)) {
         if (order) { /* a failed load may have changed some tensors */
             run_close(run);
             run_open(run, &replay->config, argc, argv);

@@ -6,6 +6,7 @@
 #include "base/words.h"
 #include "model/equations.h"
 #include "run/io/files.h"
+#include "run/store/aside.h"
 
 #include <string.h>
 
@@ -152,6 +153,13 @@ void stored_model_read(StoredModel *stored, const char *dir, size_t batch) {
     int error = checkpoint_steps(dir, &steps);
     if (error) die(EXIT_IO, "cannot list %s/checkpoints: %s", dir, strerror(error));
     *stored = (StoredModel){0};
+    if (!steps && aside_pending(dir)) {
+        die(EXIT_DATA,
+            "%s has no checkpoint: an --overwrite was interrupted, and the old run is in "
+            "%s/.old-run; "
+            "./train with its config and --run-dir %s puts it back",
+            dir, dir, dir);
+    }
     if (!steps) {
         die(EXIT_DATA, "%s has no checkpoint: is it a run directory, and did the run get that far?",
             dir);

@@ -38,6 +38,7 @@ void run_open(Run *run, const Config *config, int argc, char **argv) {
     dataset_check(run->data);
     dataset_warn(run->data, stderr);
     run->data_hash = hash_of_data(run->data);
+    run->val_hash = dataset_val_hash(run->data);
     if (config->log.layers_every) run->probe = probe_create(config->model.n_layer);
     run->tokens = mem_alloc(size_mul(cells, sizeof(int)));
     run->targets = mem_alloc(size_mul(cells, sizeof(int)));

@@ -118,6 +118,7 @@ def gather(runs):
     configs = [compared(group[0].config) for group in members]
     keys = differing_keys(configs) if configs else []
     known = {key for config in configs for key in config}
-    labels = [label_of(config, keys or FIRST_KEYS[:2], known) for config in configs]
+    plain = FIRST_KEYS[:2]
+    labels = [label_of(config, keys or plain, known) or label_of(config, plain, known) for config in configs]
     groups = [Group(*parts) for parts in zip(labels, configs, members, strict=True)]
     return sorted(groups, key=lambda group: sort_key(group.config, keys)), keys, left_out

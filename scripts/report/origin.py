@@ -13,6 +13,7 @@ SHARED = {
     "optim.schedule": "schedule",
     "data.train": "data",
     "train.steps": "steps",
+    "train.extended": "extended",
     "train.batch": "batch",
     "train.accum": "accum",
 }

@@ -133,8 +133,8 @@ existing_runs_are_kept() {
     exits 2 --config "$tmp/toy.json" --set name=there --steps 5 --resume
     has "fewer steps" "$said" "already at step 20"
     exits 2 --config "$tmp/toy.json" --set name=there --resume --overwrite
-    # More steps and other intervals are allowed.
-    toy there --steps 25 --set log.every=2 --set train.eval_every=5 --resume
+    # Other intervals are allowed, and more steps with --extend.
+    toy there --steps 25 --set log.every=2 --set train.eval_every=5 --resume --extend
     same "steps" "$(cut -d, -f1 "$tmp/there/log.csv" | tail -n 4 | tr '\n' ' ')" "20 22 24 25 "
     has "run.json" "$(<"$tmp/there/run.json")" '"resumes": [{"step":21,'
 }
