@@ -5,6 +5,7 @@
 #include "data/tokens.h"
 #include "base/philox.h"
 #include "base/stb_ds.h"
+#include "base/utf8.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -449,6 +450,7 @@ void dataset_describe(const Dataset *data, char *line, size_t size) {
         snprintf(line, size, "%s%s: %s training and %" PRIu64 " validation tokens",
                  data->train.name, files, train, val);
     }
+    utf8_cut(line, size);
 }
 
 /* Each file is hashed once, because a large one takes seconds. */

@@ -3,6 +3,7 @@
 
 #include "base/text_out.h"
 #include "run/io/files.h"
+#include "run/io/lock.h"
 #include "run/log/manifest.h"
 #include "run/store/checkpoint.h"
 
@@ -11,7 +12,6 @@
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 char *rundir_path(const Config *config, const char *override) {
@@ -82,20 +82,12 @@ bool rundir_check(const char *dir, const Config *config, RundirMode mode) {
 
 void rundir_lock(const char *dir, const char *advice) {
     char *path = text_format("%s/LOCK", dir), owner[32] = "";
-    int fd = fd_open(path, O_RDWR | O_CREAT), held;
+    int fd = fd_open(path, O_RDWR | O_CREAT);
     if (fd < 0) die(EXIT_IO, "cannot open %s: %s", path, strerror(errno));
-    while ((held = flock(fd, LOCK_EX | LOCK_NB)) != 0 && errno == EINTR) {}
-    if (held) {
-        if (errno != EWOULDBLOCK) die(EXIT_IO, "cannot lock %s: %s", path, strerror(errno));
-        ssize_t length = read(fd, owner, sizeof owner - 1);
-        owner[length > 0 ? (size_t)length : 0] = '\0';
-        owner[strcspn(owner, "\n")] = '\0';
+    int error = lock_take(fd, path, owner, sizeof owner);
+    if (error == EWOULDBLOCK)
         die(EXIT_USAGE, "%s is being written by process %s; %s", dir, owner, advice);
-    }
-    int length = snprintf(owner, sizeof owner, "%ld\n", (long)getpid());
-    int error = fd_cut(fd, 0);
-    if (!error) error = write_all(fd, owner, (size_t)length);
-    if (error) die(EXIT_IO, "cannot write %s: %s", path, strerror(error));
+    if (error) die(EXIT_IO, "cannot lock %s: %s", path, strerror(error));
     mem_free(path);
 }
 

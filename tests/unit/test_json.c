@@ -3,6 +3,7 @@
  * One-line cases written from the grammar of RFC 8259, valid and invalid; then positions, duplicate
  * keys and limits, which need longer texts. */
 #include "base/stb_ds.h"
+#include "base/utf8.h"
 #include "run/io/json.h"
 #include "tests/lib/test.h"
 
