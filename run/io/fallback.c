@@ -21,8 +21,7 @@ static const struct {
 enum { KIND_COUNT = sizeof KINDS / sizeof *KINDS };
 
 bool call_is_missing(int error) {
-    return error == ENOSYS || error == EINVAL || error == EOPNOTSUPP ||
-           error == ENOTSUPP_OF_KERNEL;
+    return error == ENOSYS || error == EINVAL || error == EOPNOTSUPP || error == ENOTSUPP_OF_KERNEL;
 }
 
 void fallback_warn(Fallback kind, const char *path, int error) {

@@ -205,9 +205,10 @@ void stored_model_read(StoredModel *stored, const char *dir, size_t batch) {
         die(EXIT_DATA, "%s has no checkpoint: is it a run directory, and did the run get that far?",
             dir);
     die(EXIT_DATA, "%s has no valid checkpoint%s", dir,
-        outcome == READ_OVERTAKEN ? " for long enough to read it: its run replaces them faster; raise "
-                                    "train.checkpoint_every or train.keep, or try again later"
-                                  : "");
+        outcome == READ_OVERTAKEN
+            ? " for long enough to read it: its run replaces them faster; raise "
+              "train.checkpoint_every or train.keep, or try again later"
+            : "");
 }
 
 static void check_same(const StoredModel *from, const Model *to, const Vocab *vocab,

@@ -151,7 +151,7 @@ say() {
 # status_line: progress and remaining time, on a terminal.
 status_line() {
     [[ -t 1 && -z $stopping ]] || return 0
-    local left=$estimate width line
+    local left=$estimate width line LC_ALL=C.UTF-8 # names are cut between characters
     ((trained == 0)) || left=$(((SECONDS - begun) * (todo - trained) / trained))
     width=$(tput cols 2>/dev/null) || width=80
     line="$ended/${#names[@]}, $diverged diverged, ${#failures[@]} failed, $(time_text "$left") left: ${running[*]}" || true

@@ -70,7 +70,7 @@ no_syncs() {
     for error in EINVAL EBADF EOPNOTSUPP ENOSYS; do without fsync,fdatasync $error 1+ "cannot sync"; done
     total=$(wc -l <"$tmp/all")
     ((total > 100)) || fail "only $total calls"
-    for n in $(awk '$2 == "fsync" { print $1 }' "$tmp/all"); do without fsync EINVAL "$n" "cannot sync"; done
+    while read -r n; do without fsync EINVAL "$n" "cannot sync"; done < <(awk '$2 == "fsync" { print $1 }' "$tmp/all")
     echo "note: fsync fails always, and each by itself: $cases of $cases final states equal"
 }
 
