@@ -201,7 +201,7 @@ shell_loop() {
     { sleep 2 && printf '\003' && sleep 1; } | timeout 20 script -qec "bash -c $(printf %q "$loop")" "$tmp/terminal" \
         >/dev/null 2>&1 || true
     grep -aq 'began 1' "$tmp/terminal" || fail "the loop did not run: $(<"$tmp/terminal")"
-    ! grep -aqE 'began 2|continued' "$tmp/terminal" || fail "the loop continued: $(<"$tmp/terminal")"
+    ! grep -aqE '^(began 2|continued)' "$tmp/terminal" || fail "the loop continued: $(<"$tmp/terminal")"
 }
 
 # Closed pipes, closed standard descriptors (which new files must not reuse) and a full device.
