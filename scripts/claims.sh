@@ -7,7 +7,11 @@
 #                        3.4 hours, two at a time; a part that was stopped is resumed
 #     --quick            run all parts with few steps and one seed, in a temporary folder: a test
 #                        that every part still runs, without verdicts
-#     --page             print docs/claims.md, from the CSVs
+#     --verdicts         print docs/claims/verdicts.json, from the CSVs
+#     --page             print docs/claims.md, from verdicts.json
+#     --tables           print docs/claims/tables.md, from verdicts.json
+#     --pictures FOLDER  write the pictures of docs/claims.md, from verdicts.json and the CSVs
+#     --deviations       print docs/claims/deviations.md, from the git history
 #     --text FILE        tinyshakespeare.txt, for part nanogpt_char
 #     --jobs N           runs at once (all cores)
 #
@@ -59,13 +63,20 @@ list() {
     done
 }
 
-page() {
-    python3 -B scripts/claims page "$csvs"
+# output WORD [FOLDER]: prints a page, or writes pictures.
+output() {
+    case $1 in
+    deviations) python3 -B scripts/claims deviations ;;
+    *) python3 -B scripts/claims "$1" "$csvs" "${@:2}" ;;
+    esac
 }
 
-# write_page: replaces the page at once, or not at all.
-write_page() {
-    page >docs/claims.md.new && mv docs/claims.md.new docs/claims.md
+# write_pages: replaces each file at once, or not at all.
+write_pages() {
+    output verdicts >docs/claims/verdicts.json.new && mv docs/claims/verdicts.json.new docs/claims/verdicts.json
+    output page >docs/claims.md.new && mv docs/claims.md.new docs/claims.md
+    output tables >docs/claims/tables.md.new && mv docs/claims/tables.md.new docs/claims/tables.md
+    output pictures docs/claims
 }
 
 quick_all() {
@@ -75,9 +86,8 @@ quick_all() {
     trap "rm -rf '$folder'" EXIT
     runs=$folder/runs csvs=$folder quick=yes
     for name in "${parts[@]}"; do part "$name"; done
-    page >"$folder/claims.md"
-    # The jitter of gradient norms needs more steps than these.
-    ! grep '| val_loss | .*not measured yet' "$folder/claims.md" >&2 || { echo "claims.sh: a claim has no runs" >&2 && exit 1; }
+    output verdicts >"$folder/verdicts.json"
+    ! grep 'Not measured: .*runs with 0 seeds' "$folder/verdicts.json" >&2 || { echo "claims.sh: a claim has no runs" >&2 && exit 1; }
     echo "${#parts[@]} parts run"
 }
 
@@ -85,11 +95,12 @@ quick_all() {
 todo=()
 while (($#)); do
     case $1 in
-    --list | --full | --quick | --page) todo+=("${1#--}") ;;
-    --part | --text | --jobs)
+    --list | --full | --quick | --page | --tables | --verdicts | --deviations) todo+=("${1#--}") ;;
+    --part | --text | --jobs | --pictures)
         (($# > 1)) || wrong "$1 needs a value"
         case $1 in
         --part) todo+=("part $2") ;;
+        --pictures) todo+=("pictures $2") ;;
         --text) text=$(realpath "$2") ;;
         --jobs) jobs=$2 ;;
         esac
@@ -104,11 +115,12 @@ done
 for words in "${todo[@]}"; do
     case $words in
     list) list ;;
-    page) page ;;
+    page | tables | verdicts | deviations) output "$words" ;;
+    pictures*) output pictures "${words#pictures }" ;;
     quick) quick_all ;;
     full)
-        for name in "${parts[@]}"; do part "$name" && write_page; done
+        for name in "${parts[@]}"; do part "$name" && write_pages; done
         ;;
-    part*) part "${words#part }" && write_page ;;
+    part*) part "${words#part }" && write_pages ;;
     esac
 done

@@ -8,6 +8,7 @@
 #     browser  Chromium, for tests of the pages of report.sh
 #     check    other programs of scripts/check.sh --full
 #     ruff     ruff, from PyPI, in a virtual environment in ~/.cache/peri/venv (XDG_CACHE_HOME)
+#     claims   NumPy and SciPy, for tests/claims/recompute.py
 #     fuzz     clang and libFuzzer, for scripts/fuzz.sh
 #     oracle   PyTorch, for make oracle and scripts/bench_torch.py
 #
@@ -25,6 +26,7 @@ declare -A groups=(
     [fuzz]="clang libclang-rt-14-dev libomp-dev"
     [check]="valgrind clang libomp-dev clang-format shellcheck groff-base"
     [ruff]="python3-venv"
+    [claims]="python3-numpy python3-scipy"
 )
 ruff_version=0.17.6 # its formatting may change between versions
 venv=${XDG_CACHE_HOME:-$HOME/.cache}/peri/venv

@@ -122,7 +122,7 @@ static const Key keys[] = {
     {KEY(optim.warmup_steps, "100", "steps of linear learning rate warm-up"), .max = STEPS_MAX},
     {KEY(optim.decay_fraction, "0.2", "fraction of the run over which the wsd schedule decays"),
      .max = 1},
-    {KEY(optim.rmsnorm_lr_scale, "0.95",
+    {KEY(optim.rmsnorm_lr_scale, "1",
          "factor on the learning rate if model.norm is an rmsnorm; 1 = off"),
      .open_min = true, .max = INFINITY},
     {KEY(optim.beta1, "0.9", "AdamW beta1: decay rate of the first moment"), .max = 1,

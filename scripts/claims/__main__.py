@@ -1,38 +1,52 @@
-"""claims: `collect FOLDER FILE.csv` reduces the runs of a part to a CSV; `page FOLDER` prints docs/claims.md."""
+"""claims: `collect FOLDER FILE.csv` reduces the runs of a part to a CSV; `verdicts FOLDER` prints
+docs/claims/verdicts.json; `deviations` prints docs/claims/deviations.md; `page FOLDER` prints docs/claims.md and
+`tables FOLDER` docs/claims/tables.md, from the verdicts.json in FOLDER; `pictures FOLDER OUT` writes the SVG files."""
 
 import sys
 from pathlib import Path
 
 sys.path.insert(1, str(Path(__file__).resolve().parent.parent / "report"))
 
-import collect  # noqa: E402
-import judge  # noqa: E402
 import measured  # noqa: E402
-import page  # noqa: E402
 import runs  # noqa: E402
-import text  # noqa: E402
-from claims import CLAIMS  # noqa: E402
 
 EXIT_USAGE, EXIT_DATA = 2, 3
 
 
-def print_page(folder):
-    data = measured.Measured(folder)
-    judgements = [judge.judge(data, claim) for claim in CLAIMS]
-    sys.stdout.write(
-        page.page(
-            judgements, text.INTRODUCTION, text.tally(judgements), text.tables(data), text.ending(data, judgements)
-        )
-    )
+def run(command, arguments):
+    """Runs a command, and returns whether there is one with so many arguments."""
+    if command == "collect" and len(arguments) == 2:
+        import collect
+
+        collect.collect(*arguments)
+    elif command == "verdicts" and len(arguments) == 1:
+        import verdicts
+
+        sys.stdout.write(verdicts.text(*arguments))
+    elif command == "deviations" and not arguments:
+        import deviations
+
+        sys.stdout.write(deviations.page("."))
+    elif command == "page" and len(arguments) == 1:
+        import page
+
+        sys.stdout.write(page.page(*arguments))
+    elif command == "tables" and len(arguments) == 1:
+        import tables
+
+        sys.stdout.write(tables.text(*arguments))
+    elif command == "pictures" and len(arguments) == 2:
+        import pictures
+
+        pictures.write(*arguments)
+    else:
+        return False
+    return True
 
 
 def main(words):
     try:
-        if words[:1] == ["collect"] and len(words) == 3:
-            collect.collect(words[1], words[2])
-        elif words[:1] == ["page"] and len(words) == 2:
-            print_page(words[1])
-        else:
+        if not run(words[0] if words else "", words[1:]):
             sys.exit(EXIT_USAGE)
     except (runs.NoRun, measured.NotMeasured) as error:
         print(f"claims.sh: {error}", file=sys.stderr)

@@ -1,12 +1,12 @@
-"""claims: all claims, in the order of the page.
+"""claims: all claims, in the order of the page: the article's, then those of others and our own.
 
-An entry has what the article says, what the literature says, the tests that answer it and what the answer holds for.
-Claimed numbers are in these tables, measured numbers in the CSVs. A comment describes in words what was found, and how
-tests were changed after a look at the results.
+An entry has the claim in plain English, what the literature says, the primary test that answers it, further rows, and
+what the answer holds for. Claimed numbers are in these tables, measured numbers in the CSVs.
 """
 
 import claims_norms
+import claims_own
 import claims_placement
 import claims_trained
 
-CLAIMS = claims_placement.CLAIMS + claims_norms.CLAIMS + claims_trained.CLAIMS
+CLAIMS = claims_placement.CLAIMS + claims_norms.CLAIMS + claims_trained.CLAIMS + claims_own.CLAIMS

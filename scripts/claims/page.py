@@ -1,103 +1,124 @@
-"""page: prints docs/claims.md from judgements and tables."""
+"""page: docs/claims.md from docs/claims/verdicts.json: advice, the forest plot, a table of verdicts, and a section with
+a picture for each claim."""
 
-import math
+import json
+from pathlib import Path
 
-from collect import METRICS
+import strips
 
-MINUS = "\u2212"
-
-
-def number(value, signed=True, percent=False):
-    if math.isnan(value):
-        return "–"
-    digits = 1 if percent else 3 if abs(value) < 10 else 2
-    text = f"{value:+.{digits}f}" if signed else f"{value:.{digits}f}"
-    return text.replace("-", MINUS) + (" %" if percent else "")
-
-
-def interval_text(finding):
-    test, found = finding.test, finding.interval
-    if math.isnan(found.mean):
-        return "–", "–"
-    signed, percent = test.b is not None, test.as_percent
-    ends = f"{number(found.low, signed, percent)} to {number(found.high, signed, percent)}"
-    return number(found.mean, signed, percent), "–" if math.isnan(found.low) else ends
-
-
-def claimed_text(test):
-    if test.within is not None and test.b is None:
-        return f"{test.size:g} ± {test.within:g}"
-    if test.size is not None:
-        return number(test.size, test.b is not None, test.as_percent) + ("" if test.least is None else " or more")
-    if test.least is not None:
-        return f"{test.least:g} or more"
-    if test.within is not None:
-        return f"within {test.within:g}"
-    return {-1: "below 0", 1: "above 0", 0: "–"}[test.sign]
+TITLE = "Claims about norms, tested in transformers of 0.2 to 1.6 M parameters"
+INTRO = """{article} claims of an article about norm placement, and {own} of our own, measured in small models: 4 blocks
+of width 64 (0.2 M parameters, 1,200 steps), 12 to 96 blocks of width 32 (300 steps), and nanoGPT's character model
+(0.8 M parameters, 2,000 steps). Larger models may behave differently."""
+READING = """A verdict compares an interval with the smallest difference that matters: [protocol](claims/protocol.md).
+*Exploratory* tests were defined after a look at the runs ([deviations](claims/deviations.md)). All numbers are in
+[claims/tables.md](claims/tables.md), the data in [verdicts.json](claims/verdicts.json) and the CSVs beside it."""
+SECTIONS = {"article": "The article's claims", "own": "Our own claims"}
+# Charts beside the strip of a claim: {claim: (file, what it shows)}.
+CHARTS = {
+    "variance": ("variance", "Variance over depth, relative to block 1. The CSVs have blocks 1, 60 and 64"),
+    "post-depth": ("depth", "Loss and failed runs over depth: mean and seeds; 95 % intervals of the fractions"),
+    "pre-worse": ("rates", "Final loss over the learning rate: mean and seeds"),
+    "peri-deep": ("plateau", "Every seed from step 100 to step 300, at 12 and 64 blocks"),
+    "literal": ("variants", "Final loss over the learning rate of related placements: mean and seeds"),
+}
+FOREST = "Peri-LN minus Pre-LN in every setting, with the margin of 0.02 nats"
+EXPLORATORY = " (exploratory)"
 
 
-def rows_of(judgement):
-    for finding in judgement.findings:
-        mean, ends = interval_text(finding)
-        label = finding.test.label
-        if finding.rates:
-            label += f" ({', '.join(f'{rate:g}' for rate in finding.rates)})"
-        found = finding.test.metric, claimed_text(finding.test), mean, ends, str(finding.interval.n)
-        spread = "–" if math.isnan(finding.detectable) else number(finding.detectable, False, finding.test.as_percent)
-        yield [label, *found, spread, finding.verdict or "–"]
+def load(folder):
+    return json.loads((Path(folder) / "verdicts.json").read_text())
 
 
-def table(head, rows, numbers_from=1):
-    lines = ["| " + " | ".join(head) + " |"]
-    lines.append("|" + "|".join(" --- " if i < numbers_from else " ---: " for i in range(len(head))) + "|")
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
-    return lines
+def verdict_of(claim):
+    return claim["verdict"] + (EXPLORATORY if claim["exploratory"] else "")
 
 
-def anchor(claim):
-    return claim.name.replace("_", "-")
+def measured_of(claim):
+    """The cell of a table: the estimate with its interval, and what was compared; or the reason without a test."""
+    test = claim["primary"]
+    if test is None:
+        return claim["why"].rstrip(".")
+    unit = {"nats": " nats", "R2": "", "ratio": "", "failures": " of the runs"}[test["unit"]]
+    if test["estimate"] is None:
+        return f"no events: {test['label']}"
+    number, span = strips.number(test["estimate"], test["unit"]), strips.with_interval(test).split(" ", 1)[1]
+    return f"{number}{unit} {span}: {test['label']}"
 
 
-def parts_of(claim):
-    """The parts that a claim is tested on, in order, without those of the pilot."""
-    named = {}
-    for test in claim.tests or []:
-        for arm in (test.a, test.b):
-            if arm:
-                named[arm.part] = None
-    return list(named)
+def inside_of(claim):
+    if claim["number_inside"] is None:
+        return "\N{EN DASH}"
+    word = "yes" if claim["number_inside"] else "no"
+    return f"{word} ({claim['number_row']})" if claim["number_row"] else word
 
 
-def section(judgement, extra):
-    claim = judgement.claim
-    lines = [f'<a id="{anchor(claim)}"></a>', "", f"### {claim.article}", ""]
-    lines += [
-        f"**{judgement.verdict[0].upper()}{judgement.verdict[1:]}.** {claim.comment}".rstrip(),
-        "",
-        f"- Literature: {claim.literature}",
+def table(claims):
+    lines = [
+        "| claim | claimed | measured (95 % interval) | verdict | number inside? |",
+        "| --- | --- | --- | --- | --- |",
     ]
-    if claim.tests is None:
-        return lines + [""]
-    lines.append(f"- Holds for: {claim.holds}.")
-    parts = parts_of(claim)
-    lines.append("- Reproduce: " + ", ".join(f"`scripts/claims.sh --part {part}`" for part in parts))
-    rule = "every test must hold" if claim.every else "one test that holds is enough"
-    lines += [f"- Verdict: {rule}.", ""] if len(claim.tests) > 1 else [""]
-    head = ["test", "measure", "claimed", "measured", "95 % interval", "seeds", "detectable", "verdict"]
-    lines += table(head, rows_of(judgement)) + [""]
-    for title, head, rows in extra.get(claim.name, []):
-        lines += [title, "", *table(head, rows), ""]
+    for claim in claims:
+        claimed = claim["claimed"]["text"] if claim["claimed"] else "\N{EN DASH}"
+        cells = [f"[{claim['text'].rstrip('.')}](#{claim['id']})", claimed, measured_of(claim)]
+        lines.append(f"| {' | '.join([*cells, verdict_of(claim), inside_of(claim)])} |")
     return lines
 
 
-def page(judgements, introduction, tally, extra, ending):
-    lines = [introduction, "## Verdicts", "", tally, ""]
-    rows = [[f"[{judgement.claim.article}](#{anchor(judgement.claim)})", judgement.verdict] for judgement in judgements]
-    lines += table(["the claim", "verdict"], rows, 2) + [""]
-    lines += (
-        ["## Measures", ""] + table(["measure", "what it is"], [[f"`{m.name}`", m.meaning] for m in METRICS], 2) + [""]
-    )
-    lines += ["## Claim by claim", ""]
-    for judgement in judgements:
-        lines += section(judgement, extra)
-    return "\n".join(lines + ending) + "\n"
+def advice(found):
+    """The sentences, each with the verdicts it rests on."""
+    verdicts = {claim["id"]: claim["verdict"] for claim in found["claims"]}
+    for i, sentence in enumerate(found["advice"], 1):
+        links = ", ".join(f"[{claim}](#{claim}): {verdicts[claim]}" for claim in sentence["claims"])
+        head, colon, rest = sentence["text"].partition(":")
+        yield f"{i}. **{head}{colon}**{rest} (Claims: {links}.)"
+
+
+def sentence(words):
+    words = words.strip()
+    return words if not words or words.endswith((".", ")")) else words + "."
+
+
+def details(claim):
+    """One paragraph: verdict, reason, what it would take, what is published, scope."""
+    parts = [f"**{verdict_of(claim)}.** {claim['why']}"]
+    if claim["needed"]:
+        parts.append(f"To decide: {sentence(claim['needed']['text'])}")
+    parts += [sentence(claim["comment"]), f"Published: {sentence(claim['literature'])}" if claim["literature"] else ""]
+    scope = claim["scope"]
+    if scope["model"]:
+        steps = f", {scope['steps']:,} step{'s' * (scope['steps'] != 1)}" if scope["steps"] else ""
+        seeds = f", {scope['n']} seeds" if scope["n"] else ""
+        parts.append(f"Scope: {scope['model']}{steps}{seeds}.")
+    if claim["primary"]:
+        parts.append(f"[All numbers](claims/tables.md#{claim['id']}).")
+    return " ".join(part for part in parts if part)
+
+
+def section(claim):
+    lines = [f'### <a id="{claim["id"]}"></a>{claim["text"]}']
+    pictures = [CHARTS[claim["id"]]] if claim["id"] in CHARTS else []
+    if claim["primary"]:
+        pictures.append((f"claim-{claim['id']}", claim["primary"]["label"]))
+    if pictures:  # a backslash ends the line in Markdown
+        lines.append(" ".join(f"![{words}](claims/{name}.svg)" for name, words in pictures) + "\\")
+    return [*lines, details(claim), ""]
+
+
+def tally(claims, counts):
+    parts = ", ".join(f"*{verdict}* {number}" for verdict, number in counts.items() if number)
+    return f"Of {len(claims)} claims: {parts}."
+
+
+def page(folder):
+    found = load(folder)
+    groups = {name: [claim for claim in found["claims"] if claim["section"] == name] for name in SECTIONS}
+    intro = INTRO.format(**{name: len(claims) for name, claims in groups.items()})
+    lines = [f"# {TITLE}", "", *intro.splitlines(), "", *advice(found), ""]
+    lines += [f"![{FOREST}](claims/forest.svg)", "", *READING.splitlines()]
+    for name, title in SECTIONS.items():
+        lines += ["", f"## {title}", "", tally(groups[name], found["tally"][name]), "", *table(groups[name]), ""]
+        for claim in groups[name]:
+            lines += section(claim)
+        lines.pop()
+    return "\n".join(lines) + "\n"

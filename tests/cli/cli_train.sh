@@ -16,7 +16,7 @@ log_is_complete() {
                         ($4 != "") != ($1 % 10 == 0)) { print; bad = 1 }
              END { exit bad }' "$tmp/rows/log.csv"
     has "closing line" "$said" "done: 20 steps"
-    has "banner" "$said" "RMSNorm LR factor 0.95"
+    has "banner" "$said" "RMSNorm LR factor 1 "
     has "banner" "$said" "entropy floor"
 }
 
@@ -57,10 +57,11 @@ check_lr() {
 lr_follows_the_formula() {
     local schedule
     for schedule in cosine wsd linear constant; do
-        toy "$schedule-0.95" --set "optim.schedule=$schedule"
+        toy "$schedule-0.95" --set "optim.schedule=$schedule" --set optim.rmsnorm_lr_scale=0.95
         check_lr "$schedule" 0.95
     done
     same "last lr" "$(cell cosine-0.95 20 lr)" 9.5e-05
+    has "banner" "$said" "RMSNorm LR factor 0.95"
     toy cosine-1 --set model.norm=layernorm
     check_lr cosine 1
     has "banner" "$said" "RMSNorm LR factor 1 "

@@ -34,7 +34,7 @@ static void test_defaults(void) {
     const OptimOptions *o = &c.optim;
     CHECK(o->lr == 1e-3 && o->min_lr_ratio == 0.1 && o->schedule == SCHEDULE_COSINE, "optim");
     CHECK(o->warmup_steps == 100 && o->decay_fraction == 0.2, "optim");
-    CHECK(o->rmsnorm_lr_scale == 0.95 && o->beta1 == 0.9 && o->beta2 == 0.99, "optim");
+    CHECK(o->rmsnorm_lr_scale == 1 && o->beta1 == 0.9 && o->beta2 == 0.99, "optim");
     CHECK(o->eps == 1e-8 && o->weight_decay == 0.1 && o->clip == 1, "optim");
     CHECK(!o->decay_gamma_in && !o->decay_gamma_out, "optim");
     const DataOptions *d = &c.data;
@@ -99,7 +99,7 @@ static const struct {
     {"optim.schedule", "\"wsd\"", "\"wsd\""},
     {"optim.warmup_steps", "0", "0"},
     {"optim.decay_fraction", "1", "1"},
-    {"optim.rmsnorm_lr_scale", "1.0", "1"},
+    {"optim.rmsnorm_lr_scale", "0.950", "0.95"},
     {"optim.beta1", "0", "0"},
     {"optim.beta2", "0.999", "0.999"},
     {"optim.eps", "1e-300", "1e-300"},

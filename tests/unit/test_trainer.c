@@ -242,9 +242,10 @@ static void nonfinite_stops(void) {
 
 /* Record s has w(s-1), lr(s) with the RMSNorm factor, and the tokens so far. */
 static void columns_follow_the_formulas(void) {
-    const char *sets[] = {"gamma_warmup.steps=20", "train.accum=3", "optim.schedule=linear"};
+    const char *sets[] = {"gamma_warmup.steps=20", "train.accum=3", "optim.schedule=linear",
+                          "optim.rmsnorm_lr_scale=0.95"};
     Toy toy;
-    toy_open(&toy, sets, 3);
+    toy_open(&toy, sets, 4);
     for (size_t s = 1; s <= 40; s++) {
         LogRow row = toy_step(&toy);
         double w = s > 20 ? 1 : 0.1 + 0.9 * (double)(s - 1) / 20;
