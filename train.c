@@ -16,13 +16,12 @@
 #include "run/commands/manual.h"
 #include "run/commands/replay.h"
 #include "run/commands/sample.h"
-#include "run/io/files.h"
 #include "run/io/stop.h"
+#include "run/io/streams.h"
 #include "run/store/aside.h"
 #include "run/store/rundir.h"
 #include "run/train/resume.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -174,17 +173,15 @@ int main(int argc, char **argv) {
      * itself again, which must come before anything that should happen only once. */
     ops_exec_tuned(argv);
     /* If a standard stream is closed, the first file opened would get its descriptor and receive
-     * the messages meant for the terminal. */
+     * the messages meant for the terminal. A closed terminal or a full quota must not kill a long
+     * run; the failing write reports it. */
     streams_hold();
     /* By default cJSON returns incomplete data when memory is short, so its allocator must be
      * replaced before any JSON is read. */
     config_start();
-    /* A closed terminal or a full quota must not kill a long run; the failing write reports it. */
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN);
     if (argc < 2) {
         cli_help(true);
-        return EXIT_USAGE;
+        return streams_end(EXIT_USAGE, false);
     }
     Cli cli = cli_parse(argc, argv);
     int code = EXIT_DONE;
@@ -225,6 +222,7 @@ int main(int argc, char **argv) {
         manifest_print_build(stdout);
         break;
     }
+    code = streams_end(code, cli.mode == MODE_TRAIN);
     cli_free(&cli);
     if (stop_requested()) stop_die();
     return code;

@@ -149,7 +149,7 @@ void cli_help(bool examples_only) {
            "--topology pre --steps 500\n\n"
            "Exit codes: 0 success, or the run is already finished; 1 internal error; 2 wrong usage "
            "or config;\n"
-           "3 wrong data or checkpoint; 4 I/O error; 5 diverged; 75 stopped by SIGUSR2.\n"
+           "3 wrong data or checkpoint; 4 I/O error; 5 diverged; 75 stopped by a queue.\n"
            "./train --list keys lists all keys of a config with their defaults.\n");
 }
 

@@ -15,7 +15,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 /* Work outside GEMM (norms, activations, softmax, residuals, zeroing) costs as much per element of
  * the buffers as this many FLOPs of GEMM. UNCERTAINTY is the relative error of the estimated time.
@@ -195,15 +194,15 @@ static size_t checkpoints_kept(const TrainOptions *train) {
 /* Free bytes on the file system of `path`, which may not exist yet; NAN if unknown. */
 static double disk_free(const char *path) {
     char *parent = text_format("./%s", path), *start = *path == '/' ? parent + 2 : parent;
-    struct statvfs disk;
-    int failed;
-    while ((failed = statvfs(start, &disk)) && errno == ENOENT) {
+    int error;
+    double room;
+    while (isnan(room = folder_room(start, &error)) && error == ENOENT) {
         char *slash = strrchr(start, '/');
         if (!slash || !slash[1]) break;
         slash[slash == start] = '\0'; /* keep the slash of the root */
     }
     mem_free(parent);
-    return failed ? (double)NAN : (double)disk.f_bavail * (double)disk.f_frsize;
+    return room;
 }
 
 static void print_disk(const Estimate *estimate, const char *dir) {
@@ -213,7 +212,7 @@ static void print_disk(const Estimate *estimate, const char *dir) {
     double needed = bytes * (double)(kept + 1); /* one more during a write */
     printf("\ncheckpoint   %s, %zu kept plus one being written: %s", bytes_text(one, bytes), kept,
            bytes_text(all, needed));
-    if (!isnan(available)) printf(", free: %s", bytes_text(room, available));
+    printf(", free: %s", isnan(available) ? "unknown" : bytes_text(room, available));
     printf("\nfolder       %s\n", dir);
     if (needed > available) {
         fprintf(stderr,

@@ -3,6 +3,7 @@
 
 #include "base/stb_ds.h"
 #include "run/commands/calibrate.h"
+#include "run/io/streams.h"
 #include "run/optim/schedule.h"
 
 #include <stdio.h>
@@ -11,8 +12,7 @@
 static bool emit_byte(int token, void *context) {
     const Vocab *vocab = context;
     if ((size_t)token < vocab->size) fputc(vocab->byte_of[token], stdout);
-    fflush(stdout);
-    return true;
+    return stdout_flush();
 }
 
 void sample_print(Model *model, const Vocab *vocab, const char *prompt, size_t length,

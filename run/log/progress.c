@@ -5,6 +5,7 @@
 #include "norm/norm.h"
 #include "ops/ops.h"
 #include "run/io/stop.h"
+#include "run/io/streams.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -283,5 +284,5 @@ void progress_end(Progress *progress, const Summary *summary) {
     if (!isnan(progress->manifest->floor)) printf(", floor %.4f", progress->manifest->floor);
     if (health->diverged) printf(", diverged at step %zu", health->diverged_step);
     printf("\nlog: %s/log.csv   next: ./train --sample %s\n", progress->dir, progress->dir);
-    fflush(stdout);
+    stdout_flush();
 }

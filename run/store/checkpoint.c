@@ -3,8 +3,10 @@
 
 #include "base/stb_ds.h"
 #include "base/text_out.h"
+#include "run/io/fallback.h"
 #include "run/io/files.h"
 #include "run/io/json_out.h"
+#include "run/io/move.h"
 
 #include <cJSON.h>
 #include <dirent.h>
@@ -12,8 +14,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum { META_MAX = 1 << 16 };
@@ -243,11 +243,11 @@ bool checkpoint_exists(const char *dir, int *error) {
 }
 
 char *checkpoint_room(const char *dir, uint64_t bytes) {
-    struct statvfs disk;
-    if (statvfs(dir, &disk))
-        return text_format("cannot get the free space of %s: %s", dir, strerror(errno));
-    double needed = ROOM * (double)bytes, available = (double)disk.f_bavail * (double)disk.f_frsize;
-    if (available >= needed) return NULL;
+    int error;
+    double needed = ROOM * (double)bytes, available = folder_room(dir, &error);
+    if (error) return text_format("cannot get the free space of %s: %s", dir, strerror(error));
+    if (isnan(available)) fallback_warn(FALLBACK_SPACE, dir, 0);
+    if (!(available < needed)) return NULL;
     return text_format("no room for a checkpoint in %s: %.0f bytes are needed, %.0f are free", dir,
                        needed, available);
 }
@@ -289,10 +289,8 @@ static char *write_files(const char *folder, const Snapshot *snapshot, const Che
 /* Renames the temporary folder to its final name and syncs the parent. A folder that already has
  * this name (corrupt, or with a pending record of log.csv) is swapped out and removed only then. */
 static char *replace_folder(const char *parent, const char *temporary, char *folder) {
-    int error = rename(temporary, folder) ? errno : 0;
-    bool taken = error == ENOTEMPTY || error == EEXIST;
-    if (taken) error = folder_swap(temporary, folder);
-    char *failed = error_message("rename", folder, error);
+    bool taken;
+    char *failed = error_message("rename", folder, folder_move(temporary, folder, META, &taken));
     if (failed) {
         folder_remove(temporary, META);
         return failed;
@@ -313,8 +311,8 @@ static char *write_new(const char *dir, const Snapshot *snapshot, const Checkpoi
     char *temporary = text_format("%s/.tmp-%08zu-%ld", parent, meta->step, (long)getpid());
     char *failed = checkpoint_room(dir, checkpoint_size(snapshot));
     if (!failed) failed = error_message("make", text_format("%s", parent), folder_add(parent));
-    if (!failed && mkdir(temporary, 0777))
-        failed = error_message("make", text_format("%s", temporary), errno);
+    if (!failed)
+        failed = error_message("make", text_format("%s", temporary), folder_create(temporary));
     if (!failed) {
         failed = write_files(temporary, snapshot, meta);
         if (failed)

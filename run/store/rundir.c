@@ -4,6 +4,7 @@
 #include "base/stb_ds.h"
 #include "base/text_out.h"
 #include "run/io/files.h"
+#include "run/io/lock.h"
 #include "run/log/manifest.h"
 #include "run/store/aside.h"
 #include "run/store/checkpoint.h"
@@ -15,7 +16,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 /* --- which folder --- */
@@ -240,20 +240,12 @@ static char *held_folder; /* the folder that this process has locked last */
 void rundir_lock(const char *dir, const char *advice) {
     if (held_folder && strcmp(held_folder, dir) == 0) return;
     char *path = text_format("%s/LOCK", dir), owner[32] = "";
-    int fd = fd_open(path, O_RDWR | O_CREAT), held;
+    int fd = fd_open(path, O_RDWR | O_CREAT);
     if (fd < 0) die(EXIT_IO, "cannot open %s: %s", path, strerror(errno));
-    while ((held = flock(fd, LOCK_EX | LOCK_NB)) != 0 && errno == EINTR) {}
-    if (held) {
-        if (errno != EWOULDBLOCK) die(EXIT_IO, "cannot lock %s: %s", path, strerror(errno));
-        ssize_t length = read(fd, owner, sizeof owner - 1);
-        owner[length > 0 ? (size_t)length : 0] = '\0';
-        owner[strcspn(owner, "\n")] = '\0';
+    int error = lock_take(fd, path, owner, sizeof owner);
+    if (error == EWOULDBLOCK)
         die(EXIT_USAGE, "%s is being written by process %s; %s", dir, owner, advice);
-    }
-    int length = snprintf(owner, sizeof owner, "%ld\n", (long)getpid());
-    int error = fd_cut(fd, 0);
-    if (!error) error = write_all(fd, owner, (size_t)length);
-    if (error) die(EXIT_IO, "cannot write %s: %s", path, strerror(error));
+    if (error) die(EXIT_IO, "cannot lock %s: %s", path, strerror(error));
     mem_free(path);
     mem_free(held_folder);
     held_folder = text_format("%s", dir);

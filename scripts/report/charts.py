@@ -98,7 +98,7 @@ def floor_levels(groups):
     """Every entropy floor as a dashed line; the lowest has a label."""
     floors = sorted({run.floor for group in groups for run in group.runs if run.floor > 0})
     words = f"entropy floor{'s from' * (len(floors) > 1)} {floors[0]:.4g}" if floors else ""
-    return list(zip(floors, [words] + [""] * (len(floors) - 1), strict=True))
+    return [(floor, "" if i else words) for i, floor in enumerate(floors)]
 
 
 def losses(groups, keys):

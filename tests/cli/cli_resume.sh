@@ -61,7 +61,8 @@ stopped() {
 
 signals_leave_a_checkpoint() {
     local signal
-    for signal in INT:130 TERM:143 HUP:129 USR2:75; do
+    for signal in INT:130 TERM:143 HUP:129 USR1:75 USR2:75 XCPU:75; do
+        rm -rf "$tmp/stop_${signal#*:}"
         same "status after ${signal%:*}" "$(stopped "${signal%:*}" "stop_${signal#*:}" "${long[@]}")" "${signal#*:}"
         has "message" "$(<"$tmp/said")" "stopped by SIG${signal%:*} after step"
         same "step of the checkpoint" "$(cat "$tmp/stop_${signal#*:}/checkpoints/latest")" \
