@@ -178,7 +178,7 @@ int main(int argc, char **argv) {
         sample_of_checkpoint(&cli);
         break;
     case MODE_EVAL:
-        evaluate(&cli);
+        code = evaluate(&cli);
         break;
     case MODE_REPLAY:
         code = (int)replay(&cli, argc, argv);
