@@ -218,8 +218,8 @@ rate() {
 effective_rates_are_shown() {
     local text norm
     for norm in layernorm rmsnorm; do
-        rate rates2 $norm 1e-3 0.95 0.$((${#norm} - 1))
-        rate rates2 $norm 3e-3 0.95 0.$((${#norm} - 2))
+        rate rates2 "$norm" 1e-3 0.95 0.$((${#norm} - 1))
+        rate rates2 "$norm" 3e-3 0.95 0.$((${#norm} - 2))
     done
     report "$tmp/rates2"
     text=$(<"$tmp/rates2/report.md")

@@ -137,7 +137,7 @@ outcomes_are_kept() {
 
 # A run that learned nothing has a word of its own, and is not trained again.
 stuck_runs_are_marked() {
-    local args=(--grid optim.lr=0.3,0.003 --set model.topology=post --set train.steps=60 --out "$tmp/stuck" "$tmp/toy.json")
+    local args=(--grid "optim.lr=0.3,0.003" --set model.topology=post --set train.steps=60 --out "$tmp/stuck" "$tmp/toy.json")
     sweep 0 "${args[@]}"
     has "line of a run" "$out" "lr0.3 stuck 2."
     same "rows" "$(sed -n '/^run /,/^$/p' <<<"$out" | awk 'NF && $1 != "run" { print $1, $4 }' | sort | paste -sd ';')" \
@@ -148,7 +148,7 @@ stuck_runs_are_marked() {
 
 # The factor on the learning rate of RMSNorm is said before and after training.
 effective_rates_are_shown() {
-    local args=(--grid model.norm=layernorm,rmsnorm --grid optim.lr=1e-3,2e-3 --seeds 2 --out "$tmp/rates" "$tmp/toy.json")
+    local args=(--grid "model.norm=layernorm,rmsnorm" --grid "optim.lr=1e-3,2e-3" --seeds 2 --out "$tmp/rates" "$tmp/toy.json")
     sweep 0 "${args[@]}" --set optim.rmsnorm_lr_scale=0.9
     has "announcement" "$said" "optim.rmsnorm_lr_scale: 4 of 8 runs train at a lower or higher rate than optim.lr, \
 rmsnorm-lr1e-3-s1 at 0.9 times optim.lr (effective 0.0009)"
