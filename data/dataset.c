@@ -324,6 +324,16 @@ uint64_t dataset_train_tokens(const Dataset *data) {
     return data->train.tokens;
 }
 
+bool dataset_train_piece(const Dataset *data, size_t i, Piece *piece) {
+    if (i >= arrlenu(data->train.pieces)) return false;
+    *piece = data->train.pieces[i];
+    return true;
+}
+
+bool dataset_is_random(const Dataset *data) {
+    return data->train.kind == SOURCE_RANDOM || data->val.kind == SOURCE_RANDOM;
+}
+
 uint64_t dataset_file_bytes(const Dataset *data) {
     const TokenFile *const lists[] = {data->train_files, data->val_files};
     uint64_t bytes = 0;
