@@ -6,6 +6,7 @@
 #include "run/commands/replay_report.h"
 #include "run/io/csv_read.h"
 #include "run/io/files.h"
+#include "run/io/move.h"
 #include "run/io/stop.h"
 #include "run/store/rundir.h"
 #include "run/store/stored_model.h"
@@ -42,6 +43,7 @@ typedef struct {
     Probe *probes[ROLES]; /* activation statistics, by role */
     double *norms[ROLES]; /* (tensors) gradient norms, by role */
     SpikeReport spike;    /* the detector's report on the target */
+    NonFinite nonfinite;  /* where the target first was not finite */
     char *folder, *temporary;
     size_t differs;  /* the first update that differs from log.csv; 0 = none */
     size_t compared; /* number of updates that log.csv has */
@@ -158,7 +160,7 @@ static void restore(Replay *replay, int argc, char **argv) {
     run_open(run, &replay->config, argc, argv);
     run->dir = replay->dir;
     size_t *steps = checkpoints_of(replay->dir), *order = checkpoint_order(replay, steps);
-    if (!run_load(run, order, arrlenu(order), false, &meta)) {
+    if (!run_load(run, order, arrlenu(order), &meta)) {
         if (order) { /* a failed load may have changed some tensors */
             run_close(run);
             run_open(run, &replay->config, argc, argv);
@@ -298,7 +300,10 @@ static bool repeat_all(Replay *replay) {
             mem_free(losses);
             return false;
         }
-        if (step == replay->step) replay->spike = run->report;
+        if (step == replay->step) {
+            replay->spike = run->report;
+            replay->nonfinite = run->nonfinite;
+        }
         /* The run itself ended here. */
         if (step >= replay->step &&
             health_must_stop(run->health, (SpikeAction)run->config->spike.action))
@@ -327,11 +332,9 @@ static void replace_folder(Replay *replay) {
     uint64_t bytes[RUNLOG_FILES];
     int error = runlog_sync(&replay->run.log, bytes);
     if (!error) error = folder_sync(replay->temporary);
-    if (!error && rename(replay->temporary, replay->folder)) error = errno;
-    if (error == ENOTEMPTY || error == EEXIST) {
-        error = folder_swap(replay->temporary, replay->folder);
-        if (!error) error = folder_remove(replay->temporary, NULL);
-    }
+    bool taken = false;
+    if (!error) error = folder_move(replay->temporary, replay->folder, NULL, &taken);
+    if (!error && taken) folder_remove(replay->temporary, NULL);
     if (error) die(EXIT_IO, "cannot write %s: %s", replay->folder, strerror(error));
 }
 
@@ -387,7 +390,7 @@ static int finish(Replay *replay) {
     sequences_write(replay->temporary, losses, count, run);
     replace_folder(replay);
     print_verdict(replay);
-    print_tensors_grown(replay->step, &replay->spike, &run->model->params,
+    print_tensors_grown(replay->step, &replay->spike, &run->model->params, &replay->nonfinite,
                         has_before ? replay->norms[BEFORE] : NULL, replay->norms[TARGET]);
     if (has_before) print_activations(replay->step, replay->probes[BEFORE], replay->probes[TARGET]);
     print_sequences(replay->step, losses, count, run);

@@ -6,6 +6,7 @@
 #include "norm/norm.h"
 #include "ops/ops.h"
 #include "run/io/stop.h"
+#include "run/io/streams.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -19,6 +20,15 @@ static void print_equations(const Config *config) {
     equations_hash(hash, &config->model, &config->gamma_warmup, &config->branch_warmup);
     fprintf(stderr, "\n%sequations    %s\n\n", text, hash);
     mem_free(text);
+}
+
+static void print_unigram(const Unigram *unigram) {
+    if (isnan(unigram->nats)) return;
+    fprintf(stderr,
+            "unigram entropy   %.6g nats per token, the validation loss of token frequencies",
+            unigram->nats);
+    if (unigram->sample) fprintf(stderr, " (estimated from %zu tokens)", unigram->sample);
+    fputc('\n', stderr);
 }
 
 static void print_schedule(const Manifest *manifest) {
@@ -179,8 +189,7 @@ static void draw_status(Progress *progress, const LogRow *row) {
 Progress progress_start(const Manifest *manifest, const char *dir, size_t first) {
     const Config *config = manifest->config;
     const Shape *s = &manifest->model->shape;
-    char line[256];
-    dataset_describe(manifest->data, line, sizeof line);
+    char *line = dataset_describe(manifest->data);
     fprintf(stderr,
             "peri.c %s  %s: %s, %s, %zu blocks, d_model %zu, %.3g M parameters, %s, %zu threads\n",
             PERI_VERSION, config->name, topology_name(config->model.topology),
@@ -188,11 +197,13 @@ Progress progress_start(const Manifest *manifest, const char *dir, size_t first)
             1e-6 * (double)params_total(&manifest->model->params), REAL_NAME, ops_threads());
     print_equations(config);
     fprintf(stderr, "data              %s\n", line);
+    mem_free(line);
     if (!isnan(manifest->floor)) {
         fprintf(stderr,
                 "entropy floor     %.6g nats per token, the lowest possible validation loss\n",
                 manifest->floor);
     }
+    print_unigram(&manifest->unigram);
     print_schedule(manifest);
     if (sizeof(real) != sizeof(float)) {
         fputs("checkpoints       in float32, but this build computes in double: resuming is not "
@@ -243,7 +254,9 @@ void progress_spike(Progress *progress, size_t step, const SpikeReport *report, 
     fprintf(stderr, "%s%8zu spike:", yellow ? "\033[33m" : "", step);
     if (report->spike & SPIKE_GRAD) fprintf(stderr, " gradient norm (z %.3g)", report->grad.z);
     if (report->spike & SPIKE_LOSS) fprintf(stderr, " loss (z %.3g)", report->loss.z);
-    if (tensor)
+    if (tensor && !report->finite)
+        fprintf(stderr, "; first not finite: %s", tensor);
+    else if (tensor)
         fprintf(stderr, "; largest growth in %s (%.3g times its mean)", tensor, report->growth[0]);
     fprintf(stderr, "; action: %s%s\n", action, yellow ? "\033[0m" : "");
 }
@@ -261,6 +274,28 @@ static void print_stopped(const Progress *progress, const Summary *summary) {
             stop_signal_name(), summary->steps, progress->dir);
 }
 
+/* One sentence with the causes that were seen. */
+static void print_stuck(const Manifest *manifest, const StuckSigns *signs) {
+    const char *comma = "";
+    printf(", stuck\nstuck: ");
+    if (signs->losses >= STUCK_TIMES) {
+        printf(
+            "the validation loss stayed at the unigram entropy (not below 0.98 times %.4f nats per "
+            "token) in the last %zu validations",
+            manifest->unigram.nats, signs->losses);
+        comma = "; ";
+    }
+    if (signs->gradients >= STUCK_TIMES) {
+        printf(
+            "%sgradients vanish: in the last %zu records of layers.csv the gradient at block 1 is "
+            "below 1e-6 of that at block %zu",
+            comma, signs->gradients, manifest->model->shape.L);
+    }
+    printf(
+        "; a lower optim.lr, more optim.warmup_steps or, if the loss still falls, more train.steps "
+        "may help");
+}
+
 void progress_end(Progress *progress, const Summary *summary) {
     const HealthSummary *health = &summary->health;
     progress_pause(progress);
@@ -270,11 +305,13 @@ void progress_end(Progress *progress, const Summary *summary) {
         return;
     }
     if (summary->code == EXIT_DIVERGED) {
-        fprintf(stderr,
-                "train: error: stopped after step %zu: %s. See %s/spikes.csv; a lower optim.lr or "
-                "more optim.warmup_steps may help\n",
-                summary->steps, reason_of(summary, progress->manifest->config->spike.action),
-                progress->dir);
+        fprintf(
+            stderr,
+            "train: error: stopped after step %zu: %s. See %s/spikes.csv, and the update in detail "
+            "with %s --replay %s --step %zu; a lower optim.lr or more optim.warmup_steps may "
+            "help\n",
+            summary->steps, reason_of(summary, progress->manifest->config->spike.action),
+            progress->dir, program_name(), progress->dir, summary->steps);
         return;
     }
     printf("done: %zu steps in %.1f s (%.0f tokens/s)", summary->steps, summary->seconds,
@@ -283,7 +320,8 @@ void progress_end(Progress *progress, const Summary *summary) {
     if (!isnan(health->val_loss)) printf(", val loss %.4f", health->val_loss);
     if (!isnan(progress->manifest->floor)) printf(", floor %.4f", progress->manifest->floor);
     if (health->diverged) printf(", diverged at step %zu", health->diverged_step);
+    if (summary->ending == ENDING_STUCK) print_stuck(progress->manifest, &health->signs);
     printf("\nlog: %s/log.csv   next: %s --sample %s\n", progress->dir, program_name(),
            progress->dir);
-    fflush(stdout);
+    stdout_flush();
 }
