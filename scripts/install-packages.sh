@@ -26,7 +26,7 @@ declare -A groups=(
     [sweep]="jq"
     [chroots]="debootstrap"
     [oracle]="python3-torch"
-    [fuzz]="clang libclang-rt-VERSION-dev libomp-dev"
+    [fuzz]="clang libclang-rt-dev libomp-dev"
     [check]="valgrind clang libomp-dev clang-format shellcheck groff-base"
     [ruff]="python3-venv"
     [claims]="python3-numpy python3-scipy"
@@ -75,11 +75,6 @@ done
 if ! command -v dpkg-query >/dev/null; then
     echo "install-packages.sh: there is no dpkg here, so nothing was checked; Debian calls what is needed: ${packages[*]}" >&2
 else
-    # The sanitizers come with the version of clang.
-    install_missing "${packages[@]/libclang-rt-VERSION-dev/clang}"
-    if [[ ${packages[*]} == *VERSION* ]]; then
-        version=$(clang -dumpversion)
-        install_missing "libclang-rt-${version%%.*}-dev"
-    fi
+    install_missing "${packages[@]}"
 fi
 [[ " $* " != *" ruff "* ]] || install_ruff

@@ -178,9 +178,8 @@ packages_are_named() {
     same "packages" "$said $(tail -n 1 "$tmp/asked")" "installing jq install -qq --no-install-recommends jq"
     packages 1 plot
     has "apt-get fails" "$complained" "apt-get install failed; an administrator can install what is missing: apt-get install gnuplot-nox"
-    stand_in clang <<<'echo 19.1.7'
     packages 0 fuzz
-    has "of the clang here" "$(tail -n 1 "$tmp/asked")" " libclang-rt-19-dev"
+    [[ $(tail -n 1 "$tmp/asked") != *[0-9]* ]] || fail "packages of one version of Debian: $(tail -n 1 "$tmp/asked")"
 }
 
 # An entry of equivalent.txt whose line was changed has to be found again.
