@@ -58,10 +58,11 @@ quickstart() {
     has "next" "$said" "loss curve: runs/peri_rms/loss.png"
 }
 
-# check USER LOCALE
+# check USER LOCALE: the output is kept in $folder.
 check() {
-    said=$(inside "$1" "$2" "./scripts/check.sh 2>&1") || fail "$(grep -B9 '^FAIL' <<<"$said"; tail -n 1 <<<"$said")"
-    echo "note: $suite: $(tail -n 1 <<<"$said")"
+    local log=$folder/check_$suite.log
+    inside "$1" "$2" "./scripts/check.sh 2>&1" >"$log" || fail "$(grep -B9 '^FAIL' "$log" || tail -n 9 "$log")"
+    echo "note: $suite: $(tail -n 1 "$log")"
 }
 
 # Without the right to install anything, in a system where all is installed; then where a package is missing.
