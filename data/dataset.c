@@ -440,7 +440,8 @@ bool dataset_file(const Dataset *data, size_t i, const char **path, uint64_t *by
 uint64_t dataset_val_hash(const Dataset *data) {
     uint64_t all = HASH_START;
     for (size_t i = 0; i < arrlenu(data->val_files); i++) {
-        const uint64_t size = data->val_files[i].size, hash = survey_file(&data->val_files[i])->hash;
+        const uint64_t size = data->val_files[i].size,
+                       hash = survey_file(&data->val_files[i])->hash;
         all = hash_bytes(all, &size, sizeof size);
         all = hash_bytes(all, &hash, sizeof hash);
     }

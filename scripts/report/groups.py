@@ -149,7 +149,10 @@ def gather(runs):
     scales = [group[0].lr_scale for group in members]
     labels = [
         with_effective_lr(
-            label_of(config, keys or plain, known) or label_of(config, plain, known), config, scale, len(set(scales)) > 1
+            label_of(config, keys or plain, known) or label_of(config, plain, known),
+            config,
+            scale,
+            len(set(scales)) > 1,
         )
         for config, scale in zip(configs, scales, strict=True)
     ]
