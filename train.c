@@ -107,12 +107,20 @@ static int train(const Config *config, const Cli *cli, int argc, char **argv) {
     return code;
 }
 
+/* On stderr: it is not part of the equations. */
+static void describe_lr(const OptimOptions *optim, const NormKind *norm) {
+    if (!norm_is_rms(norm) || optim->rmsnorm_lr_scale == 1) return;
+    fprintf(stderr, "learning rate %.9g * optim.lr = %.9g (optim.rmsnorm_lr_scale)\n",
+            optim->rmsnorm_lr_scale, optim->rmsnorm_lr_scale * optim->lr);
+}
+
 static int describe(const Config *config) {
     char hash[17],
         *text = equations_text(&config->model, &config->gamma_warmup, &config->branch_warmup);
     equations_hash(hash, &config->model, &config->gamma_warmup, &config->branch_warmup);
     printf("%sequations    %s\n", text, hash);
     mem_free(text);
+    describe_lr(&config->optim, norm_kind(config->model.norm));
     return EXIT_DONE;
 }
 
@@ -178,7 +186,7 @@ int main(int argc, char **argv) {
         sample_of_checkpoint(&cli);
         break;
     case MODE_EVAL:
-        evaluate(&cli);
+        code = evaluate(&cli);
         break;
     case MODE_REPLAY:
         code = (int)replay(&cli, argc, argv);

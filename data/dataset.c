@@ -2,7 +2,6 @@
 #include "data/dataset.h"
 #include "base/words.h"
 #include "data/stories.h"
-#include "data/tokens.h"
 #include "base/philox.h"
 #include "base/stb_ds.h"
 
@@ -12,12 +11,6 @@
 #include <string.h>
 
 typedef enum { SOURCE_NONE, SOURCE_FILES, SOURCE_STORIES, SOURCE_RANDOM } SourceKind;
-
-/* A run of tokens within one file. */
-typedef struct {
-    const TokenFile *file;
-    size_t begin, count;
-} Piece;
 
 /* The training or the validation split. */
 typedef struct {
@@ -398,6 +391,16 @@ const Vocab *dataset_vocab(const Dataset *data) {
 
 uint64_t dataset_train_tokens(const Dataset *data) {
     return data->train.tokens;
+}
+
+bool dataset_train_piece(const Dataset *data, size_t i, Piece *piece) {
+    if (i >= arrlenu(data->train.pieces)) return false;
+    *piece = data->train.pieces[i];
+    return true;
+}
+
+bool dataset_is_random(const Dataset *data) {
+    return data->train.kind == SOURCE_RANDOM || data->val.kind == SOURCE_RANDOM;
 }
 
 uint64_t dataset_file_bytes(const Dataset *data) {

@@ -23,7 +23,7 @@
 #ifndef DATA_DATASET_H
 #define DATA_DATASET_H
 
-#include "data/vocab.h"
+#include "data/tokens.h"
 
 typedef enum { ORDER_RANDOM, ORDER_SEQUENTIAL } DataOrder;
 /* Entry i of: random sequential; NULL past the end. */
@@ -74,6 +74,11 @@ double dataset_floor(const Dataset *data);
 
 /* The number of training tokens; 0 = unlimited. */
 uint64_t dataset_train_tokens(const Dataset *data);
+
+/* Piece `i` of the training split; false past the last one. A built-in corpus has none. */
+bool dataset_train_piece(const Dataset *data, size_t i, Piece *piece);
+/* Whether training or validation sequences are those of builtin:random. */
+bool dataset_is_random(const Dataset *data);
 
 /* Bytes of all mapped files. The system decides how many of them are in memory. */
 uint64_t dataset_file_bytes(const Dataset *data);

@@ -29,6 +29,12 @@ typedef struct {
     size_t count;               /* of tokens */
 } TokenFile;
 
+/* A run of tokens within one file. */
+typedef struct {
+    const TokenFile *file;
+    size_t begin, count;
+} Piece;
+
 /* Opens a file, the .txt and .bin files of a folder, or the files that match a glob pattern. Returns
  * an stb_ds array, sorted by name, of files of one format, none of them empty. `key` is the config
  * key that named them, for errors. */

@@ -31,7 +31,8 @@ static bool has_final_norm(const Model *model) {
 /* Tells the norms which mode the pass has, and at which position of the sequence it begins: the
  * constants of frozen norms depend on the position. */
 static void forward_begin(Model *model, const Pass *pass) {
-    model->norm_mode = (NormMode){.training = pass->training, .observes = pass->training};
+    model->norm_mode =
+        (NormMode){.training = pass->training, .observes = pass->training && !pass->repeats};
     for (size_t i = 0; i < model->n_sites; i++)
         model->site[i].frozen.first = pass->past * model->site[i].per_token;
 }

@@ -25,6 +25,7 @@ typedef struct {
     real gamma;                  /* w of gamma-warmup, 1 without */
     BranchRamp branch;           /* a of branch-warmup, see branch_factor */
     real grad_scale;             /* of each token's loss in the gradient: 1/(B*T*accum) */
+    bool repeats;                /* running statistics have been updated by this pass before */
     bool training;               /* dropout is on, the head computes gradients, and norms with
                                     running statistics use and update those of the batch */
     uint32_t seed, step, micro;  /* dropout counters */

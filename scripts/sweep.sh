@@ -30,6 +30,7 @@ refuse() {
 
 todo=0 estimate=0    # runs to train, and the estimated seconds
 declare -A before=() # NAME: its state at the start
+slowed=()            # runs of the first seed with optim.rmsnorm_lr_scale: "NAME FACTOR RATE"
 
 source "$here/sweep/plan.sh"
 source "$here/sweep/pool.sh"
@@ -67,7 +68,19 @@ check_all() {
         for seed in "${seeds[@]}"; do [[ -z $seed ]] || args+=(--set "train.seed=$seed"); done
         said=$("$TRAIN" "${args[@]}" --describe 2>&1 </dev/null) || code=$?
         ((code == 0)) || refuse "the run $name cannot be trained:"$'\n'"$said" "$code"
+        said=$(sed -nE 's/^learning rate ([^ ]+) \* optim\.lr = ([^ ]+) .*/\1 \2/p' <<<"$said")
+        [[ -z $said ]] || slowed+=("$name $said")
     done
+}
+
+# say_effective_rates: a line about a factor on the learning rate that only some norms have.
+say_effective_rates() {
+    ((${#slowed[@]})) || return 0
+    local name factor rate seeds
+    mapfile -t seeds <<<"${choices[train.seed]:-}"
+    read -r name factor rate <<<"${slowed[0]}"
+    echo "optim.rmsnorm_lr_scale: $((${#slowed[@]} * ${#seeds[@]})) of ${#names[@]} runs train at a lower or higher rate than" \
+        "optim.lr, $name at $factor times optim.lr (effective $rate)"
 }
 
 # estimate_run NAME: sets $seconds and $bytes to the estimates of ./train --dry-run for a run.
@@ -87,16 +100,19 @@ estimate_run() {
 # number of runs to train and $estimate to their seconds. The estimate is the mean of the first and the
 # last run, times $todo.
 announce() {
-    local name open=() seconds bytes first_seconds first_bytes at_once=$jobs
-    local -A count=([new]=0 [unfinished]=0 ["done"]=0 [diverged]=0)
+    local name stuck open=() seconds bytes first_seconds first_bytes at_once=$jobs
+    local -A count=([new]=0 [unfinished]=0 ["done"]=0 [diverged]=0 [stuck]=0)
     for name in "${names[@]}"; do
         before[$name]=$(state_of "$name")
         count[${before[$name]}]=$((count[${before[$name]}] + 1))
-        [[ ${before[$name]} =~ done|diverged ]] || open+=("$name")
+        [[ ${before[$name]} =~ done|diverged|stuck ]] || open+=("$name")
     done
     todo=${#open[@]}
-    echo "$out: ${#names[@]} runs, ${count[done]} done, ${count[diverged]} diverged, ${count[unfinished]} unfinished," \
-        "${count[new]} new"
+    stuck=''
+    ((!count[stuck])) || stuck=" ${count[stuck]} stuck,"
+    echo "$out: ${#names[@]} runs, ${count[done]} done,$stuck ${count[diverged]} diverged, ${count[unfinished]}" \
+        "unfinished, ${count[new]} new"
+    say_effective_rates
     ((todo)) || return 0
     estimate_run "${open[0]}"
     first_seconds=$seconds first_bytes=$bytes
@@ -115,21 +131,27 @@ time_text() {
         else if (s < 6000) printf "%.0f min", s / 60; else printf "%.1f h", s / 3600 }'
 }
 
-# Best runs first, then diverged ones, then runs without a loss.
+# Best runs first, then stuck and diverged ones, then runs without a loss.
 table() {
-    local name steps loss rank diverged width=3 line
+    local name steps loss rank diverged rate='' width=3 line
     for name in "${names[@]}"; do ((${#name} <= width)) || width=${#name}; done
-    line="%-${width}s  %8s  %9s  %s\n"
+    line="%-${width}s  %8s  %9s  %-8s"
+    ((!${#slowed[@]})) || rate='  effective lr'
     # shellcheck disable=SC2059 # the format is ours
-    printf "\n$line" run steps "val loss" diverged
+    printf "\n$line%s" run steps "val loss" diverged "$rate" | sed -E 's/ +$//'
+    printf '\n'
     for name in "${names[@]}"; do
         read -r steps loss < <(end_of "$name")
         rank=0 diverged=no
-        [[ $loss != - ]] || rank=2
-        [[ $(state_of "$name") != diverged ]] || rank=1 diverged=yes
+        case $(state_of "$name") in
+        stuck) rank=1 diverged=stuck ;;
+        diverged) rank=1 diverged=yes ;;
+        esac
+        [[ $loss != - || $rank == 1 ]] || rank=2
+        [[ -z $rate ]] || rate="  $(effective_rate "$name")"
         # shellcheck disable=SC2059
-        printf "%s %s $line" "$rank" "$loss" "$name" "$steps" "$loss" "$diverged"
-    done | sort -s -k1,1n -k2,2g | cut -d' ' -f3-
+        printf "%s %s $line%s\n" "$rank" "$loss" "$name" "$steps" "$loss" "$diverged" "$rate"
+    done | sort -s -k1,1n -k2,2g | cut -d' ' -f3- | sed -E 's/ +$//'
     printf '\nnext: %s/report.sh %s\n' "$here" "$out"
 }
 

@@ -4,6 +4,7 @@
 #include "run/commands/calibrate.h"
 #include "run/optim/schedule.h"
 #include "run/store/rundir.h"
+#include "run/train/nonfinite.h"
 #include "run/train/validate.h"
 
 #include <math.h>
@@ -52,7 +53,45 @@ static double quantile(const double *sorted, size_t n, double q) {
     return sorted[i < n ? i : n - 1];
 }
 
-void evaluate(const Cli *cli) {
+/* The first place of the first validation sequence whose loss is not finite; losses (val_rows*T). */
+static NonFinite find_nonfinite(const StoredModel *stored, const Dataset *data,
+                                const double *losses) {
+    const size_t T = stored->model->shape.T;
+    NonFinite found = nonfinite_logits(stored->model->shape.L);
+    int *tokens = mem_alloc(size_mul(T, sizeof *tokens));
+    int *targets = mem_alloc(size_mul(T, sizeof *targets));
+    const size_t cells = dataset_val_rows(data) * T;
+    size_t first = 0;
+    while (first + 1 < cells && isfinite(losses[first])) first++;
+    dataset_val_batch(data, tokens, targets, first / T, 1);
+    Pass pass = {.tokens = tokens,
+                 .targets = targets,
+                 .B = 1,
+                 .T = T,
+                 .gamma = (real)schedule_gamma(&stored->config.gamma_warmup, stored->step),
+                 .branch = schedule_branch(&stored->config.branch_warmup, stored->step)};
+    NonFinite forward = nonfinite_forward(stored->model, &pass);
+    if (*forward.name) found = forward;
+    mem_free(tokens);
+    mem_free(targets);
+    return found;
+}
+
+static void print_nonfinite(const char *dir, const NonFinite *found, size_t L) {
+    char where[64];
+    if (found->layer == 0)
+        snprintf(where, sizeof where, "in the embedding");
+    else if (found->layer > L)
+        snprintf(where, sizeof where, "after the last block");
+    else
+        snprintf(where, sizeof where, "in block %zu", found->layer);
+    fprintf(stderr,
+            "train: error: the validation loss of %s is not finite: the first value that is not "
+            "finite is %s (%s)\n",
+            dir, where, found->name);
+}
+
+int evaluate(const Cli *cli) {
     NormsMode norms = norms_mode(cli->norms);
     Config config = config_of(cli);
     StoredModel stored;
@@ -70,6 +109,8 @@ void evaluate(const Cli *cli) {
     }
     double *losses = mem_alloc(size_mul(tokens, sizeof *losses));
     double mean = losses_of(losses, &stored, data), floor = dataset_floor(data);
+    NonFinite nonfinite = {.layer = 0};
+    if (!isfinite(mean)) nonfinite = find_nonfinite(&stored, data, losses);
     qsort(losses, tokens, sizeof *losses, compare);
     printf("step=%zu rows=%zu tokens=%zu val_loss=%.9g bits_per_token=%.6g perplexity=%.6g "
            "median=%.6g p99.9=%.6g",
@@ -77,8 +118,11 @@ void evaluate(const Cli *cli) {
            quantile(losses, tokens, 0.5), quantile(losses, tokens, 0.999));
     if (!isnan(floor)) printf(" floor=%.9g", floor);
     putchar('\n');
+    fflush(stdout);
+    if (!isfinite(mean)) print_nonfinite(cli->run, &nonfinite, model->shape.L);
     mem_free(losses);
     dataset_close(data);
     stored_model_free(&stored);
     config_free(&config);
+    return isfinite(mean) ? EXIT_DONE : EXIT_DIVERGED;
 }

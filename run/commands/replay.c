@@ -42,6 +42,7 @@ typedef struct {
     Probe *probes[ROLES]; /* activation statistics, by role */
     double *norms[ROLES]; /* (tensors) gradient norms, by role */
     SpikeReport spike;    /* the detector's report on the target */
+    NonFinite nonfinite;  /* where the target first was not finite */
     char *folder, *temporary;
     size_t differs;  /* the first update that differs from log.csv; 0 = none */
     size_t compared; /* number of updates that log.csv has */
@@ -298,7 +299,10 @@ static bool repeat_all(Replay *replay) {
             mem_free(losses);
             return false;
         }
-        if (step == replay->step) replay->spike = run->report;
+        if (step == replay->step) {
+            replay->spike = run->report;
+            replay->nonfinite = run->nonfinite;
+        }
         /* The run itself ended here. */
         if (step >= replay->step &&
             health_must_stop(run->health, (SpikeAction)run->config->spike.action))
@@ -387,7 +391,7 @@ static int finish(Replay *replay) {
     sequences_write(replay->temporary, losses, count, run);
     replace_folder(replay);
     print_verdict(replay);
-    print_tensors_grown(replay->step, &replay->spike, &run->model->params,
+    print_tensors_grown(replay->step, &replay->spike, &run->model->params, &replay->nonfinite,
                         has_before ? replay->norms[BEFORE] : NULL, replay->norms[TARGET]);
     if (has_before) print_activations(replay->step, replay->probes[BEFORE], replay->probes[TARGET]);
     print_sequences(replay->step, losses, count, run);

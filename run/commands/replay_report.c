@@ -40,9 +40,13 @@ static void print_grown(const Params *params, size_t tensor, double growth, cons
 }
 
 void print_tensors_grown(size_t step, const SpikeReport *spike, const Params *params,
-                         const double *before, const double *now) {
+                         const NonFinite *nonfinite, const double *before, const double *now) {
     printf("\nupdate %zu was %sflagged", step, spike->spike ? "" : "not ");
     print_scores(spike);
+    if (!spike->finite) {
+        printf("; first not finite:\n  %s\n", nonfinite->name);
+        return;
+    }
     puts("; gradients that grew most:");
     if (spike->spike) {
         for (size_t i = 0; i < SPIKE_TENSORS; i++) {

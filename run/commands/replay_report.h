@@ -9,9 +9,9 @@
 
 /* The tensors whose gradient norm grew most: relative to the detector's window if the update was
  * flagged, else relative to the update before, whose norms are `before` (NULL = unknown). `now`:
- * the norms of the update itself. */
+ * the norms of the update itself. An update that is not finite has `nonfinite` instead. */
 void print_tensors_grown(size_t step, const SpikeReport *spike, const Params *params,
-                         const double *before, const double *now);
+                         const NonFinite *nonfinite, const double *before, const double *now);
 /* The activations whose rms or absmax changed most since the update before. */
 void print_activations(size_t step, const Probe *before, const Probe *now);
 /* The worst of `count` sequences, which are sorted. */

@@ -133,6 +133,7 @@ static void print_data(Json *json, const Manifest *manifest) {
     json_open(json, "data");
     json_string(json, "description", line);
     json_number(json, "entropy_floor", manifest->floor);
+    json_number(json, "unigram_entropy", manifest->unigram.nats);
     json_list_open(json, "files");
     json->layout = JSON_INLINE;
     for (size_t i = 0; dataset_file(manifest->data, i, &path, &bytes, &hash); i++) {
@@ -154,10 +155,18 @@ static double peak_rss_mb(void) {
     return (double)usage.ru_maxrss / 1024;
 }
 
+static const char *const ENDINGS[] = {
+    [ENDING_DONE] = "done",
+    [ENDING_STOPPED] = "stopped",
+    [ENDING_DIVERGED] = "diverged",
+    [ENDING_STUCK] = "stuck",
+};
+
 static void print_summary(Json *json, const Summary *summary) {
     const HealthSummary *health = &summary->health;
     json_open(json, "summary");
     json_integer(json, "exit_code", (uint64_t)summary->code);
+    json_string(json, "ending", ENDINGS[summary->ending]);
     json_integer(json, "steps", summary->steps);
     json_boolean(json, "diverged", health->diverged);
     json_integer(json, "diverged_step", health->diverged_step);

@@ -7,7 +7,7 @@
 #ifndef RUN_LOG_MANIFEST_H
 #define RUN_LOG_MANIFEST_H
 
-#include "data/dataset.h"
+#include "data/unigram.h"
 #include "model/model.h"
 #include "run/config/config.h"
 #include "run/optim/health.h"
@@ -16,7 +16,8 @@ typedef struct {
     const Config *config;
     const Model *model;
     const Dataset *data;
-    double floor;    /* entropy floor of the validation sequences, NAN = unknown */
+    double floor; /* entropy floor of the validation sequences, NAN = unknown */
+    Unigram unigram;
     double lr_scale; /* optim.rmsnorm_lr_scale if it applies to model.norm, else 1 */
     int argc;
     char **argv;
@@ -24,9 +25,13 @@ typedef struct {
     char *resumes;   /* JSON objects, separated by commas; NULL = never resumed */
 } Manifest;
 
+/* How a run ended: with a result, by a signal or a failure, diverged, or without having learned. */
+typedef enum { ENDING_DONE, ENDING_STOPPED, ENDING_DIVERGED, ENDING_STUCK } Ending;
+
 /* The contents of "summary", written when the run ends. */
 typedef struct {
     HealthSummary health;
+    Ending ending;
     int code; /* exit code of the process, as a shell shows it */
     double seconds, tokens_per_s;
     size_t steps; /* steps of the run, including skipped ones */

@@ -20,6 +20,15 @@ static void print_equations(const Config *config) {
     mem_free(text);
 }
 
+static void print_unigram(const Unigram *unigram) {
+    if (isnan(unigram->nats)) return;
+    fprintf(stderr,
+            "unigram entropy   %.6g nats per token, the validation loss of token frequencies",
+            unigram->nats);
+    if (unigram->sample) fprintf(stderr, " (estimated from %zu tokens)", unigram->sample);
+    fputc('\n', stderr);
+}
+
 static void print_schedule(const Manifest *manifest) {
     const GammaWarmup *warmup = &manifest->config->gamma_warmup;
     const char *norm = norm_name(manifest->config->model.norm);
@@ -192,6 +201,7 @@ Progress progress_start(const Manifest *manifest, const char *dir, size_t first)
                 "entropy floor     %.6g nats per token, the lowest possible validation loss\n",
                 manifest->floor);
     }
+    print_unigram(&manifest->unigram);
     print_schedule(manifest);
     if (sizeof(real) != sizeof(float)) {
         fputs("checkpoints       in float32, but this build computes in double: resuming is not "
@@ -242,7 +252,9 @@ void progress_spike(Progress *progress, size_t step, const SpikeReport *report, 
     fprintf(stderr, "%s%8zu spike:", yellow ? "\033[33m" : "", step);
     if (report->spike & SPIKE_GRAD) fprintf(stderr, " gradient norm (z %.3g)", report->grad.z);
     if (report->spike & SPIKE_LOSS) fprintf(stderr, " loss (z %.3g)", report->loss.z);
-    if (tensor)
+    if (tensor && !report->finite)
+        fprintf(stderr, "; first not finite: %s", tensor);
+    else if (tensor)
         fprintf(stderr, "; largest growth in %s (%.3g times its mean)", tensor, report->growth[0]);
     fprintf(stderr, "; action: %s%s\n", action, yellow ? "\033[0m" : "");
 }
@@ -260,6 +272,26 @@ static void print_stopped(const Progress *progress, const Summary *summary) {
             stop_signal_name(), summary->steps, progress->dir);
 }
 
+/* One sentence with the causes that were seen. */
+static void print_stuck(const Manifest *manifest, const StuckSigns *signs) {
+    const char *comma = "";
+    printf(", stuck\nstuck: ");
+    if (signs->losses >= STUCK_TIMES) {
+        printf(
+            "the validation loss stayed at the unigram entropy (not below 0.98 times %.4f nats per "
+            "token) in the last %zu validations",
+            manifest->unigram.nats, signs->losses);
+        comma = "; ";
+    }
+    if (signs->gradients >= STUCK_TIMES) {
+        printf(
+            "%sgradients vanish: in the last %zu records of layers.csv the gradient at block 1 is "
+            "below 1e-6 of that at block %zu",
+            comma, signs->gradients, manifest->model->shape.L);
+    }
+    printf("; a lower optim.lr or more optim.warmup_steps may help");
+}
+
 void progress_end(Progress *progress, const Summary *summary) {
     const HealthSummary *health = &summary->health;
     progress_pause(progress);
@@ -269,11 +301,13 @@ void progress_end(Progress *progress, const Summary *summary) {
         return;
     }
     if (summary->code == EXIT_DIVERGED) {
-        fprintf(stderr,
-                "train: error: stopped after step %zu: %s. See %s/spikes.csv; a lower optim.lr or "
-                "more optim.warmup_steps may help\n",
-                summary->steps, reason_of(summary, progress->manifest->config->spike.action),
-                progress->dir);
+        fprintf(
+            stderr,
+            "train: error: stopped after step %zu: %s. See %s/spikes.csv, and the update in detail "
+            "with ./train --replay %s --step %zu; a lower optim.lr or more optim.warmup_steps may "
+            "help\n",
+            summary->steps, reason_of(summary, progress->manifest->config->spike.action),
+            progress->dir, progress->dir, summary->steps);
         return;
     }
     printf("done: %zu steps in %.1f s (%.0f tokens/s)", summary->steps, summary->seconds,
@@ -282,6 +316,7 @@ void progress_end(Progress *progress, const Summary *summary) {
     if (!isnan(health->val_loss)) printf(", val loss %.4f", health->val_loss);
     if (!isnan(progress->manifest->floor)) printf(", floor %.4f", progress->manifest->floor);
     if (health->diverged) printf(", diverged at step %zu", health->diverged_step);
+    if (summary->ending == ENDING_STUCK) print_stuck(progress->manifest, &health->signs);
     printf("\nlog: %s/log.csv   next: ./train --sample %s\n", progress->dir, progress->dir);
     fflush(stdout);
 }

@@ -12,6 +12,8 @@ enum {
 static const double SCORE_SIGMAS = 7;
 static const double DIVERGENCE_RATIO = 1.5;
 static const double DIVERGENCE_ABOVE_UNIFORM = 1; /* nats above ln V, the loss of a uniform guess */
+static const double STUCK_RATIO = 0.98;           /* of the unigram entropy */
+static const double VANISHED_RATIO = 1e-6;        /* of the gradient at the last block */
 
 typedef struct {
     double values[SCORE_WINDOW]; /* ring buffer: value number i is in slot i % SCORE_WINDOW */
@@ -22,9 +24,10 @@ typedef struct {
 struct Health {
     size_t warmup_steps;
     double loss_limit;
-    double best_mean;  /* of DIVERGENCE_STEPS losses; INFINITY = none yet */
-    size_t last_spike; /* SPIKE_NONE .. SPIKE_BOTH */
-    size_t diverged;   /* 1 plus the first step; 0 = never */
+    double stuck_limit; /* NAN = none, and no loss reaches it */
+    double best_mean;   /* of DIVERGENCE_STEPS losses; INFINITY = none yet */
+    size_t last_spike;  /* SPIKE_NONE .. SPIKE_BOTH */
+    size_t diverged;    /* 1 plus the first step; 0 = never */
     History loss, grad;
     HealthSummary summary; /* without `diverged`, `diverged_step` and the scores */
 };
@@ -33,6 +36,7 @@ Health *health_create(size_t warmup_steps, size_t vocab) {
     Health *health = mem_alloc(sizeof(*health));
     health->warmup_steps = warmup_steps;
     health->loss_limit = log((double)vocab) + DIVERGENCE_ABOVE_UNIFORM;
+    health->stuck_limit = NAN;
     health->best_mean = INFINITY;
     health->summary.train_loss = NAN;
     health->summary.val_loss = health->summary.best_val_loss = NAN;
@@ -41,6 +45,10 @@ Health *health_create(size_t warmup_steps, size_t vocab) {
 
 void health_free(Health *health) {
     mem_free(health);
+}
+
+void health_expect(Health *health, double unigram_entropy) {
+    health->stuck_limit = STUCK_RATIO * unigram_entropy;
 }
 
 /* Compares `value` with the full window before it, then adds it, outlier or not. */
@@ -95,11 +103,24 @@ void health_observe(Health *health, size_t step, double loss, double grad_norm,
 
 void health_validation(Health *health, size_t step, double val_loss) {
     HealthSummary *summary = &health->summary;
+    StuckSigns *signs = &summary->signs;
+    bool stuck = step > health->warmup_steps && val_loss >= health->stuck_limit;
+    signs->losses = stuck ? signs->losses + 1 : 0;
     summary->val_loss = val_loss;
     if (!isfinite(val_loss)) mark_diverged(health, step);
     if (!isfinite(val_loss) || val_loss >= summary->best_val_loss) return;
     summary->best_val_loss = val_loss;
     summary->best_val_step = step;
+}
+
+void health_gradients(Health *health, size_t step, double first, double last) {
+    StuckSigns *signs = &health->summary.signs;
+    bool vanished = step > health->warmup_steps && first < VANISHED_RATIO * last;
+    signs->gradients = vanished ? signs->gradients + 1 : 0;
+}
+
+bool health_is_stuck(const HealthSummary *summary) {
+    return summary->signs.losses >= STUCK_TIMES || summary->signs.gradients >= STUCK_TIMES;
 }
 
 bool health_must_stop(const Health *health, SpikeAction action) {
@@ -156,6 +177,18 @@ void health_tensors(Health *health, Tensor **list) {
     history_tensors(&health->grad, "health.grad.", list);
 }
 
+void health_sign_tensors(Health *health, Tensor **list) {
+    StuckSigns *signs = &health->summary.signs;
+    tensor_add(list, "health.", "stuck_losses", TENSOR_I64, 1, 0, &signs->losses);
+    tensor_add(list, "health.", "stuck_gradients", TENSOR_I64, 1, 0, &signs->gradients);
+}
+
+void health_forget_signs(Health *health) {
+    health->summary.signs = (StuckSigns){0};
+}
+
 bool health_restored(const Health *health) {
-    return health->last_spike <= SPIKE_BOTH && health->diverged <= health->summary.steps + 1;
+    const HealthSummary *summary = &health->summary;
+    return health->last_spike <= SPIKE_BOTH && health->diverged <= summary->steps + 1 &&
+           summary->signs.losses <= summary->steps && summary->signs.gradients <= summary->steps;
 }

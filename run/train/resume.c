@@ -36,6 +36,7 @@ static void list_tensors(Run *run, size_t *action, Snapshot *snapshot) {
     tensor_add(state, "row.", "value", TENSOR_F64, LOG_COLUMNS, 0, run->row.value);
     tensor_add(state, "row.", "measured", TENSOR_I64, 1, 0, &run->row.measured);
     tensor_add(state, "row.", "action", TENSOR_I64, 1, 0, action);
+    health_sign_tensors(run->health, state); /* last: read_state may cut them off */
 }
 
 static size_t action_index(const char *name) {
@@ -109,6 +110,14 @@ static const char *compare_config(const Run *run, const Snapshot *snapshot, cons
     return key ? "its config differs from config.json" : NULL;
 }
 
+/* Reads a checkpoint of this version, or of an earlier one, which lacks the last tensors. */
+static const char *read_state(Run *run, size_t step, Snapshot *snapshot) {
+    if (!checkpoint_read(run->dir, step, snapshot)) return NULL;
+    arrsetlen(snapshot->state, arrlenu(snapshot->state) - HEALTH_SIGN_TENSORS);
+    health_forget_signs(run->health);
+    return checkpoint_read(run->dir, step, snapshot);
+}
+
 static const char *restore(Run *run, size_t step, bool with_logs, CheckpointMeta *meta) {
     const char *wrong = checkpoint_verify(run->dir, step, meta);
     if (wrong) return wrong;
@@ -120,7 +129,7 @@ static const char *restore(Run *run, size_t step, bool with_logs, CheckpointMeta
     wrong = checkpoint_metadata(run->dir, step, &snapshot, &vocab);
     if (!wrong) wrong = compare_config(run, &snapshot, folder);
     list_tensors(run, &action, &snapshot);
-    if (!wrong) wrong = checkpoint_read(run->dir, step, &snapshot);
+    if (!wrong) wrong = read_state(run, step, &snapshot);
     bool valid = !wrong && spike_restored(run->detector) && health_restored(run->health) &&
                  action <= ACTION_STOP + 1;
     if (!wrong && !valid) wrong = "its state is invalid";

@@ -35,6 +35,9 @@ void run_open(Run *run, const Config *config, int argc, char **argv) {
     run->optimizer = optimizer_create(&config->optim, &run->model->params);
     run->detector = spike_create(&config->spike, params_count(&run->model->params));
     run->health = health_create(config->optim.warmup_steps, V);
+    Unigram unigram = {.nats = NAN};
+    if (train->eval_every) unigram = unigram_entropy(run->data, config->model.context);
+    health_expect(run->health, unigram.nats);
     run->data_hash = hash_of_data(run->data);
     if (config->log.layers_every) run->probe = probe_create(config->model.n_layer);
     run->tokens = mem_alloc(size_mul(cells, sizeof(int)));
@@ -44,6 +47,7 @@ void run_open(Run *run, const Config *config, int argc, char **argv) {
                                .model = run->model,
                                .data = run->data,
                                .floor = train->eval_every ? dataset_floor(run->data) : NAN,
+                               .unigram = unigram,
                                .lr_scale = rms ? config->optim.rmsnorm_lr_scale : 1,
                                .argc = argc,
                                .argv = argv,
@@ -76,6 +80,25 @@ static bool may_abandon(const Run *run, size_t micro) {
     return micro == 0 || !norm_kind(run->config->model.norm)->running;
 }
 
+/* The pass of micro-batch `micro`, whose tokens are in run->tokens and run->targets. */
+static Pass pass_of(const Run *run, size_t step, size_t micro, double gamma) {
+    const TrainOptions *train = &run->config->train;
+    const size_t T = run->model->shape.T;
+    return (Pass){.tokens = run->tokens,
+                  .targets = run->targets,
+                  .B = train->batch,
+                  .T = T,
+                  .gamma = (real)gamma,
+                  .branch = schedule_branch(&run->config->branch_warmup, step - 1),
+                  .grad_scale = (real)(1 / (double)(train->batch * T * train->accum)),
+                  .training = true,
+                  .seed = (uint32_t)train->seed,
+                  .step = (uint32_t)step,
+                  .micro = (uint32_t)micro,
+                  .probe = micro == 0 && wants_layers(run, step) ? run->probe : NULL,
+                  .scale_sums = run->model->scale_sums};
+}
+
 /* Accumulates the gradients of the `accum` micro-batches of a step, and their mean loss. Returns
  * false if a stop was requested before the last of them. */
 static bool accumulate(Run *run, size_t step, double gamma, double *loss) {
@@ -87,19 +110,7 @@ static bool accumulate(Run *run, size_t step, double gamma, double *loss) {
     for (size_t micro = 0; micro < train->accum; micro++) {
         if (may_abandon(run, micro) && stop_requested()) return false;
         dataset_train_batch(run->data, run->tokens, run->targets, step, micro);
-        Pass pass = {.tokens = run->tokens,
-                     .targets = run->targets,
-                     .B = train->batch,
-                     .T = s->T,
-                     .gamma = (real)gamma,
-                     .branch = schedule_branch(&run->config->branch_warmup, step - 1),
-                     .grad_scale = (real)(1 / tokens),
-                     .training = true,
-                     .seed = (uint32_t)train->seed,
-                     .step = (uint32_t)step,
-                     .micro = (uint32_t)micro,
-                     .probe = micro == 0 && wants_layers(run, step) ? run->probe : NULL,
-                     .scale_sums = run->model->scale_sums};
+        Pass pass = pass_of(run, step, micro, gamma);
         total += model_train(run->model, &pass);
         size_t cells = train->batch * s->T;
         if (run->losses)
@@ -131,8 +142,36 @@ static const char *action_taken(const Run *run, const SpikeReport *report) {
     return spike_action_name(report->finite || action == ACTION_SKIP ? action : ACTION_STOP);
 }
 
+/* Where a step that is not finite first became so: in the forward pass of a micro-batch, in its loss,
+ * or in the backward pass. To be called before norms are removed and weights change. */
+static NonFinite find_nonfinite(Run *run, size_t step, double gamma, const SpikeReport *report) {
+    const size_t L = run->model->shape.L;
+    for (size_t micro = 0; micro < run->config->train.accum; micro++) {
+        dataset_train_batch(run->data, run->tokens, run->targets, step, micro);
+        Pass pass = pass_of(run, step, micro, gamma);
+        NonFinite found = nonfinite_forward(run->model, &pass);
+        if (*found.name) return found;
+    }
+    if (!report->loss.finite) return nonfinite_logits(L);
+    return nonfinite_gradient(&run->model->params, run->optimizer.tensor_norms, L);
+}
+
+/* A step that is not finite has one name: the growth of its tensors says nothing. */
+static void log_nonfinite(Run *run, size_t step, const SpikeReport *report) {
+    const char *names[SPIKE_TENSORS] = {run->nonfinite.name};
+    size_t batch = (step - 1) * run->config->train.accum;
+    SpikeReport named = *report;
+    named.growth[0] = INFINITY;
+    runlog_write_spikes(&run->log, step, &named, names, batch, action_taken(run, report));
+    progress_spike(&run->progress, step, &named, names[0], action_taken(run, report));
+}
+
 static void log_spike(Run *run, size_t step, const SpikeReport *report) {
     const char *names[SPIKE_TENSORS];
+    if (!report->finite) {
+        log_nonfinite(run, step, report);
+        return;
+    }
     for (size_t i = 0; i < SPIKE_TENSORS; i++) {
         bool known = !isnan(report->growth[i]);
         names[i] = known ? run->model->params.list[report->tensor[i]].name : NULL;
@@ -140,6 +179,18 @@ static void log_spike(Run *run, size_t step, const SpikeReport *report) {
     size_t batch = (step - 1) * run->config->train.accum;
     runlog_write_spikes(&run->log, step, report, names, batch, action_taken(run, report));
     progress_spike(&run->progress, step, report, names[0], action_taken(run, report));
+}
+
+/* The gradient of the stream at the input of a block, without first tokens if there are others. */
+static double block_gradient(const Probe *probe, size_t block) {
+    const ProbeStats *stats = probe_stats(probe, probe_sublayer(block, false), PROBE_STREAM);
+    return stats->grad_rms[stats->moments[TOKEN_REST].tokens > 0 ? TOKEN_REST : TOKEN_FIRST];
+}
+
+static void log_layers(Run *run, size_t step) {
+    layers_write(&run->log.file[FILE_LAYERS], step, run->probe);
+    health_gradients(run->health, step, block_gradient(run->probe, 0),
+                     block_gradient(run->probe, run->probe->L - 1));
 }
 
 bool run_update(Run *run, size_t step, LogRow *row) {
@@ -151,6 +202,8 @@ bool run_update(Run *run, size_t step, LogRow *row) {
     double grad_norm = optimizer_grad_norm(&run->optimizer);
     SpikeReport report = spike_observe(run->detector, loss, grad_norm, run->optimizer.tensor_norms);
     run->report = report;
+    run->nonfinite =
+        report.finite ? (NonFinite){.layer = 0} : find_nonfinite(run, step, gamma, &report);
     double scale = gradient_scale(run, &report, grad_norm);
     bool applied = may_apply(run, &report);
     if (applied) {
@@ -177,7 +230,7 @@ bool run_update(Run *run, size_t step, LogRow *row) {
     log_set(row, LOG_STEP_MS, 1e3 * seconds);
     log_set(row, LOG_TOKENS_PER_S, (double)tokens / seconds);
     if (report.spike) log_spike(run, step, &report);
-    if (wants_layers(run, step)) layers_write(&run->log.file[FILE_LAYERS], step, run->probe);
+    if (wants_layers(run, step)) log_layers(run, step);
     return true;
 }
 
@@ -193,11 +246,19 @@ bool run_wants_validation(const Run *run, size_t step) {
     return step % train->eval_every == 0 || step == train->steps;
 }
 
+static Ending ending_of(const HealthSummary *health, int code) {
+    if (code == EXIT_DIVERGED) return ENDING_DIVERGED;
+    if (code != EXIT_DONE) return ENDING_STOPPED;
+    if (health->diverged) return ENDING_DIVERGED;
+    return health_is_stuck(health) ? ENDING_STUCK : ENDING_DONE;
+}
+
 Summary run_summary(const Run *run, int code) {
     HealthSummary health = health_summary(run->health);
     const TrainOptions *train = &run->config->train;
     double tokens = (double)(health.steps * train->accum * train->batch * run->model->shape.T);
     return (Summary){.health = health,
+                     .ending = ending_of(&health, code),
                      .code = code,
                      .seconds = run->train_seconds,
                      .tokens_per_s = run->train_seconds > 0 ? tokens / run->train_seconds : NAN,

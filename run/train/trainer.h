@@ -15,6 +15,7 @@
 #include "run/log/runlog.h"
 #include "run/optim/health.h"
 #include "run/optim/optimizer.h"
+#include "run/train/nonfinite.h"
 
 typedef struct {
     const Config *config;
@@ -32,6 +33,7 @@ typedef struct {
     uint64_t data_hash;    /* of all training files */
     LogRow row;            /* log record of the current step */
     SpikeReport report;    /* of the last update */
+    NonFinite nonfinite;   /* the same, where it first was not finite */
     double *losses; /* (accum,B,T) per token of the last update, the caller's; NULL = not kept */
     double train_seconds; /* spent in updates, without evaluation and logging */
     size_t failed_saves;  /* consecutive failures to write a checkpoint */

@@ -6,12 +6,11 @@ import math
 from dataclasses import dataclass
 
 import stats
-from groups import label_of
+from groups import LR, label_of, with_effective_lr
 from runs import number
 from svg import Axis, Series, panel
 
 WINDOWS, POINTS = 50, 200  # training loss: means over a fiftieth of the steps, of which 200 are drawn
-LR = "optim.lr"
 STEP = "step (updates)"
 BAND = "Mean over seeds, with a band from the lowest to the highest."
 
@@ -35,13 +34,26 @@ class Placing:
 
 
 def placings(groups, keys):
-    known = {key for group in groups for key in group.config}
     styles, found = {}, []
-    for group in groups:
-        name = label_of(group.config, keys[:1], known) if keys else group.label
+    names, captions = part_labels(groups, keys[:1]), part_labels(groups, keys[1:])
+    for group, name, caption in zip(groups, names, captions, strict=True):
+        name = name if keys else group.label
         style = styles.setdefault(name, len(styles))
-        found.append(Placing(group, label_of(group.config, keys[1:], known), style, name or "without"))
+        found.append(Placing(group, caption, style, name or "without"))
     return found
+
+
+def part_labels(groups, keys):
+    """A label of these keys for each group, with the effective rate if it is the same in all groups of that label."""
+    known = {key for group in groups for key in group.config}
+    labels = [label_of(group.config, keys, known) for group in groups]
+    scales = {}
+    for group, label in zip(groups, labels, strict=True):
+        scales.setdefault(label, set()).add(group.lr_scale)
+    return [
+        with_effective_lr(label, group.config, group.lr_scale, False) if len(scales[label]) == 1 else label
+        for group, label in zip(groups, labels, strict=True)
+    ]
 
 
 def section(title, words, drawn, axes, levels=()):
@@ -149,6 +161,17 @@ def late_losses(groups, keys):
     return section("Validation loss, second half of training", BAND, drawn, loss_axes)
 
 
+def effective_rates(groups):
+    """A sentence for each factor on the learning rate that is not 1."""
+    named = {}
+    for group in groups:
+        if group.lr_scale != 1:
+            named.setdefault(group.lr_scale, {})[group.config.get("model.norm", "some")] = None
+    return "".join(
+        f" Runs with {', '.join(norms)} trained at {scale:.6g} times these rates." for scale, norms in named.items()
+    )
+
+
 def lr_sensitivity(groups, keys):
     """Final validation loss over the peak learning rate, if that differs between groups."""
     if LR not in keys:
@@ -165,7 +188,8 @@ def lr_sensitivity(groups, keys):
     return section(
         "Sensitivity to the learning rate",
         "Final validation loss over the peak learning rate: mean over seeds, bars "
-        "from the lowest to the highest. Diverged runs are left out; if all diverged, there is no point.",
+        "from the lowest to the highest. Diverged and stuck runs are left out; if none is left, there is no point."
+        + effective_rates(groups),
         [(placing, [series]) for placing, series in curves.values()],
         lambda points: (
             Axis("optim.lr (peak, log)", [x for x, _ in points], True, sorted({x for x, _ in points})),

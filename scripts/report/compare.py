@@ -1,11 +1,13 @@
 """compare: which group has the lowest loss, and differences between groups, paired by seed, in sentences."""
 
 import math
+import re
 from dataclasses import dataclass
 
 import stats
 
 UNIT = "nats per token"
+WITHOUT_EFFECTIVE = re.compile(r" \(effective (lr )?[^)]*\)")  # of a label
 
 
 class NoBaseline(Exception):
@@ -66,7 +68,7 @@ def sentences(found):
     """A sentence for each difference that can be judged, and one for all others."""
     judged = [one.sentence() for one in found if not math.isnan(one.half)]
     others = [one.group.label for one in found if math.isnan(one.half)]
-    needed = "two seeds in common with the baseline that did not diverge"
+    needed = "two seeds in common with the baseline that were not stuck and did not diverge"
     if found and not judged:
         return [f"None of the differences can be judged: that needs {needed}."]
     return judged + ([f"Not judged, without {needed}: {'; '.join(others)}."] if others else [])
@@ -74,7 +76,7 @@ def sentences(found):
 
 def find_baseline(groups, label):
     for group in groups:
-        if group.label == " ".join(label.split()):
+        if " ".join(label.split()) in (group.label, WITHOUT_EFFECTIVE.sub("", group.label)):
             return group
     raise NoBaseline(f'no group is called "{label}"; there are: {", ".join(group.label for group in groups)}')
 
@@ -93,9 +95,9 @@ def differences(groups, label=None):
 
 
 def ranked(groups):
-    """The groups with a final validation loss, lowest first; groups with diverged runs come last."""
+    """The groups with a final validation loss, lowest first; groups with diverged or stuck runs come last."""
     known = [group for group in groups if not math.isnan(group.loss)]
-    return sorted(known, key=lambda group: (group.diverged > 0, group.loss))
+    return sorted(known, key=lambda group: (group.diverged + group.stuck > 0, group.loss))
 
 
 def lead(best):
@@ -120,11 +122,24 @@ def margin(best, other, name):
     )
 
 
+def failures(groups):
+    """A sentence about diverged runs and one about stuck runs, if there are any."""
+    count = sum(len(group.runs) for group in groups)
+    diverged, stuck = sum(group.diverged for group in groups), sum(group.stuck for group in groups)
+    sentences = []
+    if diverged:
+        sentences.append(f"{diverged} of {count} runs diverged; groups with diverged runs are ranked last.")
+    if stuck:
+        were = "was" if stuck == 1 else "were"
+        sentences.append(f"{stuck} of {count} runs {were} stuck; groups with stuck runs are ranked last.")
+    return sentences
+
+
 def headline(groups, compared):
-    """One to four sentences: the lowest loss, its distance from the next and from its baseline, and diverged runs."""
+    """One to five sentences: the lowest loss, its distance from the next and from its baseline, failures."""
     order = ranked(groups)
     if not order:
-        return ["No group has a final validation loss: all runs diverged, or never validated."]
+        return ["No group has a final validation loss: all runs diverged, were stuck, or never validated."]
     best = order[0]
     sentences = [
         lead(best) if len(order) > 1 else f"{best.label}: the final validation loss is {best.loss:.4f} {UNIT}."
@@ -134,8 +149,4 @@ def headline(groups, compared):
     base = next((pair.base for pair in compared if pair.group is best), None)
     if base and len(order) > 1 and base is not order[1] and base in order:
         sentences.append(margin(best, base, "its baseline"))
-    diverged = sum(group.diverged for group in groups)
-    if diverged:
-        count = sum(len(group.runs) for group in groups)
-        sentences.append(f"{diverged} of {count} runs diverged; groups with diverged runs are ranked last.")
-    return sentences
+    return sentences + failures(groups)

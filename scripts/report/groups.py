@@ -4,18 +4,19 @@ import math
 from dataclasses import dataclass
 
 import stats
-from runs import DIVERGED, FINISHED, LEFT_OUT
+from runs import DIVERGED, FINISHED, LEFT_OUT, STUCK
 
 # Keys that change no number of a run, and the seed, over which a group is a sample.
 NOT_A_DIFFERENCE = ("name", "train.seed", "train.threads", "train.checkpoint_every", "train.keep", "log.")
-FIRST_KEYS = ("model.topology", "model.norm", "optim.lr")  # of a label; the others follow in the order of the config
+LR = "optim.lr"
+FIRST_KEYS = ("model.topology", "model.norm", LR)  # of a label; the others follow in the order of the config
 
 
 @dataclass
 class Group:
     label: str
     config: dict  # without NOT_A_DIFFERENCE
-    runs: list  # one per seed, finished or diverged
+    runs: list  # one per seed: finished, diverged or stuck
 
     @property
     def healthy(self):
@@ -25,8 +26,20 @@ class Group:
     def diverged(self):
         return sum(run.ending == DIVERGED for run in self.runs)
 
+    @property
+    def stuck(self):
+        return sum(run.ending == STUCK for run in self.runs)
+
+    @property
+    def lr_scale(self):
+        return self.runs[0].lr_scale
+
+    @property
+    def effective_lr(self):
+        return self.config.get(LR, math.nan) * self.lr_scale
+
     def values(self, key):
-        """A number from the summaries of the runs that did not diverge, if it is known."""
+        """A number from the summaries of the runs that neither diverged nor were stuck, if it is known."""
         return stats.finite(run.summary(key) for run in self.healthy)
 
     @property
@@ -80,6 +93,20 @@ def label_of(config, keys, known):
     return " ".join(part(key, config[key], known) for key in keys if key in config)
 
 
+def with_effective_lr(label, config, lr_scale, marked):
+    """The label with the rate of training behind optim.lr, where a factor makes it another one.
+
+    If optim.lr is not in the label, the rate is added to it when `marked`: factors differ between groups."""
+    lr = config.get(LR)
+    if lr_scale == 1 or not isinstance(lr, (int, float)):
+        return label
+    effective, shown = short_number(lr * lr_scale), f"lr {show(lr)}"
+    for words in (f"optim.{shown}", shown):
+        if f" {words} " in f" {label} ":
+            return f" {label} ".replace(f" {words} ", f" {words} (effective {effective}) ", 1).strip()
+    return f"{label} (effective lr {effective})" if marked else label
+
+
 def compared(config):
     return {key: value for key, value in config.items() if not key.startswith(NOT_A_DIFFERENCE)}
 
@@ -118,6 +145,10 @@ def gather(runs):
     configs = [compared(group[0].config) for group in members]
     keys = differing_keys(configs) if configs else []
     known = {key for config in configs for key in config}
-    labels = [label_of(config, keys or FIRST_KEYS[:2], known) for config in configs]
+    scales = [group[0].lr_scale for group in members]
+    labels = [
+        with_effective_lr(label_of(config, keys or FIRST_KEYS[:2], known), config, scale, len(set(scales)) > 1)
+        for config, scale in zip(configs, scales, strict=True)
+    ]
     groups = [Group(*parts) for parts in zip(labels, configs, members, strict=True)]
     return sorted(groups, key=lambda group: sort_key(group.config, keys)), keys, left_out

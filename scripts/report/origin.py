@@ -1,6 +1,6 @@
 """origin: the equations of the groups, what the groups have in common, and how the numbers were measured."""
 
-from groups import label_of, show
+from groups import label_of, short_number, show
 
 # The keys of the common part of the configs that are printed, and their short names.
 SHARED = {
@@ -35,6 +35,10 @@ def shared(groups, keys):
     """What all groups have in common, as a caption."""
     config = groups[0].config
     parts = [f"{name} {show(config[key])}" for key, name in SHARED.items() if key in config and key not in keys]
+    scales = {group.lr_scale for group in groups}
+    if "optim.lr" in config and "optim.lr" not in keys and len(scales) == 1 and scales != {1}:
+        at = next(i for i, part in enumerate(parts) if part.startswith("lr "))
+        parts[at] += f" (effective {short_number(groups[0].effective_lr)})"
     return "The same in all groups: " + ", ".join(parts) + "."
 
 

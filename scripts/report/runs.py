@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-FINISHED, DIVERGED, LEFT_OUT = "finished", "diverged", "left out"
+FINISHED, DIVERGED, STUCK, LEFT_OUT = "finished", "diverged", "stuck", "left out"
+RMS_NORMS = ("rmsnorm", "rmsnorm_plus1")  # optim.rmsnorm_lr_scale applies to these
 EXIT_DIVERGED = 5  # of ./train
+STUCK_RATIO = 0.98  # of the unigram entropy, as in run/optim/health.c
 
 
 class NoRun(Exception):
@@ -17,7 +19,7 @@ class NoRun(Exception):
 
 @dataclass
 class Run:
-    """One run folder. `ending` is FINISHED, DIVERGED or LEFT_OUT; `why` explains the last two."""
+    """One run folder. `ending` is FINISHED, DIVERGED, STUCK or LEFT_OUT; `why` explains the last three."""
 
     path: Path
     config: dict  # dotted key -> value
@@ -41,6 +43,14 @@ class Run:
     def summary(self, key):
         """A number from the summary in run.json, NaN if there is none."""
         return number(self.part("summary").get(key))
+
+    @property
+    def lr_scale(self):
+        """The factor on optim.lr, 1 if none is known."""
+        factor = number(self.part("resolved").get("rmsnorm_lr_scale"))
+        if math.isnan(factor) and self.config.get("model.norm") in RMS_NORMS:
+            factor = number(self.config.get("optim.rmsnorm_lr_scale"))
+        return 1.0 if math.isnan(factor) else factor
 
     @cached_property
     def curves(self):
@@ -93,6 +103,14 @@ def flat(config, prefix=""):
     return values
 
 
+def cause_of_stuck(facts, summary):
+    data = facts.get("data")
+    entropy = number(data.get("unigram_entropy")) if isinstance(data, dict) else math.nan
+    if number(summary.get("val_loss")) >= STUCK_RATIO * entropy:
+        return f"its validation loss stayed at the unigram entropy, {entropy:.4f}"
+    return "its gradients vanish"
+
+
 def how_it_ended(config, facts):
     """(ending, why), from run.json."""
     summary = facts.get("summary")
@@ -106,6 +124,8 @@ def how_it_ended(config, facts):
         return LEFT_OUT, f"is unfinished: it stopped at step {steps:.0f} of {wanted:.0f}"
     if code != 0:
         return LEFT_OUT, f"failed: it ended with exit code {code}"
+    if summary.get("ending") == STUCK:
+        return STUCK, f"stuck: {cause_of_stuck(facts, summary)}"
     return FINISHED, ""
 
 

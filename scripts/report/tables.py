@@ -70,10 +70,17 @@ def group_row(group):
     ]
 
 
+def optional_columns(groups):
+    """(head, place, cell of a group) of the columns that only some reports need."""
+    stuck = ("stuck", "tokens/s", lambda group: Cell(str(group.stuck), group.stuck))
+    effective = ("effective lr", None, lambda group: figure(group.effective_lr, ".4g"))
+    return [stuck] * any(group.stuck for group in groups) + [effective] * any(group.lr_scale != 1 for group in groups)
+
+
 def results(groups):
     words = (
-        "Losses in nats per token: means over the seeds that did not diverge, \N{PLUS-MINUS SIGN} half the width "
-        "of the 95 % interval. Spikes per 1,000 steps."
+        "Losses in nats per token: means over the seeds that did not diverge and were not stuck, \N{PLUS-MINUS SIGN} "
+        "half the width of the 95 % interval. Spikes per 1,000 steps."
     )
     heads = [
         "group",
@@ -88,7 +95,13 @@ def results(groups):
         "tokens/s",
         "peak MB",
     ]
-    return Table("Results", words, heads, [group_row(group) for group in groups])
+    rows = [group_row(group) for group in groups]
+    for head, before, cell in optional_columns(groups):
+        at = heads.index(before) if before else len(heads)
+        heads.insert(at, head)
+        for group, row in zip(groups, rows, strict=True):
+            row.insert(at, cell(group))
+    return Table("Results", words, heads, rows)
 
 
 def paired(differences):

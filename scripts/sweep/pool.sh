@@ -101,23 +101,26 @@ note_end() {
     if (($2 == 5)); then
         word=diverged
         diverged=$((diverged + 1))
+    elif [[ $(state_of "$1") == stuck ]]; then
+        word=stuck
     elif (($2)); then
         [[ -z $stopping ]] || return 0
         word=failed
         failures+=("$1 $2")
     fi
     ended=$((ended + 1))
-    [[ ${before[$1]} =~ done|diverged ]] || trained=$((trained + 1))
+    [[ ${before[$1]} =~ done|diverged|stuck ]] || trained=$((trained + 1))
     read -r _ loss < <(end_of "$1") || loss=-
     [[ -t 1 ]] || echo "$1 $word $loss"
 }
 
-# state_of NAME: new, unfinished, done or diverged.
+# state_of NAME: new, unfinished, done, stuck or diverged.
 state_of() {
-    local code=''
-    [[ ! -e $out/$1/run.json ]] || code=$(sed -n 's/^ *"exit_code": \([0-9]*\).*/\1/p' "$out/$1/run.json")
+    local code='' facts=''
+    [[ ! -e $out/$1/run.json ]] || facts=$(<"$out/$1/run.json")
+    code=$(sed -n 's/^ *"exit_code": \([0-9]*\).*/\1/p' <<<"$facts")
     case $code in
-    0) echo "done" ;;
+    0) if [[ $facts == *'"ending": "stuck"'* ]]; then echo stuck; else echo "done"; fi ;;
     5) echo diverged ;;
     *) if [[ -e $out/$1/config.json ]]; then echo unfinished; else echo new; fi ;;
     esac
@@ -129,6 +132,14 @@ end_of() {
     [[ -e $log ]] || log=/dev/null
     awk -F, 'NR > 1 { step = $1 } NR > 1 && $4 != "" { loss = sprintf("%.4f", $4) }
         END { print step == "" ? "-" : step, loss == "" ? "-" : loss }' "$log"
+}
+
+# effective_rate NAME: optim.lr times the factor of its norm, "-" if the run has no files.
+effective_rate() {
+    local lr='' factor=''
+    lr=$(sed -n 's/^ *"lr": \([^,]*\).*/\1/p' "$out/$1/config.json" 2>/dev/null | head -1) || true
+    factor=$(sed -n 's/^ *"rmsnorm_lr_scale": \([^,]*\).*/\1/p' "$out/$1/run.json" 2>/dev/null | head -1) || true
+    awk -v lr="$lr" -v factor="$factor" 'BEGIN { if (lr == "" || factor == "") print "-"; else printf "%.4g\n", lr * factor }'
 }
 
 # say MESSAGE: prints it on stderr, replacing the status line.
