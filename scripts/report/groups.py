@@ -31,6 +31,10 @@ class Group:
         return sum(run.ending == STUCK for run in self.runs)
 
     @property
+    def failed(self):
+        return self.diverged + self.stuck
+
+    @property
     def lr_scale(self):
         return self.runs[0].lr_scale
 
@@ -107,8 +111,10 @@ def with_effective_lr(label, config, lr_scale, marked):
     return f"{label} (effective lr {effective})" if marked else label
 
 
-def compared(config):
-    return {key: value for key, value in config.items() if not key.startswith(NOT_A_DIFFERENCE)}
+def compared(run):
+    """The config without the keys that make no difference; at equal time the number of steps follows from the arm."""
+    skipped = NOT_A_DIFFERENCE + ("train.steps",) * run.equal_time
+    return {key: value for key, value in run.config.items() if not key.startswith(skipped)}
 
 
 def differing_keys(configs):
@@ -117,13 +123,25 @@ def differing_keys(configs):
     return [key for key in keys if any(config.get(key) != configs[0].get(key) for config in configs)]
 
 
-def sort_key(config, keys):
-    """Numbers by value, then strings alphabetically; a key without a value comes first."""
+def first_started(runs, keys):
+    """{(key, value): when the first of the runs with this value began}: sweeps begin in the order of their grid."""
+    found = {}
+    for run in runs:
+        began = str(run.facts.get("started") or "")
+        for key in keys:
+            value = (key, str(run.config.get(key, "")))
+            found[value] = min(found.get(value, began), began)
+    return found
+
+
+def sort_key(config, keys, started):
+    """Numbers by value, then strings in the order of the grid; a key without a value comes first."""
     order = []
     for key in keys:
         value = config.get(key, "")
         is_number = isinstance(value, (int, float))
-        order.append((not is_number and value != "", value if is_number else 0, str(value)))
+        text = (started[key, str(value)], str(value))
+        order.append((not is_number and value != "", value if is_number else 0, text))
     return order
 
 
@@ -135,14 +153,14 @@ def gather(runs):
     for run in runs:
         if run.ending == LEFT_OUT:
             continue
-        config = compared(run.config)
+        config = compared(run)
         of_group = gathered.setdefault(repr(sorted(config.items())), {})
         first = of_group.setdefault(run.seed, run)
         if first is not run:
             run.ending, run.why = LEFT_OUT, f"repeats {first.path}: the same config and seed"
             left_out.append(run)
     members = [list(of_group.values()) for of_group in gathered.values()]
-    configs = [compared(group[0].config) for group in members]
+    configs = [compared(group[0]) for group in members]
     keys = differing_keys(configs) if configs else []
     known = {key for config in configs for key in config}
     scales = [group[0].lr_scale for group in members]
@@ -151,4 +169,5 @@ def gather(runs):
         for config, scale in zip(configs, scales, strict=True)
     ]
     groups = [Group(*parts) for parts in zip(labels, configs, members, strict=True)]
-    return sorted(groups, key=lambda group: sort_key(group.config, keys)), keys, left_out
+    started = first_started([run for group in members for run in group], keys)
+    return sorted(groups, key=lambda group: sort_key(group.config, keys, started)), keys, left_out

@@ -70,6 +70,10 @@ class Model:
     seeds: int
     curves: list
 
+    @property
+    def has_minima(self):
+        return all(self.coefficients[curve.columns[1]] > 0 for curve in self.curves)
+
     def student(self, weights, estimate):
         indices = range(len(weights))
         variance = math.fsum(weights[i] * weights[j] * self.covariance[i][j] for i in indices for j in indices)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cache
 
 ALPHA = 0.05  # of all intervals of the report
-Z = {"difference": 1.959964, "equivalence": 1.644854, "power": 0.841621}  # normal quantiles, for planning
 
 
 def incomplete_beta(a, b, x):
@@ -101,11 +100,45 @@ def of_mean(values):
     return Student(center, math.sqrt(variance / n), n - 1, n)
 
 
+def over_strata(strata):
+    """Student's t of the mean over strata of the mean of each, with the variance pooled over the strata."""
+    strata = [values for values in strata if values]
+    df = sum(len(values) - 1 for values in strata)
+    center = mean(mean(values) for values in strata)
+    n = min(map(len, strata), default=0)
+    if df == 0:
+        return Student(center, math.nan, 0, n)
+    squares = math.fsum((value - mean(values)) ** 2 for values in strata for value in values)
+    error = math.sqrt(squares / df * math.fsum(1 / len(values) for values in strata)) / len(strata)
+    return Student(center, error, df, n)
+
+
 def half_width(values):
     """Half the width of the 95 % interval of the mean; NaN below two values."""
     return of_mean(values).half()
 
 
-def seeds_to_show(error, n, gap, z=Z["difference"]):
-    """Seeds with which a difference of `gap` is shown with a probability of 0.8, from the standard error with n."""
-    return math.ceil(((z + Z["power"]) * error * math.sqrt(n) / gap) ** 2)
+def seeds_to_show(student, gap, power=0.8):
+    """The fewest seeds with which a difference of `gap` would be shown with this probability, if the spread stays."""
+    spread = student.error * math.sqrt(student.n)
+
+    def enough(n):
+        df = student.df / (student.n - 1) * (n - 1)
+        return (t_quantile(1 - ALPHA / 2, df) + t_quantile(power, df)) * spread <= gap * math.sqrt(n)
+
+    high = 2
+    while not enough(high):
+        high *= 2
+    low = max(high // 2, 1)  # not enough, or below the least
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
+def fences(values, factor=3):
+    """The range that is drawn: values further from the quartiles than three times their distance are outliers."""
+    values = sorted(values)
+    low, high = values[(len(values) - 1) // 4], values[-1 - (len(values) - 1) // 4]
+    reach = factor * (high - low) or math.inf
+    return max(values[0], low - reach), min(values[-1], high + reach)
