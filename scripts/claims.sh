@@ -8,7 +8,9 @@
 #     --quick            run all parts with few steps and one seed, in a temporary folder: a test
 #                        that every part still runs, without verdicts
 #     --verdicts         print docs/claims/verdicts.json, from the CSVs
-#     --page             print docs/claims.md, from the CSVs
+#     --page             print docs/claims.md, from verdicts.json
+#     --tables           print docs/claims/tables.md, from verdicts.json
+#     --pictures FOLDER  write the pictures of docs/claims.md, from verdicts.json and the CSVs
 #     --deviations       print docs/claims/deviations.md, from the git history
 #     --text FILE        tinyshakespeare.txt, for part nanogpt_char
 #     --jobs N           runs at once (all cores)
@@ -61,11 +63,11 @@ list() {
     done
 }
 
-# output WORD: prints a page.
+# output WORD [FOLDER]: prints a page, or writes pictures.
 output() {
     case $1 in
     deviations) python3 -B scripts/claims deviations ;;
-    *) python3 -B scripts/claims "$1" "$csvs" ;;
+    *) python3 -B scripts/claims "$1" "$csvs" "${@:2}" ;;
     esac
 }
 
@@ -73,6 +75,8 @@ output() {
 write_pages() {
     output verdicts >docs/claims/verdicts.json.new && mv docs/claims/verdicts.json.new docs/claims/verdicts.json
     output page >docs/claims.md.new && mv docs/claims.md.new docs/claims.md
+    output tables >docs/claims/tables.md.new && mv docs/claims/tables.md.new docs/claims/tables.md
+    output pictures docs/claims
 }
 
 quick_all() {
@@ -91,11 +95,12 @@ quick_all() {
 todo=()
 while (($#)); do
     case $1 in
-    --list | --full | --quick | --page | --verdicts | --deviations) todo+=("${1#--}") ;;
-    --part | --text | --jobs)
+    --list | --full | --quick | --page | --tables | --verdicts | --deviations) todo+=("${1#--}") ;;
+    --part | --text | --jobs | --pictures)
         (($# > 1)) || wrong "$1 needs a value"
         case $1 in
         --part) todo+=("part $2") ;;
+        --pictures) todo+=("pictures $2") ;;
         --text) text=$(realpath "$2") ;;
         --jobs) jobs=$2 ;;
         esac
@@ -110,7 +115,8 @@ done
 for words in "${todo[@]}"; do
     case $words in
     list) list ;;
-    page | verdicts | deviations) output "$words" ;;
+    page | tables | verdicts | deviations) output "$words" ;;
+    pictures*) output pictures "${words#pictures }" ;;
     quick) quick_all ;;
     full)
         for name in "${parts[@]}"; do part "$name" && write_pages; done

@@ -1,7 +1,7 @@
 /* advice.h - what --dry-run adds to a valid config: known results about models like it.
  *
  * One idea: a table of sentences, each with its basis: published, measured here, or folklore. A
- * measured sentence names its section of docs/claims.md and the models and runs it holds for.
+ * measured sentence names a claim of docs/claims.md, the verdict, and the models and runs measured.
  * Nothing here owns memory. Read next: advice.c. */
 #ifndef RUN_COMMANDS_ADVICE_H
 #define RUN_COMMANDS_ADVICE_H

@@ -1,5 +1,6 @@
 """claims: `collect FOLDER FILE.csv` reduces the runs of a part to a CSV; `verdicts FOLDER` prints
-docs/claims/verdicts.json; `deviations` prints docs/claims/deviations.md; `page FOLDER` prints docs/claims.md."""
+docs/claims/verdicts.json; `deviations` prints docs/claims/deviations.md; `page FOLDER` prints docs/claims.md and
+`tables FOLDER` docs/claims/tables.md, from the verdicts.json in FOLDER; `pictures FOLDER OUT` writes the SVG files."""
 
 import sys
 from pathlib import Path
@@ -30,6 +31,14 @@ def run(command, arguments):
         import page
 
         sys.stdout.write(page.page(*arguments))
+    elif command == "tables" and len(arguments) == 1:
+        import tables
+
+        sys.stdout.write(tables.text(*arguments))
+    elif command == "pictures" and len(arguments) == 2:
+        import pictures
+
+        pictures.write(*arguments)
     else:
         return False
     return True

@@ -130,7 +130,7 @@ def inference(facts):
     return (
         "At inference keep the norms and the placement of training: without norms the loss rises by "
         f"{dropped['estimate']:.2f} nats, with Post-LN in place of Pre-LN by {moved['estimate']:.2f}. To remove norms, "
-        f"fine-tune while they leave: {size(removed['estimate'])} nats ({span(removed)})."
+        f"fine-tune while they are removed: {size(removed['estimate'])} nats ({span(removed)})."
     )
 
 

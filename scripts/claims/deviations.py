@@ -115,6 +115,14 @@ def change(old, new):
     return "; ".join(words)
 
 
+def renamed(claim, last, plan):
+    """Whether a claim differs from one of the commit before, or after, by its name alone."""
+    here, there = (plan, last) if claim in plan else (last, plan)
+    if claim in there:
+        return False
+    return any(name not in here and there[name] == here[claim] for name in there)
+
+
 def deviations(root):
     """[(date, subject, claim, change, parts that had run)], oldest first."""
     found, last = [], {}
@@ -126,6 +134,8 @@ def deviations(root):
         results = measured_parts(root, commit)
         for claim in [*plan, *(name for name in last if name not in plan)]:
             old, new = last.get(claim), plan.get(claim)
+            if renamed(claim, last, plan):
+                continue
             words = change(old, new)
             ran = sorted((parts_of(old) | parts_of(new)) & results)
             if words and ran:

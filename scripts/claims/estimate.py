@@ -140,6 +140,8 @@ def times(data, arm, test):
 
 def by_plateau(data, test):
     a, b = (times(data, arm, test) for arm in (test.a, test.b))
+    if not a or not b:
+        raise measured.NotMeasured("runs with 0 seeds")
     seeds = len(data.values(conditions(test.a, test.settings)[0], "val_loss"))
     runs = 2 * (len(test.settings) or 1)
     return results.log_rank(a, b, seeds), runs, [sum(event for _, event in x) / len(x) for x in (a, b)]

@@ -15,7 +15,7 @@ PIXELS_PER_LETTER = 6.6
 def short(value):
     """The label of a tick: 0.5, 12, 2500, 3e-4."""
     text = f"{value:.4g}"
-    if value != 0 and (abs(value) < 1e-2 or abs(value) >= 1e5):
+    if value != 0 and (abs(value) < 1e-2 or abs(value) >= 1e4):
         mantissa, exponent = f"{value:.3e}".split("e")
         text = f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
     return text.replace("-", "\N{MINUS SIGN}", 1) if value < 0 else text

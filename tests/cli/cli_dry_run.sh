@@ -152,7 +152,7 @@ advice_is_printed() {
     local anchor
     dry_run --config "$tmp/toy.json" --topology post --norm layernorm --lr 5e-3 --set model.n_layer=24
     has "post" "$said" $'\nadvice       Post-LN '
-    has "measured" "$said" $'(measured here: docs/claims.md#pre-worse;\n              4 blocks of width 64'
+    has "measured" "$said" $'(measured here: docs/claims.md#pre-worse, verdict there: fails;\n              4 blocks of width 64'
     has "published" "$said" "(published: "
     has "hot" "$said" "failed in 2 of 5 runs at learning rate 4e-3"
     dry_run --config "$tmp/toy.json" --topology pre --set optim.rmsnorm_lr_scale=0.95

@@ -104,6 +104,21 @@ version_1_loads() {
     same_run whole old
 }
 
+# A run that version 0.1.0 wrote and stopped at step 4, as it is stored in tests/lib: it resumes, samples
+# and evaluates. Its log has the losses that 0.1.0 went on to; another CPU may differ in the last digits.
+run_of_0_1_0_resumes() {
+    cp -r tests/lib/run_of_0_1_0 "$tmp/first"
+    exits 0 --eval "$tmp/first"
+    has "--eval" "$said" "has format version 1"
+    exits 0 --sample "$tmp/first" --tokens 5
+    exits 0 --config "$tmp/first/config.json" --run-dir "$tmp/first" --resume
+    awk -F, 'NR == FNR { want[$1] = $3; next }
+        FNR > 2 { n++; d = $3 - want[$1]; if (d < 0) d = -d; if (d > 1e-3) exit 1 }
+        END { if (n != 8) exit 1 }' tests/lib/run_of_0_1_0/log.csv "$tmp/first/log.csv" ||
+        fail "the resumed run has other losses: $(cut -d, -f1,3 "$tmp/first/log.csv")"
+    grep -aq '"format_version":"2".*norm_in.running_scale"' "$(weights first)" || fail "no checkpoint of version 2"
+}
+
 equations_include_removal() {
     local plain
     exits 0 --config "$tmp/toy.json" --describe
@@ -121,5 +136,6 @@ test_case "removal: threads, recompute, validation" results_do_not_depend_on_thr
 test_case "removal: --eval repeats the log" evaluations_repeat_the_log
 test_case "removal: started from other runs" other_runs_are_starting_points
 test_case "removal: checkpoints of format version 1" version_1_loads
+test_case "removal: a run of 0.1.0" run_of_0_1_0_resumes
 test_case "removal: --describe" equations_include_removal
 test_done

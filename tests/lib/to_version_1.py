@@ -17,7 +17,7 @@ def fnv1a64(data):
     value = 0xCBF29CE484222325
     for byte in data:
         value = (value ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
-    return "%016x" % value
+    return f"{value:016x}"
 
 
 def old_safetensors(data):
@@ -36,11 +36,11 @@ def old_checkpoint(folder):
     for name in FILES:
         data = old_safetensors((folder / name).read_bytes())
         (folder / name).write_bytes(data)
-        entry = '"%s": {"bytes": %d, "fnv1a64": "%s"}' % (name, len(data), fnv1a64(data))
-        meta, count = re.subn(r'"%s": \{[^}]*\}' % re.escape(name), entry, meta)
+        entry = f'"{name}": {{"bytes": {len(data)}, "fnv1a64": "{fnv1a64(data)}"}}'
+        meta, count = re.subn(rf'"{re.escape(name)}": \{{[^}}]*\}}', entry, meta)
         assert count == 1, name
     body = meta[: meta.index('  "check"')]
-    (folder / "meta.json").write_text(body + '  "check": "%s"\n}\n' % fnv1a64(body.encode()))
+    (folder / "meta.json").write_text(body + f'  "check": "{fnv1a64(body.encode())}"\n}}\n')
 
 
 def main():

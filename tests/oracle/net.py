@@ -156,8 +156,8 @@ class Model:
             yield name + ".running_var", module.running_var
 
     def constants(self, name, x):
-        """Deviations that do not depend on x (B,T,..): of first tokens and of the others."""
-        label, T = "%s/%s.running_scale" % (self.label, name), x.shape[1]
+        """Scales (RMS or standard deviation) that do not depend on x (B,T,..): of first tokens and of the others."""
+        label, T = f"{self.label}/{name}.running_scale", x.shape[1]
         first, rest = (initial_value(".running_scale", label, i) for i in range(2))
         if not self.first_apart:
             first = rest = (first + (T - 1) * rest) / T
