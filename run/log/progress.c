@@ -289,7 +289,9 @@ static void print_stuck(const Manifest *manifest, const StuckSigns *signs) {
             "below 1e-6 of that at block %zu",
             comma, signs->gradients, manifest->model->shape.L);
     }
-    printf("; a lower optim.lr or more optim.warmup_steps may help");
+    printf(
+        "; a lower optim.lr, more optim.warmup_steps or, if the loss still falls, more train.steps "
+        "may help");
 }
 
 void progress_end(Progress *progress, const Summary *summary) {

@@ -10,7 +10,7 @@ runs=$1 csv=$2 train=${TRAIN:-./train}
 # line RUN NORM TRAINED_AS WIRED_AS NORMS OPTION...: evaluates and prints a line of the CSV.
 line() {
     local said seed=${1##*-s}
-    said=$("$train" --eval "$1" "${@:6}" 2>/dev/null)
+    said=$("$train" --eval "$1" "${@:6}" 2>/dev/null) || (($? == 5)) # 5: it is not finite
     echo "${1##*/},$seed,$2,$3,$4,$5,$(sed -E 's/.*val_loss=([^ ]+).* median=([^ ]+) p99.9=([^ ]+).*/\1,\2,\3/' <<<"$said")"
 }
 

@@ -11,6 +11,10 @@ from groups import short_number
 
 SHOWN = 0.02  # nats: the margin of the claims, docs/claims/protocol.md
 EQUAL_TIME = "At equal time, "
+RATE_WORDS = (
+    " The best rate is fitted where it has two neighbours without failed runs, and else that of the grid; at an edge "
+    "of the grid a rate beyond it may be better."
+)
 
 
 def rate_words(arm):
@@ -165,19 +169,13 @@ def loss_cell(arm):
     return Cell(text if math.isnan(half) else f"{text} \N{PLUS-MINUS SIGN} {half:.4f}", arm.loss)
 
 
-def failed_cell(arm):
-    rates = [short_number(rate) for rate, cell in sorted(arm.cells.items()) if cell.failed and rate]
-    failed = sum(cell.failed for cell in arm.cells.values())
-    return Cell(str(failed) + f" (at {', '.join(rates)})" * bool(rates), failed)
-
-
 def note(arm):
     if arm.edge:
-        return f"{arm.edge} rate of the grid"
+        return f"edge: {arm.edge}"
     if len(arm.rates) == 1:
-        return "one rate, not tuned" if arm.best_rate else ""
+        return "only one"
     if not arm.optimum:
-        return "best of the grid"
+        return "grid"
     return "fitted"
 
 
@@ -209,7 +207,7 @@ def columns(arms, equal_time):
     steps = ("steps", lambda arm: count(arm.best_cell.runs[0].config.get("train.steps", 0)))
     found += [steps] * equal_time
     found.append(("ms per step", lambda arm: figure(arm.step_ms(), ".4g")))
-    found.append(("failed runs", failed_cell))
+    found.append(("failed runs", lambda arm: count(sum(run.failed for run in arm.runs))))
     return found
 
 
@@ -231,9 +229,9 @@ def forest(arms, compared):
     for arm in arms:
         one = of_arm.get(id(arm))
         if one is None:
-            rows.append((arm.label, 0.0, math.nan, "baseline", False))
+            rows.append((arm.label, 0.0, math.nan, "baseline", True))
         elif not math.isnan(one.mean):
-            rows.append((arm.label, one.mean, one.half, f"{signed(one.mean)}", True))
+            rows.append((arm.label, one.mean, one.half, signed(one.mean), True))
     return Forest("Differences to the baseline", rows, SHOWN)
 
 
@@ -243,7 +241,7 @@ def part(arms, compared, equal_time):
     words = (
         f"Final validation loss in {UNIT}; an arm is all keys but the learning rate and the seed. The difference is "
         "to the baseline, paired by seed; negative is better. Bars and \N{PLUS-MINUS SIGN}: 95 % intervals. Grey band: "
-        f"{SHOWN} nats to both sides.{time}"
+        f"{SHOWN} nats to both sides.{time}{RATE_WORDS * tuned_arms}"
     )
     items = [forest(arms, compared)] * (len(compared) > 0) + [arm_table(arms, compared, equal_time)]
     title = "Arms at their best learning rates" if tuned_arms else "Arms"

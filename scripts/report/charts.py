@@ -117,8 +117,10 @@ def loss_labels(log=False):
 def floor_levels(groups):
     """Every entropy floor as a dashed line; the lowest has a label."""
     floors = sorted({run.floor for group in groups for run in group.runs if run.floor > 0})
-    words = f"entropy floor{'s from' * (len(floors) > 1)} {floors[0]:.4g}" if floors else ""
-    return list(zip(floors, [words] + [""] * (len(floors) - 1), strict=True))
+    if not floors:
+        return []
+    words = f"entropy floor{'s from' * (len(floors) > 1)} {floors[0]:.4g}"
+    return [(floor, words * (floor == floors[0])) for floor in floors]
 
 
 def losses(groups, keys, suffix=""):
@@ -148,7 +150,7 @@ def losses(groups, keys, suffix=""):
     )
 
 
-def late_losses(groups, keys, suffix=""):
+def late_losses(groups, keys):
     """Validation loss alone over the second half of training, in which groups are close together."""
     drawn = []
     for placing in placings(groups, keys):
@@ -167,7 +169,7 @@ def late_losses(groups, keys, suffix=""):
                 ],
             )
         )
-    return section(f"Validation loss, second half of training{suffix}", BAND, drawn, loss_labels())
+    return section("Late validation loss", f"The second half of training. {BAND}", drawn, loss_labels())
 
 
 def effective_rates(groups):
@@ -279,9 +281,13 @@ def of_stream(groups, keys):
 def parts(arms, arm_keys, groups, keys):
     """The charts: curves of every arm, at the best learning rate of its grid, and the loss over the rate."""
     best = [arm.best_cell for arm in arms]
-    suffix = " at the best learning rates" * (len(arms) < len(groups))
-    found = [losses(best, arm_keys, suffix), late_losses(best, arm_keys, suffix), lr_sensitivity(groups, keys)]
-    return [one for one in found + of_stream(best, arm_keys) if one]
+    curves = [losses(best, arm_keys), late_losses(best, arm_keys), *of_stream(best, arm_keys)]
+    curves = [one for one in curves if one]
+    if len(arms) < len(groups):
+        for one in curves:
+            one.words = f"Each arm at the best learning rate of its grid. {one.words}"
+    sensitivity = lr_sensitivity(groups, keys)
+    return curves[:2] + [sensitivity] * (sensitivity is not None) + curves[2:]
 
 
 def all_rates(groups, keys):

@@ -81,11 +81,10 @@ def means(name, values, strata, ones, key):
     for value in values:
         of_value = [one for one in ones if value_label(one, key, known) == value]
         mean = stats.mean(stratum.arms[value].loss for stratum in whole)
-        failed = sum(one.failed for one in of_value)
+        failed = sum(run.failed for one in of_value for run in one.runs)
         rows.append([Cell(value), count(len(of_value)), figure(mean), count(failed)])
-    return Table(
-        f"{name}-means", [name, "arms", f"mean loss over {len(whole)} that have all values", "failed runs"], rows
-    )
+    loss = f"mean loss, where all values have one ({len(whole)})"
+    return Table(f"{name}-means", [name, "arms", loss, "failed runs"], rows)
 
 
 def pair_rows(values, strata):
@@ -128,10 +127,10 @@ def table(name, rows):
         ]
         for label, student, strong in rows
     ]
-    return Table(f"{name}-pairs", ["pair", "seeds", "difference", "95 % interval", "verdict of the first"], lines)
+    return Table(f"{name}-pairs", ["pair", "seeds", "difference", "95 % interval", "verdict"], lines)
 
 
-def by_key(key, arms, groups, keys):
+def by_key(key, arms, groups, keys, folded):
     """The part of the report about one key; None if no two arms differ in it alone."""
     ones = groups if key == LR else arms
     strata, values = strata_of(ones, key, keys if key == LR else [k for k in keys if k != LR]), levels(ones, key)
@@ -142,18 +141,19 @@ def by_key(key, arms, groups, keys):
     rates = "at equal rates" if key == LR else "each arm at its best learning rate"
     tuned_words = rates if LR in keys else "at the one learning rate of each arm"
     words = (
-        f"Final validation losses, {tuned_words}; the other keys are equal within a pair. In bold: the mean over all "
-        "pairs of arms that differ in this key alone, with the variance pooled over them. Arms with failed runs at "
-        "their best rate are left out."
+        f"Final validation losses, {tuned_words}; the other keys are equal within a pair. A difference is the first "
+        "minus the second; negative means that the first is better. In bold: the mean over all pairs of arms that "
+        "differ in this key alone, with the variance pooled over them. Arms with failed runs at their best rate are "
+        "left out."
     )
     forest = Forest(
         f"Differences by {name}",
         [(label, student.estimate, student.half(), words_of(student), strong) for label, student, strong in rows],
         MARGIN,
     )
-    return Part(f"By {key}", words, [means(name, values, strata, ones, key), forest, table(name, rows)], folded=True)
+    return Part(f"By {key}", words, [means(name, values, strata, ones, key), forest, table(name, rows)], folded)
 
 
 def parts(names, arms, groups, keys):
-    found = [by_key(key, arms, groups, keys) for key in chosen_keys(names, keys)]
+    found = [by_key(key, arms, groups, keys, not names) for key in chosen_keys(names, keys)]
     return [one for one in found if one]

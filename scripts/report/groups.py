@@ -32,7 +32,7 @@ class Group:
 
     @property
     def failed(self):
-        return self.diverged + self.stuck
+        return sum(run.failed for run in self.runs)
 
     @property
     def lr_scale(self):

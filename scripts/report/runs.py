@@ -49,6 +49,10 @@ class Run:
         return number(self.part("summary").get(key))
 
     @property
+    def failed(self):
+        return self.ending in (DIVERGED, STUCK)
+
+    @property
     def lr_scale(self):
         """The factor on optim.lr, 1 if none is known."""
         factor = number(self.part("resolved").get("rmsnorm_lr_scale"))

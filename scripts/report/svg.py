@@ -10,6 +10,7 @@ WIDTH, HEIGHT = 440, 290
 LEFT, RIGHT, TOP, BOTTOM = 62, 14, 12, 48
 COLORS, DASHES = 8, ("", "7 4", "2 3")  # the ninth series has the first color and the next dash pattern
 PIXELS_PER_LETTER = 6.6
+LETTERS = 5  # that fit between the label of the y axis and the chart
 
 
 def short(value):
@@ -201,6 +202,12 @@ def draw_series(series, x, y):
     return "".join(shapes + arrows(series, placed) + draw_marks(series, x))
 
 
+def beside_the_label(ticks):
+    """Without the ticks that reach into the label of the axis, if others are left."""
+    narrow = [(pixel, label) for pixel, label in ticks if len(label) <= LETTERS]
+    return narrow if len(narrow) > 1 else ticks
+
+
 def draw_axes(x, y):
     """Grid lines, tick labels and axis labels."""
     shapes = []
@@ -209,7 +216,7 @@ def draw_axes(x, y):
             f'<path class="grid" d="M{px:.1f} {TOP}V{HEIGHT - BOTTOM}"/>'
             f'<text x="{px:.1f}" y="{HEIGHT - BOTTOM + 17}" text-anchor="middle">{label}</text>'
         )
-    for py, label in y.spaced_ticks(lambda label: 18):
+    for py, label in beside_the_label(y.spaced_ticks(lambda label: 18)):
         shapes.append(
             f'<path class="grid" d="M{LEFT} {py:.1f}H{WIDTH - RIGHT}"/>'
             f'<text x="{LEFT - 8}" y="{py + 4:.1f}" text-anchor="end">{label}</text>'

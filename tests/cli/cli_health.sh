@@ -71,7 +71,31 @@ nonfinite_step_ends_the_run() {
     [[ ! -e $tmp/fails/checkpoints ]] || fail "a checkpoint was written"
     has "run.json" "$(<"$tmp/fails/run.json")" '"exit_code": 5'
     has "run.json" "$(<"$tmp/fails/run.json")" '"diverged": true'
+    has "what to do" "$said" "./train --replay $tmp/fails --step "
+    has "spike line" "$said" "; first not finite: blocks.0."
+    grep -qE '^[0-9]+,loss,nan,nan,nan,nan,blocks\.0\.[a-z.]+,inf,,,,,' "$tmp/fails/spikes.csv" ||
+        fail "spikes.csv: $(tail -1 "$tmp/fails/spikes.csv")"
     rm -r "$tmp/fails"
+}
+
+# An infinite gain in the third block of a stored model: its first activation that is not finite.
+evaluation_names_the_block() {
+    toy stored --set model.n_layer=3
+    exits 0 --eval "$tmp/stored"
+    command -v python3 >/dev/null || { echo "note: skipped a changed model: no python3" && return; }
+    PYTHONPATH=tests/lib python3 -c '
+import json, struct, sys, without_tensors as files
+def change(data):
+    (length,) = struct.unpack("<Q", data[:8])
+    begin, end = json.loads(data[8 : 8 + length])["blocks.2.mlp.norm_in.gamma"]["data_offsets"]
+    at = 8 + length
+    return data[: at + begin] + struct.pack("<f", 3e38) * ((end - begin) // 4) + data[at + end :]
+for folder in files.folders(sys.argv[1]):
+    files.rewrite(folder, "model.safetensors", change)' "$tmp/stored"
+    exits 5 --eval "$tmp/stored"
+    has "message" "$said" "train: error: the validation loss of $tmp/stored is not finite: the first value that is not"
+    has "block" "$said" "is in block 3 (blocks.2.mlp."
+    has "the values as far as there are" "$said" "step=20 rows=4"
 }
 
 ten_nonfinite_steps_in_a_row_end_it_too() {
@@ -98,6 +122,7 @@ test_case "health: action skip" skipped_steps_are_not_applied
 test_case "health: action clip" clipped_spikes_shrink
 test_case "health: action stop" action_stop_stops
 test_case "health: a non-finite step ends a run" nonfinite_step_ends_the_run
+test_case "health: --eval names the first block that is not finite" evaluation_names_the_block
 test_case "health: ten non-finite steps in a row end a run with action skip" ten_nonfinite_steps_in_a_row_end_it_too
 test_case "health: non-finite weights are never saved" ruined_weights_are_not_saved
 test_done

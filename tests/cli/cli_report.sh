@@ -82,7 +82,7 @@ numbers_come_from_the_logs() {
 layers_and_rates_are_drawn() {
     local lr
     for lr in 1e-3 1e-2; do
-        toy "lr-$lr" --set "optim.lr=$lr" --set log.layers_every=10 --set "log.dir=$tmp/rates"
+        toy "lr-$lr" --set "optim.lr=$lr" --set optim.rmsnorm_lr_scale=1 --set log.layers_every=10 --set "log.dir=$tmp/rates"
     done
     report "$tmp/rates" --title "Two & two" --out "$tmp/rates.html"
     has "row" "$(row "$tmp/rates.md" Results "lr 0.01")" "| lr 0.01 | 1 | "
@@ -184,6 +184,63 @@ all_endings_are_reported() {
     has "repeated" "$text" "- $tmp/ends/pre-1 repeats $tmp/ends/again: the same config and seed."
 }
 
+# The mean of peri is that of the run that trained. A group of stuck runs has no loss.
+stuck_runs_are_marked() {
+    local text summary=', "ending": "stuck"'
+    fakes stuck pre 1.0 1.1
+    fakes stuck peri 0.5
+    fake stuck/peri-2 peri 2 0.1 "$summary"
+    fake stuck/post-1 post 1 3.1 "$summary"
+    sed -i 's/"entropy_floor"/"unigram_entropy": 3.1116, &/' "$tmp/stuck/post-1/run.json"
+    report "$tmp/stuck"
+    text=$(<"$tmp/stuck/report.md")
+    has "headline" "$said" "pre has the lowest final validation loss: 1.0500"
+    has "headline" "$said" "2 of 5 runs were stuck; groups with stuck runs are ranked last."
+    has "column" "$text" "| diverged | stuck | tokens/s |"
+    has "mean" "$(row "$tmp/stuck/report.md" Results peri)" "| peri | 2 | 0.5000 | "
+    has "count" "$(row "$tmp/stuck/report.md" Results peri)" "| 0 | 1 | – | – |"
+    has "no loss" "$(row "$tmp/stuck/report.md" Results post)" "| post | 1 | – | – |"
+    has "ending" "$(row "$tmp/stuck/report.md" Runs post)" "stuck: its validation loss stayed at the unigram entropy, 3.1116"
+    has "ending" "$(row "$tmp/stuck/report.md" Runs peri | tail -1)" "stuck: its gradients vanish"
+    has "not judged" "$text" "two seeds in common with the baseline that were not stuck and did not diverge."
+    report "$tmp/stuck/pre-1" "$tmp/stuck/pre-2"
+    [[ $(<"$tmp/stuck/pre-1/report.md") != *"| stuck |"* ]] || fail "a column of stuck runs without any"
+}
+
+# rate FOLDER NORM LR FACTOR LOSS: a run with a factor on the learning rate of an rmsnorm.
+rate() {
+    local run=$tmp/$1/$2-$3
+    fake "$1/$2-$3" peri 1 "$5"
+    printf '{"model": {"topology": "peri", "norm": "%s"}, "optim": {"lr": %s, "rmsnorm_lr_scale": %s},
+        "train": {"steps": 10, "seed": 1}}\n' "$2" "$3" "$4" >"$run/config.json"
+}
+
+effective_rates_are_shown() {
+    local text norm
+    for norm in layernorm rmsnorm; do
+        rate rates2 "$norm" 1e-3 0.95 0.$((${#norm} - 1))
+        rate rates2 "$norm" 3e-3 0.95 0.$((${#norm} - 2))
+    done
+    report "$tmp/rates2"
+    text=$(<"$tmp/rates2/report.md")
+    has "label" "$text" "| rmsnorm lr 1e-3 (effective 9.5e-4) | 1 | "
+    has "label" "$text" "| layernorm lr 1e-3 | 1 | "
+    has "column" "$(row "$tmp/rates2/report.md" Results "rmsnorm lr 3e-3 (effective 2.85e-3)")" "| 0.00285 |"
+    has "column" "$(row "$tmp/rates2/report.md" Results "layernorm lr 3e-3")" "| 0.003 |"
+    has "best rate" "$said" "rmsnorm lr 3e-3 (effective 2.85e-3) has the lowest"
+    has "chart" "$(<"$tmp/rates2/report.html")" "Runs with rmsnorm trained at 0.95 times these rates."
+    report "$tmp/rates2" --baseline "rmsnorm lr 1e-3"
+    has "baseline without the effective rate" "$(<"$tmp/rates2/report.md")" "| layernorm lr 1e-3 | rmsnorm lr 1e-3 (effective 9.5e-4) |"
+    rate one_rate layernorm 1e-3 0.95 1.0
+    rate one_rate rmsnorm 1e-3 0.95 0.9
+    report "$tmp/one_rate"
+    has "only the norm differs" "$said" "rmsnorm (effective lr 9.5e-4) has the lowest"
+    rate equal rmsnorm 1e-3 1 0.9
+    rate equal layernorm 1e-3 1 0.9
+    report "$tmp/equal"
+    [[ $(<"$tmp/equal/report.md") != *effective* ]] || fail "an effective rate without a factor"
+}
+
 errors_have_messages() {
     mkdir -p "$tmp/empty"
     fakes one pre 1.0
@@ -214,5 +271,7 @@ test_case "report: t quantiles" quantiles
 test_case "report: labels" labels
 test_case "report: verdicts on differences" differences_are_judged
 test_case "report: every way a run can end is reported" all_endings_are_reported
+test_case "report: stuck runs are marked" stuck_runs_are_marked
+test_case "report: effective learning rates" effective_rates_are_shown
 test_case "report: error messages" errors_have_messages
 test_done

@@ -135,6 +135,30 @@ outcomes_are_kept() {
     has "another config" "$said" "lr1e30-s1 failed with exit code 2: train: error: $tmp/kept/lr1e30-s1 contains a run with another config"
 }
 
+# A run that learned nothing has a word of its own, and is not trained again.
+stuck_runs_are_marked() {
+    local args=(--grid "optim.lr=0.3,0.003" --set model.topology=post --set train.steps=60 --out "$tmp/stuck" "$tmp/toy.json")
+    sweep 0 "${args[@]}"
+    has "line of a run" "$out" "lr0.3 stuck 2."
+    same "rows" "$(sed -n '/^run /,/^$/p' <<<"$out" | awk 'NF && $1 != "run" { print $1, $4 }' | sort | paste -sd ';')" \
+        "lr0.3 stuck;lr3e-3 $(grep -q '"ending": "stuck"' "$tmp/stuck/lr3e-3/run.json" && echo stuck || echo no)"
+    sweep 0 "${args[@]}"
+    has "states" "$said" " stuck, 0 diverged, 0 unfinished, 0 new"
+}
+
+# The factor on the learning rate of RMSNorm is said before and after training.
+effective_rates_are_shown() {
+    local args=(--grid "model.norm=layernorm,rmsnorm" --grid "optim.lr=1e-3,2e-3" --seeds 2 --out "$tmp/rates" "$tmp/toy.json")
+    sweep 0 "${args[@]}" --set optim.rmsnorm_lr_scale=0.9
+    has "announcement" "$said" "optim.rmsnorm_lr_scale: 4 of 8 runs train at a lower or higher rate than optim.lr, \
+rmsnorm-lr1e-3-s1 at 0.9 times optim.lr (effective 0.0009)"
+    has "head" "$out" "diverged  effective lr"
+    same "rates" "$(sed -n '/^run /,/^$/p' <<<"$out" | awk '$1 ~ /s1$/ { print $1, $5 }' | sort | paste -sd ';')" \
+        "layernorm-lr1e-3-s1 0.001;layernorm-lr2e-3-s1 0.002;rmsnorm-lr1e-3-s1 0.0009;rmsnorm-lr2e-3-s1 0.0018"
+    sweep 0 --dry-run "${args[@]}" --set optim.rmsnorm_lr_scale=1
+    [[ $said != *effective* ]] || fail "an effective rate without a factor: $said"
+}
+
 failures_are_reported() {
     # shellcheck disable=SC2016 # for the program
     program_that '[[ " $* " != *"/s2 --resume "* ]] || { echo "train: error: broken" && exit 4; }'
@@ -278,6 +302,8 @@ test_case "sweep: names of runs" names_are_values
 test_case "sweep: a file and the same options" files_equal_options
 test_case "sweep: options override the file" options_override_the_file
 test_case "sweep: outcomes are kept, diverged ones too" outcomes_are_kept
+test_case "sweep: stuck runs are marked" stuck_runs_are_marked
+test_case "sweep: effective learning rates" effective_rates_are_shown
 test_case "sweep: failures are reported, and the other runs trained" failures_are_reported
 test_case "sweep: SIGTERM and Ctrl-C stop every run" signals_stop_all
 test_case "sweep: resumes after a kill; one at a time" kills_lose_nothing

@@ -165,6 +165,77 @@ print("%.6f" % sum(float(row["train_loss"]) for row in rows["log"] if row["train
     fi
 }
 
+# fact RUN KEY: the value of a key in run.json.
+fact() {
+    sed -n "s/^ *\"$2\": \(.*[^,]\),\{0,1\}\$/\1/p" "$tmp/$1/run.json"
+}
+
+# At this learning rate Post-LN learns nothing but the frequencies of the bytes.
+hot=(--topology post --set optim.lr=0.3 --steps 60)
+
+stuck_runs_say_so() {
+    toy hot "${hot[@]}"
+    same "ending" "$(fact hot ending) $(fact hot exit_code) $(fact hot diverged)" '"stuck" 0 false'
+    has "banner" "$said" "unigram entropy   $(printf %.5f "$(fact hot unigram_entropy)") nats per token"
+    has "banner" "$said" "(estimated from 262160 tokens)"
+    has "cause" "$said" "stuck: the validation loss stayed at the unigram entropy (not below 0.98 times 2.8710 nats"
+    has "cause" "$said" "in the last 6 validations"
+    same "sentences" "$(grep -c ^stuck <<<"$said")" 1
+    exits 0 --config "$tmp/toy.json" --set name=hot "${hot[@]}"
+    has "again" "$said" "already finished"
+    toy learns --set optim.lr=1e-2 --set train.batch=8 --steps 120 --set train.eval_every=30
+    same "a run that learns" "$(fact learns ending)" '"done"'
+    [[ $said != *stuck* ]] || fail "a run that learns is called stuck: $said"
+    toy short --set optim.lr=0
+    same "two validations after the warm-up" "$(fact short ending)" '"done"'
+    toy warm --set optim.lr=0 --set optim.warmup_steps=60 --steps 80
+    same "during the warm-up" "$(fact warm ending)" '"done"'
+    toy random "${hot[@]}" --set data.train=builtin:random --set data.vocab_size=50
+    same "builtin:random" "$(fact random ending) $(fact random unigram_entropy)" '"done" null'
+    [[ $said != *"unigram entropy"* ]] || fail "a unigram entropy of builtin:random"
+}
+
+vanishing_gradients_are_named() {
+    toy deep "${hot[@]}" --set model.n_layer=12 --set data.train=builtin:random --set data.vocab_size=50 \
+        --set log.layers_every=10
+    same "ending" "$(fact deep ending)" '"stuck"'
+    has "cause" "$said" "stuck: gradients vanish: in the last "
+    has "cause" "$said" "the gradient at block 1 is below 1e-6 of that at block 12"
+    [[ $said != *"unigram entropy"* ]] || fail "another cause: $said"
+    toy shallow "${hot[@]}" --set data.train=builtin:random --set data.vocab_size=50 --set log.layers_every=10
+    same "two blocks" "$(fact shallow ending)" '"done"'
+}
+
+other_endings_are_named() {
+    exits 5 --config "$tmp/toy.json" --set name=broken --set optim.lr=1e30
+    same "diverged" "$(fact broken ending)" '"diverged"'
+    timeout --preserve-status -s TERM 1 "$TRAIN" --config "$tmp/toy.json" --set name=ended --steps 100000000 >/dev/null 2>&1 || true
+    same "stopped" "$(fact ended ending)" '"stopped"'
+}
+
+# A resumed run counts on, also from a checkpoint of a version that did not count.
+stuck_runs_resume() {
+    local sentence
+    toy whole "${hot[@]}" --set train.checkpoint_every=1 --set train.keep=100 --set log.layers_every=10
+    sentence=$(grep ^stuck <<<"$said")
+    for step in 9 20 35 50; do
+        split_at whole "$step" part
+        exits 0 --config "$tmp/toy.json" "${hot[@]}" --set train.checkpoint_every=1 --set train.keep=100 \
+            --set log.layers_every=10 --set name=whole --run-dir "$tmp/part" --resume
+        same "resumed at $step" "$(grep ^stuck <<<"$said")" "$sentence"
+        same_run whole part
+    done
+    command -v python3 >/dev/null || { echo "note: skipped old checkpoints: no python3" && return; }
+    split_at whole 20 old
+    python3 tests/lib/without_tensors.py "$tmp/old"
+    ! grep -aq health.stuck "$tmp"/old/checkpoints/*/optimizer.safetensors || fail "the checkpoint is not old"
+    exits 0 --config "$tmp/toy.json" "${hot[@]}" --set train.checkpoint_every=1 --set train.keep=100 \
+        --set log.layers_every=10 --set name=whole --run-dir "$tmp/old" --resume
+    has "an old checkpoint" "$said" "in the last 4 validations"
+    [[ $said != *skipping* ]] || fail "an old checkpoint is skipped: $said"
+    same_run whole old
+}
+
 # Escape sequences are for terminals only, and numbers never have a decimal comma.
 output_is_plain() {
     LC_ALL=de_DE.UTF-8 TERM=xterm "$TRAIN" --config "$tmp/toy.json" --set name=plain >"$tmp/out" 2>"$tmp/err" </dev/null
@@ -184,6 +255,10 @@ test_case "train: gamma_scale over 5002 steps" gamma_scale_is_that_of_the_articl
 test_case "train: same bits for any thread count, others for another seed" bits_depend_only_on_the_seed
 test_case "train: recomputing blocks changes no bit" recomputing_changes_no_bit
 test_case "train: steps 0" zero_steps_write_the_initial_weights
+test_case "train: stuck runs say so" stuck_runs_say_so
+test_case "train: vanishing gradients are named" vanishing_gradients_are_named
+test_case "train: diverged and stopped runs" other_endings_are_named
+test_case "train: stuck runs resume" stuck_runs_resume
 test_case "train: a closed stdout" closed_stdout_does_not_end_a_run
 test_case "train: SIGINT" interrupted_run_leaves_complete_lines
 test_done

@@ -126,11 +126,71 @@ static void test_losses(void) {
     health_free(health);
 }
 
+/* --- stuck --- */
+
+enum { WARMUP = 100, EVERY = 50 };
+static const double UNIGRAM = 3, AT = 2.94, BELOW = 2.9399; /* AT: 0.98 of it */
+
+/* Whether a run with these validation losses, the first after EVERY steps, is stuck. */
+static bool stuck_after(double unigram, const double *losses, size_t n) {
+    Health *health = health_create(WARMUP, 256);
+    size_t step = 0;
+    health_expect(health, unigram);
+    for (size_t i = 0; i < n; i++) {
+        feed(health, &step, EVERY, 3);
+        health_validation(health, step, losses[i]);
+    }
+    HealthSummary summary = health_summary(health);
+    health_free(health);
+    return health_is_stuck(&summary);
+}
+#define STUCK_AFTER(unigram, ...)                                                                  \
+    stuck_after(unigram, (const double[]){__VA_ARGS__},                                            \
+                sizeof((const double[]){__VA_ARGS__}) / sizeof(double))
+
+/* Steps 50 and 100 are in the warm-up. */
+static void test_stuck_losses(void) {
+    CHECK(!STUCK_AFTER(UNIGRAM, 5, 5, 5, 5), "two after the warm-up");
+    CHECK(STUCK_AFTER(UNIGRAM, 5, 5, 5, 5, 5), "three after the warm-up");
+    CHECK(STUCK_AFTER(UNIGRAM, 1, 1, AT, AT, AT), "exactly 0.98");
+    CHECK(!STUCK_AFTER(UNIGRAM, 5, 5, AT, AT, BELOW), "learned at the end");
+    CHECK(!STUCK_AFTER(UNIGRAM, 5, 5, AT, AT, AT, AT, BELOW, AT, AT), "recovered in between");
+    CHECK(STUCK_AFTER(UNIGRAM, 1, 1, 1, 1, AT, AT, AT), "fell back");
+    CHECK(!STUCK_AFTER(UNIGRAM, 5, 5, 5, NAN, 5, 5), "a value that is not finite");
+    CHECK(!STUCK_AFTER((double)NAN, 5, 5, 5, 5, 5, 5), "no unigram entropy: builtin:random");
+}
+
+/* Whether a run with these ratios of gradients, one every EVERY steps, is stuck. */
+static bool stuck_by(const double *ratios, size_t n) {
+    Health *health = health_create(WARMUP, 256);
+    size_t step = 0;
+    for (size_t i = 0; i < n; i++) {
+        feed(health, &step, EVERY, 3);
+        health_gradients(health, step, 2 * ratios[i], 2);
+    }
+    HealthSummary summary = health_summary(health);
+    health_free(health);
+    return health_is_stuck(&summary);
+}
+#define STUCK_BY(...)                                                                              \
+    stuck_by((const double[]){__VA_ARGS__}, sizeof((const double[]){__VA_ARGS__}) / sizeof(double))
+
+static void test_stuck_gradients(void) {
+    CHECK(!STUCK_BY(0, 0, 0, 0), "two after the warm-up");
+    CHECK(STUCK_BY(0, 0, 0, 0, 0), "three after the warm-up");
+    CHECK(STUCK_BY(1, 1, 9e-7, 9e-7, 9e-7), "below 1e-6");
+    CHECK(!STUCK_BY(1, 1, 1.1e-6, 1.1e-6, 1.1e-6), "above 1e-6");
+    CHECK(!STUCK_BY(0, 0, 0, 0, 0, 1e-3), "recovered");
+    CHECK(!STUCK_BY(0, 0, 0, NAN, 0, 0), "a gradient that is not finite");
+}
+
 static const Test tests[] = {
     {"health: divergence", test_divergence},
     {"health: spike score of OLMo 2", test_spike_score},
     {"health: exactly seven standard deviations are an outlier", test_exactly_seven},
     {"health: decision to stop, and counters", test_stop_rule},
     {"health: losses", test_losses},
+    {"health: stuck at the unigram entropy", test_stuck_losses},
+    {"health: stuck by vanishing gradients", test_stuck_gradients},
 };
 TEST_MAIN(tests)

@@ -204,6 +204,96 @@ static void nonfinite_is_never_applied(void) {
     toy_close(&toy);
 }
 
+/* The name in the last record of spikes.csv. */
+static const char *named(const Toy *toy) {
+    char *text = file_text(toy->dir, "spikes.csv"), *line = text;
+    for (char *next; (next = strchr(line, '\n')) && next[1];) line = next + 1;
+    for (int comma = 0; comma < 6; comma++) line = strchr(line, ',') + 1;
+    line[strcspn(line, ",")] = '\0';
+    return line;
+}
+
+/* A NaN reaches every gradient, so only the first place in the order of the forward pass tells
+ * something. In the registry, the norms of a block are before its matrices. */
+static void nonfinite_names_the_first_tensor(void) {
+    static const char *const VICTIMS[] = {"tok_emb.weight",
+                                          "blocks.0.attn.norm_in.gamma",
+                                          "blocks.0.attn.qkv.weight",
+                                          "blocks.0.attn.proj.bias",
+                                          "blocks.0.attn.norm_out.gamma",
+                                          "blocks.0.mlp.norm_in.gamma",
+                                          "blocks.1.attn.norm_out.gamma",
+                                          "blocks.1.mlp.down.weight",
+                                          "blocks.1.mlp.norm_out.gamma",
+                                          "final_norm.gamma",
+                                          "head.weight"};
+    enum { VICTIM_COUNT = sizeof VICTIMS / sizeof *VICTIMS };
+    const char *sets[] = {"spike.action=skip", "model.tie_embeddings=false", "train.accum=2",
+                          "model.bias=true"};
+    Toy toy;
+    toy_open(&toy, sets, 4);
+    toy_steps(&toy, 3);
+    Params *params = &toy.run.model->params;
+    for (size_t i = VICTIM_COUNT; i-- > 0;) {
+        const Param *param = &params->list[params_find(params, VICTIMS[i])];
+        CHECK(params_find(params, VICTIMS[i]) < params_count(params), "no %s", VICTIMS[i]);
+        for (size_t k = 0; k < param->count; k++) params->values[param->offset + k] = (real)NAN;
+        toy_step(&toy); /* all later ones are NaN, too */
+        CHECK(strcmp(named(&toy), VICTIMS[i]) == 0, "%s, not %s", named(&toy), VICTIMS[i]);
+    }
+    toy_close(&toy);
+}
+
+/* All weights are finite, but so large that an activation is not. */
+static void overflow_names_the_activation(void) {
+    const char *sets[] = {"spike.action=skip"};
+    static const struct {
+        const char *huge, *first;
+    } cases[] = {{"blocks.1.mlp.norm_in.gamma", "blocks.1.mlp.norm_in"},
+                 {"blocks.0.attn.norm_out.gamma", "blocks.0.attn.norm_out"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Toy toy;
+        toy_open(&toy, sets, 1);
+        toy_steps(&toy, 3);
+        Params *params = &toy.run.model->params;
+        const Param *param = &params->list[params_find(params, cases[i].huge)];
+        real huge = sizeof(real) == 4 ? (real)3e38 : (real)1e308;
+        for (size_t k = 0; k < param->count; k++)
+            params->values[param->offset + k] = k % 2 ? huge : -huge;
+        toy_step(&toy);
+        CHECK(strcmp(named(&toy), cases[i].first) == 0, "%s: %s", cases[i].huge, named(&toy));
+        toy_close(&toy);
+    }
+}
+
+/* Finding the name repeats the forward pass, which must leave running statistics as they were. */
+static void naming_changes_nothing(void) {
+    const char *sets[] = {"spike.action=skip", "model.norm=batchnorm",
+                          "model.tie_embeddings=false"};
+    Toy toy[2];
+    for (int i = 0; i < 2; i++) {
+        toy_open(&toy[i], sets, 3);
+        toy_steps(&toy[i], 3);
+    }
+    Params *params = &toy[0].run.model->params, *other = &toy[1].run.model->params;
+    const Param *head = &params->list[params_find(params, "head.weight")];
+    real before = params->values[head->offset];
+    params->values[head->offset] = (real)NAN;
+    toy_step(&toy[0]);
+    params->values[head->offset] = before;
+    dataset_train_batch(toy[1].run.data, toy[1].run.tokens, toy[1].run.targets, 4, 0);
+    Pass pass = {
+        .tokens = toy[1].run.tokens, .B = 8, .T = 16, .gamma = 1, .training = true, .step = 4};
+    model_forward(toy[1].run.model, &pass);
+    for (size_t p = 0; p < params_count(params); p++) {
+        const Param *param = &params->list[p];
+        CHECK(memcmp(params->values + param->offset, other->values + param->offset,
+                     param->count * sizeof(real)) == 0,
+              "%s", param->name);
+    }
+    for (int i = 0; i < 2; i++) toy_close(&toy[i]);
+}
+
 /* Only the update reads a moment, so a NaN there is detected one step later, and never saved. */
 static void spoiled_weights_are_never_saved(void) {
     const char *sets[] = {"spike.action=skip"};
@@ -329,6 +419,9 @@ static const Test TESTS[] = {
     {"a spike after a hot update is flagged with its tensors", spikes_are_flagged},
     {"action clip scales to the median norm of the window", clip_scales_to_the_window},
     {"a non-finite step is never applied", nonfinite_is_never_applied},
+    {"a step that is not finite names its first tensor", nonfinite_names_the_first_tensor},
+    {"an overflow names the activation", overflow_names_the_activation},
+    {"naming it leaves running statistics alone", naming_changes_nothing},
     {"weights spoiled by a NaN moment are never saved", spoiled_weights_are_never_saved},
     {"a skipped step updates running statistics", skipped_step_updates_running_statistics},
     {"a non-finite step ends the run", nonfinite_stops},
