@@ -16,7 +16,7 @@ import page
 import runs as reading
 import tables
 import tuned
-from content import Bullets, Part, Report
+from content import Bullets, Part, Report, plural
 
 EXIT_USAGE, EXIT_DATA, EXIT_IO = 2, 3, 4  # as of ./train
 
@@ -45,10 +45,6 @@ def arguments(words):
     return chosen
 
 
-def plural(number, word):
-    return f"{number} {word}{'' if number == 1 else 's'}"
-
-
 def title_of(arms, groups):
     runs = plural(sum(len(group.runs) for group in groups), "run")
     if len(arms) == len(groups):
@@ -61,7 +57,8 @@ def at_all_rates(groups, keys, base):
     """The groups, each at its own learning rate, and compared at equal rates."""
     pairs = zip(groups, compare.baselines(groups, base), strict=True)
     found = [compare.at_equal_rates(group, other) for group, other in pairs if group is not other]
-    return [tables.results(groups, folded=True), tables.at_equal_rates(found), *charts.all_rates(groups, keys)]
+    differences = [tables.at_equal_rates(found)] * bool(found)
+    return [tables.results(groups, folded=True), *differences, *charts.all_rates(groups, keys)]
 
 
 def report(chosen, command):
@@ -71,7 +68,7 @@ def report(chosen, command):
     arms, arm_keys = tuned.arms_of(groups, keys)
     base_arm, base_group = tuned.chosen_baseline(arms, groups, chosen.baseline)
     compared = tuned.differences(arms, base_arm)
-    equal_time = all(run.equal_time for group in groups for run in group.runs)
+    equal_time = grouping.at_equal_time(run for group in groups for run in group.runs)
     several_rates = len(arms) < len(groups)
     parts = [answer.part(arms, compared, equal_time)]
     parts += [answer.in_words(compared)] * bool(compared)
@@ -79,7 +76,8 @@ def report(chosen, command):
     parts += [] if several_rates else [tables.results(groups, folded=False)]
     parts += charts.parts(arms, arm_keys, groups, keys)
     parts += at_all_rates(groups, keys, base_group) if several_rates else []
-    parts += [origin.equations(groups, keys), tables.run_list(groups, chosen.out.parent)]
+    parts += origin.equations(groups, keys)
+    parts += [tables.run_list(groups, chosen.out.parent)]
     parts += [Part("Left out", "", [Bullets([f"{run.path} {run.why}." for run in left_out])])] * bool(left_out)
     parts.append(origin.facts(groups, left_out, command))
     title = chosen.title or title_of(arms, groups)

@@ -156,11 +156,9 @@ def only_sentence(best, arms):
     """Why an arm is compared with no other."""
     if len(arms) == 1:
         return []
-    return [
-        "It is the only arm with a learning rate at which no run failed."
-        if not best.failed
-        else "No other arm has a loss."
-    ]
+    if best.failed:
+        return ["No other arm has a loss."]
+    return [f"Every other arm has failed runs{' at every learning rate' * (len(best.rates) > 1)}."]
 
 
 def loss_cell(arm):

@@ -141,8 +141,8 @@ def losses(groups, keys, suffix=""):
     levels = floor_levels(groups)
     return section(
         f"Loss{suffix}",
-        f"Lines with dots: validation loss. {BAND} Faint lines: training loss, smoothed. Dashed: the "
-        "entropy of the data, which no model can go below.",
+        f"Lines with dots: validation loss. {BAND} Faint lines: training loss, smoothed."
+        + " Dashed: the entropy of the data, which no model can go below." * bool(levels),
         drawn,
         loss_labels(log=True),
         (False, True),

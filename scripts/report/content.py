@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 NOTHING = "\N{EN DASH}"
 
 
+def slug(words):
+    """Words as the id of an element."""
+    return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
+
+
 @dataclass
 class Cell:
     text: str
@@ -16,9 +21,13 @@ class Cell:
 
 @dataclass
 class Table:
-    name: str  # its id on the page
+    name: str
     heads: list
     rows: list  # of lists of cells
+
+    @property
+    def id(self):
+        return slug(f"{self.name} table")
 
     @property
     def numeric(self):
@@ -72,7 +81,7 @@ class Part:
 
     @property
     def id(self):
-        return re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")
+        return slug(self.title)
 
 
 @dataclass
@@ -96,5 +105,9 @@ def signed(value, form="+.4f"):
     return format(value, form).replace("-", "\N{MINUS SIGN}")
 
 
+def plural(number, word):
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
 def seeds(number):
-    return f"{number or 'no'} seed{'' if number == 1 else 's'}"
+    return plural(number or "no", "seed")

@@ -87,7 +87,7 @@ def means(name, values, strata, ones, key):
     return Table(f"{name}-means", [name, "arms", loss, "failed runs"], rows)
 
 
-def pair_rows(values, strata):
+def pair_rows(values, strata, averages_only):
     """(label, student, strong) of every pair: averaged, then for each stratum."""
     rows = []
     for a, b in itertools.combinations(values, 2):
@@ -98,7 +98,7 @@ def pair_rows(values, strata):
         pooled = stats.over_strata([pairs for _, pairs in differences])
         label = f"{b} minus {a}"
         rows.append((label + f", mean of {len(differences)}" * (len(differences) > 1), pooled, True))
-        if len(differences) > 1:
+        if len(differences) > 1 and not averages_only:
             rows += [(name, in_stratum(pairs, pooled, differences), False) for name, pairs in differences]
     return rows
 
@@ -134,7 +134,7 @@ def by_key(key, arms, groups, keys, folded):
     """The part of the report about one key; None if no two arms differ in it alone."""
     ones = groups if key == LR else arms
     strata, values = strata_of(ones, key, keys if key == LR else [k for k in keys if k != LR]), levels(ones, key)
-    rows = pair_rows(values, strata)
+    rows = pair_rows(values, strata, averages_only=key == LR)
     if not rows:
         return None
     name = short_key(key, keys)

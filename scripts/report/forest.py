@@ -10,6 +10,7 @@ from svg import round_ticks, short
 
 ROW, MIDDLE = 22, 11  # pixels
 ROOM = 3  # percent at both ends
+LABEL_ROOM = 7  # percent at both ends, within which the label of a tick would leave a narrow page
 
 
 class Scale:
@@ -33,7 +34,8 @@ class Scale:
         return min(max(value, self.low), self.high)
 
     def ticks(self):
-        return [tick for tick in round_ticks(self.low, self.high, 4) if self.inside(tick)]
+        ticks = round_ticks(self.low, self.high, 4)
+        return [tick for tick in ticks if LABEL_ROOM < self.at(tick) < 100 - LABEL_ROOM]
 
 
 def grid(scale, margin, height):

@@ -97,6 +97,12 @@ def label_of(config, keys, known):
     return " ".join(part(key, config[key], known) for key in keys if key in config)
 
 
+def name_of(config, keys, known):
+    """The label of these keys, or placement and norm if that is empty: without keys, or if the config has none."""
+    plain = FIRST_KEYS[:2]
+    return label_of(config, keys or plain, known) or label_of(config, plain, known)
+
+
 def with_effective_lr(label, config, lr_scale, marked):
     """The label with the rate of training behind optim.lr, where a factor makes it another one.
 
@@ -111,9 +117,9 @@ def with_effective_lr(label, config, lr_scale, marked):
     return f"{label} (effective lr {effective})" if marked else label
 
 
-def compared(run):
+def compared(run, equal_time):
     """The config without the keys that make no difference; at equal time the number of steps follows from the arm."""
-    skipped = NOT_A_DIFFERENCE + ("train.steps",) * run.equal_time
+    skipped = NOT_A_DIFFERENCE + ("train.steps",) * equal_time
     return {key: value for key, value in run.config.items() if not key.startswith(skipped)}
 
 
@@ -145,27 +151,33 @@ def sort_key(config, keys, started):
     return order
 
 
+def at_equal_time(runs):
+    """Whether all runs are of sweeps at equal time."""
+    return all(run.equal_time for run in runs if run.ending != LEFT_OUT)
+
+
 def gather(runs):
     """Groups sorted by the values of their labels, the keys that differ, and the runs that are left out.
 
     A second run of a seed is the same measurement, not a further sample: it is left out."""
     gathered, left_out = {}, [run for run in runs if run.ending == LEFT_OUT]
+    equal_time = at_equal_time(runs)
     for run in runs:
         if run.ending == LEFT_OUT:
             continue
-        config = compared(run)
+        config = compared(run, equal_time)
         of_group = gathered.setdefault(repr(sorted(config.items())), {})
         first = of_group.setdefault(run.seed, run)
         if first is not run:
             run.ending, run.why = LEFT_OUT, f"repeats {first.path}: the same config and seed"
             left_out.append(run)
     members = [list(of_group.values()) for of_group in gathered.values()]
-    configs = [compared(group[0]) for group in members]
+    configs = [compared(group[0], equal_time) for group in members]
     keys = differing_keys(configs) if configs else []
     known = {key for config in configs for key in config}
     scales = [group[0].lr_scale for group in members]
     labels = [
-        with_effective_lr(label_of(config, keys or FIRST_KEYS[:2], known), config, scale, len(set(scales)) > 1)
+        with_effective_lr(name_of(config, keys, known), config, scale, len(set(scales)) > 1)
         for config, scale in zip(configs, scales, strict=True)
     ]
     groups = [Group(*parts) for parts in zip(labels, configs, members, strict=True)]

@@ -2,7 +2,7 @@
 
 import math
 
-from content import Facts, Listing, Part
+from content import Facts, Listing, Part, plural
 from groups import label_of, short_number, show
 from runs import VAL_TOKENS
 
@@ -17,6 +17,7 @@ SHARED = {
     "optim.schedule": "schedule",
     "data.train": "data",
     "train.steps": "steps",
+    "train.extended": "extended",
     "train.batch": "batch",
     "train.accum": "accum",
 }
@@ -32,7 +33,8 @@ def equations(groups, keys):
             lines = run.facts.get("equations")
             if isinstance(lines, list):
                 names.setdefault(tuple(lines), {})[label_of(group.config, keys, known) or "all groups"] = None
-    return Part("Equations", "", [Listing(", ".join(of), list(lines)) for lines, of in names.items()])
+    listings = [Listing(", ".join(of), list(lines)) for lines, of in names.items()]
+    return [Part("Equations", "", listings, folded=True)] * bool(listings)
 
 
 def shared(groups, keys):
@@ -48,8 +50,8 @@ def shared(groups, keys):
 
 def validation(groups):
     """A sentence about the tokens of a validation, if they are known and the same for all."""
-    found = {run.val_tokens[0] for group in groups for run in group.runs}
-    return f" Each validation reads {found.pop():,.0f} tokens." if len(found) == 1 and found != {math.nan} else ""
+    first, *others = {run.val_tokens[0] for group in groups for run in group.runs}
+    return f" Each validation reads {first:,.0f} tokens." if not others and math.isfinite(first) else ""
 
 
 def described(run):
@@ -73,7 +75,7 @@ def facts(groups, left_out, command):
         filter(None, [run.facts.get("started") for run in runs] + [run.part("summary").get("ended") for run in runs])
     )
     dates = f"{times[0]} to {times[-1]}" if times else "unknown"
-    counts = f"{len(runs)} in {len(groups)} groups; {len(left_out)} left out"
+    counts = f"{len(runs)} in {plural(len(groups), 'group')}; {len(left_out)} left out"
     rows = [
         ("Runs", [counts]),
         ("Dates", [dates]),

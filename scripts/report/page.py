@@ -34,7 +34,7 @@ def table(made):
     )
     rows = "\n".join("<tr>" + "".join(cell(one, i == 0) for i, one in enumerate(row)) + "</tr>" for row in made.rows)
     return (
-        f'<div class="wide"><table id="{made.name}-table"><thead><tr>{heads}</tr></thead>\n'
+        f'<div class="wide"><table id="{made.id}"><thead><tr>{heads}</tr></thead>\n'
         f"<tbody>\n{rows}\n</tbody></table></div>"
     )
 

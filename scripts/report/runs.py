@@ -169,6 +169,17 @@ def read_object(path):
     return value
 
 
+def extended(facts):
+    """The changes of train.steps that run.json lists, as a value for `train.extended`; None if there are none.
+
+    Such a run followed parts of several schedules. The value keeps it out of the group of runs that did not."""
+    changes = facts.get("extensions")
+    if not isinstance(changes, list) or not changes:
+        return None
+    fields = [change if isinstance(change, dict) else {} for change in changes]
+    return ", ".join(f"{one.get('from_steps')} to {one.get('to_steps')} at step {one.get('step')}" for one in fields)
+
+
 def read_run(path):
     config, facts = {}, {}
     try:
@@ -176,6 +187,8 @@ def read_run(path):
         facts = read_object(path / "run.json")
     except ValueError as error:
         return Run(path, config, facts, LEFT_OUT, str(error))
+    if extended(facts):
+        config["train.extended"] = extended(facts)
     return Run(path, config, facts, *how_it_ended(config, facts))
 
 

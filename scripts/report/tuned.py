@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import compare
 import pooled
 import stats
-from groups import FIRST_KEYS, LR, label_of
+from groups import LR, name_of
 
 
 @dataclass
@@ -104,8 +104,15 @@ def make(label, config, cells):
     return Arm(label, config, cells, grid, best)
 
 
+def rate_of(config):
+    """The learning rate, 0 if the config has none."""
+    rate = config.get(LR)
+    is_number = isinstance(rate, (int, float)) and not isinstance(rate, bool)
+    return rate if is_number and 0 < rate < math.inf else 0
+
+
 def without_rate(config):
-    return {key: value for key, value in config.items() if key != LR}
+    return {key: value for key, value in config.items() if key != LR or not rate_of(config)}
 
 
 def arms_of(groups, keys):
@@ -114,13 +121,13 @@ def arms_of(groups, keys):
     for group in groups:
         config = without_rate(group.config)
         cells = gathered.setdefault(repr(sorted(config.items())), {})
-        cells[group.config.get(LR, 0)] = group
+        cells[rate_of(group.config)] = group
     known = {key for group in groups for key in group.config}
     arms = []
     for cells in gathered.values():
         first = next(iter(cells.values()))
         same_rate = len(cells) == 1 and len({group.config.get(LR) for group in groups}) == 1
-        label = first.label if same_rate else label_of(first.config, keys or FIRST_KEYS[:2], known)
+        label = first.label if same_rate else name_of(first.config, keys, known)
         arms.append(make(label, without_rate(first.config), cells))
     return arms, keys
 
