@@ -83,12 +83,13 @@ FAULT_CFLAGS = $(CFLAGS) -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Wsha
     -Wno-sign-conversion $(if $(WERROR),-Werror) -I. -isystem /usr/include/stb
 FAULT_HEADERS := $(wildcard tests/fault/*.h)
 
-faults: $(addprefix build/fault/,fault powerloss strike state alloc.so)
+faults: $(addprefix build/fault/,fault powerloss strike state alloc.so space.so)
 build/fault/fault: $(addprefix tests/fault/,fault.c tracee.c record.c sentence.c)
 build/fault/powerloss: $(addprefix tests/fault/,powerloss.c disk.c sentence.c)
 build/fault/state: $(addprefix tests/fault/,state.c sentence.c)
 build/fault/strike: $(addprefix tests/fault/,strike.c sentence.c)
 build/fault/alloc.so: tests/fault/alloc.c
+build/fault/space.so: tests/fault/space.c
 build/fault/%: $(FAULT_HEADERS) Makefile
 	@mkdir -p $(@D)
 	$(CC) $(FAULT_CFLAGS) $(if $(filter %.so,$@),-shared -fPIC) -o $@ $(filter %.c,$^)

@@ -16,12 +16,12 @@
 #include "run/commands/manual.h"
 #include "run/commands/replay.h"
 #include "run/commands/sample.h"
-#include "run/io/files.h"
 #include "run/io/stop.h"
+#include "run/io/streams.h"
+#include "run/store/aside.h"
 #include "run/store/rundir.h"
 #include "run/train/resume.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -66,11 +66,14 @@ static ExitCode train_loop(Run *run, size_t first) {
 /* --- modes --- */
 
 /* Trains in `dir`, which is locked: restores, runs the loop, writes the summary. */
-static int train_in(Run *run, const char *dir) {
+static int train_in(Run *run, const char *dir, bool resumes) {
     run->dir = dir;
     size_t first = run_restore(run);
     run_check_room(run);
+    if (resumes && !run->restored)
+        fprintf(stderr, "train: note: %s has no checkpoint, so the run begins at step 0\n", dir);
     if (first) manifest_resume(dir, &run->manifest, first);
+    if (run->restored) run_note_extension(run, first);
     manifest_write(dir, &run->manifest, NULL);
     run->progress = progress_start(&run->manifest, dir, first);
     int code = (int)train_loop(run, first);
@@ -78,32 +81,43 @@ static int train_in(Run *run, const char *dir) {
     Summary summary = run_summary(run, code);
     manifest_write(dir, &run->manifest, &summary);
     progress_end(&run->progress, &summary);
+    aside_settle(code == EXIT_DIVERGED);
     if (code == EXIT_DONE && run->config->train.steps) sample_of_run(run, summary.steps);
     return code;
 }
 
 static int already_finished(const char *dir) {
-    printf("%s is already finished; nothing to do (--overwrite trains it again)\n", dir);
+    printf("%s is already finished; nothing to do (another --set name=NAME or --run-dir trains it "
+           "again)\n",
+           dir);
     return EXIT_DONE;
 }
 
-static int train(const Config *config, const Cli *cli, int argc, char **argv) {
-    RundirMode mode = cli->overwrite ? RUNDIR_OVERWRITE : cli->resume ? RUNDIR_RESUME : RUNDIR_NEW;
-    char *dir = rundir_path(config, cli->run_dir);
+/* Everything that can be refused is checked before the folder is touched. */
+static int train(const Config *config, const char *dir, const Cli *cli, int argc, char **argv) {
+    RundirMode mode = cli->overwrite ? RUNDIR_OVERWRITE
+                      : cli->extend  ? RUNDIR_EXTEND
+                      : cli->resume  ? RUNDIR_RESUME
+                                     : RUNDIR_NEW;
     int code = EXIT_DONE;
     ops_start(config->train.threads);
-    if (!rundir_check(dir, config, mode)) {
+    rundir_recover(dir);
+    if (!rundir_check(dir, config, mode, NULL)) {
         code = already_finished(dir);
     } else {
         Run run;
+        int error;
         run_open(&run, config, argc, argv);
+        /* The run that train.init_from names may be the one that --overwrite replaces. */
+        if (!cli->resume || !checkpoint_exists(dir, &error)) run_begin(&run);
+        DataSums sums = {run.data_hash, run.val_hash};
         /* From here on, a signal leaves a run that can be resumed. */
         stop_install(
             "\nstopping after this step with a checkpoint; press Ctrl-C again to stop at once\n");
-        code = rundir_make(dir, config, mode) ? train_in(&run, dir) : already_finished(dir);
+        code = rundir_make(dir, config, mode, &sums) ? train_in(&run, dir, cli->resume)
+                                                     : already_finished(dir);
         run_close(&run);
     }
-    mem_free(dir);
     return code;
 }
 
@@ -147,10 +161,17 @@ static int with_config(const Cli *cli, int argc, char **argv) {
         die(EXIT_USAGE, "nothing to do: give --config FILE; ./train --help lists all flags");
     if (!config_load(&config, cli->config, cli->sets, cli->n_sets)) return EXIT_USAGE;
     config_warn(&config);
-    int code = cli->mode == MODE_DESCRIBE  ? describe(&config)
-               : cli->mode == MODE_DRY_RUN ? dryrun(&config, cli->run_dir)
-               : cli->mode == MODE_BENCH   ? bench(&config, cli->bench, argc, argv)
-                                           : train(&config, cli, argc, argv);
+    int code;
+    if (cli->mode == MODE_DESCRIBE) {
+        code = describe(&config);
+    } else if (cli->mode == MODE_BENCH) {
+        code = bench(&config, cli->bench, argc, argv);
+    } else {
+        char *dir = rundir_path(&config, cli->run_dir, cli->config, cli->sets, cli->n_sets);
+        code =
+            cli->mode == MODE_DRY_RUN ? dryrun(&config, dir) : train(&config, dir, cli, argc, argv);
+        mem_free(dir);
+    }
     config_free(&config);
     return code;
 }
@@ -160,17 +181,15 @@ int main(int argc, char **argv) {
      * itself again, which must come before anything that should happen only once. */
     ops_exec_tuned(argv);
     /* If a standard stream is closed, the first file opened would get its descriptor and receive
-     * the messages meant for the terminal. */
+     * the messages meant for the terminal. A closed terminal or a full quota must not kill a long
+     * run; the failing write reports it. */
     streams_hold();
     /* By default cJSON returns incomplete data when memory is short, so its allocator must be
      * replaced before any JSON is read. */
     config_start();
-    /* A closed terminal or a full quota must not kill a long run; the failing write reports it. */
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN);
     if (argc < 2) {
         cli_help(true);
-        return EXIT_USAGE;
+        return streams_end(EXIT_USAGE, false);
     }
     Cli cli = cli_parse(argc, argv);
     int code = EXIT_DONE;
@@ -211,6 +230,7 @@ int main(int argc, char **argv) {
         manifest_print_build(stdout);
         break;
     }
+    code = streams_end(code, cli.mode == MODE_TRAIN);
     cli_free(&cli);
     if (stop_requested()) stop_die();
     return code;

@@ -148,7 +148,7 @@ double clock_seconds(void) {
 
 uint64_t hash_bytes(uint64_t hash, const void *data, size_t size) {
     const unsigned char *bytes = data;
-    for (size_t i = 0; i < size; i++) hash = (hash ^ bytes[i]) * 0x100000001b3ULL;
+    for (size_t i = 0; i < size; i++) hash = hash_byte(hash, bytes[i]);
     return hash;
 }
 

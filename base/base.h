@@ -87,6 +87,9 @@ double clock_seconds(void);
 /* 64-bit FNV-1a, chained through `hash`; start with HASH_START. Every step is a bijection of the
  * hash, so a change of a single byte always changes the result. */
 #define HASH_START 0xcbf29ce484222325ULL
+static inline uint64_t hash_byte(uint64_t hash, unsigned char byte) {
+    return (hash ^ byte) * 0x100000001b3ULL;
+}
 uint64_t hash_bytes(uint64_t hash, const void *data, size_t size);
 uint64_t hash_text(uint64_t hash, const char *text);
 

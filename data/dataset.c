@@ -1,31 +1,17 @@
-/* dataset.c - see dataset.h: split and order of files, sequences of the built-in corpora. */
+/* dataset.c - see dataset.h: opening, order of files, sequences of the built-in corpora. */
 #include "data/dataset.h"
 #include "base/words.h"
 #include "data/stories.h"
+#include "data/survey.h"
+#include "data/surprises.h"
 #include "base/philox.h"
 #include "base/stb_ds.h"
+#include "base/text_out.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-typedef enum { SOURCE_NONE, SOURCE_FILES, SOURCE_STORIES, SOURCE_RANDOM } SourceKind;
-
-/* The training or the validation split. */
-typedef struct {
-    SourceKind kind;
-    char *name;      /* value of data.train or data.val; NULL where split off from data.train */
-    Piece *pieces;   /* stb_ds array; none for builtins */
-    uint64_t tokens; /* in all pieces */
-} Split;
-
-/* All windows of length + 1 tokens, `stride` apart, each within one piece. Random sequences (stride
- * 1), sequential batches and validation sequences are all windows of a split. */
-typedef struct {
-    size_t length, stride;
-    uint64_t count;
-} Windows;
 
 /* What reading modifies, kept apart so that readers can take a const Dataset. */
 typedef struct {
@@ -33,7 +19,6 @@ typedef struct {
     unsigned char *bytes; /* (T+1) */
     double floor;         /* valid with floor_known */
     bool floor_known;
-    uint64_t *hashes; /* of the training files hashed so far (stb_ds array) */
 } Work;
 
 struct Dataset {
@@ -44,6 +29,7 @@ struct Dataset {
     Vocab vocab;
     size_t V, T, B, accum, val_rows;
     int order;
+    DataFormat format;
     uint32_t seed;
     Work *work;
 };
@@ -56,7 +42,7 @@ const char *data_order_name(int i) {
     return NAME_AT(words, i);
 }
 
-/* --- splits and their windows --- */
+/* --- opening --- */
 
 static SourceKind source_kind(const char *key, const char *spec) {
     static const char *const names[] = {"stories", "random", NULL};
@@ -79,53 +65,6 @@ static uint64_t files_tokens(const TokenFile *files) {
     for (size_t i = 0; i < arrlenu(files); i++) tokens += files[i].count;
     return tokens;
 }
-
-/* Adds tokens from .. to-1 of the concatenated files to a split. */
-static void split_add(Split *split, const TokenFile *files, uint64_t from, uint64_t to) {
-    uint64_t start = 0; /* of the file */
-    for (size_t i = 0; i < arrlenu(files); i++) {
-        uint64_t end = start + files[i].count;
-        uint64_t begin = from > start ? from : start, stop = to < end ? to : end;
-        if (begin < stop) {
-            Piece piece = {&files[i], (size_t)(begin - start), (size_t)(stop - begin)};
-            arrput(split->pieces, piece);
-            split->tokens += piece.count;
-        }
-        start = end;
-    }
-}
-
-static uint64_t piece_windows(const Piece *piece, const Windows *windows) {
-    if (piece->count <= windows->length) return 0;
-    return (piece->count - 1 - windows->length) / windows->stride + 1;
-}
-
-static Windows split_windows(const Split *split, size_t length, size_t stride) {
-    Windows windows = {.length = length, .stride = stride};
-    for (size_t i = 0; i < arrlenu(split->pieces); i++) {
-        windows.count += piece_windows(&split->pieces[i], &windows);
-    }
-    return windows;
-}
-
-static uint64_t longest_piece(const Split *split) {
-    uint64_t longest = 0;
-    for (size_t i = 0; i < arrlenu(split->pieces); i++) {
-        if (split->pieces[i].count > longest) longest = split->pieces[i].count;
-    }
-    return longest;
-}
-
-/* Reads the T+1 tokens at `offset` of window k. */
-static void split_read(const Dataset *data, const Split *split, const Windows *windows, uint64_t k,
-                       size_t offset, int *sequence) {
-    const Piece *piece = split->pieces;
-    for (uint64_t here; (here = piece_windows(piece, windows)) <= k; piece++) k -= here;
-    size_t first = piece->begin + (size_t)k * windows->stride + offset;
-    tokens_read(piece->file, first, data->T + 1, &data->vocab, data->V, sequence);
-}
-
-/* --- opening --- */
 
 static void split_name(Split *split, const char *key, const char *name) {
     split->kind = source_kind(key, name);
@@ -163,20 +102,6 @@ static bool is_text(SourceKind kind, const TokenFile *files) {
     return kind == SOURCE_STORIES || (kind == SOURCE_FILES && files[0].kind->width == 1);
 }
 
-/* The characters of the whole files: a vocabulary must not depend on the split. */
-static Vocab scan_chars(const TokenFile *files) {
-    bool occurs[256] = {false};
-    for (size_t i = 0; i < arrlenu(files); i++) {
-        for (size_t b = 0; b < files[i].size; b++) occurs[files[i].bytes[b]] = true;
-    }
-    unsigned char alphabet[256];
-    size_t size = 0;
-    for (int byte = 0; byte < 256; byte++) {
-        if (occurs[byte]) alphabet[size++] = (unsigned char)byte;
-    }
-    return vocab_chars(alphabet, size);
-}
-
 static void choose_vocab(Dataset *data, const DataOptions *options) {
     const Split *train = &data->train, *val = &data->val;
     bool text = is_text(train->kind, data->train_files), chars = options->vocab == VOCAB_CHARS;
@@ -198,7 +123,7 @@ static void choose_vocab(Dataset *data, const DataOptions *options) {
             train->name);
     }
     data->vocab = !text   ? vocab_chars(NULL, 0)
-                  : chars ? scan_chars(data->train_files)
+                  : chars ? survey_chars(data->train_files) /* must not depend on the split */
                           : vocab_bytes();
     data->V = options->vocab_size ? options->vocab_size : data->vocab.size;
     if (data->V < data->vocab.size) {
@@ -217,7 +142,7 @@ static void check_train(const Dataset *data) {
         "file, but the most there are is %" PRIu64,
         data->train.name, data_order_name(data->order),
         sequential ? "train.batch * model.context" : "model.context",
-        data->train_windows.length + 1, longest_piece(&data->train));
+        data->train_windows.length + 1, split_longest_piece(&data->train));
 }
 
 static void check_val(const Dataset *data, size_t eval_rows) {
@@ -227,7 +152,7 @@ static void check_val(const Dataset *data, size_t eval_rows) {
         "data.%s = \"%s\": too short: a validation sequence needs model.context + 1 = %zu tokens "
         "in one file, but the most that %s is %" PRIu64,
         name ? "val" : "train", name ? name : data->train.name, data->T + 1,
-        name ? "there are" : "data.val_fraction leaves", longest_piece(&data->val));
+        name ? "there are" : "data.val_fraction leaves", split_longest_piece(&data->val));
 }
 
 static Dataset *dataset_alloc(size_t context) {
@@ -252,6 +177,7 @@ Dataset *dataset_open(const DataOptions *options, size_t context, size_t batch, 
     data->B = batch;
     data->accum = accum;
     data->order = options->order;
+    data->format = (DataFormat)options->format;
     data->seed = seed;
     open_train(data, options);
     if (*options->val) open_val(data, options);
@@ -288,7 +214,6 @@ Dataset *dataset_open_val(const DataOptions *options, size_t context, size_t eva
 void dataset_close(Dataset *data) {
     mem_free(data->work->sequence);
     mem_free(data->work->bytes);
-    arrfree(data->work->hashes);
     mem_free(data->work);
     Split *splits[] = {&data->train, &data->val};
     for (int i = 0; i < 2; i++) {
@@ -327,6 +252,12 @@ static uint64_t scale_u64(uint64_t u, uint64_t n) {
     return (uint64_t)((Wide)u * n >> 64);
 }
 
+/* Reads the T+1 tokens at `offset` of window k. */
+static void read_window(const Dataset *data, const Split *split, const Windows *windows, uint64_t k,
+                        size_t offset, int *sequence) {
+    split_read(split, windows, k, offset, data->T + 1, &data->vocab, data->V, sequence);
+}
+
 static void train_sequence(const Dataset *data, size_t step, size_t micro, size_t r,
                            int *sequence) {
     const Split *split = &data->train;
@@ -336,17 +267,17 @@ static void train_sequence(const Dataset *data, size_t step, size_t micro, size_
         generate_sequence(data, split->kind, data->seed, STREAM_DATA, step, i, sequence);
     } else if (data->order == ORDER_SEQUENTIAL) {
         uint64_t k = ((uint64_t)step - 1) * data->accum + micro;
-        split_read(data, split, windows, k % windows->count, r * data->T, sequence);
+        read_window(data, split, windows, k % windows->count, r * data->T, sequence);
     } else {
         uint64_t u = philox_u64(philox(data->seed, STREAM_DATA, (uint32_t)step,
                                        (uint32_t)((uint64_t)step >> 32), i, 0));
-        split_read(data, split, windows, scale_u64(u, windows->count), 0, sequence);
+        read_window(data, split, windows, scale_u64(u, windows->count), 0, sequence);
     }
 }
 
 static void val_sequence(const Dataset *data, size_t r, int *sequence) {
     if (data->val.kind == SOURCE_FILES) {
-        split_read(data, &data->val, &data->val_windows, r, 0, sequence);
+        read_window(data, &data->val, &data->val_windows, r, 0, sequence);
     } else {
         generate_sequence(data, data->val.kind, 0, STREAM_VALIDATION, r, 0, sequence);
     }
@@ -432,8 +363,9 @@ double dataset_floor(const Dataset *data) {
     return work->floor;
 }
 
-void dataset_describe(const Dataset *data, char *line, size_t size) {
+char *dataset_describe(const Dataset *data) {
     char train[32] = "endless", files[48] = "";
+    const char *name = data->train.name;
     if (data->train.kind == SOURCE_FILES) {
         snprintf(train, sizeof train, "%" PRIu64, data->train.tokens);
     }
@@ -443,26 +375,42 @@ void dataset_describe(const Dataset *data, char *line, size_t size) {
     bool generated = data->val.kind > SOURCE_FILES;
     uint64_t val = generated ? (uint64_t)data->val_rows * data->T : data->val.tokens;
     if (data->val.kind == SOURCE_NONE) {
-        snprintf(line, size, "%s%s: %s training tokens, no validation", data->train.name, files,
-                 train);
-    } else if (data->val.name) {
-        snprintf(line, size, "%s%s: %s training tokens; %s: %" PRIu64 " validation tokens",
-                 data->train.name, files, train, data->val.name, val);
-    } else {
-        snprintf(line, size, "%s%s: %s training and %" PRIu64 " validation tokens",
-                 data->train.name, files, train, val);
+        return text_format("%s%s: %s training tokens, no validation", name, files, train);
     }
+    if (data->val.name) {
+        return text_format("%s%s: %s training tokens; %s: %" PRIu64 " validation tokens", name,
+                           files, train, data->val.name, val);
+    }
+    return text_format("%s%s: %s training and %" PRIu64 " validation tokens", name, files, train,
+                       val);
 }
 
-/* Each file is hashed once, because a large one takes seconds. */
-static uint64_t file_hash(const Dataset *data, size_t i) {
-    Work *work = data->work;
-    while (arrlenu(work->hashes) <= i) {
-        const TokenFile *file = &data->train_files[arrlenu(work->hashes)];
-        uint64_t hash = hash_bytes(HASH_START, file->bytes, file->size);
-        arrput(work->hashes, hash);
-    }
-    return work->hashes[i];
+void dataset_check(const Dataset *data) {
+    survey_check(data->train_files, &data->vocab, data->V);
+    if (data->val_rows) survey_check(data->val_files, &data->vocab, data->V);
+}
+
+void dataset_warn(const Dataset *data, FILE *out) {
+    bool sequential = data->order == ORDER_SEQUENTIAL;
+    Surprises train = {.out = out,
+                       .key = "data.train",
+                       .needs = sequential ? "train.batch * model.context" : "model.context",
+                       .leaves_rest = sequential,
+                       .split = &data->train,
+                       .windows = &data->train_windows,
+                       .files = data->train_files,
+                       .format = data->format};
+    Surprises val = {.out = out,
+                     .key = "data.val",
+                     .needs = "model.context",
+                     .split = &data->val,
+                     .windows = &data->val_windows,
+                     .files = data->val_files,
+                     .format = data->format};
+    surprises_print(&train);
+    if (!data->val_rows) return;
+    surprises_print(&val);
+    surprises_print_shared(&train, &val);
 }
 
 bool dataset_file(const Dataset *data, size_t i, const char **path, uint64_t *bytes,
@@ -470,10 +418,10 @@ bool dataset_file(const Dataset *data, size_t i, const char **path, uint64_t *by
     const Split *train = &data->train;
     if (train->kind == SOURCE_FILES) {
         if (i >= arrlenu(data->train_files)) return false;
-        const TokenFile *file = &data->train_files[i];
+        TokenFile *file = &data->train_files[i];
         *path = file->path;
         *bytes = file->size;
-        *hash = file_hash(data, i);
+        *hash = survey_file(file)->hash;
         return true;
     }
     if (i > 0) return false;
@@ -489,11 +437,27 @@ bool dataset_file(const Dataset *data, size_t i, const char **path, uint64_t *by
     return true;
 }
 
-void dataset_default_prompt(const DataOptions *options, uint32_t seed, char *prompt, size_t size) {
-    SourceKind kind = source_kind("data.train", options->train);
-    if (kind == SOURCE_STORIES) {
-        stories_prompt(seed, prompt, size);
-    } else {
-        snprintf(prompt, size, "%s", kind == SOURCE_FILES ? "\n" : "");
+uint64_t dataset_val_hash(const Dataset *data) {
+    uint64_t all = HASH_START;
+    for (size_t i = 0; i < arrlenu(data->val_files); i++) {
+        const uint64_t size = data->val_files[i].size,
+                       hash = survey_file(&data->val_files[i])->hash;
+        all = hash_bytes(all, &size, sizeof size);
+        all = hash_bytes(all, &hash, sizeof hash);
     }
+    return all;
+}
+
+size_t dataset_default_prompt(const DataOptions *options, const Vocab *vocab, uint32_t seed,
+                              char *prompt, size_t size) {
+    SourceKind kind = source_kind("data.train", options->train);
+    *prompt = '\0';
+    if (kind == SOURCE_STORIES) stories_prompt(seed, prompt, size);
+    if (kind != SOURCE_FILES || !vocab->size) return strlen(prompt);
+    static const unsigned char likely[] = {'\n', ' '};
+    *prompt = (char)vocab->byte_of[0];
+    for (size_t i = sizeof likely; i-- > 0;) {
+        if (vocab->token_of[likely[i]] >= 0) *prompt = (char)likely[i];
+    }
+    return 1;
 }

@@ -2,10 +2,11 @@
  *
  * One idea: the tokens of a sequence are a pure function of (seed, step, index). So a resumed run
  * reads what an uninterrupted one would have read, and validation always reads the same sequences.
- * A Dataset owns its files (mmapped, never read whole) and its vocabulary.
+ * A Dataset owns its files (never in memory as a whole) and its vocabulary.
  * Invalid data end the program with exit code 3 and a sentence that names file and position;
  * options that contradict each other or the data, with exit code 2.
- * Read next: dataset.c (order and split), tokens.h (files), stories.h (built-in corpus).
+ * Read next: dataset.c (order), split.h (windows of files), tokens.h (files), stories.h (built-in
+ * corpus).
  *
  * A sequence is T+1 tokens: the first T are inputs, the last T are their targets. Its offset is
  *   random       the high 64 bits of u * starts, u the first two words, low word first, of Philox
@@ -24,6 +25,8 @@
 #define DATA_DATASET_H
 
 #include "data/tokens.h"
+
+#include <stdio.h>
 
 typedef enum { ORDER_RANDOM, ORDER_SEQUENTIAL } DataOrder;
 /* Entry i of: random sequential; NULL past the end. */
@@ -54,6 +57,14 @@ Dataset *dataset_open_val(const DataOptions *options, size_t context, size_t eva
                           const Vocab *vocab, size_t V);
 void dataset_close(Dataset *data);
 
+/* Reads all training files whole, once, and data.val if validation sequences are wanted: ends the
+ * program at the first token outside the vocabulary. The hashes of dataset_file come from the same
+ * pass. */
+void dataset_check(const Dataset *data);
+/* Prints a warning or a note for everything about the files that is probably not meant: files that are
+ * too short to be read, validation files that are trained on, and what else surprises.h lists. */
+void dataset_warn(const Dataset *data, FILE *out);
+
 /* The size of the vocabulary, V. */
 size_t dataset_vocab_size(const Dataset *data);
 
@@ -80,21 +91,27 @@ bool dataset_train_piece(const Dataset *data, size_t i, Piece *piece);
 /* Whether training or validation sequences are those of builtin:random. */
 bool dataset_is_random(const Dataset *data);
 
-/* Bytes of all mapped files. The system decides how many of them are in memory. */
+/* Bytes of all files. The system decides how many of them it keeps in memory. */
 uint64_t dataset_file_bytes(const Dataset *data);
 
-/* One line for the banner, e.g. "input.txt: 1003854 training and 111540 validation tokens". */
-void dataset_describe(const Dataset *data, char *line, size_t size);
+/* One line for the banner, e.g. "input.txt: 1003854 training and 111540 validation tokens"; free it
+ * with mem_free. */
+char *dataset_describe(const Dataset *data);
 /* Absolute path (or the builtin's name) and content hash of training file `i`, for run.json; false
  * past the last file. `hash` is 64-bit FNV-1a over the whole file; a builtin has 0 bytes and the
  * hash of a sample of its text (stories) or of its name (random). */
 bool dataset_file(const Dataset *data, size_t i, const char **path, uint64_t *bytes,
                   uint64_t *hash);
 
+/* The hash of the sizes and contents of the files of data.val. */
+uint64_t dataset_val_hash(const Dataset *data);
+
 /* The vocabulary that encodes prompts and decodes samples. */
 const Vocab *dataset_vocab(const Dataset *data);
-/* The prompt of a sample where none is given: for builtin:stories the first word of a story, for
- * files a line break, for builtin:random the empty string. */
-void dataset_default_prompt(const DataOptions *options, uint32_t seed, char *prompt, size_t size);
+/* The prompt of a sample where none is given, and its length in bytes. For builtin:stories the first
+ * word of a story. For files one character: a line break, or a blank if the text has no line breaks,
+ * or else the first character of the alphabet. For builtin:random the empty string. */
+size_t dataset_default_prompt(const DataOptions *options, const Vocab *vocab, uint32_t seed,
+                              char *prompt, size_t size);
 
 #endif

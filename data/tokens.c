@@ -1,17 +1,15 @@
-/* tokens.c - see tokens.h: finding files, detecting their format, reading tokens. */
+/* tokens.c - see tokens.h: detecting the format of files, reading tokens. */
 #include "data/tokens.h"
+#include "data/find.h"
 #include "base/words.h"
 #include "base/stb_ds.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,92 +33,6 @@ static const TokenKind kinds_llmc[] = {
 };
 enum { LLMC_KINDS = sizeof kinds_llmc / sizeof kinds_llmc[0] };
 
-/* Ends the program with the reason, in errno, why a file cannot be used. */
-static _Noreturn void die_errno(const char *key, const char *name) {
-    bool missing = errno == ENOENT || errno == ENOTDIR;
-    die(missing ? EXIT_DATA : EXIT_IO, "%s = \"%s\": %s%s", key, name, strerror(errno),
-        missing ? "; give a file, a folder or a pattern, or \"builtin:stories\", which needs none"
-                : "");
-}
-
-static char *text_copy(const char *text) {
-    return strcpy(mem_alloc(strlen(text) + 1), text);
-}
-
-static bool ends_with(const char *text, const char *ending) {
-    size_t length = strlen(text), tail = strlen(ending);
-    return length >= tail && strcmp(text + length - tail, ending) == 0;
-}
-
-/* Whether the file `name` of a folder is data: by its suffix, and unless it is hidden. */
-static bool is_shard(const char *name, DataFormat format) {
-    bool text = format == FORMAT_AUTO || format == FORMAT_TEXT;
-    bool numbers = format != FORMAT_TEXT;
-    return name[0] != '.' &&
-           ((text && ends_with(name, ".txt")) || (numbers && ends_with(name, ".bin")));
-}
-
-static char **list_folder(const char *key, const char *folder, DataFormat format) {
-    DIR *stream = opendir(folder);
-    if (!stream) die_errno(key, folder);
-    char **names = NULL;
-    const char *slash = ends_with(folder, "/") ? "" : "/";
-    for (struct dirent *entry; (entry = readdir(stream));) {
-        if (!is_shard(entry->d_name, format)) continue;
-        size_t size = strlen(folder) + strlen(entry->d_name) + 2;
-        char *name = mem_alloc(size);
-        snprintf(name, size, "%s%s%s", folder, slash, entry->d_name);
-        struct stat status;
-        if (stat(name, &status) != 0) die_errno(key, name);
-        if (S_ISREG(status.st_mode)) {
-            arrput(names, name);
-        } else {
-            mem_free(name);
-        }
-    }
-    closedir(stream);
-    if (!names) {
-        die(EXIT_DATA,
-            "%s = \"%s\": this folder has no .txt or .bin file for data.format = %s; use a "
-            "pattern such as \"%s%s*.tok\" for other suffixes",
-            key, folder, data_format_name((int)format), folder, slash);
-    }
-    return names;
-}
-
-static char **list_pattern(const char *key, const char *pattern) {
-    glob_t found;
-    int result = glob(pattern, GLOB_ERR, NULL, &found);
-    if (result == GLOB_NOMATCH) {
-        die(EXIT_DATA, "%s = \"%s\": no file matches this pattern", key, pattern);
-    }
-    if (result != 0) die_errno(key, pattern);
-    char **names = NULL;
-    for (size_t i = 0; i < found.gl_pathc; i++) arrput(names, text_copy(found.gl_pathv[i]));
-    globfree(&found);
-    return names;
-}
-
-static int by_name(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* An existing file takes precedence over a pattern: its name may contain *, ? or [. */
-static char **list_files(const char *key, const char *spec, DataFormat format) {
-    struct stat status;
-    char **names = NULL;
-    if (stat(spec, &status) != 0) {
-        if (!strpbrk(spec, "*?[")) die_errno(key, spec);
-        names = list_pattern(key, spec);
-    } else if (S_ISDIR(status.st_mode)) {
-        names = list_folder(key, spec, format);
-    } else {
-        arrput(names, text_copy(spec));
-    }
-    qsort(names, arrlenu(names), sizeof *names, by_name);
-    return names;
-}
-
 /* The little-endian number in `width` bytes. */
 static uint32_t number_at(const unsigned char *bytes, size_t width) {
     uint32_t number = 0;
@@ -128,10 +40,83 @@ static uint32_t number_at(const unsigned char *bytes, size_t width) {
     return number;
 }
 
+/* --- reading bytes --- */
+
+/* Descriptors kept open: a quarter of what the process may have, for all files together. */
+enum { KEPT_MAX = 64 };
+static size_t kept;
+
+static size_t kept_max(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur / 4 > KEPT_MAX) return KEPT_MAX;
+    return (size_t)limit.rlim_cur / 4;
+}
+
+/* The descriptor of a file; the one of a file that is not kept open must be closed by fd_release. */
+static int fd_acquire(const TokenFile *file) {
+    if (file->fd >= 0) return file->fd;
+    struct stat status;
+    int fd = open(file->path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &status) != 0) {
+        die(errno == ENOENT ? EXIT_DATA : EXIT_IO, "%s: cannot be read any more: %s", file->name,
+            strerror(errno));
+    }
+    if (status.st_dev != file->device || status.st_ino != file->inode) {
+        die(EXIT_DATA,
+            "%s: another file has taken its place since the program started; restore it, and "
+            "--resume continues from the last checkpoint",
+            file->name);
+    }
+    return fd;
+}
+
+static void fd_release(const TokenFile *file, int fd) {
+    if (fd != file->fd) close(fd);
+}
+
+static _Noreturn void die_shorter(const TokenFile *file, int fd) {
+    struct stat status;
+    long long now = fstat(fd, &status) == 0 ? (long long)status.st_size : 0;
+    die(EXIT_DATA,
+        "%s: the file has become shorter while it was in use: %zu bytes at the start, %lld now; "
+        "restore it, and --resume continues from the last checkpoint",
+        file->name, file->size, now);
+}
+
+static void bytes_at(const TokenFile *file, int fd, size_t offset, unsigned char *bytes,
+                     size_t size) {
+    while (size > 0) {
+        ssize_t got = pread(fd, bytes, size, (off_t)offset);
+        if (got == 0) die_shorter(file, fd);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) {
+            die(EXIT_IO, "%s: cannot read at offset %zu: %s", file->name, offset, strerror(errno));
+        }
+        bytes += got;
+        offset += (size_t)got;
+        size -= (size_t)got;
+    }
+}
+
+void tokens_bytes(const TokenFile *file, size_t offset, void *bytes, size_t size) {
+    int fd = fd_acquire(file);
+    bytes_at(file, fd, offset, bytes, size);
+    fd_release(file, fd);
+}
+
+/* --- opening --- */
+
+/* The first bytes of a file, as far as it has them. */
+enum { HEAD = 512 };
+typedef struct {
+    unsigned char bytes[HEAD];
+    size_t size;
+} Head;
+
 /* The format that the header of the file declares; NULL without a header. */
-static const TokenKind *header_kind(const TokenFile *file) {
-    if (file->size < 8) return NULL;
-    uint32_t magic = number_at(file->bytes, 4), version = number_at(file->bytes + 4, 4);
+static const TokenKind *header_kind(const TokenFile *file, const Head *head) {
+    if (head->size < 12) return NULL;
+    uint32_t magic = number_at(head->bytes, 4), version = number_at(head->bytes + 4, 4);
     for (int i = 0; i < LLMC_KINDS; i++) {
         const TokenKind *kind = &kinds_llmc[i];
         if (magic != kind->magic) continue;
@@ -146,16 +131,16 @@ static const TokenKind *header_kind(const TokenFile *file) {
     return NULL;
 }
 
-static const TokenKind *file_kind(const TokenFile *file, DataFormat format) {
+static const TokenKind *file_kind(const TokenFile *file, const Head *head, DataFormat format) {
     const char *name = file->name;
     if (format == FORMAT_TEXT) return &kind_text;
     if (format == FORMAT_RAW_U16) return &kind_raw;
-    if (format == FORMAT_AUTO && ends_with(name, ".txt")) return &kind_text;
-    const TokenKind *kind = header_kind(file);
+    if (format == FORMAT_AUTO && name_ends_with(name, ".txt")) return &kind_text;
+    const TokenKind *kind = header_kind(file, head);
     if (kind) return kind;
-    if (format == FORMAT_LLMC || ends_with(name, ".bin")) {
+    if (format == FORMAT_LLMC || name_ends_with(name, ".bin")) {
         die(EXIT_DATA,
-            "%s: no llm.c header (magic %" PRIu32 " or %" PRIu32 ") ; for uint16 tokens without a "
+            "%s: no llm.c header (magic %" PRIu32 " or %" PRIu32 "); for uint16 tokens without a "
             "header, as nanoGPT writes them, set data.format = raw_u16",
             name, kinds_llmc[0].magic, kinds_llmc[1].magic);
     }
@@ -164,7 +149,7 @@ static const TokenKind *file_kind(const TokenFile *file, DataFormat format) {
 }
 
 /* The number of tokens of a file. Its size must agree with its format and header. */
-static size_t file_count(const TokenFile *file) {
+static size_t file_count(const TokenFile *file, const Head *head) {
     const TokenKind *kind = file->kind;
     if (kind->header == 0) {
         if (file->size % kind->width != 0) {
@@ -177,7 +162,7 @@ static size_t file_count(const TokenFile *file) {
         die(EXIT_DATA, "%s: truncated: %zu bytes, but the header alone has %zu", file->name,
             file->size, kind->header);
     }
-    size_t count = number_at(file->bytes + 8, 4), size = kind->header + count * kind->width;
+    size_t count = number_at(head->bytes + 8, 4), size = kind->header + count * kind->width;
     if (file->size != size) {
         die(EXIT_DATA,
             "%s: %s: the header declares %zu %s, which is %zu bytes, but the file has %zu",
@@ -187,28 +172,57 @@ static size_t file_count(const TokenFile *file) {
     return count;
 }
 
+/* Data of another kind are refused, unless data.format says that any bytes are meant. */
+static void check_foreign(const TokenFile *file, DataFormat format) {
+    bool any = format == FORMAT_TEXT || format == FORMAT_RAW_U16;
+    if (!file->foreign || any) return;
+    die(EXIT_DATA,
+        "%s: these are %s; convert them with: %s '%s' %s (or set data.format to take the bytes as "
+        "they are)",
+        file->name, file->foreign->name, file->foreign->command, file->name, file->foreign->output);
+}
+
+/* Checked before open, which would block on a FIFO until it has a writer. */
+static void check_regular(const char *key, const char *name, const struct stat *status) {
+    bool pipe = S_ISFIFO(status->st_mode) || S_ISSOCK(status->st_mode);
+    if (!S_ISREG(status->st_mode)) {
+        die(EXIT_DATA, "%s = \"%s\": not a regular file%s, so it has no random access%s", key, name,
+            pipe ? " but a pipe or socket" : "",
+            pipe ? "; write what comes out of it to a file and name that" : "");
+    }
+    if (status->st_size == 0) die(EXIT_DATA, "%s = \"%s\": the file is empty", key, name);
+}
+
 static TokenFile file_open(const char *key, char *name, DataFormat format) {
     struct stat status;
-    if (stat(name, &status) != 0) die_errno(key, name);
-    /* Checked before open, which would block on a FIFO until it has a writer. */
-    if (!S_ISREG(status.st_mode)) {
-        die(EXIT_DATA, "%s = \"%s\": not a regular file, so it has no random access", key, name);
-    }
-    if (status.st_size == 0) die(EXIT_DATA, "%s = \"%s\": the file is empty", key, name);
-    int fd = open(name, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) die_errno(key, name);
+    Head head;
+    if (stat(name, &status) != 0) find_failed(key, name);
+    check_regular(key, name, &status);
     TokenFile file = {.name = name, .size = (size_t)status.st_size, .path = realpath(name, NULL)};
-    void *bytes = mmap(NULL, file.size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (bytes == MAP_FAILED || !file.path) die_errno(key, name);
-    close(fd);
-    file.bytes = bytes;
-    file.kind = file_kind(&file, format);
-    file.count = file_count(&file);
+    file.fd = open(name, O_RDONLY | O_CLOEXEC);
+    if (file.fd < 0 || !file.path || fstat(file.fd, &status) != 0) find_failed(key, name);
+    file.device = status.st_dev;
+    file.inode = status.st_ino;
+    head.size = file.size < HEAD ? file.size : HEAD;
+    bytes_at(&file, file.fd, 0, head.bytes, head.size);
+    bool numbers = format == FORMAT_LLMC || format == FORMAT_RAW_U16 ||
+                   (format == FORMAT_AUTO && name_ends_with(name, ".bin"));
+    file.foreign = foreign_find(head.bytes, head.size, !numbers);
+    file.bom = !numbers && head.size >= 3 && memcmp(head.bytes, "\xEF\xBB\xBF", 3) == 0;
+    check_foreign(&file, format);
+    file.kind = file_kind(&file, &head, format);
+    file.count = file_count(&file, &head);
+    if (kept < kept_max()) {
+        kept++;
+    } else {
+        close(file.fd);
+        file.fd = -1;
+    }
     return file;
 }
 
 TokenFile *tokens_open(const char *key, const char *spec, DataFormat format) {
-    char **names = list_files(key, spec, format);
+    char **names = find_files(key, spec, format);
     TokenFile *files = NULL;
     for (size_t i = 0; i < arrlenu(names); i++) {
         TokenFile file = file_open(key, names[i], format);
@@ -216,8 +230,7 @@ TokenFile *tokens_open(const char *key, const char *spec, DataFormat format) {
         if (file.kind != files[0].kind) {
             die(EXIT_DATA,
                 "%s = \"%s\": %s contains %s, but %s contains %s; use a pattern to select files of "
-                "one "
-                "format",
+                "one format",
                 key, spec, files[0].name, files[0].kind->name, file.name, file.kind->name);
         }
     }
@@ -227,18 +240,24 @@ TokenFile *tokens_open(const char *key, const char *spec, DataFormat format) {
 
 void tokens_close(TokenFile *files) {
     for (size_t i = 0; i < arrlenu(files); i++) {
-        munmap((void *)files[i].bytes, files[i].size);
+        if (files[i].fd >= 0) {
+            close(files[i].fd);
+            kept--;
+        }
         mem_free(files[i].name);
         mem_free(files[i].path);
     }
     arrfree(files);
 }
 
-void tokens_read(const TokenFile *file, size_t first, size_t count, const Vocab *vocab, size_t V,
-                 int *tokens) {
-    size_t header = file->kind->header, width = file->kind->width;
+/* --- reading tokens --- */
+
+/* Tokens first .. first+count-1 from their bytes. */
+static void decode(const TokenFile *file, const unsigned char *bytes, size_t first, size_t count,
+                   const Vocab *vocab, size_t V, int *tokens) {
+    size_t width = file->kind->width;
     for (size_t i = 0; i < count; i++) {
-        uint32_t token = number_at(file->bytes + header + (first + i) * width, width);
+        uint32_t token = number_at(bytes + i * width, width);
         if (width == 1) {
             tokens[i] = vocab->token_of[token];
             if (tokens[i] >= 0) continue;
@@ -254,4 +273,18 @@ void tokens_read(const TokenFile *file, size_t first, size_t count, const Vocab 
         }
         tokens[i] = (int)token;
     }
+}
+
+void tokens_read(const TokenFile *file, size_t first, size_t count, const Vocab *vocab, size_t V,
+                 int *tokens) {
+    enum { PIECE = 1024 };
+    unsigned char bytes[PIECE * sizeof(uint32_t)];
+    size_t header = file->kind->header, width = file->kind->width;
+    int fd = fd_acquire(file);
+    for (size_t done = 0, here; done < count; done += here) {
+        here = count - done < PIECE ? count - done : PIECE;
+        bytes_at(file, fd, header + (first + done) * width, bytes, here * width);
+        decode(file, bytes, first + done, here, vocab, V, tokens + done);
+    }
+    fd_release(file, fd);
 }

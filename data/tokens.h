@@ -1,13 +1,19 @@
-/* tokens.h - token files: found, mapped and checked once, then read at any position.
+/* tokens.h - token files: found and checked once, then read at any position.
  *
- * One idea: a token file is an array that the system pages in. So its size does not matter, and
- * reading needs no state. The caller of tokens_open owns the files until tokens_close.
+ * One idea: a token file is an array on disk, of which only the tokens of a sequence are read. So its
+ * size does not matter. Nothing is mapped: a file that became shorter, or a disk that fails, is then
+ * an error with a message instead of a SIGBUS, and no limit of the system on mappings or descriptors
+ * limits the number of files.
+ * The caller of tokens_open owns the files until tokens_close.
  * Errors end the program: exit code 3 where the data are invalid, 4 where the system refuses.
- * Read next: tokens.c, then dataset.c, which decides what is read when. */
+ * Read next: tokens.c, then survey.h, then dataset.c, which decides what is read when. */
 #ifndef DATA_TOKENS_H
 #define DATA_TOKENS_H
 
+#include "data/foreign.h"
 #include "data/vocab.h"
+
+#include <sys/types.h>
 
 typedef enum { FORMAT_AUTO, FORMAT_TEXT, FORMAT_LLMC, FORMAT_RAW_U16 } DataFormat;
 const char *data_format_name(int i); /* entry i of: auto text llmc raw_u16; NULL past the end */
@@ -20,13 +26,28 @@ typedef struct {
     uint32_t magic, version; /* the header's first two numbers; 0 = no header */
 } TokenKind;
 
+/* What one pass over a whole file finds (survey.h). */
+typedef struct {
+    bool done;
+    uint64_t hash;    /* FNV-1a of all bytes, header included */
+    bool occurs[256]; /* of a text: which bytes occur */
+    size_t nuls, returns;
+    uint32_t largest; /* of a token file: its largest token */
+} Survey;
+
 typedef struct {
     char *name; /* as given, or as found in the folder or by the pattern; for errors */
     char *path; /* absolute */
     const TokenKind *kind;
-    const unsigned char *bytes; /* the whole file, mapped */
-    size_t size;                /* of the file */
-    size_t count;               /* of tokens */
+    size_t size;  /* of the file, in bytes */
+    size_t count; /* of tokens */
+    int fd;       /* -1 = opened for each read, because there are many files */
+    dev_t device; /* device and inode identify the file */
+    ino_t inode;
+    bool bom; /* begins with the byte order mark of UTF-8 */
+    const Foreign
+        *foreign; /* what it seems to be, if neither text nor tokens; NULL = no surprise */
+    Survey survey;
 } TokenFile;
 
 /* A run of tokens within one file. */
@@ -40,6 +61,9 @@ typedef struct {
  * key that named them, for errors. */
 TokenFile *tokens_open(const char *key, const char *spec, DataFormat format);
 void tokens_close(TokenFile *files);
+
+/* Reads `size` bytes of a file from `offset` on. Ends the program if they are no longer there. */
+void tokens_bytes(const TokenFile *file, size_t offset, void *bytes, size_t size);
 
 /* Reads tokens first .. first+count-1 of a file, which must exist, as numbers below V: the bytes of
  * a text encoded by `vocab`, other tokens as they are. */

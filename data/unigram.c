@@ -1,4 +1,4 @@
-/* unigram.c - see unigram.h. Counting is one pass over the mapped files, faster than their hash. */
+/* unigram.c - see unigram.h. Counting is one pass over the files, faster than their hash. */
 #include "data/unigram.h"
 #include "data/stories.h"
 #include "base/philox.h"
@@ -8,6 +8,7 @@
 
 enum {
     BYTES = 256,
+    READ_BYTES = 1 << 16,    /* read at once */
     LANES = 4,               /* tables of counts, so that equal neighbours need not wait */
     SAMPLE_TOKENS = 1 << 18, /* of builtin:stories, at least */
     SAMPLE_COUNTER = 1,      /* Philox counter; that of validation sequences is 0 */
@@ -37,15 +38,20 @@ static void count_wide(size_t *counts, size_t V, const unsigned char *bytes, siz
 }
 
 static void count_piece(size_t *counts, const Dataset *data, const Piece *piece) {
+    unsigned char bytes[READ_BYTES];
     const TokenKind *kind = piece->file->kind;
-    const unsigned char *bytes = piece->file->bytes + kind->header + piece->begin * kind->width;
-    size_t V = dataset_vocab_size(data);
-    if (kind->width == 1)
-        count_text(counts, dataset_vocab(data), bytes, piece->count);
-    else if (kind->width == 2)
-        count_wide(counts, V, bytes, piece->count, 2); /* a constant width makes one load of it */
-    else
-        count_wide(counts, V, bytes, piece->count, 4);
+    const size_t V = dataset_vocab_size(data), most = READ_BYTES / kind->width;
+    for (size_t done = 0, n; done < piece->count; done += n) {
+        n = piece->count - done < most ? piece->count - done : most;
+        tokens_bytes(piece->file, kind->header + (piece->begin + done) * kind->width, bytes,
+                     n * kind->width);
+        if (kind->width == 1)
+            count_text(counts, dataset_vocab(data), bytes, n);
+        else if (kind->width == 2)
+            count_wide(counts, V, bytes, n, 2); /* a constant width makes one load of it */
+        else
+            count_wide(counts, V, bytes, n, 4);
+    }
 }
 
 /* Counts the targets of stories that neither training nor validation reads; returns their number. */

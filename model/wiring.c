@@ -1,5 +1,6 @@
 /* wiring.c - from the keys of the config to the blocks of a model. See wiring.h. */
 #include "model/wiring.h"
+#include "base/utf8.h"
 #include "base/words.h"
 #include "norm/norm.h"
 
@@ -16,6 +17,7 @@ static bool fail(char *error, size_t size, const char *format, ...) {
     va_start(args, format);
     vsnprintf(error, size, format, args);
     va_end(args);
+    utf8_cut(error, size);
     return false;
 }
 
@@ -59,6 +61,7 @@ static bool layers_entry(const char **text, LayersEntry *entry, char *error, siz
     if (!entry->row) {
         char name[64];
         snprintf(name, sizeof name, "%.*s", (int)length, start);
+        utf8_cut(name, sizeof name);
         const char *near = name_near(topology_name, name);
         return fail(error, size, "model.layers: unknown topology \"%s\"%s%s%s", name,
                     near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");

@@ -85,6 +85,7 @@ points() {
         NR == FNR { last = $0; next }
         FNR == 1 {
             for (i = 1; i <= NF; i++) at[$i] = i
+            fields = NF
             split(last, end)
             filters = split(ENVIRON["WHERE"], filter, "\n")
             for (i = 1; i <= filters; i++) {
@@ -95,6 +96,7 @@ points() {
             }
             next
         }
+        NF < fields { next } # the run is writing this record
         {
             for (i = 1; i <= filters; i++) if ($column[i] "" != want[i] "") next
             if ($at[ENVIRON["X"]] == "" || $at[ENVIRON["Y"]] == "") next
@@ -171,8 +173,14 @@ curves >"$tmp/curves"
 [[ $losses == no ]] || floors >>"$tmp/curves"
 { settings && echo "plot $(paste -sd , "$tmp/curves")"; } >"$tmp/commands"
 gnuplot "$tmp/commands" >"$tmp/picture"
+[[ -s $tmp/picture ]] || { echo "plot.sh: no picture in $tmp: is its disk full?" >&2 && exit 4; }
 if [[ -n $out ]]; then
-    cp "$tmp/picture" "$out" 2>/dev/null || { echo "plot.sh: cannot write $out" >&2 && exit 4; }
+    # The picture appears complete or not at all.
+    { cp "$tmp/picture" "$out.tmp" && mv -f "$out.tmp" "$out"; } 2>/dev/null ||
+        { rm -f "$out.tmp" && echo "plot.sh: cannot write $out" >&2 && exit 4; }
 else
-    cat "$tmp/picture"
+    code=0
+    cat "$tmp/picture" 2>/dev/null || code=$?
+    ((code <= 128)) || exit "$code" # the reader has gone
+    ((code == 0)) || { echo "plot.sh: cannot write to standard output" >&2 && exit 4; }
 fi

@@ -12,9 +12,10 @@
 #     --jobs N             runs at once (1); they share the cores
 #     --dry-run            print the names and number of runs and the estimated time and disk space
 #
-# A sweep that was stopped or killed resumes with the same command. The program is $TRAIN or else
+# A sweep that was stopped or killed resumes with the same command. Runs that exist with another train.steps
+# are refused before anything is trained: more steps are another schedule. The program is $TRAIN or else
 # ./train, the one next to scripts/ or peri-train. Exit codes: 0 every run is done or has diverged,
-# 1 some failed, 2 usage or config, 3 data, 4 I/O, 130 and 143 stopped.
+# 1 some failed or exist with other steps, 2 usage or config, 3 data, 4 I/O, 130 and 143 stopped.
 set -euo pipefail
 source "$(dirname "$0")/usage.sh"
 here=$(dirname "$0")
@@ -34,6 +35,7 @@ slowed=()            # runs of the first seed with optim.rmsnorm_lr_scale: "NAME
 
 source "$here/sweep/plan.sh"
 source "$here/sweep/pool.sh"
+source "$here/sweep/steps.sh"
 
 # parse_arguments ARGUMENT...: sets $file, $dry_run, and $options to pairs of a name and a value.
 parse_arguments() {
@@ -112,6 +114,7 @@ announce() {
     ((!count[stuck])) || stuck=" ${count[stuck]} stuck,"
     echo "$out: ${#names[@]} runs, ${count[done]} done,$stuck ${count[diverged]} diverged, ${count[unfinished]}" \
         "unfinished, ${count[new]} new"
+    refuse_other_steps
     say_effective_rates
     ((todo)) || return 0
     estimate_run "${open[0]}"

@@ -50,8 +50,10 @@ static const Flag FLAGS[] = {
            "write the run to DIR instead of log.dir/name"),
     OPTION("resume", NULL, TAKES_NOTHING, resume, TRAINING,
            "continue from the last checkpoint, or start if there is none"),
+    OPTION("extend", NULL, TAKES_NOTHING, extend, TRAINING,
+           "with --resume: continue a run beyond the train.steps it was planned with"),
     OPTION("overwrite", NULL, TAKES_NOTHING, overwrite, TRAINING,
-           "remove an existing run and start again"),
+           "replace an existing run, which is kept until the new one has a checkpoint"),
     COMMAND("describe", MODE_DESCRIBE, "print the equations of the model and their hash"),
     COMMAND("dry-run", MODE_DRY_RUN,
             "print the memory, time and disk space that the run needs; write nothing"),
@@ -147,7 +149,7 @@ void cli_help(bool examples_only) {
            "--topology pre --steps 500\n\n"
            "Exit codes: 0 success, or the run is already finished; 1 internal error; 2 wrong usage "
            "or config;\n"
-           "3 wrong data or checkpoint; 4 I/O error; 5 diverged; 75 stopped by SIGUSR2.\n"
+           "3 wrong data or checkpoint; 4 I/O error; 5 diverged; 75 stopped by a queue.\n"
            "./train --list keys lists all keys of a config with their defaults.\n");
 }
 
@@ -271,6 +273,8 @@ Cli cli_parse(int argc, char **argv) {
     check_options(&cli, used);
     if (cli.resume && cli.overwrite)
         die(EXIT_USAGE, "--resume continues a run, --overwrite removes it: use one of them");
+    if (cli.extend && !cli.resume)
+        die(EXIT_USAGE, "--extend continues a run beyond its steps: it needs --resume");
     if (cli.mode == MODE_BENCH && (cli.bench < 1 || cli.bench > 1000000))
         die(EXIT_USAGE, "--bench takes 1 to 1000000 steps");
     if (cli.sampling.top_p > 1) die(EXIT_USAGE, "--top-p takes a probability, 0 to 1");

@@ -29,7 +29,7 @@ typedef struct {
     const char **sets; /* (n_sets) "key=value" (stb_ds array) */
     size_t n_sets;
     char **owned; /* the sets allocated here (stb_ds array) */
-    bool overwrite, resume;
+    bool overwrite, resume, extend;
     const char *norms;    /* of --eval and --sample; NULL = real */
     const char *topology; /* of --eval and --sample; NULL = that of the run */
     const char *prompt;   /* NULL = the default of the data, "-" = standard input */

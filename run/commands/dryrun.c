@@ -8,7 +8,6 @@
 #include "ops/ops.h"
 #include "run/commands/advice.h"
 #include "run/io/files.h"
-#include "run/store/rundir.h"
 #include "run/train/memory.h"
 
 #include <errno.h>
@@ -16,7 +15,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 /* Work outside GEMM (norms, activations, softmax, residuals, zeroing) costs as much per element of
  * the buffers as this many FLOPs of GEMM. UNCERTAINTY is the relative error of the estimated time.
@@ -116,8 +114,7 @@ static void print_bytes(const char *title, const char *name, double bytes, const
 }
 
 static double memory_peak(const Estimate *estimate) {
-    return estimate->program + memory_total(&estimate->memory) +
-           (double)dataset_file_bytes(estimate->data);
+    return estimate->program + memory_total(&estimate->memory);
 }
 
 static void print_memory(const Estimate *estimate) {
@@ -135,8 +132,8 @@ static void print_memory(const Estimate *estimate) {
     print_bytes("", "buffers", total.buffers, "activations, their gradients, logits, scratch");
     print_bytes("", "other", memory_others(memory), "tokens, spike detector, statistics, lists");
     print_bytes("", "program", estimate->program, "code, libraries, threads, BLAS buffers");
-    print_bytes("", "data files", files, "mapped; the system can reclaim them");
     print_bytes("", "total", peak, fraction);
+    print_bytes("", "data files", files, "not in the total: read as needed, cached by the system");
 }
 
 static void print_seconds(double seconds) {
@@ -164,11 +161,11 @@ static void print_time(const Estimate *estimate) {
 }
 
 static void print_data(const Estimate *estimate) {
-    char line[256];
     double tokens = estimate->tokens * (double)estimate->config->train.steps;
     uint64_t available = dataset_train_tokens(estimate->data);
-    dataset_describe(estimate->data, line, sizeof line);
+    char *line = dataset_describe(estimate->data);
     printf("\ndata         %s\n", line);
+    mem_free(line);
     printf("tokens       %.0f per update, %.0f in total", estimate->tokens, tokens);
     if (available) printf(", %.3g epochs", tokens / (double)available);
     putchar('\n');
@@ -197,15 +194,15 @@ static size_t checkpoints_kept(const TrainOptions *train) {
 /* Free bytes on the file system of `path`, which may not exist yet; NAN if unknown. */
 static double disk_free(const char *path) {
     char *parent = text_format("./%s", path), *start = *path == '/' ? parent + 2 : parent;
-    struct statvfs disk;
-    int failed;
-    while ((failed = statvfs(start, &disk)) && errno == ENOENT) {
+    int error;
+    double room;
+    while (isnan(room = folder_room(start, &error)) && error == ENOENT) {
         char *slash = strrchr(start, '/');
         if (!slash || !slash[1]) break;
         slash[slash == start] = '\0'; /* keep the slash of the root */
     }
     mem_free(parent);
-    return failed ? (double)NAN : (double)disk.f_bavail * (double)disk.f_frsize;
+    return room;
 }
 
 static void print_disk(const Estimate *estimate, const char *dir) {
@@ -215,7 +212,7 @@ static void print_disk(const Estimate *estimate, const char *dir) {
     double needed = bytes * (double)(kept + 1); /* one more during a write */
     printf("\ncheckpoint   %s, %zu kept plus one being written: %s", bytes_text(one, bytes), kept,
            bytes_text(all, needed));
-    if (!isnan(available)) printf(", free: %s", bytes_text(room, available));
+    printf(", free: %s", isnan(available) ? "unknown" : bytes_text(room, available));
     printf("\nfolder       %s\n", dir);
     if (needed > available) {
         fprintf(stderr,
@@ -249,7 +246,7 @@ static void print_line(const Estimate *estimate) {
            checkpoint_bytes(estimate));
 }
 
-int dryrun(const Config *config, const char *run_dir) {
+int dryrun(const Config *config, const char *dir) {
     const TrainOptions *train = &config->train;
     Estimate estimate = {.config = config};
     ops_start(train->threads);
@@ -260,12 +257,12 @@ int dryrun(const Config *config, const char *run_dir) {
     if (!memory_plan(&estimate.memory, config, V)) {
         die(EXIT_INTERNAL, "a valid config makes no model");
     }
+    dataset_warn(data, stderr);
     estimate.data = data;
     estimate.tokens = (double)train->batch * (double)train->accum * (double)config->model.context;
     estimate.flops = estimate.tokens * model_flops_per_token(&estimate.memory.model);
     probe(&estimate);
 
-    char *dir = rundir_path(config, run_dir);
     print_equations(config);
     print_groups(&estimate.memory.model);
     print_memory(&estimate);
@@ -275,7 +272,6 @@ int dryrun(const Config *config, const char *run_dir) {
     print_schedule(config);
     advice_print(config, stdout);
     print_line(&estimate);
-    mem_free(dir);
     dataset_close(data);
     return EXIT_DONE;
 }

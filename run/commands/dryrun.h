@@ -9,8 +9,8 @@
 #include "run/config/config.h"
 
 /* Prints equations, sizes, memory, time, data, disk and schedule of the run to stdout, warnings to
- * stderr. `run_dir` is --run-dir or NULL. Returns an exit code. A run that does not fit the machine
- * or whose data are wrong ends the program, as training would. */
-int dryrun(const Config *config, const char *run_dir);
+ * stderr. `dir` is the run directory. Returns an exit code. A run that does not fit the machine or
+ * whose data are wrong ends the program, as training would. */
+int dryrun(const Config *config, const char *dir);
 
 #endif

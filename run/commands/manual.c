@@ -64,15 +64,17 @@ static const Item EXIT_STATUS[] = {
     {"3", "wrong data or checkpoint"},
     {"4", "I/O error: disk, memory or permissions"},
     {"5", "diverged: a non-finite step, or a spike with spike.action = stop"},
-    {"75", "stopped by SIGUSR2; --resume continues the run"},
+    {"75", "stopped by SIGUSR1, SIGUSR2 or SIGXCPU; --resume continues the run"},
     {NULL, NULL},
 };
 
 static const Item SIGNALS[] = {
     {"SIGINT, SIGTERM, SIGHUP", "finish the current step, write a checkpoint and terminate by "
                                 "the signal; a second SIGINT terminates at once"},
-    {"SIGUSR2", "finish the current step, write a checkpoint and exit with status 75"},
-    {"SIGPIPE, SIGXFSZ", "ignored; a failed write to a file of the run exits with status 4"},
+    {"SIGUSR1, SIGUSR2, SIGXCPU",
+     "finish the current step, write a checkpoint and exit with status 75"},
+    {"SIGPIPE", "ends commands that only print; training continues"},
+    {"SIGXFSZ", "ignored; a failed write exits with status 4"},
     {NULL, NULL},
 };
 

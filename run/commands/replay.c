@@ -6,6 +6,7 @@
 #include "run/commands/replay_report.h"
 #include "run/io/csv_read.h"
 #include "run/io/files.h"
+#include "run/io/move.h"
 #include "run/io/stop.h"
 #include "run/store/rundir.h"
 #include "run/store/stored_model.h"
@@ -159,7 +160,7 @@ static void restore(Replay *replay, int argc, char **argv) {
     run_open(run, &replay->config, argc, argv);
     run->dir = replay->dir;
     size_t *steps = checkpoints_of(replay->dir), *order = checkpoint_order(replay, steps);
-    if (!run_load(run, order, arrlenu(order), false, &meta)) {
+    if (!run_load(run, order, arrlenu(order), &meta)) {
         if (order) { /* a failed load may have changed some tensors */
             run_close(run);
             run_open(run, &replay->config, argc, argv);
@@ -331,11 +332,9 @@ static void replace_folder(Replay *replay) {
     uint64_t bytes[RUNLOG_FILES];
     int error = runlog_sync(&replay->run.log, bytes);
     if (!error) error = folder_sync(replay->temporary);
-    if (!error && rename(replay->temporary, replay->folder)) error = errno;
-    if (error == ENOTEMPTY || error == EEXIST) {
-        error = folder_swap(replay->temporary, replay->folder);
-        if (!error) error = folder_remove(replay->temporary, NULL);
-    }
+    bool taken = false;
+    if (!error) error = folder_move(replay->temporary, replay->folder, NULL, &taken);
+    if (!error && taken) folder_remove(replay->temporary, NULL);
     if (error) die(EXIT_IO, "cannot write %s: %s", replay->folder, strerror(error));
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/stb_ds.h"
 #include "run/commands/calibrate.h"
+#include "run/io/streams.h"
 #include "run/optim/schedule.h"
 
 #include <stdio.h>
@@ -11,8 +12,7 @@
 static bool emit_byte(int token, void *context) {
     const Vocab *vocab = context;
     if ((size_t)token < vocab->size) fputc(vocab->byte_of[token], stdout);
-    fflush(stdout);
-    return true;
+    return stdout_flush();
 }
 
 void sample_print(Model *model, const Vocab *vocab, const char *prompt, size_t length,
@@ -34,17 +34,16 @@ void sample_of_run(Run *run, size_t step) {
     const Vocab *vocab = dataset_vocab(run->data);
     char prompt[64];
     if (!vocab->size) return;
-    dataset_default_prompt(&run->config->data, (uint32_t)run->config->train.seed, prompt,
-                           sizeof prompt);
-    if (vocab->token_of[(unsigned char)*prompt] < 0) return;
+    size_t length = dataset_default_prompt(
+        &run->config->data, vocab, (uint32_t)run->config->train.seed, prompt, sizeof prompt);
     GenerateOptions options = {
-        .tokens = run->model->shape.T > strlen(prompt) ? run->model->shape.T - strlen(prompt) : 1,
+        .tokens = run->model->shape.T > length ? run->model->shape.T - length : 1,
         .sampling = {.temperature = 0.5}, /* little training: unlikely tokens are still noise */
         .seed = (uint32_t)run->config->train.seed,
         .gamma = (real)schedule_gamma(&run->config->gamma_warmup, step),
         .branch = schedule_branch(&run->config->branch_warmup, step)};
     printf("--- sample after step %zu ---\n", step);
-    sample_print(run->model, vocab, prompt, strlen(prompt), &options);
+    sample_print(run->model, vocab, prompt, length, &options);
 }
 
 bool run_wants_sample(const Run *run, size_t step) {
@@ -53,8 +52,9 @@ bool run_wants_sample(const Run *run, size_t step) {
            step % train->sample_every == 0;
 }
 
-/* Reads all of standard input, `length` bytes (stb_ds array). */
-static char *read_prompt(size_t *length) {
+/* Reads all of standard input, `length` bytes (stb_ds array). The line break that echo and editors
+ * add is left out if the model's text has none. */
+static char *read_prompt(const Vocab *vocab, size_t *length) {
     char *text = NULL, piece[4096];
     size_t count;
     while ((count = fread(piece, 1, sizeof piece, stdin)) > 0) {
@@ -62,6 +62,12 @@ static char *read_prompt(size_t *length) {
     }
     if (ferror(stdin)) die(EXIT_IO, "cannot read the prompt from standard input");
     *length = arrlenu(text);
+    if (*length > 1 && text[*length - 1] == '\n' && vocab->token_of['\n'] < 0) {
+        --*length;
+        fputs("train: note: the training text has no line breaks, so the one at the end of the "
+              "prompt is left out\n",
+              stderr);
+    }
     return text;
 }
 
@@ -76,16 +82,22 @@ void sample_of_checkpoint(const Cli *cli) {
     if (!stored.vocab.size)
         die(EXIT_DATA, "%s was trained on token numbers without text: it cannot be sampled",
             cli->run);
-    dataset_default_prompt(&config->data, (uint32_t)cli->seed, start, sizeof start);
+    size_t length = dataset_default_prompt(&config->data, &stored.vocab, (uint32_t)cli->seed, start,
+                                           sizeof start);
     GenerateOptions options = {.tokens = cli->tokens,
                                .sampling = cli->sampling,
                                .seed = (uint32_t)cli->seed,
                                .gamma = (real)schedule_gamma(&config->gamma_warmup, stored.step),
                                .branch = schedule_branch(&config->branch_warmup, stored.step)};
-    const char *prompt = cli->prompt ? cli->prompt : start;
-    size_t length = strlen(prompt);
-    char *typed = strcmp(prompt, "-") == 0 ? read_prompt(&length) : NULL;
-    sample_print(stored.model, &stored.vocab, typed ? typed : prompt, length, &options);
+    const char *prompt = start;
+    char *typed = NULL;
+    if (cli->prompt && strcmp(cli->prompt, "-") == 0) {
+        prompt = typed = read_prompt(&stored.vocab, &length);
+    } else if (cli->prompt) {
+        prompt = cli->prompt;
+        length = strlen(prompt);
+    }
+    sample_print(stored.model, &stored.vocab, prompt, length, &options);
     arrfree(typed);
     stored_model_free(&stored);
 }

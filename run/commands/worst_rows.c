@@ -2,7 +2,7 @@
 #include "run/commands/worst_rows.h"
 
 #include "base/text_out.h"
-#include "run/io/json.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <math.h>

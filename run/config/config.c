@@ -339,7 +339,9 @@ char *config_json(const Config *config, ConfigScope scope) {
 }
 
 static bool difference_counts(const Key *key, Difference which) {
-    if (which == DIFFERENCE_RESUME) return !key->aside && !key->may_grow;
+    if (which == DIFFERENCE_MOVED && key->place) return false;
+    if (which == DIFFERENCE_RESUME || which == DIFFERENCE_MOVED)
+        return !key->aside && !key->may_grow;
     return which == DIFFERENCE_ANY || !key->machine;
 }
 

@@ -35,8 +35,9 @@ typedef enum { CONFIG_FULL, CONFIG_IDENTITY } ConfigScope;
 char *config_json(const Config *config, ConfigScope scope);
 
 /* Which differences count: any; those that make it another run (all but threads and recompute);
- * those that rule out resuming (all but the keys left out of CONFIG_IDENTITY, and train.steps). */
-typedef enum { DIFFERENCE_ANY, DIFFERENCE_RUN, DIFFERENCE_RESUME } Difference;
+ * those that rule out resuming (all but the keys left out of CONFIG_IDENTITY, and train.steps); the
+ * same without the paths of the data, whose hash decides. */
+typedef enum { DIFFERENCE_ANY, DIFFERENCE_RUN, DIFFERENCE_RESUME, DIFFERENCE_MOVED } Difference;
 /* The path of the first key, in the order of config.json, whose value differs; NULL if none does. */
 const char *config_difference(const Config *a, const Config *b, Difference which);
 

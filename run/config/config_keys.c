@@ -140,9 +140,9 @@ static const Key keys[] = {
 
     {KEY(data.train, "\"builtin:stories\"",
          "training data: builtin:stories, builtin:random, a file, a folder or a glob pattern"),
-     .min = 1, .max = PATH_LENGTH_MAX},
+     .min = 1, .max = PATH_LENGTH_MAX, .place = true},
     {KEY(data.val, "\"\"", "validation data, in the same form; empty = split off from data.train"),
-     .max = PATH_LENGTH_MAX},
+     .max = PATH_LENGTH_MAX, .place = true},
     {KEY(data.val_fraction, "0.1", "fraction of data.train split off for validation; 0 = none"),
      .max = 1, .open_max = true},
     {KEY(data.format, "\"auto\"", "format of the data files; auto = from the file names"),

@@ -66,6 +66,7 @@ typedef struct {
     bool aside;    /* does not affect the results of a run */
     bool machine;  /* only how a run uses the machine: another value is still the same run */
     bool may_grow; /* affects the results, but may differ when a run is resumed */
+    bool place;    /* says where the data are: the hash of the data decides whether it differs */
     const char *help;
 } Key;
 

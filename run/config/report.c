@@ -3,6 +3,7 @@
 
 #include "base/text_out.h"
 #include "base/stb_ds.h"
+#include "base/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,31 +1,44 @@
 /* files.c - see files.h. */
-#define _GNU_SOURCE /* renameat2 */
+#define _GNU_SOURCE /* syncfs */
 #include "run/io/files.h"
 
 #include "base/text_out.h"
 #include "base/base.h"
+#include "base/utf8.h"
+#include "run/io/fallback.h"
+#include "run/io/move.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
-
-void streams_hold(void) {
-    int fd;
-    do {
-        fd = open("/dev/null", O_RDWR);
-    } while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd >= 0) close(fd);
-}
 
 /* --- descriptors --- */
 
+/* Warns that `fd` cannot be synced alone, and syncs all of its file system. */
+static int sync_all(int fd, int error) {
+    char link[32], path[512];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    path[length < 0 ? 0 : length] = '\0';
+    utf8_cut(path, sizeof path);
+    fallback_warn(FALLBACK_SYNC, path, error);
+    bool failed = syncfs(fd) != 0;
+    return failed && !call_is_missing(errno) && errno != EBADF ? errno : 0;
+}
+
+/* The descriptor is open: EBADF comes from a file system that syncs no folders. */
 int fd_sync(int fd) {
     int failed;
     while ((failed = fsync(fd)) != 0 && errno == EINTR) {}
-    return failed ? errno : 0;
+    if (!failed) return 0;
+    bool missing = call_is_missing(errno) || errno == EBADF;
+    return missing ? sync_all(fd, errno) : errno;
 }
 
 int fd_open(const char *path, int flags) {
@@ -63,11 +76,16 @@ static int sync_parent(const char *path) {
     return error;
 }
 
+int folder_create(const char *path) {
+    int failed;
+    while ((failed = mkdir(path, 0777)) != 0 && errno == EINTR) {}
+    return failed && errno != EEXIST ? errno : 0;
+}
+
 int folder_add(const char *path) {
-    if (mkdir(path, 0777) && errno != EEXIST) return errno;
-    int error = sync_parent(path);
-    /* The parent may be unreadable, or on a file system without fsync for folders. */
-    return error == EACCES || error == EINVAL ? 0 : error;
+    int error = folder_create(path);
+    if (!error) error = sync_parent(path);
+    return error == EACCES ? 0 : error; /* the parent may be unreadable */
 }
 
 void folder_make(const char *path) {
@@ -87,9 +105,10 @@ void folder_make(const char *path) {
 
 static int remove_in(const char *folder, const char *name) {
     char *path = text_format("%s/%s", folder, name);
-    int error = unlink(path) && errno != ENOENT ? errno : 0;
+    int failed;
+    while ((failed = unlink(path)) != 0 && errno == EINTR) {}
     mem_free(path);
-    return error;
+    return failed && errno != ENOENT ? errno : 0;
 }
 
 int folder_remove(const char *path, const char *first) {
@@ -102,34 +121,18 @@ int folder_remove(const char *path, const char *first) {
     }
     closedir(folder);
     if (error) return error;
-    return rmdir(path) ? errno : 0;
+    int failed;
+    while ((failed = rmdir(path)) != 0 && errno == EINTR) {}
+    return failed ? errno : 0;
 }
 
-void folder_clean(const char *path) {
-    /* A folder that was renamed into place must be on disk before the one it replaced is removed. */
-    DIR *folder = folder_sync(path) ? NULL : opendir(path);
-    for (const struct dirent *entry; folder && (entry = readdir(folder));) {
-        if (strncmp(entry->d_name, ".tmp-", 5) != 0) continue;
-        char *rest = text_format("%s/%s", path, entry->d_name);
-        folder_remove(rest, NULL);
-        mem_free(rest);
-    }
-    if (folder) closedir(folder);
-}
-
-/* On a file system that cannot exchange names, `b` does not exist for a moment. */
-int folder_swap(const char *a, const char *b) {
-    if (renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE) == 0) return 0;
-    if (errno != EINVAL && errno != ENOSYS) return errno;
-    char *aside = text_format("%s-old", a);
-    int error = rename(b, aside) ? errno : 0;
-    if (!error && rename(a, b)) {
-        error = errno;
-        rename(aside, b);
-    }
-    if (!error && rename(aside, a)) error = errno;
-    mem_free(aside);
-    return error;
+double folder_room(const char *path, int *error) {
+    struct statvfs disk;
+    int failed;
+    while ((failed = statvfs(path, &disk)) != 0 && errno == EINTR) {}
+    *error = failed && !call_is_missing(errno) ? errno : 0;
+    if (failed || !disk.f_blocks) return (double)NAN;
+    return (double)disk.f_bavail * (double)(disk.f_frsize ? disk.f_frsize : disk.f_bsize);
 }
 
 /* --- files --- */
@@ -203,7 +206,7 @@ int file_replace(const char *path, const char *text, size_t size) {
     FileOut file = file_begin(temporary);
     file_put(&file, text, size);
     int error = file_end(&file);
-    if (!error && rename(temporary, path)) error = errno;
+    if (!error) error = file_move(temporary, path);
     if (!error) error = sync_parent(path);
     if (error) unlink(temporary);
     mem_free(temporary);

@@ -4,7 +4,7 @@
  * renamed, and then its folder is synced. Functions that return an int return 0 or the errno of the
  * first failure, for callers that can continue without the file; the others end the program
  * (EXIT_IO). Text returned here is the caller's (mem_free).
- * Read next: csv.h, safetensors.h. */
+ * Read next: move.h, fallback.h, csv.h, safetensors.h. */
 #ifndef RUN_IO_FILES_H
 #define RUN_IO_FILES_H
 
@@ -12,27 +12,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Call once, before any file is opened: opens /dev/null for each standard stream that is closed.
- * Otherwise a file could get its descriptor, and messages would be written into the file. */
-void streams_hold(void);
-
-/* Creates a folder, which may exist already, and syncs its name to disk. */
+/* Creates a folder, which may exist already; folder_add also syncs its name to disk. */
+int folder_create(const char *path);
 int folder_add(const char *path);
 /* The same, with missing parent folders; a failure ends the program. */
 void folder_make(const char *path);
 /* Syncs renames and new files in the folder to disk. */
 int folder_sync(const char *path);
-/* Exchanges the names of two folders. */
-int folder_swap(const char *a, const char *b);
 /* Removes a folder that contains only files. `first` (NULL = none) is removed before the others. */
 int folder_remove(const char *path, const char *first);
-/* Removes the unfinished folders in `path` that a killed process left: their names begin with
- * ".tmp-". */
-void folder_clean(const char *path);
+/* The free bytes of the file system of `path`; NAN if it does not say. *error is the errno if it could
+ * not be asked, else 0. */
+double folder_room(const char *path, int *error);
 
 /* open with mode 0666, ftruncate and fsync, repeated if a signal interrupts them. fd_open returns -1
- * and sets errno; the others return 0 or the errno. Any other failure of a sync is final: the kernel
- * may have dropped the pages that could not be written, and a second sync would succeed. */
+ * and sets errno; the others return 0 or the errno. If a single file or folder cannot be synced here,
+ * fd_sync syncs the whole file system. Any other failure of a sync is final: the kernel may have
+ * dropped the pages that could not be written, and a second sync would succeed. */
 int fd_open(const char *path, int flags);
 int fd_cut(int fd, uint64_t size);
 int fd_sync(int fd);

@@ -5,6 +5,7 @@
 #include "run/io/json.h"
 
 #include "base/stb_ds.h"
+#include "base/utf8.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -28,22 +29,6 @@ static bool wrong(Scanner *s, size_t at, size_t length, const char *before, cons
 }
 
 /* --- characters --- */
-
-size_t utf8_length(const char *s, size_t left) {
-    const unsigned char *u = (const unsigned char *)s;
-    if (!left) return 0;
-    if (u[0] < 0x80) return 1;
-    size_t length = u[0] >= 0xf0 ? 4 : u[0] >= 0xe0 ? 3 : 2;
-    if (u[0] < 0xc2 || u[0] > 0xf4 || left < length) return 0;
-    if (u[0] == 0xe0 && u[1] < 0xa0) return 0;
-    if (u[0] == 0xed && u[1] > 0x9f) return 0;
-    if (u[0] == 0xf0 && u[1] < 0x90) return 0;
-    if (u[0] == 0xf4 && u[1] > 0x8f) return 0;
-    for (size_t i = 1; i < length; i++) {
-        if ((u[i] & 0xc0) != 0x80) return 0;
-    }
-    return length;
-}
 
 static bool is_blank(char c) {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';

@@ -51,8 +51,4 @@ void json_free(JsonMap *map);
  * `node`; JSON_NO_NODE if there is none. */
 size_t json_find(const JsonMap *map, const char *text, size_t node, const char *path);
 
-/* The length of the UTF-8 sequence at `s`, of which `left` bytes are readable; 0 if it is invalid:
- * overlong, a surrogate, above U+10FFFF or truncated. */
-size_t utf8_length(const char *s, size_t left);
-
 #endif

@@ -1,15 +1,20 @@
 /* json_out.c - see json_out.h. */
 #include "run/io/json_out.h"
 
+#include "base/utf8.h"
+
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* --- values --- */
 
 void json_print_string(FILE *out, const char *text) {
     fputc('"', out);
-    for (; *text; text++) {
+    for (size_t left = strlen(text), length; left; text += length, left -= length) {
         unsigned char byte = (unsigned char)*text;
+        size_t valid = utf8_length(text, left);
+        length = valid ? valid : 1;
         if (byte == '"' || byte == '\\')
             fprintf(out, "\\%c", byte);
         else if (byte == '\n')
@@ -17,7 +22,7 @@ void json_print_string(FILE *out, const char *text) {
         else if (byte < 0x20)
             fprintf(out, "\\u%04x", byte);
         else
-            fputc(byte, out);
+            fprintf(out, "%.*s", valid ? (int)valid : 3, valid ? text : UTF8_REPLACEMENT);
     }
     fputc('"', out);
 }

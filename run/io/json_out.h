@@ -10,7 +10,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* A JSON string with quotes; control characters are escaped, other bytes are copied. */
+/* A JSON string with quotes. Control characters are escaped; a byte that is not UTF-8 becomes U+FFFD,
+ * because JSON has no way to hold it that every reader accepts. */
 void json_print_string(FILE *out, const char *text);
 /* A JSON number with nine digits; null for NaN and infinity, which JSON does not have. */
 void json_print_number(FILE *out, double value);

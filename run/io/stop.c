@@ -14,10 +14,8 @@ static const struct {
     const char *name;
     bool kills; /* the program dies of it after the checkpoint */
 } SIGNALS[] = {
-    {SIGINT, "SIGINT", true},
-    {SIGTERM, "SIGTERM", true},
-    {SIGHUP, "SIGHUP", true},
-    {SIGUSR2, "SIGUSR2", false},
+    {SIGINT, "SIGINT", true},    {SIGTERM, "SIGTERM", true},  {SIGHUP, "SIGHUP", true},
+    {SIGUSR1, "SIGUSR1", false}, {SIGUSR2, "SIGUSR2", false}, {SIGXCPU, "SIGXCPU", false},
 };
 enum { SIGNAL_COUNT = sizeof SIGNALS / sizeof *SIGNALS };
 
@@ -29,19 +27,20 @@ static volatile sig_atomic_t requested; /* the signal, 0 = none yet */
 static double requested_at;             /* clock_seconds, which is safe in a handler */
 static const char *first_message;       /* printed at the first signal */
 
-static void die_of(int number) {
+void die_of_signal(int number) {
     sigset_t only;
     signal(number, SIG_DFL);
     sigemptyset(&only);
     sigaddset(&only, number);
     raise(number);
     sigprocmask(SIG_UNBLOCK, &only, NULL); /* a signal is blocked in its own handler */
+    _exit(128 + number);
 }
 
 static void record_signal(int number) {
     int error = errno; /* restored below, for the interrupted code */
     bool again = requested && clock_seconds() - requested_at > SAME_SIGNAL_SECONDS;
-    if (again && number == SIGINT) die_of(number);
+    if (again && number == SIGINT) die_of_signal(number);
     if (!requested && write(STDERR_FILENO, first_message, strlen(first_message)) < 0) {
         /* a closed stderr is no reason not to stop */
     }
@@ -81,5 +80,5 @@ int stop_code(void) {
 
 void stop_die(void) {
     int i = index_of_request();
-    if (SIGNALS[i].kills) die_of(SIGNALS[i].number);
+    if (SIGNALS[i].kills) die_of_signal(SIGNALS[i].number);
 }

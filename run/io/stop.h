@@ -6,8 +6,7 @@
  *
  *     SIGINT, SIGTERM, SIGHUP   checkpoint, then die of the signal; a second SIGINT, at least
  *                               0.1 s after the first, kills immediately
- *     SIGUSR2                   checkpoint, then exit code 75
- *     SIGPIPE, SIGXFSZ          ignored: the failed write is handled where it happens
+ *     SIGUSR1, SIGUSR2, SIGXCPU checkpoint, then exit code 75: queues send them before they kill
  *
  * A signal that was ignored when the program started (nohup) stays ignored.
  * State is static: one process, one run. Read next: train.c. */
@@ -24,7 +23,11 @@ bool stop_requested(void);
 const char *stop_signal_name(void);
 /* The exit code of the stopped run: 75, or 128 plus the signal number, as shells show it. */
 int stop_code(void);
-/* Dies of the signal; returns if it was SIGUSR2. Everything must have been written before. */
+/* Dies of the signal; returns if it is one of those that end with 75. Everything must have been
+ * written before. */
 void stop_die(void);
+/* Dies of signal `number`, or exits with the code that shells show for it: process 1 of a container
+ * does not die of a signal with its default action. */
+_Noreturn void die_of_signal(int number);
 
 #endif

@@ -126,12 +126,12 @@ static void print_equations(Json *json, const Config *config) {
 }
 
 static void print_data(Json *json, const Manifest *manifest) {
-    char line[256];
+    char *line = dataset_describe(manifest->data);
     const char *path;
     uint64_t bytes, hash;
-    dataset_describe(manifest->data, line, sizeof line);
     json_open(json, "data");
     json_string(json, "description", line);
+    mem_free(line);
     json_number(json, "entropy_floor", manifest->floor);
     json_number(json, "unigram_entropy", manifest->unigram.nats);
     json_list_open(json, "files");
@@ -200,6 +200,8 @@ static void print_manifest(Json *json, const Manifest *manifest, const Summary *
     print_equations(json, manifest->config);
     json_key(json, "resumes");
     fprintf(json->out, "[%s]", manifest->resumes ? manifest->resumes : "");
+    json_key(json, "extensions");
+    fprintf(json->out, "[%s]", manifest->extensions ? manifest->extensions : "");
     if (summary) print_summary(json, summary);
     json_close(json);
     fputc('\n', json->out);
@@ -249,6 +251,7 @@ void manifest_resume(const char *dir, Manifest *manifest, size_t step) {
         utc.tm_mon -= 1;
         manifest->started = (int64_t)timegm(&utc);
     }
+    manifest->extensions = elements_text(cJSON_GetObjectItemCaseSensitive(old, "extensions"));
     char *before = elements_text(cJSON_GetObjectItemCaseSensitive(old, "resumes"));
     TextOut text;
     Json json = {.out = text_begin(&text), .layout = JSON_COMPACT};
@@ -260,6 +263,19 @@ void manifest_resume(const char *dir, Manifest *manifest, size_t step) {
     manifest->resumes = text_end(&text);
     mem_free(before);
     cJSON_Delete(old);
+}
+
+void manifest_extend(Manifest *manifest, size_t step, size_t from_steps, size_t to_steps) {
+    char now[32], *before = manifest->extensions ? manifest->extensions : text_format("%s", "");
+    char *plan = text_format("{\"step\":%zu,\"from_steps\":%zu,\"to_steps\":%zu", step, from_steps,
+                             to_steps);
+    char *added = strstr(before, plan)
+                      ? text_format("%s", before)
+                      : text_format("%s%s%s,\"utc\":\"%s\"}", before, *before ? "," : "", plan,
+                                    time_text((int64_t)time(NULL), now));
+    mem_free(plan);
+    mem_free(before);
+    manifest->extensions = added;
 }
 
 bool manifest_ended(const char *dir) {
@@ -307,7 +323,8 @@ char *manifest_elsewhere(const char *dir) {
 
 void manifest_free(Manifest *manifest) {
     mem_free(manifest->resumes);
-    manifest->resumes = NULL;
+    mem_free(manifest->extensions);
+    manifest->resumes = manifest->extensions = NULL;
 }
 
 void manifest_print_build(FILE *out) {

@@ -3,7 +3,7 @@
  * One idea: a run folder found years later still says which equations, data, machine and build
  * produced it. The file is rewritten when the run starts, when it is resumed and, with the summary,
  * when it ends.
- * A Manifest owns `resumes` (manifest_free) and nothing else. Read next: train.c. */
+ * A Manifest owns `resumes` and `extensions` (manifest_free) and nothing else. Read next: train.c. */
 #ifndef RUN_LOG_MANIFEST_H
 #define RUN_LOG_MANIFEST_H
 
@@ -21,8 +21,9 @@ typedef struct {
     double lr_scale; /* optim.rmsnorm_lr_scale if it applies to model.norm, else 1 */
     int argc;
     char **argv;
-    int64_t started; /* seconds since 1970 */
-    char *resumes;   /* JSON objects, separated by commas; NULL = never resumed */
+    int64_t started;  /* seconds since 1970 */
+    char *resumes;    /* JSON objects, separated by commas; NULL = never resumed */
+    char *extensions; /* the same of changes of train.steps; NULL = none */
 } Manifest;
 
 /* How a run ended: with a result, by a signal or a failure, diverged, or without having learned. */
@@ -37,9 +38,11 @@ typedef struct {
     size_t steps; /* steps of the run, including skipped ones */
 } Summary;
 
-/* Copies the start time and the list of resumes from DIR/run.json, and appends a resume at step
- * `step` to the list. A missing or corrupt file is ignored. */
+/* Copies the start time and the lists of resumes and extensions from DIR/run.json, and appends a
+ * resume at step `step`. A missing or corrupt file is ignored. */
 void manifest_resume(const char *dir, Manifest *manifest, size_t step);
+/* Appends the change of train.steps after `step` to the list, unless it has it. */
+void manifest_extend(Manifest *manifest, size_t step, size_t from_steps, size_t to_steps);
 /* Whether DIR/run.json contains the summary of a successful run, which is written last. */
 bool manifest_ended(const char *dir);
 /* The differences between the build and machine of DIR/run.json and those of this process, as text

@@ -5,6 +5,7 @@
 #include "norm/norm.h"
 #include "ops/ops.h"
 #include "run/io/stop.h"
+#include "run/io/streams.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -187,8 +188,7 @@ static void draw_status(Progress *progress, const LogRow *row) {
 Progress progress_start(const Manifest *manifest, const char *dir, size_t first) {
     const Config *config = manifest->config;
     const Shape *s = &manifest->model->shape;
-    char line[256];
-    dataset_describe(manifest->data, line, sizeof line);
+    char *line = dataset_describe(manifest->data);
     fprintf(stderr,
             "peri.c %s  %s: %s, %s, %zu blocks, d_model %zu, %.3g M parameters, %s, %zu threads\n",
             PERI_VERSION, config->name, topology_name(config->model.topology),
@@ -196,6 +196,7 @@ Progress progress_start(const Manifest *manifest, const char *dir, size_t first)
             1e-6 * (double)params_total(&manifest->model->params), REAL_NAME, ops_threads());
     print_equations(config);
     fprintf(stderr, "data              %s\n", line);
+    mem_free(line);
     if (!isnan(manifest->floor)) {
         fprintf(stderr,
                 "entropy floor     %.6g nats per token, the lowest possible validation loss\n",
@@ -320,5 +321,5 @@ void progress_end(Progress *progress, const Summary *summary) {
     if (health->diverged) printf(", diverged at step %zu", health->diverged_step);
     if (summary->ending == ENDING_STUCK) print_stuck(progress->manifest, &health->signs);
     printf("\nlog: %s/log.csv   next: ./train --sample %s\n", progress->dir, progress->dir);
-    fflush(stdout);
+    stdout_flush();
 }

@@ -3,6 +3,9 @@
 
 #include "base/words.h"
 #include "run/log/layers.h"
+#include "run/log/log_repair.h"
+
+#include <stdio.h>
 
 /* Integer columns are written with all digits. */
 static const struct {
@@ -55,25 +58,44 @@ static Csv create_log(const char *dir) {
     return csv;
 }
 
+static Csv create_file(const char *dir, int i) {
+    return HEADERS[i] ? csv_create(dir, FILES[i], HEADERS[i]) : create_log(dir);
+}
+
 RunLog runlog_create(const char *dir) {
     RunLog runlog;
-    for (int i = 0; i < RUNLOG_FILES; i++) {
-        runlog.file[i] = HEADERS[i] ? csv_create(dir, FILES[i], HEADERS[i]) : create_log(dir);
-    }
+    for (int i = 0; i < RUNLOG_FILES; i++) runlog.file[i] = create_file(dir, i);
     return runlog;
 }
 
-RunLog runlog_continue(const char *dir, const uint64_t bytes[RUNLOG_FILES]) {
+static Csv start_again(const char *dir, int i, size_t first) {
+    char *kept = log_keep(dir, FILES[i], first);
+    fprintf(stderr,
+            "train: warning: %s/%s is not as the checkpoint recorded it: it is started again and "
+            "begins at step %zu%s%s\n",
+            dir, FILES[i], first, kept ? "; the old one is now " : "", kept ? kept : "");
+    mem_free(kept);
+    return create_file(dir, i);
+}
+
+RunLog runlog_continue(const char *dir, const uint64_t bytes[RUNLOG_FILES], size_t first) {
     RunLog runlog;
     for (int i = 0; i < RUNLOG_FILES; i++) {
-        runlog.file[i] = csv_continue(dir, FILES[i], bytes[i]);
+        LogState state = log_state(dir, FILES[i], bytes[i]);
+        if (state == LOG_CONVERTED) {
+            log_convert(dir, FILES[i]);
+            fprintf(stderr, "train: warning: %s/%s had other line ends: it is converted back\n",
+                    dir, FILES[i]);
+        }
+        runlog.file[i] =
+            state == LOG_LOST ? start_again(dir, i, first) : csv_continue(dir, FILES[i], bytes[i]);
     }
     return runlog;
 }
 
 bool runlog_reaches(const char *dir, const uint64_t bytes[RUNLOG_FILES]) {
     for (int i = 0; i < RUNLOG_FILES; i++) {
-        if (!csv_reaches(dir, FILES[i], bytes[i])) return false;
+        if (log_state(dir, FILES[i], bytes[i]) == LOG_LOST) return false;
     }
     return true;
 }

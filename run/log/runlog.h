@@ -46,9 +46,10 @@ typedef struct {
 
 /* Creates the files in `dir` with their headers. Failing to write ends the program (EXIT_IO). */
 RunLog runlog_create(const char *dir);
-/* Opens the files for appending, each truncated to `bytes`. */
-RunLog runlog_continue(const char *dir, const uint64_t bytes[RUNLOG_FILES]);
-/* Whether each file in `dir` has at least `bytes` bytes and a record ends there. */
+/* Opens the files for appending, each truncated to `bytes`, before step `first`. A file that was
+ * changed since is repaired, or started again, with a warning (log_repair.h). */
+RunLog runlog_continue(const char *dir, const uint64_t bytes[RUNLOG_FILES], size_t first);
+/* Whether no file would have to be started again. */
 bool runlog_reaches(const char *dir, const uint64_t bytes[RUNLOG_FILES]);
 
 void runlog_write(RunLog *runlog, const LogRow *row);

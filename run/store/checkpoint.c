@@ -3,8 +3,10 @@
 
 #include "base/stb_ds.h"
 #include "base/text_out.h"
+#include "run/io/fallback.h"
 #include "run/io/files.h"
 #include "run/io/json_out.h"
+#include "run/io/move.h"
 
 #include <cJSON.h>
 #include <dirent.h>
@@ -12,8 +14,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum { META_MAX = 1 << 16 };
@@ -66,6 +66,7 @@ static char *description_text(const Description *d) {
     fprintf(json.out, "%.6f", d->meta.train_seconds);
     json_integer(&json, "row_waits", d->meta.row_waits);
     json_hash(&json, "data", d->meta.data_hash);
+    json_hash(&json, "val_data", d->meta.val_hash);
     for (int i = 0; i < RUNLOG_FILES; i++)
         json_integer(&json, runlog_name(i), d->meta.log_bytes[i]);
     for (int i = 0; i < 2; i++) {
@@ -99,6 +100,11 @@ static uint64_t hash_field(const cJSON *object, const char *key, bool *good) {
     return value;
 }
 
+/* A key that older versions did not write; 0 = unknown. */
+static uint64_t optional_hash(const cJSON *object, const char *key, bool *good) {
+    return cJSON_HasObjectItem(object, key) ? hash_field(object, key, good) : 0;
+}
+
 static bool description_parse(const char *text, size_t size, Description *d) {
     char check[CHECK_SIZE + 1];
     if (size < CHECK_SIZE) return false;
@@ -110,6 +116,7 @@ static bool description_parse(const char *text, size_t size, Description *d) {
     bool good = json != NULL;
     d->meta.step = integer_field(json, "step", &good);
     d->meta.data_hash = hash_field(json, "data", &good);
+    d->meta.val_hash = optional_hash(json, "val_data", &good);
     d->meta.row_waits = integer_field(json, "row_waits", &good);
     const cJSON *seconds = cJSON_GetObjectItemCaseSensitive(json, "train_seconds");
     d->meta.train_seconds = cJSON_IsNumber(seconds) ? seconds->valuedouble : 0;
@@ -147,7 +154,7 @@ int checkpoint_steps(const char *dir, size_t **steps) {
     size_t step;
     char *path = text_format("%s/%s", dir, FOLDERS);
     DIR *folder = opendir(path);
-    int error = folder || errno == ENOENT ? 0 : errno;
+    int error = folder || errno == ENOENT || errno == ENOTDIR ? 0 : errno;
     mem_free(path);
     *steps = NULL;
     while (folder) {
@@ -184,8 +191,24 @@ void checkpoint_clean(const char *dir) {
     mem_free(path);
 }
 
-/* meta.json is removed first: if the process is killed in between, the rest of the folder is not
- * taken for a checkpoint. */
+bool checkpoint_has_file(const char *name) {
+    return strcmp(name, META) == 0 || strcmp(name, MODEL) == 0 || strcmp(name, STATE) == 0;
+}
+
+/* Removes the three files, and the folder unless somebody else has files in it. meta.json is removed
+ * first: if the process is killed in between, the rest is not taken for a checkpoint. */
+static int remove_checkpoint(const char *folder) {
+    static const char *const files[] = {META, MODEL, STATE};
+    int error = 0;
+    for (int i = 0; i < 3 && !error; i++) {
+        char *path = text_format("%s/%s", folder, files[i]);
+        if (unlink(path) && errno != ENOENT) error = errno;
+        mem_free(path);
+    }
+    if (!error && rmdir(folder) && errno != ENOTEMPTY && errno != EEXIST) error = errno;
+    return error;
+}
+
 void checkpoint_prune(const char *dir, size_t newest, size_t keep, size_t healthy) {
     size_t *steps, valid = 0;
     if (checkpoint_steps(dir, &steps))
@@ -197,7 +220,7 @@ void checkpoint_prune(const char *dir, size_t newest, size_t keep, size_t health
         healthy_kept |= newest_healthy;
         if (valid++ < keep || newest_healthy) continue;
         char *folder = checkpoint_folder(dir, steps[i]);
-        int error = folder_remove(folder, META);
+        int error = remove_checkpoint(folder);
         if (error)
             fprintf(stderr, "train: warning: cannot remove %s: %s\n", folder, strerror(error));
         mem_free(folder);
@@ -205,12 +228,26 @@ void checkpoint_prune(const char *dir, size_t newest, size_t keep, size_t health
     arrfree(steps);
 }
 
+bool checkpoint_exists(const char *dir, int *error) {
+    size_t *steps;
+    bool exists = false;
+    *error = checkpoint_steps(dir, &steps);
+    for (size_t i = 0; !exists && i < arrlenu(steps); i++) {
+        char *folder = checkpoint_folder(dir, steps[i]), *meta = text_format("%s/%s", folder, META);
+        exists = access(meta, F_OK) == 0;
+        mem_free(meta);
+        mem_free(folder);
+    }
+    arrfree(steps);
+    return exists;
+}
+
 char *checkpoint_room(const char *dir, uint64_t bytes) {
-    struct statvfs disk;
-    if (statvfs(dir, &disk))
-        return text_format("cannot get the free space of %s: %s", dir, strerror(errno));
-    double needed = ROOM * (double)bytes, available = (double)disk.f_bavail * (double)disk.f_frsize;
-    if (available >= needed) return NULL;
+    int error;
+    double needed = ROOM * (double)bytes, available = folder_room(dir, &error);
+    if (error) return text_format("cannot get the free space of %s: %s", dir, strerror(error));
+    if (isnan(available)) fallback_warn(FALLBACK_SPACE, dir, 0);
+    if (!(available < needed)) return NULL;
     return text_format("no room for a checkpoint in %s: %.0f bytes are needed, %.0f are free", dir,
                        needed, available);
 }
@@ -252,10 +289,8 @@ static char *write_files(const char *folder, const Snapshot *snapshot, const Che
 /* Renames the temporary folder to its final name and syncs the parent. A folder that already has
  * this name (corrupt, or with a pending record of log.csv) is swapped out and removed only then. */
 static char *replace_folder(const char *parent, const char *temporary, char *folder) {
-    int error = rename(temporary, folder) ? errno : 0;
-    bool taken = error == ENOTEMPTY || error == EEXIST;
-    if (taken) error = folder_swap(temporary, folder);
-    char *failed = error_message("rename", folder, error);
+    bool taken;
+    char *failed = error_message("rename", folder, folder_move(temporary, folder, META, &taken));
     if (failed) {
         folder_remove(temporary, META);
         return failed;
@@ -276,8 +311,8 @@ static char *write_new(const char *dir, const Snapshot *snapshot, const Checkpoi
     char *temporary = text_format("%s/.tmp-%08zu-%ld", parent, meta->step, (long)getpid());
     char *failed = checkpoint_room(dir, checkpoint_size(snapshot));
     if (!failed) failed = error_message("make", text_format("%s", parent), folder_add(parent));
-    if (!failed && mkdir(temporary, 0777))
-        failed = error_message("make", text_format("%s", temporary), errno);
+    if (!failed)
+        failed = error_message("make", text_format("%s", temporary), folder_create(temporary));
     if (!failed) {
         failed = write_files(temporary, snapshot, meta);
         if (failed)

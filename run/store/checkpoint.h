@@ -39,6 +39,7 @@ typedef struct {
     size_t step;
     uint64_t log_bytes[RUNLOG_FILES]; /* lengths of the CSV files when it was written */
     uint64_t data_hash;               /* of the training data */
+    uint64_t val_hash;                /* of the files of data.val; 0 = unknown, in older versions */
     double train_seconds;             /* spent in updates so far */
     uint64_t row_waits;               /* 1: the record of `step` is not in log.csv yet */
 } CheckpointMeta;
@@ -65,6 +66,11 @@ int checkpoint_steps(const char *dir, size_t **steps);
 bool checkpoint_latest(const char *dir, size_t *step);
 /* Writes that file. Returns NULL, or an error message for mem_free. */
 char *checkpoint_name_latest(const char *dir, size_t step);
+/* Whether a run directory has a complete checkpoint, by its meta.json. `error`: 0 or the errno if the
+ * folder cannot be read. */
+bool checkpoint_exists(const char *dir, int *error);
+/* Whether `name` is one of the files of a checkpoint. */
+bool checkpoint_has_file(const char *name);
 /* The path of the folder of a step, for mem_free. */
 char *checkpoint_folder(const char *dir, size_t step);
 

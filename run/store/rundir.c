@@ -1,22 +1,75 @@
 /* rundir.c - see rundir.h. */
 #include "run/store/rundir.h"
 
+#include "base/stb_ds.h"
 #include "base/text_out.h"
 #include "run/io/files.h"
+#include "run/io/lock.h"
 #include "run/log/manifest.h"
+#include "run/store/aside.h"
 #include "run/store/checkpoint.h"
+#include "run/store/owned.h"
+#include "run/store/stored_model.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
-char *rundir_path(const Config *config, const char *override) {
-    return override ? text_format("%s", override)
-                    : text_format("%s/%s", config->log.dir, config->name);
+/* --- which folder --- */
+
+static bool has_checkpoint(const char *dir) {
+    int error;
+    bool any = checkpoint_exists(dir, &error);
+    if (error) die(EXIT_IO, "cannot list %s/checkpoints: %s", dir, strerror(error));
+    return any;
+}
+
+static bool same_folder(const char *a, const char *b) {
+    char real_a[PATH_MAX], real_b[PATH_MAX];
+    return realpath(a, real_a) && realpath(b, real_b) && strcmp(real_a, real_b) == 0;
+}
+
+/* The folder of a run whose own config.json is the file `path`, for mem_free; NULL if it is not one,
+ * or if one of `sets` names another folder. */
+static char *folder_of_config(const char *path, const char *const *sets, size_t n_sets) {
+    static const char *const keys[] = {"name", "log.dir", NULL};
+    for (size_t i = 0; i < n_sets; i++) {
+        if (rundir_may_set(sets[i], keys)) return NULL;
+    }
+    char *folder = text_format("%s", path), *slash = strrchr(folder, '/');
+    bool is_config = strcmp(slash ? slash + 1 : folder, "config.json") == 0;
+    if (slash)
+        slash[slash == folder] = '\0';
+    else
+        strcpy(folder, ".");
+    char *run = text_format("%s/run.json", folder);
+    if (is_config && access(path, F_OK) == 0 && owned_run(folder) &&
+        (access(run, F_OK) == 0 || has_checkpoint(folder)))
+        path = NULL;
+    mem_free(run);
+    if (!path) return folder;
+    mem_free(folder);
+    return NULL;
+}
+
+char *rundir_path(const Config *config, const char *override, const char *config_path,
+                  const char *const *sets, size_t n_sets) {
+    if (override) return text_format("%s", override);
+    char *named = text_format("%s/%s", config->log.dir, config->name);
+    char *own = folder_of_config(config_path, sets, n_sets);
+    if (!own || same_folder(own, named)) {
+        mem_free(own);
+        return named;
+    }
+    fprintf(stderr,
+            "train: note: %s is the config of the run in %s, so this is that run, not %s; --set "
+            "name=NAME trains another one\n",
+            config_path, own, named);
+    mem_free(named);
+    return own;
 }
 
 void rundir_config(Config *config, const char *dir, const char *const *sets, size_t n_sets) {
@@ -40,89 +93,162 @@ bool rundir_may_set(const char *set, const char *const *keys) {
 
 /* --- checking an existing folder --- */
 
-/* Whether the run in `dir` is finished. A run that `mode` does not allow ends the program. */
-static bool run_is_finished(const char *dir, const char *config_path, const Config *config,
-                            RundirMode mode) {
-    Config old;
-    size_t step = 0, steps = config->train.steps;
-    if (!config_load(&old, config_path, NULL, 0)) {
-        die(EXIT_USAGE, "%s exists, but its config.json cannot be read; --overwrite replaces it",
+/* The config of the run in `dir`; false if there is no run. A run without a readable config.json has
+ * that of its newest checkpoint, without the keys that do not affect results. */
+static bool stored_config(const char *dir, bool saved, Config *stored, bool *whole) {
+    char *path = text_format("%s/config.json", dir);
+    bool exists = access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
+    *whole = exists && config_load(stored, path, NULL, 0);
+    bool found = *whole;
+    size_t *steps, vocab;
+    checkpoint_steps(dir, &steps);
+    for (size_t i = 0; saved && !found && i < arrlenu(steps); i++) {
+        Snapshot snapshot = {0};
+        char *folder = checkpoint_folder(dir, steps[i]);
+        found = !checkpoint_metadata(dir, steps[i], &snapshot, &vocab) &&
+                !stored_model_config(&snapshot, folder, stored);
+        snapshot_free(&snapshot);
+        mem_free(folder);
+    }
+    arrfree(steps);
+    mem_free(path);
+    if (!found && (exists || saved)) {
+        die(saved ? EXIT_DATA : EXIT_USAGE,
+            "%s exists, but its config.json cannot be read; restore it, or choose another --set "
+            "name=NAME or --run-dir",
             dir);
     }
-    const char *key =
-        config_difference(&old, config, mode == RUNDIR_RESUME ? DIFFERENCE_RESUME : DIFFERENCE_RUN);
-    if (key) {
-        die(EXIT_USAGE,
-            "%s contains a run with another config: %s differs; choose another name or --run-dir, "
-            "or replace the run with --overwrite",
-            dir, key);
+    return found;
+}
+
+/* Other steps are another schedule, and the most frequent difference. */
+static _Noreturn void refuse_steps(const char *dir, size_t stored, size_t steps) {
+    die(EXIT_USAGE,
+        "%s contains a run with another config: train.steps differs, %zu there and %zu here; train "
+        "it under another --set name=NAME or --run-dir DIR%s",
+        dir, stored, steps,
+        steps > stored ? ", or continue that run beyond the end of its schedule with --resume "
+                         "--extend"
+                       : "");
+}
+
+static _Noreturn void refuse_key(const char *dir, const char *key, bool saved) {
+    die(EXIT_USAGE,
+        "%s contains a run with another config: %s differs; choose another --set name=NAME or "
+        "--run-dir%s",
+        dir, key, saved ? "" : ", or replace the run with --overwrite");
+}
+
+static bool are_files(const char *data) {
+    return *data && strncmp(data, "builtin:", strlen("builtin:")) != 0;
+}
+
+/* Whether the paths of the data differ. Ends the program if the contents are known to differ. */
+static bool data_moved(const char *dir, const Config *stored, const Config *config,
+                       const DataSums *data) {
+    bool train = strcmp(stored->data.train, config->data.train) != 0,
+         val = strcmp(stored->data.val, config->data.val) != 0;
+    if (val && !(are_files(stored->data.val) && are_files(config->data.val)))
+        refuse_key(dir, "data.val", true);
+    if (!(train || val) || !data) return train || val;
+    size_t *steps;
+    CheckpointMeta meta;
+    bool valid = false;
+    checkpoint_steps(dir, &steps);
+    for (size_t i = 0; !valid && i < arrlenu(steps); i++)
+        valid = !checkpoint_verify(dir, steps[i], &meta);
+    arrfree(steps);
+    if (valid && train && meta.data_hash != data->train) refuse_key(dir, "data.train", true);
+    if (valid && val && (!meta.val_hash || meta.val_hash != data->val))
+        refuse_key(dir, "data.val", true);
+    return true;
+}
+
+/* Ends the program if `mode` does not allow this config in the folder of the run. */
+static void compare(const char *dir, const Config *stored, const Config *config, RundirMode mode,
+                    bool saved) {
+    bool resumes = mode == RUNDIR_RESUME || mode == RUNDIR_EXTEND;
+    Difference which = !resumes ? DIFFERENCE_RUN : saved ? DIFFERENCE_MOVED : DIFFERENCE_RESUME;
+    const char *key = config_difference(stored, config, which);
+    if (key && strcmp(key, "train.steps") == 0)
+        refuse_steps(dir, stored->train.steps, config->train.steps);
+    if (key) refuse_key(dir, key, saved);
+    bool longer = config->train.steps > stored->train.steps;
+    if (mode == RUNDIR_RESUME && longer && (saved || manifest_ended(dir)))
+        refuse_steps(dir, stored->train.steps, config->train.steps);
+    if (mode == RUNDIR_EXTEND && longer && !saved && manifest_ended(dir)) {
+        die(EXIT_DATA,
+            "%s has finished, but it has no checkpoint to continue from; train it under "
+            "another --set name=NAME or --run-dir",
+            dir);
     }
-    config_free(&old);
+}
+
+/* Whether the run in `dir` is finished. A run that `mode` does not allow ends the program. `data` is
+ * NULL before the data are open; a run whose data have moved is then not finished. */
+static bool run_is_finished(const char *dir, const Config *config, RundirMode mode,
+                            const DataSums *data) {
+    Config stored;
+    size_t step = 0, steps = config->train.steps;
+    bool saved = has_checkpoint(dir), whole, resumes = mode != RUNDIR_NEW;
+    if (!stored_config(dir, saved, &stored, &whole)) return false;
+    if (!resumes && !whole) {
+        die(EXIT_USAGE,
+            "%s contains a run without a valid config.json; --resume continues it, another --set "
+            "name=NAME or --run-dir trains beside it",
+            dir);
+    }
+    compare(dir, &stored, config, mode, saved);
+    bool moved = resumes && saved && data_moved(dir, &stored, config, data);
+    bool planned = steps == stored.train.steps;
+    config_free(&stored);
     bool any = checkpoint_latest(dir, &step);
     if (any && step > steps) {
         die(EXIT_USAGE, "%s is already at step %zu, more than train.steps = %zu", dir, step, steps);
     }
-    if (any && step == steps && manifest_ended(dir)) return true;
-    if (mode != RUNDIR_RESUME) {
-        die(EXIT_USAGE,
-            "%s contains an unfinished run; --resume continues it, --overwrite replaces it", dir);
+    if (manifest_ended(dir) && planned && (!saved || (any && step == steps))) return !moved || data;
+    if (!resumes) {
+        die(EXIT_USAGE, "%s contains an unfinished run; --resume continues it, %s", dir,
+            saved ? "another --set name=NAME or --run-dir trains beside it"
+                  : "--overwrite replaces it");
     }
     return false;
 }
 
-bool rundir_check(const char *dir, const Config *config, RundirMode mode) {
-    char *path = text_format("%s/config.json", dir);
-    bool exists = access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
-    bool wanted = mode == RUNDIR_OVERWRITE || !exists || !run_is_finished(dir, path, config, mode);
-    mem_free(path);
-    return wanted;
+bool rundir_check(const char *dir, const Config *config, RundirMode mode, const DataSums *data) {
+    /* Logs do not decide whether a run resumes: they are repaired, or kept under another name. */
+    bool resumes = mode == RUNDIR_RESUME || mode == RUNDIR_EXTEND;
+    char *foreign = owned_conflict(dir, !(resumes && has_checkpoint(dir)));
+    bool config_is_foreign = foreign && strcmp(foreign + strlen(dir), "/config.json") == 0;
+    bool finished =
+        mode != RUNDIR_OVERWRITE && !config_is_foreign && run_is_finished(dir, config, mode, data);
+    if (foreign && !finished) {
+        die(EXIT_USAGE,
+            "%s is not a file of this program, and a run there would replace it; choose another "
+            "--run-dir, or move the file",
+            foreign);
+    }
+    mem_free(foreign);
+    return !finished;
 }
 
 /* --- writing --- */
 
+static const char BUSY[] = "wait for it or choose another --run-dir";
+static char *held_folder; /* the folder that this process has locked last */
+
 void rundir_lock(const char *dir, const char *advice) {
+    if (held_folder && strcmp(held_folder, dir) == 0) return;
     char *path = text_format("%s/LOCK", dir), owner[32] = "";
-    int fd = fd_open(path, O_RDWR | O_CREAT), held;
+    int fd = fd_open(path, O_RDWR | O_CREAT);
     if (fd < 0) die(EXIT_IO, "cannot open %s: %s", path, strerror(errno));
-    while ((held = flock(fd, LOCK_EX | LOCK_NB)) != 0 && errno == EINTR) {}
-    if (held) {
-        if (errno != EWOULDBLOCK) die(EXIT_IO, "cannot lock %s: %s", path, strerror(errno));
-        ssize_t length = read(fd, owner, sizeof owner - 1);
-        owner[length > 0 ? (size_t)length : 0] = '\0';
-        owner[strcspn(owner, "\n")] = '\0';
+    int error = lock_take(fd, path, owner, sizeof owner);
+    if (error == EWOULDBLOCK)
         die(EXIT_USAGE, "%s is being written by process %s; %s", dir, owner, advice);
-    }
-    int length = snprintf(owner, sizeof owner, "%ld\n", (long)getpid());
-    int error = fd_cut(fd, 0);
-    if (!error) error = write_all(fd, owner, (size_t)length);
-    if (error) die(EXIT_IO, "cannot write %s: %s", path, strerror(error));
+    if (error) die(EXIT_IO, "cannot lock %s: %s", path, strerror(error));
     mem_free(path);
-}
-
-/* Files of a run besides its logs and checkpoints. --overwrite removes nothing else. */
-static const char *const FILES[] = {
-    "run.json",       "config.json",   "*.tmp",         "checkpoints/latest*", "checkpoints",
-    "replay/*/*.csv", "replay/step_*", "replay/.tmp-*", "replay/LOCK",         "replay"};
-
-static void remove_matching(const char *dir, const char *name) {
-    char *pattern = text_format("%s/%s", dir, name);
-    glob_t found;
-    if (glob(pattern, 0, NULL, &found) == 0) {
-        for (size_t i = 0; i < found.gl_pathc; i++) {
-            if (remove(found.gl_pathv[i]) && errno != ENOTEMPTY && errno != EEXIST) {
-                die(EXIT_IO, "cannot remove %s: %s", found.gl_pathv[i], strerror(errno));
-            }
-        }
-        globfree(&found);
-    }
-    mem_free(pattern);
-}
-
-static void remove_run(const char *dir) {
-    checkpoint_clean(dir);
-    checkpoint_prune(dir, SIZE_MAX, 0, 0);
-    for (int i = 0; runlog_name(i); i++) remove_matching(dir, runlog_name(i));
-    for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++) remove_matching(dir, FILES[i]);
+    mem_free(held_folder);
+    held_folder = text_format("%s", dir);
 }
 
 static void write_config(const char *dir, const Config *config) {
@@ -133,12 +259,18 @@ static void write_config(const char *dir, const Config *config) {
     mem_free(path);
 }
 
-bool rundir_make(const char *dir, const Config *config, RundirMode mode) {
+void rundir_recover(const char *dir) {
+    if (!aside_pending(dir)) return;
+    rundir_lock(dir, BUSY);
+    aside_recover(dir);
+}
+
+bool rundir_make(const char *dir, const Config *config, RundirMode mode, const DataSums *data) {
     folder_make(dir);
-    rundir_lock(dir, "wait for it or choose another --run-dir");
-    if (!rundir_check(dir, config, mode)) return false;
+    rundir_lock(dir, BUSY);
+    if (!rundir_check(dir, config, mode, data)) return false;
     if (mode == RUNDIR_OVERWRITE)
-        remove_run(dir);
+        aside_move(dir);
     else
         checkpoint_clean(dir);
     write_config(dir, config);

@@ -6,8 +6,10 @@
 #include "base/words.h"
 #include "model/equations.h"
 #include "run/io/files.h"
+#include "run/store/aside.h"
 
 #include <string.h>
+#include <time.h>
 
 /* Of the metadata. Version 1 had a hash of the printed equations, whose wording has changed since;
  * such a checkpoint is the model of its config. */
@@ -146,28 +148,74 @@ static const char *read_model(StoredModel *stored, Snapshot *snapshot, const cha
     return wrong;
 }
 
-void stored_model_read(StoredModel *stored, const char *dir, size_t batch) {
+/* The steps of the checkpoints, newest first (stb_ds array). */
+static size_t *steps_of(const char *dir) {
     size_t *steps;
-    const char *wrong = NULL;
     int error = checkpoint_steps(dir, &steps);
     if (error) die(EXIT_IO, "cannot list %s/checkpoints: %s", dir, strerror(error));
-    *stored = (StoredModel){0};
-    if (!steps) {
-        die(EXIT_DATA, "%s has no checkpoint: is it a run directory, and did the run get that far?",
-            dir);
-    }
+    return steps;
+}
+
+/* Whether the run that writes to `dir` has changed its checkpoints since `steps` were listed. */
+static bool list_changed(const char *dir, const size_t *steps) {
+    size_t *now = steps_of(dir), count = arrlenu(now);
+    bool changed =
+        count != arrlenu(steps) || (count && memcmp(now, steps, count * sizeof *now) != 0);
+    arrfree(now);
+    return changed;
+}
+
+/* The outcome of an attempt to read the newest valid checkpoint of a list. */
+typedef enum { READ_DONE, READ_NOTHING, READ_OVERTAKEN } ReadOutcome;
+
+/* An invalid checkpoint is skipped, unless it was replaced while it was read: then the list is out of
+ * date. */
+static ReadOutcome read_newest(StoredModel *stored, const char *dir, const size_t *steps,
+                               size_t batch) {
     for (size_t i = 0; i < arrlenu(steps); i++) {
         CheckpointMeta meta;
         Snapshot snapshot = {0};
-        wrong = checkpoint_verify(dir, steps[i], &meta);
+        const char *wrong = checkpoint_verify(dir, steps[i], &meta);
         if (!wrong) wrong = read_model(stored, &snapshot, dir, steps[i], batch);
         snapshot_free(&snapshot);
-        if (!wrong) break;
+        if (!wrong) return READ_DONE;
+        if (list_changed(dir, steps)) return READ_OVERTAKEN;
         fprintf(stderr, "train: warning: skipping the checkpoint of step %zu in %s: %s\n", steps[i],
                 dir, wrong);
     }
-    arrfree(steps);
-    if (wrong) die(EXIT_DATA, "%s has no valid checkpoint", dir);
+    return READ_NOTHING;
+}
+
+/* The list of a folder that changes meanwhile may be empty, although it always has a checkpoint. */
+void stored_model_read(StoredModel *stored, const char *dir, size_t batch) {
+    enum { TRIES = 200, EMPTY_TRIES = 4 };
+    const struct timespec pause = {.tv_nsec = 5000000};
+    ReadOutcome outcome = READ_NOTHING;
+    bool any = false;
+    *stored = (StoredModel){0};
+    for (size_t tries = 1; outcome != READ_DONE && tries <= TRIES; tries++) {
+        size_t *steps = steps_of(dir);
+        any = steps != NULL;
+        outcome = read_newest(stored, dir, steps, batch);
+        arrfree(steps);
+        if (outcome == READ_NOTHING && (any || tries >= EMPTY_TRIES)) break;
+        if (outcome != READ_DONE) nanosleep(&pause, NULL);
+    }
+    if (outcome == READ_DONE) return;
+    if (!any && aside_pending(dir)) {
+        die(EXIT_DATA,
+            "%s has no checkpoint: an --overwrite was interrupted, and the old run is in "
+            "%s/.old-run; ./train with its config and --run-dir %s puts it back",
+            dir, dir, dir);
+    }
+    if (!any)
+        die(EXIT_DATA, "%s has no checkpoint: is it a run directory, and did the run get that far?",
+            dir);
+    die(EXIT_DATA, "%s has no valid checkpoint%s", dir,
+        outcome == READ_OVERTAKEN
+            ? " for long enough to read it: its run replaces them faster; raise "
+              "train.checkpoint_every or train.keep, or try again later"
+            : "");
 }
 
 static void check_same(const StoredModel *from, const Model *to, const Vocab *vocab,

@@ -21,8 +21,9 @@ typedef struct {
 } StoredModel;
 
 /* Reads the newest valid checkpoint of a run directory into a model for batches of up to `batch`
- * sequences. Warns about each newer checkpoint that it skips. Ends the program (EXIT_DATA) if no
- * checkpoint is valid or the file belongs to another version. */
+ * sequences. Warns about each newer checkpoint that it skips. The run may be training: if it replaces
+ * a checkpoint meanwhile, the next one is read. Ends the program (EXIT_DATA) if no checkpoint is valid
+ * or the file belongs to another version. */
 void stored_model_read(StoredModel *stored, const char *dir, size_t batch);
 /* Copies the weights of the run directory `dir` into `model` (train.init_from). Both must have the
  * same tensors and the same vocabulary; else the program ends (EXIT_USAGE) and names the

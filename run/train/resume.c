@@ -5,6 +5,8 @@
 #include "base/words.h"
 #include "run/io/files.h"
 #include "run/io/stop.h"
+#include "run/optim/schedule.h"
+#include "run/store/aside.h"
 #include "run/store/stored_model.h"
 
 #include <stdlib.h>
@@ -48,6 +50,7 @@ static size_t action_index(const char *name) {
 static char *save(Run *run, size_t step) {
     CheckpointMeta meta = {.step = step,
                            .data_hash = run->data_hash,
+                           .val_hash = run->val_hash,
                            .train_seconds = run->train_seconds,
                            .row_waits = run->row.measured != 0};
     size_t action = action_index(run->row.action);
@@ -73,6 +76,7 @@ ExitCode run_save(Run *run, size_t step) {
     char *failed = save(run, step);
     if (!failed) {
         prune(run, step);
+        aside_settle(false);
         run->failed_saves = 0;
         progress_checkpoint(&run->progress, step);
         return EXIT_DONE;
@@ -100,13 +104,31 @@ void run_check_room(const Run *run) {
 
 /* --- restoring --- */
 
-/* NULL if the checkpoint was written by a run with the same config, else the reason why not. */
-static const char *compare_config(const Run *run, const Snapshot *snapshot, const char *folder) {
+/* Whether the tokens of the stored model are those of the run: the bytes of the data may be the same
+ * and their format another. */
+static bool same_vocab(const Run *run, const Snapshot *snapshot) {
+    Snapshot own = {0};
+    bool same = true;
+    static const char *const keys[] = {"vocab", "alphabet"};
+    stored_model_describe(&own, run->config, dataset_vocab(run->data), 0);
+    for (size_t i = 0; i < 2; i++) {
+        const char *a = snapshot_metadata(&own, keys[i]), *b = snapshot_metadata(snapshot, keys[i]);
+        same &= a && b ? strcmp(a, b) == 0 : a == b;
+    }
+    snapshot_free(&own);
+    return same;
+}
+
+/* NULL if the checkpoint was written by a run with the same config, else the reason why not. Its
+ * train.steps become run->planned_steps. */
+static const char *compare_config(Run *run, const Snapshot *snapshot, const char *folder) {
     Config config;
     const char *wrong = stored_model_config(snapshot, folder, &config);
     if (wrong) return wrong;
-    const char *key = config_difference(&config, run->config, DIFFERENCE_RESUME);
+    const char *key = config_difference(&config, run->config, DIFFERENCE_MOVED);
+    run->planned_steps = config.train.steps;
     config_free(&config);
+    if (!key && !same_vocab(run, snapshot)) return "its vocabulary differs from that of the data";
     return key ? "its config differs from config.json" : NULL;
 }
 
@@ -118,11 +140,9 @@ static const char *read_state(Run *run, size_t step, Snapshot *snapshot) {
     return checkpoint_read(run->dir, step, snapshot);
 }
 
-static const char *restore(Run *run, size_t step, bool with_logs, CheckpointMeta *meta) {
+static const char *restore(Run *run, size_t step, CheckpointMeta *meta) {
     const char *wrong = checkpoint_verify(run->dir, step, meta);
     if (wrong) return wrong;
-    if (with_logs && !runlog_reaches(run->dir, meta->log_bytes))
-        return "log.csv or another log is shorter than when it was written";
     size_t vocab, action = 0;
     Snapshot snapshot = {0};
     char *folder = checkpoint_folder(run->dir, step);
@@ -152,13 +172,13 @@ void run_check_data(const Run *run, const CheckpointMeta *meta) {
     if (meta->data_hash == run->data_hash) return;
     die(EXIT_DATA,
         "%s: data.train has changed since the checkpoint of step %zu was written; restore it, or "
-        "start again with --overwrite",
+        "train on the new data under another --set name=NAME or --run-dir",
         run->dir, meta->step);
 }
 
-bool run_load(Run *run, const size_t *steps, size_t count, bool with_logs, CheckpointMeta *meta) {
+bool run_load(Run *run, const size_t *steps, size_t count, CheckpointMeta *meta) {
     for (size_t i = 0; i < count; i++) {
-        const char *wrong = restore(run, steps[i], with_logs, meta);
+        const char *wrong = restore(run, steps[i], meta);
         if (!wrong) {
             run_check_data(run, meta);
             return true;
@@ -171,18 +191,40 @@ bool run_load(Run *run, const size_t *steps, size_t count, bool with_logs, Check
 
 void run_begin(Run *run) {
     const char *from = run->config->train.init_from;
-    if (*from) stored_model_begin(run->model, dataset_vocab(run->data), from);
+    if (*from && !run->begun) stored_model_begin(run->model, dataset_vocab(run->data), from);
+    run->begun = true;
 }
 
 /* Returns the next step: the step of the checkpoint if its record still lacks the validation loss.
  */
 static size_t continue_run(Run *run, const CheckpointMeta *meta) {
+    run->restored = true;
     run->train_seconds = meta->train_seconds;
     model_remove_norms(run->model, meta->step);
     name_latest(run, meta->step);
     prune(run, meta->step);
-    run->log = runlog_continue(run->dir, meta->log_bytes);
-    return run->row.measured ? meta->step : meta->step + 1;
+    size_t first = run->row.measured ? meta->step : meta->step + 1;
+    run->log = runlog_continue(run->dir, meta->log_bytes, first);
+    return first;
+}
+
+/* Moves checkpoints to the end of the list that are newer than `latest` says and whose logs have been
+ * cut since. A run fell back from such a checkpoint, which could not be read then, and continued its
+ * logs from an older one. */
+static void order_checkpoints(const Run *run, size_t *steps) {
+    size_t named, count = arrlenu(steps), kept = 0, *last = NULL;
+    if (!checkpoint_latest(run->dir, &named)) return;
+    for (size_t i = 0; i < count; i++) {
+        CheckpointMeta meta;
+        bool left = steps[i] > named && !checkpoint_verify(run->dir, steps[i], &meta) &&
+                    !runlog_reaches(run->dir, meta.log_bytes);
+        if (left)
+            arrput(last, steps[i]);
+        else
+            steps[kept++] = steps[i];
+    }
+    for (size_t i = 0; i < arrlenu(last); i++) steps[kept++] = last[i];
+    arrfree(last);
 }
 
 size_t run_restore(Run *run) {
@@ -191,14 +233,32 @@ size_t run_restore(Run *run) {
     int error = checkpoint_steps(run->dir, &steps);
     if (error) die(EXIT_IO, "cannot list %s/checkpoints: %s", run->dir, strerror(error));
     size_t count = arrlenu(steps);
-    bool loaded = run_load(run, steps, count, true, &meta);
+    order_checkpoints(run, steps);
+    bool loaded = run_load(run, steps, count, &meta);
     arrfree(steps);
     if (loaded) return continue_run(run, &meta);
     if (count) {
-        die(EXIT_DATA, "%s has no valid checkpoint to resume from; --overwrite starts again",
+        die(EXIT_DATA,
+            "%s has no valid checkpoint to resume from; restore one, or choose another --set "
+            "name=NAME or --run-dir",
             run->dir);
     }
     run_begin(run);
     run->log = runlog_create(run->dir);
     return 0;
+}
+
+void run_note_extension(Run *run, size_t first) {
+    const OptimOptions *optim = &run->config->optim;
+    size_t from = run->planned_steps, to = run->config->train.steps, done = first ? first - 1 : 0;
+    double scale = run->manifest.lr_scale;
+    if (run->row.measured && first) done = first; /* only its validation is missing */
+    if (from == to) return;
+    fprintf(
+        stderr,
+        "train: note: after step %zu the run continues to step %zu instead of %zu: its learning "
+        "rate was %.6g at step %zu of the old schedule and is %.6g at step %zu of the new one\n",
+        done, to, from, scale * schedule_lr(optim, done, from), done,
+        scale * schedule_lr(optim, done + 1, to), done + 1);
+    manifest_extend(&run->manifest, done, from, to);
 }

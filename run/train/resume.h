@@ -16,17 +16,21 @@
 ExitCode run_save(Run *run, size_t step);
 
 /* Restores the newest valid checkpoint of run->dir, truncates the logs to the lengths recorded in
- * it and opens them. Without any checkpoint, the run starts from scratch with new logs. Returns the
+ * it and opens them. Logs that were changed since are repaired or started again: they never make a
+ * checkpoint invalid. Without any checkpoint, the run starts from scratch with new logs. Returns the
  * next step. If all checkpoints are corrupt or belong to other data, the program ends (EXIT_DATA).
  */
 size_t run_restore(Run *run);
+/* If the restored checkpoint was planned with other train.steps, prints the learning rates of both
+ * schedules at step `first`, the next one, and adds the change to the manifest. */
+void run_note_extension(Run *run, size_t first);
 
 /* Restores the first valid checkpoint of `steps` (count) and warns about each one skipped; writes
- * nothing. With `with_logs`, a checkpoint that records longer logs than there are is not valid.
- * Returns false if none is valid; the run may then be partly overwritten. Other training data end
- * the program (EXIT_DATA). */
-bool run_load(Run *run, const size_t *steps, size_t count, bool with_logs, CheckpointMeta *meta);
-/* The initial weights: those of train.init_from if it is set, else those that run_open drew. */
+ * nothing. Returns false if none is valid; the run may then be partly overwritten. Other training
+ * data end the program (EXIT_DATA). */
+bool run_load(Run *run, const size_t *steps, size_t count, CheckpointMeta *meta);
+/* The initial weights: those of train.init_from if it is set, else those that run_open drew. A
+ * second call does nothing. */
 void run_begin(Run *run);
 /* Ends the program (EXIT_DATA) if the training data differ from those of the checkpoint. */
 void run_check_data(const Run *run, const CheckpointMeta *meta);

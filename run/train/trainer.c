@@ -35,10 +35,13 @@ void run_open(Run *run, const Config *config, int argc, char **argv) {
     run->optimizer = optimizer_create(&config->optim, &run->model->params);
     run->detector = spike_create(&config->spike, params_count(&run->model->params));
     run->health = health_create(config->optim.warmup_steps, V);
+    dataset_check(run->data);
+    dataset_warn(run->data, stderr);
     Unigram unigram = {.nats = NAN};
     if (train->eval_every) unigram = unigram_entropy(run->data, config->model.context);
     health_expect(run->health, unigram.nats);
     run->data_hash = hash_of_data(run->data);
+    run->val_hash = dataset_val_hash(run->data);
     if (config->log.layers_every) run->probe = probe_create(config->model.n_layer);
     run->tokens = mem_alloc(size_mul(cells, sizeof(int)));
     run->targets = mem_alloc(size_mul(cells, sizeof(int)));

@@ -31,12 +31,16 @@ typedef struct {
     Progress progress;
     int *tokens, *targets; /* (B,T) */
     uint64_t data_hash;    /* of all training files */
+    uint64_t val_hash;     /* of the files of data.val */
     LogRow row;            /* log record of the current step */
     SpikeReport report;    /* of the last update */
     NonFinite nonfinite;   /* the same, where it first was not finite */
     double *losses; /* (accum,B,T) per token of the last update, the caller's; NULL = not kept */
     double train_seconds; /* spent in updates, without evaluation and logging */
     size_t failed_saves;  /* consecutive failures to write a checkpoint */
+    bool begun;           /* it has its initial weights (run_begin) */
+    bool restored;        /* it continues a checkpoint */
+    size_t planned_steps; /* train.steps of the checkpoint that it continues */
 } Run;
 
 /* Builds data, model, optimizer and detector. Allocates all memory and writes nothing. */

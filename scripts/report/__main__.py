@@ -1,7 +1,9 @@
 """report: reads runs, groups and compares them, and writes one HTML page and the same tables as Markdown."""
 
 import argparse
+import os
 import shlex
+import signal
 import sys
 from pathlib import Path
 
@@ -84,6 +86,30 @@ def report(chosen, command):
     return Report(title, answer.headline(arms, groups, compared, equal_time), origin.shared(groups, keys), parts)
 
 
+def write(path, text):
+    """Writes a file that appears complete or not at all. A name that is not UTF-8 gets "?" for its other bytes."""
+    new = path.with_name(path.name + ".tmp")
+    try:
+        new.write_bytes(text.encode("utf-8", "replace"))
+        new.replace(path)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        stop(EXIT_IO, f"cannot write {path}: {error.strerror}; --out writes elsewhere")
+
+
+def say(*lines):
+    """Prints lines. A closed pipe ends the program as if by SIGPIPE, without a message."""
+    try:
+        for line in lines:
+            sys.stdout.write(line.encode("utf-8", "replace").decode() + "\n")
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
+        if isinstance(error, BrokenPipeError):
+            sys.exit(128 + signal.SIGPIPE)
+        stop(EXIT_IO, f"cannot write to standard output: {error.strerror}")
+
+
 def main(words):
     chosen = arguments(words)
     try:
@@ -92,13 +118,9 @@ def main(words):
         stop(EXIT_USAGE, error)
     except reading.NoRun as error:
         stop(EXIT_DATA, error)
-    try:
-        chosen.out.write_text(page.html(made), encoding="utf-8")
-        chosen.out.with_suffix(".md").write_text(markdown.text(made), encoding="utf-8")
-    except OSError as error:
-        stop(EXIT_IO, f"cannot write {error.filename or chosen.out}: {error.strerror}")
-    print(" ".join(made.headline))
-    print(f"report: {chosen.out} and {chosen.out.with_suffix('.md')}")
+    write(chosen.out, page.html(made))
+    write(chosen.out.with_suffix(".md"), markdown.text(made))
+    say(" ".join(made.headline), f"report: {chosen.out} and {chosen.out.with_suffix('.md')}")
 
 
 main(sys.argv[1:])

@@ -117,10 +117,8 @@ def loss_labels(log=False):
 def floor_levels(groups):
     """Every entropy floor as a dashed line; the lowest has a label."""
     floors = sorted({run.floor for group in groups for run in group.runs if run.floor > 0})
-    if not floors:
-        return []
-    words = f"entropy floor{'s from' * (len(floors) > 1)} {floors[0]:.4g}"
-    return [(floor, words * (floor == floors[0])) for floor in floors]
+    words = f"entropy floor{'s from' * (len(floors) > 1)} {floors[0]:.4g}" if floors else ""
+    return [(floor, "" if i else words) for i, floor in enumerate(floors)]
 
 
 def losses(groups, keys, suffix=""):

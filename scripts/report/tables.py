@@ -102,7 +102,7 @@ def link(run, name, beside):
     if not path.exists():
         return Cell(NOTHING)
     relative = os.path.relpath(path, beside)
-    return Cell(name) if relative.startswith("..") else Cell(name, link=quote(relative))
+    return Cell(name) if relative.startswith("..") else Cell(name, link=quote(os.fsencode(relative)))
 
 
 def run_list(groups, beside):

@@ -12,11 +12,22 @@ ended=0 diverged=0    # runs that ended, and those of them that diverged
 trained=0             # runs that ended of the $todo runs to train
 begun=0               # $SECONDS when training began
 
+# lock OPTION... FD: locks an open file; false if another process holds it. Sets $lacking to an exit code
+# of flock, not 0 if the file system has no locks.
+lock() {
+    local taken=100
+    lacking=0
+    flock -E "$taken" "$@" 2>/dev/null || lacking=$?
+    ((lacking != taken))
+}
+
 # hold_sweep: locks $out for this sweep. The trainers do not inherit the lock.
 hold_sweep() {
+    local lacking
     { exec 9>>"$out/.sweep.lock"; } 2>/dev/null || refuse "cannot write $out/.sweep.lock" 4
     # A child of a killed sweep may hold the lock for another moment.
-    flock -w 1 9 || refuse "another sweep is running in $out: wait for it, or stop it"
+    lock -w 1 9 || refuse "another sweep is running in $out: wait for it, or stop it"
+    ((!lacking)) || say "sweep.sh: warning: files in $out cannot be locked; another sweep there would not be noticed"
 }
 
 train_all() {
@@ -45,12 +56,12 @@ train_all() {
 # the folder, until the end of training. So it waits for a trainer that a killed sweep left running, and
 # uses its result.
 train_one() {
-    local args dir=$out/$1
+    local args dir=$out/$1 lacking
     args_of "$1"
     exec >>"$dir.log" </dev/null
-    if ! flock -n 1; then
+    if ! lock -n 1; then
         say "sweep.sh: $1 is still being trained by an earlier sweep; waiting for it"
-        until flock -n 1; do
+        until lock -n 1; do
             kill -0 $$ || exit # the sweep was killed
             sleep 0.2
         done
@@ -151,7 +162,7 @@ say() {
 # status_line: progress and remaining time, on a terminal.
 status_line() {
     [[ -t 1 && -z $stopping ]] || return 0
-    local left=$estimate width line
+    local left=$estimate width line LC_ALL=C.UTF-8 # names are cut between characters
     ((trained == 0)) || left=$(((SECONDS - begun) * (todo - trained) / trained))
     width=$(tput cols 2>/dev/null) || width=80
     line="$ended/${#names[@]}, $diverged diverged, ${#failures[@]} failed, $(time_text "$left") left: ${running[*]}" || true

@@ -147,9 +147,9 @@ init_from_copies_weights() {
     same "step 0" "$(cell second 0 val_loss)" "$(cell first 20 val_loss)"
     [[ $(cell second 1 train_loss) != "$(cell first 1 train_loss)" ]] || fail "the weights are not those of the other run"
     toy whole --set train.init_from="$tmp/first" --steps 10
-    toy whole --set train.init_from="$tmp/first" --steps 20 --resume # resumes from its own checkpoint, not from the other run
+    toy whole --set train.init_from="$tmp/first" --steps 20 --resume --extend # resumes from its own checkpoint, not from the other run
     mv "$tmp/first" "$tmp/moved"
-    toy whole --set train.init_from="$tmp/first" --steps 30 --resume
+    toy whole --set train.init_from="$tmp/first" --steps 30 --resume --extend
     mv "$tmp/moved" "$tmp/first"
     for part in "--norm layernorm:no |has tensors" "--topology pre:has tensors" "--set model.d_ff=48:another shape of"; do
         # shellcheck disable=SC2086 # a flag and its value

@@ -111,7 +111,7 @@ missing_checkpoints_are_handled() {
 longer_runs_repeat_on_both_schedules() {
     local step
     toy longer "${full[@]}" --steps 10
-    toy longer "${full[@]}" --steps 30 --resume
+    toy longer "${full[@]}" --steps 30 --resume --extend
     [[ $(cell longer 10 lr) != "$(cell longer 11 lr)" ]] || fail "the schedule did not change"
     for step in 3 9 11 25; do
         exits 0 --replay "$tmp/longer" --step "$step"
@@ -128,7 +128,7 @@ runs_from_other_weights_repeat() {
     toy begun "${full[@]}" --set train.init_from="$tmp/other"
     exits 0 --replay "$tmp/begun" --step 2
     repeats begun 2 1 4
-    toy other --steps 9 --resume
+    toy other --steps 9 --resume --extend
     exits 3 --replay "$tmp/begun" --step 2
     has "reason" "$said" "may have been trained further since"
 }

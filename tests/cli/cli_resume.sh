@@ -61,7 +61,8 @@ stopped() {
 
 signals_leave_a_checkpoint() {
     local signal
-    for signal in INT:130 TERM:143 HUP:129 USR2:75; do
+    for signal in INT:130 TERM:143 HUP:129 USR1:75 USR2:75 XCPU:75; do
+        rm -rf "$tmp/stop_${signal#*:}"
         same "status after ${signal%:*}" "$(stopped "${signal%:*}" "stop_${signal#*:}" "${long[@]}")" "${signal#*:}"
         has "message" "$(<"$tmp/said")" "stopped by SIG${signal%:*} after step"
         same "step of the checkpoint" "$(cat "$tmp/stop_${signal#*:}/checkpoints/latest")" \
@@ -133,8 +134,8 @@ existing_runs_are_kept() {
     exits 2 --config "$tmp/toy.json" --set name=there --steps 5 --resume
     has "fewer steps" "$said" "already at step 20"
     exits 2 --config "$tmp/toy.json" --set name=there --resume --overwrite
-    # More steps and other intervals are allowed.
-    toy there --steps 25 --set log.every=2 --set train.eval_every=5 --resume
+    # Other intervals are allowed, and more steps with --extend.
+    toy there --steps 25 --set log.every=2 --set train.eval_every=5 --resume --extend
     same "steps" "$(cut -d, -f1 "$tmp/there/log.csv" | tail -n 4 | tr '\n' ' ')" "20 22 24 25 "
     has "run.json" "$(<"$tmp/there/run.json")" '"resumes": [{"step":21,'
 }

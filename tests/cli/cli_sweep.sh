@@ -135,6 +135,41 @@ outcomes_are_kept() {
     has "another config" "$said" "lr1e30-s1 failed with exit code 2: train: error: $tmp/kept/lr1e30-s1 contains a run with another config"
 }
 
+# A finished sweep is repeated with other steps: nothing is trained on, and the names stay.
+other_steps_are_refused() {
+    local args=(--grid "model.topology=pre,peri" --seeds 2 --jobs 2 --out "$tmp/steps" "$tmp/toy.json") before dry steps
+    sweep 0 "${args[@]}"
+    before=$(results "$tmp/steps" && stat -c '%n %y' "$tmp"/steps/*/*.{csv,json})
+    for steps in 40 7 4e1; do
+        for dry in "" --dry-run; do
+            sweep 1 "${args[@]}" --set "train.steps=$steps" ${dry:+"$dry"}
+            has "reason" "$said" "4 of the runs in $tmp/steps exist with other steps; nothing was trained"
+            has "name" "$said" "pre-s1: train.steps differs, 20 there and $(printf %.0f "$steps") here"
+            has "name" "$said" "peri-s2: train.steps differs"
+            same "output" "$out" ""
+        done
+    done
+    # The steps may also differ because the config says so, and one run alone is enough.
+    sed 's/"steps": 20/"steps": 30/' "$tmp/toy.json" >"$tmp/longer.json"
+    rm -r "$tmp"/steps/peri-s[12] "$tmp/steps/pre-s1"
+    before=$(results "$tmp/steps")
+    sweep 1 "${args[@]:0:8}" "$tmp/longer.json"
+    has "reason" "$said" "1 of the runs in"
+    has "name" "$said" "pre-s2: train.steps differs, 20 there and 30 here"
+    same "runs" "$(results "$tmp/steps")" "$before"
+    sweep 0 "${args[@]}" --set train.steps=2e1
+    has "states" "$said" "4 runs, 1 done, 0 diverged, 0 unfinished, 3 new"
+}
+
+# Where the steps are part of the grid, each run has its own.
+steps_in_the_grid_are_compared() {
+    local args=(--seeds 1 --out "$tmp/lengths" "$tmp/toy.json")
+    sweep 0 --grid train.steps=5,9 "${args[@]}"
+    sweep 0 --grid train.steps=5,9,12 "${args[@]}"
+    has "states" "$said" "3 runs, 2 done, 0 diverged, 0 unfinished, 1 new"
+    same "last step" "$(tail -1 "$tmp/lengths/steps9-s1/log.csv" | cut -d, -f1)" 9
+}
+
 # A run that learned nothing has a word of its own, and is not trained again.
 stuck_runs_are_marked() {
     local args=(--grid "optim.lr=0.3,0.003" --set model.topology=post --set train.steps=60 --out "$tmp/stuck" "$tmp/toy.json")
@@ -302,6 +337,8 @@ test_case "sweep: names of runs" names_are_values
 test_case "sweep: a file and the same options" files_equal_options
 test_case "sweep: options override the file" options_override_the_file
 test_case "sweep: outcomes are kept, diverged ones too" outcomes_are_kept
+test_case "sweep: other steps are refused" other_steps_are_refused
+test_case "sweep: steps in the grid" steps_in_the_grid_are_compared
 test_case "sweep: stuck runs are marked" stuck_runs_are_marked
 test_case "sweep: effective learning rates" effective_rates_are_shown
 test_case "sweep: failures are reported, and the other runs trained" failures_are_reported

@@ -1,12 +1,13 @@
 /* fault.c - runs a program and injects a fault into one of its file system calls.
  *
  *     fault --under DIR [--all] [--before N SIGNAL] [--after N SIGNAL] [--fail N ERROR]
- *           [--list FILE] [--record FILE] PROGRAM ARGUMENT...
+ *           [--only NAME,...] [--list FILE] [--record FILE] PROGRAM ARGUMENT...
  *
  * Calls that change something below DIR are counted from 1; with --all, read-only calls are
  * counted too. --before and --after send a signal (9 is SIGKILL) before or after call N. --fail
  * makes call N fail with an errno, given by name; `short` makes it transfer half of its bytes. N+
- * means every call from N on, N/ every second call from N on. --list writes a line "N name path"
+ * means every call from N on, N/ every second call from N on; with --only, --fail fails only the
+ * system calls of these names. --list writes a line "N name path"
  * per call, a rename with "-> target" and a faulted call with a star. --record writes the record
  * that powerloss reads. The exit status is that of the program.
  *
@@ -35,6 +36,7 @@ typedef struct {
     Selection before, after, fail;
     int before_signal, after_signal;
     int error;     /* errno; 0 = short */
+    char *only;    /* names of calls, with commas around them; NULL = all */
     FILE *list;    /* NULL = none */
     FILE *record;  /* NULL = none */
     size_t number; /* of the current call */
@@ -46,7 +48,9 @@ static const struct {
 } ERRORS[] = {
     {"short", 0},       {"ENOSPC", ENOSPC}, {"EIO", EIO},       {"EINTR", EINTR},
     {"EDQUOT", EDQUOT}, {"EACCES", EACCES}, {"EROFS", EROFS},   {"EMFILE", EMFILE},
-    {"ENOMEM", ENOMEM}, {"EFBIG", EFBIG},   {"ENOLCK", ENOLCK},
+    {"ENOMEM", ENOMEM}, {"EFBIG", EFBIG},   {"ENOLCK", ENOLCK}, {"ENOSYS", ENOSYS},
+    {"EINVAL", EINVAL}, {"EBADF", EBADF},   {"EXDEV", EXDEV},   {"EOPNOTSUPP", EOPNOTSUPP},
+    {"EPERM", EPERM},   {"EBUSY", EBUSY},
 };
 
 static bool selects(Selection calls, size_t number) {
@@ -60,11 +64,12 @@ static bool below(const Plan *plan, const char *path) {
     return strncmp(path, plan->under, n) == 0 && (path[n] == '/' || path[n] == '\0');
 }
 
-/* EINTR is returned only by calls that may block. */
-static bool may_return(int error, CallKind kind) {
-    bool waits = kind == OPEN || kind == READ || kind == WRITE || kind == SYNC || kind == CLOSE ||
-                 kind == TRUNCATE || kind == LOCKING;
-    return error != EINTR || waits;
+/* Reads of metadata are not interrupted; changes are, on network and user-space file systems. */
+static bool may_fail(const Plan *plan, const Call *call) {
+    if (plan->error == EINTR && call->kind == LOOK) return false;
+    char name[64];
+    snprintf(name, sizeof name, ",%s,", call->name);
+    return !plan->only || strstr(plan->only, name);
 }
 
 static Injection before(void *self, const Call *call) {
@@ -75,7 +80,7 @@ static Injection before(void *self, const Call *call) {
     size_t number = ++plan->number;
     if (selects(plan->before, number)) injection.signal = plan->before_signal;
     if (selects(plan->after, number)) injection.signal_after = plan->after_signal;
-    if (selects(plan->fail, number) && may_return(plan->error, call->kind)) {
+    if (selects(plan->fail, number) && may_fail(plan, call)) {
         injection.refuse = plan->error;
         bool bytes = call->kind == READ || call->kind == WRITE;
         if (!plan->error && bytes && call->length > 1) injection.shorten = call->length / 2;
@@ -126,7 +131,7 @@ static int option(Plan *plan, char **argv) {
         const char *name;
         int words;
     } OPTIONS[] = {{"--under", 2}, {"--all", 1},  {"--before", 3}, {"--after", 3},
-                   {"--fail", 3},  {"--list", 2}, {"--record", 2}};
+                   {"--fail", 3},  {"--list", 2}, {"--record", 2}, {"--only", 2}};
     int words = 0;
     for (size_t i = 0; i < sizeof OPTIONS / sizeof *OPTIONS; i++) {
         if (strcmp(argv[0], OPTIONS[i].name) == 0) words = OPTIONS[i].words;
@@ -139,6 +144,8 @@ static int option(Plan *plan, char **argv) {
     if (words < 2) return words;
     if (strcmp(name, "under") == 0 && !realpath(argv[1], plan->under))
         give_up("cannot find %s: %s", argv[1], strerror(errno));
+    if (strcmp(name, "only") == 0 && asprintf(&plan->only, ",%s,", argv[1]) < 0)
+        give_up("out of memory");
     if (strcmp(name, "list") == 0) plan->list = create(argv[1]);
     if (strcmp(name, "record") == 0) plan->record = create(argv[1]);
     if (words < 3) return words;

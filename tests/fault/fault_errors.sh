@@ -248,7 +248,7 @@ for error in $ERRORS; do
     test_case "$error at every call" fails_once "$error"
     test_case "$error from every call on" fails_from_call_on "$error"
 done
-test_case "calls are repeated after EINTR" is_retried EINTR " open openat write pwrite64 fsync fdatasync ftruncate close "
+test_case "calls are repeated after EINTR" is_retried EINTR " open openat write pwrite64 fsync fdatasync ftruncate close mkdir rename unlink rmdir "
 test_case "short writes are completed" is_retried short " write pwrite64 "
 for error in EIO ENOMEM; do
     test_case "$error at every call of a recovery" fails_in_recovery $error

@@ -98,6 +98,39 @@ fall_back() {
     resumed_at_least "with a corrupt checkpoint ahead" 4
 }
 
+# A kill of an --overwrite leaves the old run, or a new one that can be resumed: before every third call.
+every_call_of_an_overwrite() {
+    local words n total old old_state kept=0 other=(--set optim.lr=2e-3)
+    undisturbed_run
+    rm -rf "$tmp/base"
+    command_of "$runs/o" "${other[@]}"
+    outcome "${words[@]}"
+    old_state=$("$tools/state" "$runs/o")
+    [[ $old_state != "$want" ]] || fail "both runs are the same"
+    cp -a "$runs/o" "$tmp/base"
+    words=("$TRAIN" --config "$tmp/run.json" --run-dir "$runs/o" --overwrite)
+    old=("$TRAIN" --config "$tmp/run.json" --run-dir "$runs/o" "${other[@]}")
+    total=$(calls "$tmp/all" "${words[@]}")
+    for ((n = ${EVERY:-3}; n <= total; n += ${EVERY:-3})); do
+        rm -rf "$runs/o"
+        cp -a "$tmp/base" "$runs/o"
+        outcome "$tools/fault" --under "$runs" --list "$tmp/killed" --before "$n" 9 "${words[@]}"
+        ((status == 137)) || fail "before call $n: status $status instead of a kill: $said"
+        outcome "${old[@]}"
+        if ((status == 0)); then
+            grep -aq 'already finished' "$tmp/out" || fail "before call $n: the old run was trained again: $said"
+            same "old run, killed before call $n" "$("$tools/state" "$runs/o")" "$old_state"
+            kept=$((kept + 1))
+        else
+            compgen -G "$runs/o/checkpoints/step_*/meta.json" >/dev/null || fail "before call $n: neither run is there: $said"
+            finish "overwrite killed before call $n" "$runs/o"
+        fi
+    done
+    ((kept > 10 && kept < total)) || fail "the old run was kept $kept times"
+    echo "note: kill -9 around $((total / ${EVERY:-3})) of $total file calls of an --overwrite: the old run was back $kept times," \
+        "else the new one resumed to the equal end"
+}
+
 # A run with steps of some milliseconds is killed repeatedly, each time after a random delay.
 random_times() {
     local words n ms seconds early=0
@@ -134,6 +167,7 @@ log_is_complete() {
 
 test_case "kill -9 at every file call" every_call
 test_case "kill -9 at every file call of a recovery" every_call_of_recovery
+test_case "kill -9 of an --overwrite" every_call_of_an_overwrite
 test_case "kill -9 with a corrupt checkpoint ahead" fall_back
 test_case "kill -9 at random times" random_times
 test_done

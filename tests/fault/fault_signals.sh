@@ -137,6 +137,49 @@ second_interrupt() {
     stops_soon "the second SIGINT in a batch of many seconds" 1500,2,500,2 2 1000
 }
 
+# Process 1 of a container does not die of a signal with its default action.
+process_1() {
+    local words top child
+    local space=(unshare -pf --kill-child)
+    ((EUID == 0)) || space=(unshare -Urpf --kill-child)
+    "${space[@]}" true 2>/dev/null || { echo "note: SKIPPED: no process namespaces here" && return; }
+    endless 512 0 1
+    rm -rf "$runs/a"
+    command_of "$runs/a"
+    "${space[@]}" env --default-signal=INT "${words[@]}" >"$tmp/out" 2>"$tmp/said" </dev/null &
+    top=$!
+    until [[ -s $runs/a/log.csv ]]; do
+        kill -0 "$top" 2>/dev/null || fail "the run ended: $(<"$tmp/said")"
+        sleep 0.1
+    done
+    child=$(pgrep -P "$top")
+    sleep 0.5
+    kill -INT "$child"
+    sleep 0.5
+    kill -INT "$child" 2>/dev/null || fail "the first SIGINT ended it: $(<"$tmp/said")"
+    for _ in {1..20}; do
+        [[ -d /proc/$child ]] || break
+        sleep 0.1
+    done
+    status=0
+    [[ ! -d /proc/$child ]] || { kill -9 "$child" && fail "it continues after the second SIGINT"; }
+    wait "$top" || status=$?
+    same "exit status" "$status" 130
+}
+
+# What queues send before they kill a job.
+queue_signals() {
+    local signal
+    slow_config 64
+    for signal in 10 12 24; do
+        rm -rf "$runs/a"
+        strike "150,$signal" "$runs/a"
+        [[ $how$number == exit75 ]] || fail "signal $signal: $how $number: $said"
+        saved_last_step "signal $signal" "$runs/a"
+        finish "signal $signal" "$runs/a" part
+    done
+}
+
 ignored_signal_stays_ignored() {
     slow_config 64
     rm -rf "$runs/a"
@@ -158,7 +201,7 @@ shell_loop() {
     { sleep 2 && printf '\003' && sleep 1; } | timeout 20 script -qec "bash -c $(printf %q "$loop")" "$tmp/terminal" \
         >/dev/null 2>&1 || true
     grep -aq 'began 1' "$tmp/terminal" || fail "the loop did not run: $(<"$tmp/terminal")"
-    ! grep -aqE 'began 2|continued' "$tmp/terminal" || fail "the loop continued: $(<"$tmp/terminal")"
+    ! grep -aqE '^(began 2|continued)' "$tmp/terminal" || fail "the loop continued: $(<"$tmp/terminal")"
 }
 
 # Closed pipes, closed standard descriptors (which new files must not reuse) and a full device.
@@ -170,7 +213,8 @@ no_output_is_possible() {
     command_of "$runs/b"
     "${words[@]}" <&- >&- 2>&- || fail "with closed descriptors: status $?"
     command_of "$runs/c"
-    "${words[@]}" >/dev/full 2>/dev/full || fail "with a full device: status $?"
+    outcome bash -c '"$@" >/dev/full 2>/dev/full' bash "${words[@]}"
+    ((status == 4)) || fail "with a full device: status $status" # the run is complete, its last lines are lost
     for dir in "$runs"/[abc]; do
         alike "$dir" "$dir"
     done
@@ -181,6 +225,8 @@ test_case "a signal at every file call" at_every_call
 test_case "a validation can be stopped" long_validation
 test_case "an update of many batches can be stopped" long_step
 test_case "the second SIGINT ends at once" second_interrupt
+test_case "the second SIGINT ends process 1 at once" process_1
+test_case "SIGUSR1, SIGUSR2 and SIGXCPU save the state" queue_signals
 test_case "nohup: SIGHUP stays ignored" ignored_signal_stays_ignored
 test_case "a shell loop stops at one Ctrl-C" shell_loop
 test_case "closed or full standard output" no_output_is_possible

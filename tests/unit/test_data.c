@@ -35,10 +35,10 @@ static void test_split(void) {
     for (size_t i = 0; i < N; i++) text[i] = (unsigned char)(i * 2654435761u >> 13);
     DataOptions options = options_for(put("shakespeare.txt", text, N));
     Dataset *data = open_plain(&options);
-    char line[256];
-    dataset_describe(data, line, sizeof line);
+    char *line = dataset_describe(data);
     CHECK(strstr(line, "shakespeare.txt: 1003854 training and 111540 validation tokens"), "%s",
           line);
+    mem_free(line);
     CHECK(dataset_train_tokens(data) == N_TRAIN && dataset_vocab_size(data) == 256, "sizes");
     dataset_val_batch(data, tokens, targets, 0, 2);
     for (size_t i = 0; i < 2 * T; i++) {
@@ -246,12 +246,12 @@ static void test_validation(void) {
     options.val = put_u16("own.bin", own.begin, own.end - own.begin);
     check_val(&options, ROWS_MAX, &own, 1);
     Dataset *data = open_plain(&options);
-    char line[512];
-    dataset_describe(data, line, sizeof line);
+    char *line = dataset_describe(data);
     CHECK(dataset_train_tokens(data) == 387, "nothing is split off");
     CHECK(strstr(line, "shards (6 files): 387 training tokens; ") &&
               strstr(line, "own.bin: 41 validation tokens"),
           "%s", line);
+    mem_free(line);
     dataset_close(data);
 }
 
@@ -284,14 +284,15 @@ static void test_stories(void) {
     CHECK(dataset_floor(data) == dataset_floor(data), "the floor changes");
     CHECK(dataset_vocab_size(data) == 256 && dataset_train_tokens(data) == 0, "sizes");
     CHECK(dataset_val_rows(data) == 20, "%zu rows", dataset_val_rows(data));
-    char line[128], prompt[32], word[32];
-    dataset_describe(data, line, sizeof line);
+    char *line = dataset_describe(data), prompt[32], word[32];
     CHECK(strcmp(line, "builtin:stories: endless training and 160 validation tokens") == 0, "%s",
           line);
+    mem_free(line);
+    size_t length = dataset_default_prompt(&options, dataset_vocab(data), 3, prompt, sizeof prompt);
     dataset_close(data);
-    dataset_default_prompt(&options, 3, prompt, sizeof prompt);
     stories_prompt(3, word, sizeof word);
     CHECK(*word && strcmp(prompt, word) == 0, "%s, want %s", prompt, word);
+    CHECK(length == strlen(word), "length %zu", length);
 }
 
 static void test_random_tokens(void) {

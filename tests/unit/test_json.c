@@ -3,7 +3,10 @@
  * One-line cases written from the grammar of RFC 8259, valid and invalid; then positions, duplicate
  * keys and limits, which need longer texts. */
 #include "base/stb_ds.h"
+#include "base/utf8.h"
+#include "base/text_out.h"
 #include "run/io/json.h"
+#include "run/io/json_out.h"
 #include "tests/lib/test.h"
 
 #include <cJSON.h>
@@ -231,6 +234,41 @@ static void test_cut_characters(void) {
     }
 }
 
+/* Printed into a buffer that is too small, text ends with a whole character. */
+static void test_cut_buffers(void) {
+    static const char text[] = "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80z"; /* 1, 2, 3, 4, 1 bytes */
+    static const size_t ends[] = {0, 1, 3, 6, 10, 11};
+    for (size_t size = 1; size <= sizeof text; size++) {
+        char cut[sizeof text];
+        size_t want = 0;
+        for (size_t i = 0; i < COUNT(ends); i++) want = ends[i] < size ? ends[i] : want;
+        snprintf(cut, size, "%s", text);
+        utf8_cut(cut, size);
+        CHECK(strlen(cut) == want, "%zu bytes of room: %zu, want %zu", size, strlen(cut), want);
+    }
+    char latin[8] = "caf\xe9"; /* not cut, and left as it is */
+    utf8_cut(latin, sizeof latin);
+    CHECK(strcmp(latin, "caf\xe9") == 0, "%s", latin);
+}
+
+/* Any bytes become a valid JSON string, and valid ones are kept. */
+static void test_written_bytes(void) {
+    static const char *const texts[][2] = {
+        {"caf\xc3\xa9 \xf0\x9f\x98\x80", "\"caf\xc3\xa9 \xf0\x9f\x98\x80\""},
+        {"caf\xe9.txt", "\"caf\xef\xbf\xbd.txt\""},
+        {"\xe2\x82", "\"\xef\xbf\xbd\xef\xbf\xbd\""},
+        {"\xed\xa0\x80\"", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\\\"\""},
+        {"\x01\n\\", "\"\\u0001\\n\\\\\""},
+    };
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        TextOut out;
+        json_print_string(text_begin(&out), texts[i][0]);
+        char *got = text_end(&out);
+        CHECK(strcmp(got, texts[i][1]) == 0, "%s, want %s", got, texts[i][1]);
+        mem_free(got);
+    }
+}
+
 /* --- positions --- */
 
 static void check_place(const char *text, const JsonMap *map, const char *path, const char *key,
@@ -312,6 +350,8 @@ static const Test tests[] = {
     {"json: all errors of a text", test_all_errors},
     {"json: comments", test_comments},
     {"json: truncated characters", test_cut_characters},
+    {"json: text cut to a buffer", test_cut_buffers},
+    {"json: bytes that are not UTF-8", test_written_bytes},
     {"json: positions of keys and values", test_places},
     {"json: texts of one MiB", test_sizes},
 };
