@@ -53,6 +53,7 @@ def section(title, words, drawn, labels, logs=(False, False), levels=(), x_ticks
     """A part with one panel for each caption, on axes that all panels share. `drawn` are (placing, [Series]).
 
     None if there is nothing to draw."""
+    notes = failure_notes(drawn)
     drawn = [(placing, series) for placing, series in drawn if any(one.points or one.marks for one in series)]
     points = [point for _, series in drawn for one in series for point in one.points]
     if not points:
@@ -67,8 +68,19 @@ def section(title, words, drawn, labels, logs=(False, False), levels=(), x_ticks
     panels = []
     for caption in captions:
         curves = [one for placing, series in drawn if placing.panel == caption for one in series]
-        panels.append((caption, panel(f"{title}{': ' if caption else ''}{caption}", x, y, curves, levels)))
+        name = f"{title}{': ' if caption else ''}{caption}"
+        panels.append((caption + notes.get(caption, ""), panel(name, x, y, curves, levels)))
     return Part(title, words, [Charts(legend, panels)])
+
+
+def failure_notes(drawn):
+    """{panel: which of its groups have runs that failed and are in no curve}; crosses say it by themselves."""
+    failed = {}
+    for placing, series in drawn:
+        if placing.group.failed and not any(one.marks for one in series):
+            failed.setdefault(placing.panel, []).append(placing.name)
+    dash = {caption: " \N{EN DASH} " * bool(caption) for caption in failed}
+    return {caption: f"{dash[caption]}failed runs: {', '.join(names)}" for caption, names in failed.items()}
 
 
 def robust_range(points, edges, log):

@@ -307,6 +307,7 @@ outliers_leave_the_chart() {
     has "an arrow" "$chart" 'class="arrow'
     same "crosses" "$(grep -o 'class="cross[^>]*><title>[^<]*' "$tmp/72/report.html" | sed 's/.*>//')" \
         "$(printf 'post: %s, 3 of 3 runs failed\n' 4e-3 8e-3)"
+    has "failed runs" "$(<"$tmp/72/report.html")" "<figcaption>rmsnorm lr 4e-3 – failed runs: post</figcaption>"
     has "contents" "$(<"$tmp/72/report.html")" '<nav aria-label="Contents"><ul><li><a href="#arms-at-their-best-learning-rates">'
     same "folded parts" "$(grep -o '<details class="part"' "$tmp/72/report.html" | wc -l)" 9
     [[ $(<"$tmp/72/report.html") != *"from the lowest to the highest"* ]] || fail "two kinds of error bars"
