@@ -9,37 +9,51 @@
 # make faults        the fault injection tools of tests/fault/fault_*.sh
 # make clean
 #
-# Options: REAL=float|double  CC=gcc|clang  SANITIZE=1  NATIVE=1 (-march=native)  WERROR=1
-#          AVX512=0 (without AVX-512 kernels, as on a processor that does not have it)
-# Each combination has its own build folder.
+# Options: REAL=float|double  CC=gcc|clang|"ccache gcc"|/usr/bin/gcc-12  SANITIZE=1  NATIVE=1 (-march=native)
+#          WERROR=1  AVX512=0 (without AVX-512 kernels, as on a processor that does not have it)
+# Each combination has its own build folder; a float build by gcc without SANITIZE, NATIVE and AVX512=0 makes ./train.
+# If other options change, such as CFLAGS, make builds everything again.
 
 REAL     ?= float
 PREFIX   ?= /usr/local
 CC       := $(if $(filter default,$(origin CC)),gcc,$(CC))
+COMPILER := $(notdir $(firstword $(filter-out -% %ccache %distcc,$(CC))))
+CLANG    := $(findstring clang,$(COMPILER))
 MARCH    := $(if $(NATIVE),native,x86-64-v3)
-BUILD    := build/$(REAL)$(if $(filter gcc,$(CC)),,-$(CC))$(if $(SANITIZE),-sanitize)$(if $(NATIVE),-native)$(if $(filter 0,$(AVX512)),-avx2)
-BLASDIR  := $(shell pkg-config --variable=libdir openblas)
+KIND     := $(if $(SANITIZE),-sanitize)$(if $(NATIVE),-native)$(if $(filter 0,$(AVX512)),-avx2)
+BUILD    := build/$(REAL)$(if $(filter gcc,$(COMPILER)),,-$(COMPILER))$(KIND)
+# The program that people run: not from a build folder that was given, as by scripts/coverage.sh.
+MAIN     := $(if $(CLANG)$(KIND)$(filter command,$(origin BUILD))$(filter-out float,$(REAL)),,train)
 
 # gnu11: stb_ds needs typeof, and c11 would disable fused multiply-add (-ffp-contract).
 # -fno-math-errno and -fno-trapping-math (no code here reads errno or the exception flags) let the
 # compiler vectorize sqrt and comparisons. Never -ffast-math: isfinite() must work.
 # -Wmissing-field-initializers is off because tables name only the fields that they set;
 # -Wno-pass-failed: clang 14 does not vectorize a max reduction, which costs time, not correctness;
+# -Wno-enum-float-conversion, which clang 14 does not know: constants of enums are exact in double;
 # -Wsign-conversion is off because BLAS sizes are int and ours are size_t, checked when a model is planned.
 CFLAGS   ?= -O3 -g
 PERI_CFLAGS = -std=gnu11 -march=$(MARCH) -fopenmp -fno-math-errno -fno-trapping-math -ffp-contract=fast \
     -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion \
-    -Wno-missing-field-initializers $(if $(findstring clang,$(CC)),-Wno-pass-failed) $(if $(WERROR),-Werror) \
-    -I. $(patsubst -I%,-isystem %,$(shell pkg-config --cflags openblas libcjson)) -isystem /usr/include/stb \
+    -Wno-missing-field-initializers $(if $(CLANG),-Wno-pass-failed -Wno-unknown-warning-option -Wno-enum-float-conversion) $(if $(WERROR),-Werror) \
+    -I. $(patsubst -I%,-isystem %,$(BLAS_CFLAGS)) -isystem /usr/include/stb \
     $(if $(filter double,$(REAL)),-DREAL_DOUBLE) $(if $(filter 0,$(AVX512)),-DNO_AVX512) \
     $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer) \
     $(if $(FUZZ),-fsanitize=fuzzer-no-link$(comma)address$(comma)undefined -fno-sanitize-recover=all) \
     -DBUILD_FLAGS='"$(CC) $(CFLAGS) -march=$(MARCH) REAL=$(REAL)"'
 comma := ,
+
+# pkg-config names the flavour of OpenBLAS that was installed first. The one for OpenMP is 3.5 times as fast here.
+FOUND       := $(shell pkg-config --variable=libdir openblas)
+OPENMP      := $(patsubst %/libopenblas.so,%,$(wildcard $(FOUND:%/=%)/../openblas-openmp/libopenblas.so))
+BLASDIR     := $(abspath $(or $(OPENMP),$(FOUND)))
+BLAS_CFLAGS := $(subst /$(notdir $(FOUND:%/=%)),/$(notdir $(BLASDIR)),$(shell pkg-config --cflags openblas libcjson))
+
 # RPATH, not RUNPATH: the default libopenblas of the loader is the pthread flavour, 3.5 times slower here.
 # -fopenmp comes before -lopenblas: program and library must share one OpenMP runtime. With clang that is
 # libomp, which also provides the functions of libgomp that OpenBLAS calls.
-PERI_LDFLAGS = -L$(BLASDIR) -Wl,--disable-new-dtags -Wl,-rpath,$(BLASDIR) \
+# requirements_check runs before the libraries start, and nobody calls it (base/requirements.c).
+PERI_LDFLAGS = -L$(BLASDIR) -Wl,--disable-new-dtags -Wl,-rpath,$(BLASDIR) -Wl,-u,requirements_check \
     $(if $(SANITIZE),-fsanitize=address$(comma)undefined)
 LDLIBS   := -fopenmp -lopenblas -lcjson -lm
 
@@ -54,27 +68,50 @@ TESTBINS := $(TESTS:%.c=$(BUILD)/%)
 $(if $(filter float double,$(REAL)),,$(error REAL must be float or double, not "$(REAL)"))
 $(if $(BLASDIR),,$(error OpenBLAS not found: apt-get install libopenblas-openmp-dev libcjson-dev libstb-dev pkg-config, or run scripts/quickstart.sh))
 
-all: $(BUILD)/train $(if $(filter build/float,$(BUILD)),train)
+all: $(BUILD)/train $(MAIN)
 
-train: $(BUILD)/train
-	cp $< $@
+# Renamed into place, because a program that is running cannot be written to.
+train: $(BUILD)/train $(if $(wildcard train/.),is-a-folder)
+	cp $< train.new
+	mv -f train.new train
+
+is-a-folder:
+	@echo "make: train/ is a folder, and the program is called ./train: please rename the folder" >&2; exit 1
 
 $(BUILD)/train: $(BUILD)/train.o $(BUILD)/libperi.a
-	$(CC) $(CFLAGS) $(PERI_CFLAGS) $(PERI_LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(LINK)
 
 $(BUILD)/libperi.a: $(OBJECTS)
 	$(if $(FUZZ),objcopy $(FUZZ_OWN:%=--weaken-symbol=%) $(BUILD)/base/base.o)
 	rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/libperi.a
-	$(CC) $(CFLAGS) $(PERI_CFLAGS) $(PERI_LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(LINK)
 
-$(BUILD)/%.o: %.c Makefile
+# Running programs are replaced, not overwritten.
+define LINK
+rm -f $@
+$(CC) $(CFLAGS) $(PERI_CFLAGS) $(PERI_LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LDLIBS)
+endef
+
+# The command that compiles, WERROR aside. If it changes, everything is built again.
+FLAGS = $(filter-out -Werror,$(CC) $(CFLAGS) $(PERI_CFLAGS) $(PERI_LDFLAGS))
+ifneq ($(strip $(file <$(BUILD)/flags)),$(strip $(FLAGS)))
+$(BUILD)/flags: changed
+endif
+$(BUILD)/flags:
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(strip $(FLAGS)))' >$@
+
+$(BUILD)/%.o: %.c Makefile $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(PERI_CFLAGS) -MMD -MP -c -o $@ $<
 
 # At every optimization level: without -O3 their tiles are not kept in registers, which is 16 times slower.
 $(BUILD)/ops/cpu/cpu_gemm_avx2.o $(BUILD)/ops/cpu/cpu_gemm_avx512.o: PERI_CFLAGS += -O3
+
+# For any processor, and before the sanitizers start.
+$(BUILD)/base/requirements.o: PERI_CFLAGS += -march=x86-64 -fno-sanitize=all
 
 tests: $(TESTBINS)
 
@@ -119,27 +156,16 @@ oracle:
 	OMP_NUM_THREADS=1 /usr/bin/python3 -B tests/oracle/oracle.py
 .PHONY: oracle
 
-# Installed below PREFIX: the program, its manual page and completion, and in share/peri/ the configs, the
-# sweeps and the scripts for runs.
-ROOT       = $(DESTDIR)$(PREFIX)
-PROGRAM    = $(ROOT)/bin/peri-train
-PAGE       = $(ROOT)/share/man/man1/peri-train.1
-COMPLETION = $(ROOT)/share/bash-completion/completions/peri-train
-SHARED    := $(wildcard configs/*.json sweeps/*.json $(addprefix scripts/,plot.sh sweep.sh report.sh usage.sh sweep/* report/*.*))
-SHARE      = $(ROOT)/share/peri
+# Installed below PREFIX: the program, its manual page and completion, the commands peri-sweep, peri-report and
+# peri-plot, and in share/peri/ the configs, the sweeps and the scripts for runs. PREFIX may have any characters.
+install uninstall: export ROOT = $(DESTDIR)$(PREFIX)
 
 install: train
-	install -d $(dir $(PROGRAM) $(PAGE) $(COMPLETION) $(SHARED:%=$(SHARE)/%))
-	install -m 755 train $(PROGRAM)
-	./train --print-man >$(PAGE)
-	./train --print-completion >$(COMPLETION)
-	cp --parents $(SHARED) $(SHARE)
-	chmod -R u=rwX,go=rX $(PAGE) $(COMPLETION) $(SHARE)
+	@scripts/install.sh install "$$ROOT"
 
-# Removes only the installed files, and folders in share/peri/ that are empty afterwards.
+# Removes only files that are as they were installed.
 uninstall:
-	rm -f $(PROGRAM) $(PAGE) $(COMPLETION) $(SHARED:%=$(SHARE)/%)
-	[ ! -d $(SHARE) ] || find $(SHARE) -depth -type d -empty -delete
+	@scripts/install.sh uninstall "$$ROOT"
 
 # The tracked files are known only in a checkout.
 VERSION = $(shell sed -n 's/^\#define PERI_VERSION "\(.*\)"/\1/p' base/base.h)
@@ -149,8 +175,9 @@ dist:
 	git archive --prefix=peri-$(VERSION)/ -o peri-$(VERSION).tar.gz HEAD
 
 clean:
-	rm -rf build train
+	rm -rf build
+	rm -f $(if $(wildcard train/.),,train)
 
-.PHONY: all tests faults check check-full bench fuzz install uninstall dist clean
+.PHONY: all tests faults check check-full bench fuzz install uninstall dist clean changed is-a-folder
 .SECONDARY:
 -include $(shell find build -name '*.d' 2>/dev/null)

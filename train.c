@@ -5,6 +5,7 @@
  * run/train/trainer.c has one update, model/ one sublayer for all topologies, norm/ one file per
  * norm, data/ the sources of tokens, ops/ all loops over numbers.
  * Read next: run/train/trainer.h, then model/wiring.h. */
+#include "base/program.h"
 #include "base/words.h"
 #include "model/equations.h"
 #include "norm/norm.h"
@@ -158,7 +159,8 @@ static int list(const char *what) {
 static int with_config(const Cli *cli, int argc, char **argv) {
     Config config;
     if (!cli->config)
-        die(EXIT_USAGE, "nothing to do: give --config FILE; ./train --help lists all flags");
+        die(EXIT_USAGE, "nothing to do: give --config FILE; %s --help lists all flags",
+            program_name());
     if (!config_load(&config, cli->config, cli->sets, cli->n_sets)) return EXIT_USAGE;
     config_warn(&config);
     int code;
@@ -176,9 +178,10 @@ static int with_config(const Cli *cli, int argc, char **argv) {
     return code;
 }
 
-int main(int argc, char **argv) {
+static void start_process(char **argv) {
     /* OpenMP and OpenBLAS read their environment before main(), so to set it the program starts
      * itself again, which must come before anything that should happen only once. */
+    program_start(argv);
     ops_exec_tuned(argv);
     /* If a standard stream is closed, the first file opened would get its descriptor and receive
      * the messages meant for the terminal. A closed terminal or a full quota must not kill a long
@@ -187,6 +190,10 @@ int main(int argc, char **argv) {
     /* By default cJSON returns incomplete data when memory is short, so its allocator must be
      * replaced before any JSON is read. */
     config_start();
+}
+
+int main(int argc, char **argv) {
+    start_process(argv);
     if (argc < 2) {
         cli_help(true);
         return streams_end(EXIT_USAGE, false);

@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+_Static_assert(sizeof(size_t) == 8, "peri.c needs a 64-bit system");
+
 #ifdef REAL_DOUBLE
 typedef double real;
 #define REAL_NAME "double"

@@ -28,11 +28,14 @@ typedef enum { GRAD_ADD, GRAD_SET } GradWrite;
 /* Call this first in main(). If an environment variable that libgomp or OpenBLAS reads before
  * main() has to be set, sets it and executes the program again, which does not return: idle threads
  * then spin only briefly, and OpenBLAS uses the right kernels for a processor that it does not
- * know. Returns if there is nothing to set, or if the system call fails. */
+ * know. Returns if there is nothing to set, if the loader was called with the program as its
+ * argument, or if the system call fails. */
 void ops_exec_tuned(char **argv);
-/* Sets the number of threads (0 = OMP_NUM_THREADS, else all cores). Exits if isnan() does not work
- * in this build; warns on stderr if the OpenBLAS that was loaded is not built for OpenMP. */
+/* Sets the number of threads (0 = OMP_NUM_THREADS, else all cores), at most OMP_THREAD_LIMIT. Exits
+ * if isnan() does not work in this build; warns on stderr if the OpenBLAS that was loaded is not
+ * built for OpenMP or does not know the processor. */
 void ops_start(size_t threads);
+/* The number of threads that work. */
 size_t ops_threads(void);
 /* For run.json: build options, version and kernels of the BLAS. */
 const char *ops_blas(void);

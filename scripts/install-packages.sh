@@ -10,9 +10,11 @@
 #     ruff     ruff, from PyPI, in a virtual environment in ~/.cache/peri/venv (XDG_CACHE_HOME)
 #     claims   NumPy and SciPy, for tests/claims/recompute.py
 #     fuzz     clang and libFuzzer, for scripts/fuzz.sh
+#     chroots  debootstrap, for scripts/soak.sh chroots
 #     oracle   PyTorch, for make oracle and scripts/bench_torch.py
 #
-# Prints and does nothing if all are installed.
+# Prints and does nothing if all are installed. Without dpkg it cannot know: it prints the names and exits with 0, and
+# make finds out. Exit code 1: a package is missing and cannot be installed.
 set -euo pipefail
 source "$(dirname "$0")/usage.sh"
 
@@ -22,8 +24,9 @@ declare -A groups=(
     [report]="python3"
     [browser]="chromium"
     [sweep]="jq"
+    [chroots]="debootstrap"
     [oracle]="python3-torch"
-    [fuzz]="clang libclang-rt-14-dev libomp-dev"
+    [fuzz]="clang libclang-rt-VERSION-dev libomp-dev"
     [check]="valgrind clang libomp-dev clang-format shellcheck groff-base"
     [ruff]="python3-venv"
     [claims]="python3-numpy python3-scipy"
@@ -31,17 +34,29 @@ declare -A groups=(
 ruff_version=0.17.6 # its formatting may change between versions
 venv=${XDG_CACHE_HOME:-$HOME/.cache}/peri/venv
 
-# install_packages PACKAGE...
-install_packages() {
-    local as_root=(env DEBIAN_FRONTEND=noninteractive)
-    if ! command -v apt-get >/dev/null; then
-        echo "install-packages.sh: there is no apt-get; please install the equivalents of the Debian packages $*" >&2
-        exit 1
+# refuse MESSAGE: ends with the command that an administrator can use.
+refuse() {
+    echo "install-packages.sh: $1; an administrator can install what is missing: apt-get install ${missing[*]}" >&2
+    exit 1
+}
+
+# install_missing PACKAGE...: those that are not installed.
+install_missing() {
+    local package status missing=() as_root=(env DEBIAN_FRONTEND=noninteractive)
+    for package in "$@"; do
+        status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || true
+        [[ $status == installed ]] || missing+=("$package")
+    done
+    ((${#missing[@]})) || return 0
+    command -v apt-get >/dev/null || refuse "there is no apt-get here"
+    if ((EUID != 0)); then
+        command -v sudo >/dev/null || refuse "not root, and there is no sudo"
+        as_root=(sudo "${as_root[@]}")
     fi
-    ((EUID == 0)) || as_root=(sudo "${as_root[@]}")
-    echo "installing $*"
-    "${as_root[@]}" apt-get update -qq
-    "${as_root[@]}" apt-get install -qq --no-install-recommends "$@" >/dev/null
+    echo "installing ${missing[*]}"
+    "${as_root[@]}" apt-get update -qq || refuse "apt-get update failed"
+    "${as_root[@]}" apt-get install -qq --no-install-recommends "${missing[@]}" >/dev/null ||
+        refuse "apt-get install failed"
 }
 
 install_ruff() {
@@ -51,13 +66,20 @@ install_ruff() {
     "$venv/bin/pip" install --quiet --disable-pip-version-check "ruff==$ruff_version"
 }
 
-missing=()
+packages=()
 for group in "$@"; do
     [[ -n ${groups[$group]:-} ]] || wrong "there is no group $group, only ${!groups[*]}"
-    for package in ${groups[$group]}; do
-        status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || true
-        [[ $status == installed ]] || missing+=("$package")
-    done
+    read -ra names <<<"${groups[$group]}"
+    packages+=("${names[@]}")
 done
-((${#missing[@]} == 0)) || install_packages "${missing[@]}"
+if ! command -v dpkg-query >/dev/null; then
+    echo "install-packages.sh: there is no dpkg here, so nothing was checked; Debian calls what is needed: ${packages[*]}" >&2
+else
+    # The sanitizers come with the version of clang.
+    install_missing "${packages[@]/libclang-rt-VERSION-dev/clang}"
+    if [[ ${packages[*]} == *VERSION* ]]; then
+        version=$(clang -dumpversion)
+        install_missing "libclang-rt-${version%%.*}-dev"
+    fi
+fi
 [[ " $* " != *" ruff "* ]] || install_ruff

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# quickstart.sh - from a bare Debian 12 to a trained model and its loss curve, in a few minutes.
+# quickstart.sh - from a bare Debian 12 or 13 to a trained model and its loss curve, in a few minutes.
 #
 # Installs the missing packages (as root or through sudo), builds, trains configs/peri_rms.json, and
 # plots the loss and the entropy floor. Arguments are passed to the trainer: quickstart.sh --overwrite
@@ -9,6 +9,7 @@ cd "$(dirname "$0")/.."
 run=runs/peri_rms
 
 scripts/install-packages.sh build plot
+echo "building"
 make -s -j "$(nproc)"
 
 if [[ -e $run/checkpoints/latest ]]; then before=yes; else before=no; fi

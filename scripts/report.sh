@@ -13,5 +13,5 @@
 # docs/report.md defines every number. Exit codes: 2 arguments, 3 runs, 4 writing.
 set -euo pipefail
 source "$(dirname "$0")/usage.sh"
-command -v python3 >/dev/null || { echo "report.sh: needs python3; scripts/install-packages.sh report" >&2 && exit 1; }
+command -v python3 >/dev/null || { echo "$script_name: needs python3; scripts/install-packages.sh report" >&2 && exit 1; }
 exec python3 -B "$(dirname "$0")/report" "$@"

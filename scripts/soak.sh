@@ -16,6 +16,7 @@ declare -A parts=(
     [signals]="SIGNALS=1000 tests/fault/fault_signals.sh"
     [bits]="tests/long/long_bits.sh 20"
     [deep]="tests/long/long_deep.sh 500"
+    [chroots]="tests/soak/chroots.sh"
     [errors]="STRIDE=1 ERRORS='ENOSPC EIO EDQUOT EFBIG EMFILE EROFS ENOMEM' tests/fault/fault_errors.sh"
 )
 for source in tests/fuzz/fuzz_*.c; do
@@ -45,6 +46,7 @@ for part in "$@"; do
     [[ -n ${parts[$part]:-} ]] || wrong "there is no part $part, only ${!parts[*]}"
 done
 scripts/install-packages.sh build
+[[ " $* " != *" chroots "* && $# != 0 ]] || scripts/install-packages.sh chroots
 make -s all faults
 mkdir -p build/soak
 touch build/soak.txt

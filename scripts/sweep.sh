@@ -14,18 +14,19 @@
 #
 # A sweep that was stopped or killed resumes with the same command. Runs that exist with another train.steps
 # are refused before anything is trained: more steps are another schedule. The program is $TRAIN or else
-# ./train, the one next to scripts/ or peri-train. Exit codes: 0 every run is done or has diverged,
-# 1 some failed or exist with other steps, 2 usage or config, 3 data, 4 I/O, 130 and 143 stopped.
+# ./train, the one next to scripts/, or peri-train in bin/ of the installation or on PATH. Exit codes:
+# 0 every run is done or has diverged, 1 some failed or exist with other steps, 2 usage or config, 3 data,
+# 4 I/O, 130 and 143 stopped.
 set -euo pipefail
 source "$(dirname "$0")/usage.sh"
 here=$(dirname "$0")
-for program in ./train "$here/../train" "$(command -v peri-train || true)"; do
-    [[ -n ${TRAIN:-} || ! -x $program ]] || TRAIN=$program
+for program in ./train "$here/../train" "$here/../../../bin/peri-train" "$(command -v peri-train || true)"; do
+    [[ -n ${TRAIN:-} || ! -f $program || ! -x $program ]] || TRAIN=$program
 done
 
 # refuse MESSAGE [CODE]
 refuse() {
-    echo "sweep.sh: $1" >&2
+    echo "$script_name: $1" >&2
     exit "${2:-2}"
 }
 
@@ -48,7 +49,7 @@ parse_arguments() {
             options+=("${1#--}" "$2")
             shift
             ;;
-        -*) refuse "unknown option $1; see scripts/sweep.sh --help" ;;
+        -*) refuse "unknown option $1; see $script_name --help" ;;
         *)
             [[ -z $file ]] || refuse "takes one sweep or config, not $file and $1"
             file=$1
@@ -56,7 +57,7 @@ parse_arguments() {
         esac
         shift
     done
-    [[ -n $file ]] || refuse "a sweep or a config is missing; see scripts/sweep.sh --help"
+    [[ -n $file ]] || refuse "a sweep or a config is missing; see $script_name --help"
     [[ -e $file || ! -e $here/../$file ]] || file=$here/../$file # sweeps/ of an installation
     [[ -e $file || $file != */* ]] || refuse "there is no file $file"
 }
@@ -136,7 +137,7 @@ time_text() {
 
 # Best runs first, then stuck and diverged ones, then runs without a loss.
 table() {
-    local name steps loss rank diverged rate='' width=3 line
+    local name steps loss rank diverged rate='' width=3 line report
     for name in "${names[@]}"; do ((${#name} <= width)) || width=${#name}; done
     line="%-${width}s  %8s  %9s  %-8s"
     ((!${#slowed[@]})) || rate='  effective lr'
@@ -155,12 +156,13 @@ table() {
         # shellcheck disable=SC2059
         printf "%s %s $line%s\n" "$rank" "$loss" "$name" "$steps" "$loss" "$diverged" "$rate"
     done | sort -s -k1,1n -k2,2g | cut -d' ' -f3- | sed -E 's/ +$//'
-    printf '\nnext: %s/report.sh %s\n' "$here" "$out"
+    if [[ $script_name == peri-sweep ]]; then report=peri-report; else report=$here/report.sh; fi
+    printf '\nnext: %s %s\n' "$report" "$out"
 }
 
 parse_arguments "$@"
 plan
-[[ -x ${TRAIN:-} ]] || refuse "there is no program ${TRAIN:-./train}; make builds it"
+[[ -f ${TRAIN:-} && -x $TRAIN ]] || refuse "there is no program ${TRAIN:-./train}; make builds it"
 check_all
 if [[ -n $dry_run ]]; then
     announce

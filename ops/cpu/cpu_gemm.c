@@ -22,7 +22,7 @@
 /* --- on one thread --- */
 
 size_t ops_threads(void) {
-    return (size_t)omp_get_max_threads();
+    return size_min((size_t)omp_get_max_threads(), (size_t)omp_get_thread_limit());
 }
 
 static struct {
@@ -101,8 +101,7 @@ static Grid grid_of(const Gemm *g, size_t tiles) {
 
 typedef void TileGemm(const Gemm *g, const Tile *tile, Epilogue *epilogue, const void *context);
 
-/* Runs `compute` for all tiles. The loop must not have an `if` clause: outside of an active
- * parallel region OpenBLAS would start threads of its own. */
+/* Runs `compute` for all tiles. */
 static void run_tiles(TileGemm *compute, const Gemm *g, Grid grid, Epilogue *epilogue,
                       const void *context) {
     size_t down = ceil_div(g->M, grid.rows), across = ceil_div(g->N, grid.cols);
@@ -119,8 +118,7 @@ static void run_tiles(TileGemm *compute, const Gemm *g, Grid grid, Epilogue *epi
 
 /* --- OpenBLAS --- */
 
-static void openblas_tile(const Gemm *g, const Tile *tile, Epilogue *epilogue,
-                          const void *context) {
+static void openblas_call(const Gemm *g, const Tile *tile) {
     const size_t i = tile->row, j = tile->col;
     enum CBLAS_TRANSPOSE ta = g->ta ? CblasTrans : CblasNoTrans;
     enum CBLAS_TRANSPOSE tb = g->tb ? CblasTrans : CblasNoTrans;
@@ -132,6 +130,15 @@ static void openblas_tile(const Gemm *g, const Tile *tile, Epilogue *epilogue,
         CblasRowMajor, ta, tb, (blasint)tile->rows, (blasint)tile->cols, (blasint)g->K, g->alpha,
         g->ta ? g->A + i : g->A + i * g->lda, (blasint)g->lda, g->tb ? g->B + j * g->ldb : g->B + j,
         (blasint)g->ldb, g->beta, g->C + i * g->ldc + j, (blasint)g->ldc);
+}
+
+/* In a region of one thread OpenBLAS does not see that it is called in parallel and would start a
+ * team, whose size decides about the bits. So every task sets its own number of threads to one; the
+ * number of the thread that started the region stays. */
+static void openblas_tile(const Gemm *g, const Tile *tile, Epilogue *epilogue,
+                          const void *context) {
+    omp_set_num_threads(1);
+    openblas_call(g, tile);
     if (epilogue) epilogue(tile, context);
 }
 
@@ -192,7 +199,10 @@ void gemm(const Gemm *g, Epilogue *epilogue, const void *context) {
 }
 
 void gemm_openblas(const Gemm *g) {
-    openblas_tile(g, &(Tile){.rows = g->M, .cols = g->N}, NULL, NULL);
+    bool own_threads = openblas_get_parallel() == OPENBLAS_THREAD;
+    if (own_threads) openblas_set_num_threads((int)ops_threads());
+    openblas_call(g, &(Tile){.rows = g->M, .cols = g->N});
+    if (own_threads) openblas_set_num_threads(1);
 }
 
 const char *ops_numerics(void) {

@@ -6,6 +6,8 @@
  * Read next: cpu_gemm.c. */
 #include "ops/cpu/cpu.h"
 #include "ops/ops.h"
+#include "base/program.h"
+#include "base/requirements.h"
 
 #include <cblas.h>
 #include <omp.h>
@@ -37,13 +39,15 @@ static const char *better_kernels(void) {
  * late to set them here, so the program executes itself again with the variables set. Invariant: it
  * does so at most once, because both checks above look at the variables and find them set in the
  * second process. A variable that the user has set is never changed. exec keeps the process id,
- * the arguments and the open files. */
+ * the arguments and the open files. A program that the loader was told to run cannot do so. */
 void ops_exec_tuned(char **argv) {
+    if (program_by_loader()) return;
     bool spins = spins_by_default();
     const char *kernels = better_kernels();
     if (!spins && !kernels) return;
     if (spins && setenv("GOMP_SPINCOUNT", "3000", 1) != 0) return;
     if (kernels && setenv("OPENBLAS_CORETYPE", kernels, 1) != 0) return;
+    requirements_unbind();
     execv("/proc/self/exe", argv);
 }
 
@@ -52,18 +56,44 @@ static bool isnan_works(void) {
     return __builtin_isnan(zero / zero) && !__builtin_isfinite(1 / zero);
 }
 
-void ops_start(size_t threads) {
+/* A team must have the size that was asked for. OpenMP may give fewer threads if OMP_DYNAMIC or
+ * OMP_MAX_ACTIVE_LEVELS says so, which are overridden, or if OMP_THREAD_LIMIT does, which cannot
+ * be: OpenBLAS then waits for ever for the others. */
+static void start_team(size_t threads) {
+    omp_set_dynamic(0);
+    omp_set_max_active_levels(1);
     if (threads) omp_set_num_threads((int)threads);
+    omp_set_num_threads((int)ops_threads());
+    if (ops_threads() < threads)
+        fprintf(stderr,
+                "train: warning: OMP_THREAD_LIMIT allows %zu of train.threads = %zu; the results "
+                "are the same\n",
+                ops_threads(), threads);
+}
+
+/* Our loops call OpenBLAS on every thread, so the library must not start threads of its own. The
+ * flavour for OpenMP is told by each thread (cpu_gemm.c), the others here. */
+static void check_blas(void) {
+    const char *kernels = better_kernels();
+    if (kernels)
+        fprintf(stderr,
+                "train: warning: this OpenBLAS does not know the processor and uses slow kernels: "
+                "set OPENBLAS_CORETYPE=%s\n",
+                kernels);
+    if (openblas_get_parallel() == OPENBLAS_OPENMP) return;
+    openblas_set_num_threads(1);
+    fprintf(stderr, "train: warning: the OpenBLAS that was loaded is not built for OpenMP (up to "
+                    "3.5 times slower): install libopenblas-openmp-dev and run make again\n");
+}
+
+void ops_start(size_t threads) {
+    start_team(threads);
     gemm_reserve();
     if (!isnan_works()) {
         die(EXIT_INTERNAL,
             "this binary was built with -ffast-math, which disables isnan(): build it without");
     }
-    if (openblas_get_parallel() != OPENBLAS_OPENMP) {
-        fprintf(stderr,
-                "train: warning: the OpenBLAS that was loaded is not built for OpenMP (up to 3.5 "
-                "times slower): install libopenblas-openmp-dev and run make again\n");
-    }
+    check_blas();
 }
 
 const char *ops_blas(void) {

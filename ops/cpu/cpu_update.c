@@ -10,6 +10,17 @@
 
 #include <math.h>
 
+/* a*b + c, rounded once. In a sum of two products a compiler may fuse either of them, and gcc 15
+ * fuses one in the vectors and the other in their scalar tail, whose place depends on the number of
+ * threads. */
+static inline real fused(real a, real b, real c) {
+#ifdef REAL_DOUBLE
+    return __builtin_fma(a, b, c);
+#else
+    return __builtin_fmaf(a, b, c);
+#endif
+}
+
 void adamw_update(real *p, real *m, real *v, const real *g, const AdamW *adamw, size_t n) {
     PHASE(PHASE_OPTIMIZER);
     const real beta1 = (real)adamw->beta1, rest1 = (real)(1 - adamw->beta1);
@@ -21,8 +32,8 @@ void adamw_update(real *p, real *m, real *v, const real *g, const AdamW *adamw, 
 #pragma omp parallel for simd schedule(static) if (n > PARALLEL_MIN)
     for (size_t i = 0; i < n; i++) {
         real grad = grad_scale * g[i];
-        m[i] = beta1 * m[i] + rest1 * grad;
-        v[i] = beta2 * v[i] + rest2 * grad * grad;
+        m[i] = fused(beta1, m[i], rest1 * grad);
+        v[i] = fused(beta2, v[i], rest2 * grad * grad);
         real update = step * m[i] / (root * (real)sqrt(v[i]) + eps);
         p[i] -= update + decay * p[i];
     }

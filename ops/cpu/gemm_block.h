@@ -18,6 +18,15 @@ typedef real Loose __attribute__((vector_size(VECTOR), aligned(sizeof(real)), ma
 
 enum { LANES = VECTOR / sizeof(real), NR = 3 * LANES };
 
+/* Four elements of a and b, which are numbered 0 to 7. */
+#if defined __clang__ || __GNUC__ >= 12
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+typedef typeof(_Generic((real)0, float : (int32_t)0, double : (int64_t)0)) MaskElement;
+typedef MaskElement Mask __attribute__((vector_size(4 * sizeof(real))));
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (Mask){__VA_ARGS__})
+#endif
+
 #define INLINE_TARGET static inline __attribute__((always_inline)) TARGET
 
 /* c (MR,.) = or += a (MR,kc) b (kc,`vectors` vectors). Element (i,k) of a is at k*stride + i, or at
@@ -100,14 +109,14 @@ INLINE_TARGET void pack_k_contiguous(real *restrict panel, const real *restrict 
             Quad a = *(const LooseQuad *)from, b = *(const LooseQuad *)(from + stride);
             Quad c = *(const LooseQuad *)(from + 2 * stride),
                  d = *(const LooseQuad *)(from + 3 * stride);
-            Quad ab = __builtin_shufflevector(a, b, 0, 4, 1, 5);
-            Quad cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
-            *(LooseQuad *)to = alpha * __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
-            *(LooseQuad *)(to + width) = alpha * __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
-            ab = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-            cd = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-            *(LooseQuad *)(to + 2 * width) = alpha * __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
-            *(LooseQuad *)(to + 3 * width) = alpha * __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+            Quad ab = SHUFFLE(a, b, 0, 4, 1, 5);
+            Quad cd = SHUFFLE(c, d, 0, 4, 1, 5);
+            *(LooseQuad *)to = alpha * SHUFFLE(ab, cd, 0, 1, 4, 5);
+            *(LooseQuad *)(to + width) = alpha * SHUFFLE(ab, cd, 2, 3, 6, 7);
+            ab = SHUFFLE(a, b, 2, 6, 3, 7);
+            cd = SHUFFLE(c, d, 2, 6, 3, 7);
+            *(LooseQuad *)(to + 2 * width) = alpha * SHUFFLE(ab, cd, 0, 1, 4, 5);
+            *(LooseQuad *)(to + 3 * width) = alpha * SHUFFLE(ab, cd, 2, 3, 6, 7);
         }
         for (; k < kc; k++) {
             for (size_t l = 0; l < 4; l++) panel[k * width + i + l] = alpha * line[l * stride + k];

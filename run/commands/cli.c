@@ -1,6 +1,7 @@
 /* cli.c - see cli.h. */
 #include "run/commands/cli.h"
 
+#include "base/program.h"
 #include "base/stb_ds.h"
 #include "base/text_out.h"
 #include "base/words.h"
@@ -127,15 +128,17 @@ static void print_wrapped(const char *text, size_t indent, size_t column) {
 
 void cli_help(bool examples_only) {
     enum { INDENT = 26 };
+    const char *program = program_name();
     printf(
         "peri.c %s: train transformers and see what the placement and kind of their norms do.\n\n"
-        "  ./train --config peri_rms.json                        a minute on two cores, then a "
+        "  %s --config peri_rms.json                        a minute on two cores, then a "
         "story\n"
-        "  ./train --config peri_rms.json --set data.train=my.txt --set name=my_text\n"
-        "  ./train --sample runs/peri_rms --prompt \"One day\"\n\n",
-        PERI_VERSION);
+        "  %s --config peri_rms.json --set data.train=my.txt --set name=my_text\n"
+        "  %s --sample runs/peri_rms --prompt \"One day\"\n\n",
+        PERI_VERSION, program, program, program);
     if (examples_only) {
-        printf("./train --help lists all flags, ./train --list topologies all topologies.\n");
+        printf("%s --help lists all flags, %s --list topologies all topologies.\n", program,
+               program);
         return;
     }
     for (int i = 0; i < FLAG_COUNT; i++) {
@@ -150,7 +153,8 @@ void cli_help(bool examples_only) {
            "Exit codes: 0 success, or the run is already finished; 1 internal error; 2 wrong usage "
            "or config;\n"
            "3 wrong data or checkpoint; 4 I/O error; 5 diverged; 75 stopped by a queue.\n"
-           "./train --list keys lists all keys of a config with their defaults.\n");
+           "%s --list keys lists all keys of a config with their defaults.\n",
+           program);
 }
 
 static const Flag *find_flag(const char *name) {
@@ -167,8 +171,8 @@ static _Noreturn void unknown_flag(const char *argument) {
     const char *near = name_nearest(word, names), *key = near ? NULL : key_suggest(word);
     if (*word && key)
         die(EXIT_USAGE, "unknown argument \"%s\"; did you mean --set %s=...?", argument, key);
-    die(EXIT_USAGE, "unknown argument \"%s\"%s%s%s; ./train --help lists all flags", argument,
-        near ? "; did you mean --" : "", near ? near : "", near ? "?" : "");
+    die(EXIT_USAGE, "unknown argument \"%s\"%s%s%s; %s --help lists all flags", argument,
+        near ? "; did you mean --" : "", near ? near : "", near ? "?" : "", program_name());
 }
 
 static size_t parse_integer(const char *flag, const char *text) {

@@ -5,6 +5,7 @@
  * checked at the end. Ownership: see config.h. Read next: config_keys.c. */
 #include "run/config/config.h"
 
+#include "base/program.h"
 #include "base/text_out.h"
 #include "base/stb_ds.h"
 #include "run/config/config_keys.h"
@@ -218,15 +219,14 @@ static bool ends_in_json(const char *path) {
     return length > 5 && strcmp(path + length - 5, ".json") == 0;
 }
 
-/* Where `make install` puts the configs of the running program; "" if it is not installed. */
+/* Where `make install` puts the configs of PREFIX/bin/peri-train; "" if it is not installed. */
 static const char *installed_folder(Config *config) {
-    char program[PATH_SIZE];
-    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    while (length > 0 && program[length - 1] != '/') length--;
-    if (length <= 0) return "";
+    const char *program = program_path();
+    size_t length = strlen(program);
+    for (int parts = 0; length && parts < 2; length--) parts += program[length - 1] == '/';
     char *folder = NULL;
     struct stat status;
-    text_add(&folder, "%.*s../share/peri/configs/", (int)length, program);
+    text_add(&folder, "%.*s/share/peri/configs/", (int)length, program);
     const char *kept = stat(folder, &status) == 0 ? string_keep(config, folder) : "";
     arrfree(folder);
     return kept;

@@ -1,6 +1,7 @@
 /* report.c - see report.h. Columns count characters from 1, a tab as one character. */
 #include "run/config/report.h"
 
+#include "base/program.h"
 #include "base/text_out.h"
 #include "base/stb_ds.h"
 #include "base/utf8.h"
@@ -151,8 +152,8 @@ bool report_finish(Report *report) {
     }
     arrfree(report->sources);
     if (!report->errors) return true;
-    fprintf(stderr, "%zu error%s; nothing was written. ./train --list keys shows every key.\n",
-            report->errors, report->errors == 1 ? "" : "s");
+    fprintf(stderr, "%zu error%s; nothing was written. %s --list keys shows every key.\n",
+            report->errors, report->errors == 1 ? "" : "s", program_name());
     return false;
 }
 

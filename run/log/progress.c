@@ -1,6 +1,7 @@
 /* progress.c - see progress.h. */
 #include "run/log/progress.h"
 
+#include "base/program.h"
 #include "model/equations.h"
 #include "norm/norm.h"
 #include "ops/ops.h"
@@ -307,10 +308,10 @@ void progress_end(Progress *progress, const Summary *summary) {
         fprintf(
             stderr,
             "train: error: stopped after step %zu: %s. See %s/spikes.csv, and the update in detail "
-            "with ./train --replay %s --step %zu; a lower optim.lr or more optim.warmup_steps may "
+            "with %s --replay %s --step %zu; a lower optim.lr or more optim.warmup_steps may "
             "help\n",
             summary->steps, reason_of(summary, progress->manifest->config->spike.action),
-            progress->dir, progress->dir, summary->steps);
+            progress->dir, program_name(), progress->dir, summary->steps);
         return;
     }
     printf("done: %zu steps in %.1f s (%.0f tokens/s)", summary->steps, summary->seconds,
@@ -320,6 +321,7 @@ void progress_end(Progress *progress, const Summary *summary) {
     if (!isnan(progress->manifest->floor)) printf(", floor %.4f", progress->manifest->floor);
     if (health->diverged) printf(", diverged at step %zu", health->diverged_step);
     if (summary->ending == ENDING_STUCK) print_stuck(progress->manifest, &health->signs);
-    printf("\nlog: %s/log.csv   next: ./train --sample %s\n", progress->dir, progress->dir);
+    printf("\nlog: %s/log.csv   next: %s --sample %s\n", progress->dir, program_name(),
+           progress->dir);
     stdout_flush();
 }

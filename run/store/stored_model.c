@@ -1,6 +1,7 @@
 /* stored_model.c - see stored_model.h. */
 #include "run/store/stored_model.h"
 
+#include "base/program.h"
 #include "base/stb_ds.h"
 #include "base/text_out.h"
 #include "base/words.h"
@@ -205,8 +206,8 @@ void stored_model_read(StoredModel *stored, const char *dir, size_t batch) {
     if (!any && aside_pending(dir)) {
         die(EXIT_DATA,
             "%s has no checkpoint: an --overwrite was interrupted, and the old run is in "
-            "%s/.old-run; ./train with its config and --run-dir %s puts it back",
-            dir, dir, dir);
+            "%s/.old-run; %s with its config and --run-dir %s puts it back",
+            dir, dir, program_name(), dir);
     }
     if (!any)
         die(EXIT_DATA, "%s has no checkpoint: is it a run directory, and did the run get that far?",

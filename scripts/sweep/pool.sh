@@ -27,7 +27,7 @@ hold_sweep() {
     { exec 9>>"$out/.sweep.lock"; } 2>/dev/null || refuse "cannot write $out/.sweep.lock" 4
     # A child of a killed sweep may hold the lock for another moment.
     lock -w 1 9 || refuse "another sweep is running in $out: wait for it, or stop it"
-    ((!lacking)) || say "sweep.sh: warning: files in $out cannot be locked; another sweep there would not be noticed"
+    ((!lacking)) || say "$script_name: warning: files in $out cannot be locked; another sweep there would not be noticed"
 }
 
 train_all() {
@@ -47,7 +47,7 @@ train_all() {
     [[ ! -t 1 ]] || printf '\r\033[K'
     trap - INT TERM HUP
     if [[ -n $stopping ]]; then
-        echo "sweep.sh: stopped by SIG$stopping; the same command resumes it" >&2
+        echo "$script_name: stopped by SIG$stopping; the same command resumes it" >&2
         kill "-$stopping" $$
     fi
 }
@@ -60,7 +60,7 @@ train_one() {
     args_of "$1"
     exec >>"$dir.log" </dev/null
     if ! lock -n 1; then
-        say "sweep.sh: $1 is still being trained by an earlier sweep; waiting for it"
+        say "$script_name: $1 is still being trained by an earlier sweep; waiting for it"
         until lock -n 1; do
             kill -0 $$ || exit # the sweep was killed
             sleep 0.2
@@ -80,7 +80,7 @@ same_config() {
 
 # stop SIGNAL: the trainers write a checkpoint and exit. They do not receive Ctrl-C themselves.
 stop() {
-    [[ -n $stopping ]] || say "sweep.sh: stopping; every run writes a checkpoint"
+    [[ -n $stopping ]] || say "$script_name: stopping; every run writes a checkpoint"
     stopping=$1
     stop_running
 }
@@ -173,7 +173,7 @@ status_line() {
 report_failures() {
     local failure
     for failure in "${failures[@]}"; do
-        echo "sweep.sh: ${failure% *} failed with exit code ${failure##* }: $(tail -n 1 "$out/${failure% *}.log" 2>/dev/null)" >&2
+        echo "$script_name: ${failure% *} failed with exit code ${failure##* }: $(tail -n 1 "$out/${failure% *}.log" 2>/dev/null)" >&2
     done
     ((!${#failures[@]}))
 }

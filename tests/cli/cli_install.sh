@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# cli_install.sh - make install and uninstall, the manual page, the bash completion.
+# cli_install.sh - make install and uninstall, the names of what is installed, the manual page, the bash completion.
 set -euo pipefail
 source "$(dirname "$0")/../lib/cli.sh"
 
@@ -17,11 +17,12 @@ install_and_uninstall() {
     local file want
     made install
     want=$({
-        echo "755 bin/peri-train"
+        for file in peri-{train,sweep,report,plot}; do echo "755 bin/$file"; done
         echo "644 share/bash-completion/completions/peri-train"
         echo "644 share/man/man1/peri-train.1"
         for file in configs/*.json sweeps/*.json scripts/usage.sh scripts/sweep/*.sh; do echo "644 share/peri/$file"; done
         for file in scripts/{plot,sweep,report}.sh; do [[ ! -e $file ]] || echo "755 share/peri/$file"; done
+        echo "644 share/peri/installed"
     } | sort -k 2)
     same "files" "$(installed | grep -v ' share/peri/scripts/report/')" "$want"
     mkdir "$tmp/elsewhere"
@@ -38,8 +39,59 @@ install_and_uninstall() {
 uninstall_keeps_other_files() {
     made install
     touch "$tmp/root/usr/share/peri/configs/mine.json"
-    made uninstall
-    same "files" "$(installed | cut -d' ' -f2)" share/peri/configs/mine.json
+    echo '{}' >"$tmp/root/usr/share/peri/configs/pre_ln.json"
+    said=$(made uninstall 2>&1)
+    has "a changed config" "$said" "kept $tmp/root/usr/share/peri/configs/pre_ln.json, which was changed"
+    same "files" "$(installed | cut -d' ' -f2 | tr '\n' ' ')" "share/peri/configs/mine.json share/peri/configs/pre_ln.json "
+    # Files with the names of ours that make install did not write.
+    rm -r "$tmp/root"
+    mkdir -p "$tmp/root/usr/bin"
+    echo theirs >"$tmp/root/usr/bin/peri-plot"
+    said=$(made uninstall 2>&1)
+    has "without make install" "$said" "nothing to remove"
+    same "their file" "$(cat "$tmp/root/usr/bin/peri-plot")" theirs
+}
+
+# Each word of the path is a file that must not be touched.
+any_prefix() {
+    local prefix="$tmp/ö b/it's \"a\" (x)" before word words
+    mkdir -p "$tmp/ö b"
+    read -ra words <<<"$prefix"
+    for word in "${words[@]}"; do [[ $word != /* ]] || echo theirs >"$word"; done
+    before=$(find . -path ./build -prune -o -type d -print | sort)
+    make -s -o train install PREFIX="$prefix"
+    has "a config from elsewhere" "$(cd / && "$prefix/bin/peri-train" --config peri_rms --describe)" "equations    fde84562a2e6e48c"
+    has "peri-sweep" "$(cd / && "$prefix/bin/peri-sweep" sweeps/norms.json --dry-run 2>&1)" "runs/norms: "
+    make -s uninstall PREFIX="$prefix"
+    same "files after make uninstall" "$(find "$prefix" -type f)" ""
+    same "the file in the way" "$(cat "$tmp/ö")" theirs
+    same "folders of the sources" "$(find . -path ./build -prune -o -type d -print | sort)" "$before"
+    if said=$(make -s -o train install PREFIX='~/peri' 2>&1); then fail "a literal ~ is accepted"; fi
+    has "a literal ~" "$said" "begins with ~"
+}
+
+# An installed program and the installed scripts print commands under the names with which they were called.
+installed_names() {
+    local bin=$tmp/root/usr/bin
+    made install
+    export PATH=$bin:$PATH TRAIN=''
+    cd "$tmp"
+    ln -s "$bin/peri-sweep" "$tmp/linked"
+    has "help" "$(peri-train --help)" "  peri-train --sample runs/peri_rms"
+    has "wrong usage" "$(peri-train --zebra 2>&1 || true)" "; peri-train --help lists all flags"
+    has "a wrong config" "$(peri-train --config toy.json --set train.steps=x 2>&1 || true)" "peri-train --list keys shows"
+    has "a wrong name" "$(peri-train --config zebra 2>&1 || true)" "$tmp/root/usr/share/peri/configs/zebra.json"
+    has "after a run" "$(peri-train --config toy.json --set name=named 2>/dev/null)" "next: peri-train --sample $tmp/named"
+    ln -s "$bin/peri-train" "$tmp/it's"
+    has "a name to quote" "$("./it's" 2>&1 || true)" "  './it'\\''s' --sample"
+    has "peri-plot" "$(peri-plot --help)" "peri-plot RUN..."
+    has "peri-plot, wrong" "$(peri-plot --zebra 2>&1 || true)" "peri-plot: there is no option --zebra"
+    has "peri-sweep" "$(./linked --help)" "    peri-sweep sweeps/placement.json --jobs 2"
+    said=$(./linked --grid model.topology=pre,peri --out swept toy.json 2>&1)
+    has "after a sweep" "$said" "next: peri-report swept"
+    command -v python3 >/dev/null || return 0
+    peri-report swept >/dev/null
+    [[ -s swept/report.html ]] || fail "peri-report writes no page"
 }
 
 # flags: the flags that --help lists.
@@ -128,6 +180,8 @@ bash_completes_files() {
 
 test_case "install: install and uninstall" install_and_uninstall
 test_case "install: uninstall keeps other files" uninstall_keeps_other_files
+test_case "install: any characters in PREFIX" any_prefix
+test_case "install: names of what is installed" installed_names
 test_case "install: the manual page lists all flags and keys" page_lists_flags_and_keys
 test_case "install: the manual page renders" page_renders
 test_case "install: bash completes flags and keys" bash_completes

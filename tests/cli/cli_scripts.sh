@@ -128,6 +128,61 @@ scripts_share_a_locale() {
     same "locale" "$(LC_ALL=C.UTF-8 bash -c 'source scripts/usage.sh; echo "$LC_ALL $caller_locale"')" "C C.UTF-8"
 }
 
+# In a folder of $CDPATH that has the same names, cd would end and print its path.
+scripts_ignore_cdpath() {
+    local script
+    mkdir -p "$tmp/decoy/scripts" "$tmp/decoy/tests/cli"
+    program good <<<'printf "ok      0.01 s  one\n"'
+    said=$(CDPATH=$tmp/decoy scripts/check.sh "$tmp/good" 2>&1) || fail "check.sh: $said"
+    same "check.sh" "$(tail -n 1 <<<"$said")" "1 passed, 0 failed"
+    has "bench.sh" "$(CDPATH=$tmp/decoy scripts/bench.sh zebra 2>&1 || true)" "a PART is tables"
+    said=$(CDPATH=$tmp/decoy bash -c 'source tests/lib/cli.sh && pwd' 2>&1)
+    same "folder of the tests" "$said" "$PWD"
+}
+
+# packages CODE ARGUMENT...: install-packages.sh as a user without rights, with the programs in $tmp/bin only;
+# sets $said and $complained.
+packages() {
+    local got=0 as=()
+    ((EUID != 0)) || as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+    said=$(PATH=$tmp/bin "${as[@]}" "$tmp/bin/bash" "$tmp/scripts/install-packages.sh" "${@:2}" 2>"$tmp/complained") || got=$?
+    complained=$(cat "$tmp/complained")
+    same "exit code, after $said$complained" "$got" "$1"
+}
+
+# stand_in NAME: a program in $tmp/bin, its body from stdin.
+stand_in() {
+    { echo '#!/bin/bash' && cat; } >"$tmp/bin/$1"
+    chmod 755 "$tmp/bin/$1"
+}
+
+packages_are_named() {
+    local program
+    chmod 755 "$tmp"
+    mkdir -m 755 "$tmp/bin" "$tmp/scripts"
+    cp scripts/{install-packages,usage}.sh "$tmp/scripts"
+    for program in bash sh basename dirname env sed cat setpriv; do ln -s "$(command -v "$program")" "$tmp/bin/$program"; done
+    packages 0 build
+    has "without dpkg" "$complained" "there is no dpkg here, so nothing was checked; Debian calls what is needed: gcc libc6-dev make"
+    # shellcheck disable=SC2016 # for the program
+    stand_in dpkg-query <<<'[[ "${@: -1}" == gcc ]] && echo -n installed'
+    packages 1 build plot
+    has "without apt-get" "$complained" "there is no apt-get here; an administrator can install what is missing: apt-get install libc6-dev make"
+    stand_in apt-get <<<"echo \"\$*\" >>$tmp/asked; [[ \$* != *gnuplot* ]]"
+    packages 1 build plot
+    has "without sudo" "$complained" "not root, and there is no sudo; an administrator can install what is missing: apt-get install libc6-dev"
+    same "lines without sudo" "$(grep -c '' <<<"$complained")" 1
+    stand_in sudo <<<'exec "$@"'
+    touch "$tmp/asked" && chmod 666 "$tmp/asked"
+    packages 0 sweep
+    same "packages" "$said $(tail -n 1 "$tmp/asked")" "installing jq install -qq --no-install-recommends jq"
+    packages 1 plot
+    has "apt-get fails" "$complained" "apt-get install failed; an administrator can install what is missing: apt-get install gnuplot-nox"
+    stand_in clang <<<'echo 19.1.7'
+    packages 0 fuzz
+    has "of the clang here" "$(tail -n 1 "$tmp/asked")" " libclang-rt-19-dev"
+}
+
 # An entry of equivalent.txt whose line was changed has to be found again.
 equivalents_are_current() {
     local stale
@@ -181,6 +236,8 @@ test_case "scripts: test.sh counts" cases_count
 test_case "scripts: structure.sh notices" structure_notices
 test_case "scripts: --help and wrong arguments" scripts_answer
 test_case "scripts: all use the C locale" scripts_share_a_locale
+test_case "scripts: CDPATH is ignored" scripts_ignore_cdpath
+test_case "scripts: install-packages.sh names what is missing" packages_are_named
 test_case "scripts: equivalent mutants are mutants of the sources" equivalents_are_current
 test_case "scripts: bench.sh prints" bench_prints
 test_case "scripts: bench.sh needs numbers" bench_needs_numbers

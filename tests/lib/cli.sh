@@ -4,6 +4,7 @@
 # TRAIN is the program (default ./train). $tmp is a temporary folder that is removed at the end;
 # $tmp/toy.json is a config that trains in a few hundredths of a second.
 set -euo pipefail
+unset CDPATH
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 source tests/lib/test.sh
 export LC_ALL=C OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive

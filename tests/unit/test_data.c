@@ -362,7 +362,7 @@ static void test_huge_file(void) {
     dataset_train_batch(data, tokens, targets, (mark & UINT32_MAX) / T + 1, 0);
     CHECK(tokens[0] == 0, "a position lost its high bits");
     dataset_close(data);
-    truncate(options.train, 0);
+    CHECK(truncate(options.train, 0) == 0, "truncate");
 }
 
 static const Test tests[] = {

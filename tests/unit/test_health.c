@@ -158,6 +158,11 @@ static void test_stuck_losses(void) {
     CHECK(STUCK_AFTER(UNIGRAM, 1, 1, 1, 1, AT, AT, AT), "fell back");
     CHECK(!STUCK_AFTER(UNIGRAM, 5, 5, 5, NAN, 5, 5), "a value that is not finite");
     CHECK(!STUCK_AFTER((double)NAN, 5, 5, 5, 5, 5, 5), "no unigram entropy: builtin:random");
+    Health *health = health_create(0, 256);
+    for (size_t step = 1; step <= 9; step++) health_validation(health, step, 5);
+    HealthSummary summary = health_summary(health);
+    CHECK(!health_is_stuck(&summary), "nothing to compare with");
+    health_free(health);
 }
 
 /* Whether a run with these ratios of gradients, one every EVERY steps, is stuck. */

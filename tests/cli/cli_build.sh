@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# cli_build.sh - the Makefile: ./train is replaced while it runs, names of compilers, options, the flavour of OpenBLAS.
+set -euo pipefail
+source "$(dirname "$0")/../lib/cli.sh"
+
+# tree NAME: a copy of the sources and of the float build, which make takes for complete. NAME may be any.
+tree() {
+    mkdir "$tmp/$1"
+    tar -cf - Makefile train.c base ops norm data model run scripts configs sweeps build/float/{train,train.o,libperi.a,flags} \
+        build/float/{base,ops,norm,data,model,run} | tar -C "$tmp/$1" -xf -
+    cp -p build/float/train "$tmp/$1/train"
+}
+
+# make_in NAME ARGUMENT...: sets $said and $code.
+make_in() {
+    code=0
+    said=$(make -C "$tmp/$1" "${@:2}" 2>&1) || code=$?
+}
+
+# variable NAME ARGUMENT...: the value of a variable of the Makefile.
+variable() {
+    make -pn "${@:2}" 2>/dev/null | sed -n "s/^$1 := //p" | tail -n 1
+}
+
+running_program_is_replaced() {
+    local pid i
+    tree "Übung mit Blank"
+    make_in "Übung mit Blank" -n
+    [[ $said != *" -c -o "* ]] || fail "a finished build is compiled again: $said"
+    cd "$tmp/Übung mit Blank"
+    ./train --config "$tmp/toy.json" --set name=long --set train.steps=1000000000 --set train.eval_every=0 >"$tmp/long.txt" 2>&1 &
+    pid=$!
+    for ((i = 0; i < 100 && $(grep -c "" "$tmp/long/log.csv" 2>/dev/null || true) + 0 < 3; i++)); do sleep 0.05; done
+    printf 'newer' >>build/float/train # behind the program, which still works
+    make_in "Übung mit Blank"
+    kill -0 "$pid" || fail "the run has ended: $(tail -n 1 "$tmp/long.txt")"
+    kill -KILL "$pid" && { wait "$pid" || true; }
+    same "exit code of make" "$code" 0
+    cmp train build/float/train
+    [[ ! -e train.new ]] || fail "train.new is left"
+}
+
+compilers_have_folders() {
+    same "gcc" "$(variable BUILD)" build/float
+    same "a path" "$(variable BUILD CC=/usr/bin/gcc)" build/float
+    same "a cache" "$(variable BUILD CC="ccache gcc")" build/float
+    same "a version" "$(variable BUILD CC=/usr/bin/gcc-12)" build/float-gcc-12
+    same "another" "$(variable BUILD CC="ccache clang -v" REAL=double)" build/double-clang
+    same "./train of gcc" "$(variable MAIN CC="ccache /usr/bin/gcc-12")" train
+    same "./train of clang" "$(variable MAIN CC=clang)" ""
+    same "./train of another folder" "$(variable MAIN BUILD=build/mine)" ""
+}
+
+changed_options_build_again() {
+    tree options
+    make_in options -n CFLAGS="-O2 -DNOTE='it is'"
+    has "other CFLAGS" "$said" " -c -o build/float/base/base.o"
+    make_in options -n WERROR=1
+    [[ $said != *" -c -o "* ]] || fail "WERROR=1 builds again: $said"
+    # Two flavours of OpenBLAS, of which pkg-config names the slow one.
+    mkdir -p "$tmp/lib/openblas-pthread" "$tmp/bin"
+    printf '#!/bin/sh\ncase "$*" in *libdir*) echo %s/lib/openblas-pthread/ ;; *) echo "-I%s/include/openblas-pthread/ -I/usr/include/cjson" ;; esac\n' \
+        "$tmp" "$tmp" >"$tmp/bin/pkg-config"
+    chmod +x "$tmp/bin/pkg-config"
+    same "the only one" "$(PATH=$tmp/bin:$PATH variable BLASDIR)" "$tmp/lib/openblas-pthread"
+    mkdir "$tmp/lib/openblas-openmp"
+    touch "$tmp/lib/openblas-openmp/libopenblas.so"
+    same "the better one" "$(PATH=$tmp/bin:$PATH variable BLASDIR)" "$tmp/lib/openblas-openmp"
+    same "its headers" "$(PATH=$tmp/bin:$PATH variable BLAS_CFLAGS)" "-I$tmp/include/openblas-openmp/ -I/usr/include/cjson"
+    PATH=$tmp/bin:$PATH make_in options -n
+    has "another library" "$said" " -c -o build/float/ops/cpu/cpu_gemm.o"
+}
+
+folder_named_train() {
+    tree folder
+    rm "$tmp/folder/train"
+    mkdir "$tmp/folder/train"
+    echo precious >"$tmp/folder/train/book.txt"
+    make_in folder
+    same "exit code" "$code" 2
+    has "make" "$said" "train/ is a folder, and the program is called ./train: please rename the folder"
+    make_in folder -s clean
+    same "the folder after make clean" "$(cat "$tmp/folder/train/book.txt")" precious
+    code=0
+    said=$(cd "$tmp/folder" && TRAIN='' PATH=/usr/bin:/bin scripts/sweep.sh sweeps/norms.json --dry-run 2>&1) || code=$?
+    has "sweep.sh" "$said" "there is no program ./train; make builds it"
+}
+
+# Copies of a file are what a user of Windows commits without knowing.
+checkout_without_carriage_returns() {
+    git rev-parse --git-dir >/dev/null 2>&1 || { echo "note: skipped the checkout: no git" && return; }
+    git -c core.autocrlf=true clone -q . "$tmp/checkout"
+    said=$(grep -rlI $'\r$' "$tmp/checkout" --include='*.sh' --include='*.c' --include='*.h' --include=Makefile --include='*.json') ||
+        true
+    same "files with CRLF" "$said" ""
+    "$tmp/checkout/scripts/check.sh" --help >/dev/null
+}
+
+unset MAKEFLAGS MAKELEVEL
+[[ -e build/float/flags ]] || { echo "cli_build.sh: needs the float build: make" >&2 && exit 2; }
+test_case "build: a running program is replaced" running_program_is_replaced
+test_case "build: a folder for each compiler" compilers_have_folders
+test_case "build: other options build everything again" changed_options_build_again
+test_case "build: a folder named train" folder_named_train
+test_case "build: a checkout with core.autocrlf" checkout_without_carriage_returns
+test_done
