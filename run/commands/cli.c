@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef enum { TAKES_NOTHING, TAKES_STRING, TAKES_INTEGER, TAKES_NUMBER, TAKES_MANY } Takes;
 
@@ -50,7 +51,8 @@ static const Flag FLAGS[] = {
     OPTION("run-dir", "DIR", TAKES_STRING, run_dir, TRAINING,
            "write the run to DIR instead of log.dir/name"),
     OPTION("resume", NULL, TAKES_NOTHING, resume, TRAINING,
-           "continue from the last checkpoint, or start if there is none"),
+           "continue from the last checkpoint, or start if there is none; --resume RUN needs no "
+           "--config"),
     OPTION("extend", NULL, TAKES_NOTHING, extend, TRAINING,
            "with --resume: continue a run beyond the train.steps it was planned with"),
     OPTION("overwrite", NULL, TAKES_NOTHING, overwrite, TRAINING,
@@ -164,13 +166,24 @@ static const Flag *find_flag(const char *name) {
     return NULL;
 }
 
-static _Noreturn void unknown_flag(const char *argument) {
+/* The words of a flag as they are written in keys: max-iters is max_iters. For mem_free. */
+static char *key_words(const char *flag) {
+    char *words = text_format("%s", flag);
+    for (char *c = words; *c; c++) {
+        if (*c == '-') *c = '_';
+    }
+    return words;
+}
+
+/* `name` is the flag in the argument, without dashes and value; "" where it is none. */
+static _Noreturn void unknown_flag(const char *argument, const char *name) {
     const char *names[FLAG_COUNT + 1] = {NULL};
     for (int i = 0; i < FLAG_COUNT; i++) names[i] = FLAGS[i].name;
-    const char *word = strncmp(argument, "--", 2) == 0 ? argument + 2 : "";
-    const char *near = name_nearest(word, names), *key = near ? NULL : key_suggest(word);
-    if (*word && key)
-        die(EXIT_USAGE, "unknown argument \"%s\"; did you mean --set %s=...?", argument, key);
+    char *words = key_words(name);
+    const char *near = name_nearest(name, names);
+    const char *key = near || !*name ? NULL : key_suggest(words);
+    mem_free(words);
+    if (key) die(EXIT_USAGE, "unknown argument \"%s\"; did you mean --set %s=...?", argument, key);
     die(EXIT_USAGE, "unknown argument \"%s\"%s%s%s; %s --help lists all flags", argument,
         near ? "; did you mean --" : "", near ? near : "", near ? "?" : "", program_name());
 }
@@ -219,15 +232,21 @@ static void flag_apply(Cli *cli, const Flag *flag, const char *value) {
     cli->mode = (Mode)flag->mode;
 }
 
-/* "--topology peri" as "model.topology=peri", for mem_free; NULL if there is no such key. */
-static const char *key_set(const char *argument, const char *value) {
-    char *word = text_format("%s", argument + 2);
-    for (char *c = word; *c; c++) {
-        if (*c == '-') *c = '_';
-    }
-    const char *key = config_key_of_word(word);
+/* "--topology peri" as "model.topology=peri", and "--optim.lr 1e-3" as "optim.lr=1e-3", for
+ * mem_free; NULL if there is no such key. */
+static char *key_set(const char *flag, const char *value) {
+    static const char wire[] = "model.wire.";
+    char *word = key_words(flag);
+    const bool is_path = key_find(word) || strncmp(word, wire, strlen(wire)) == 0;
+    const char *key = is_path ? word : config_key_of_word(word);
+    char *set = key ? text_format("%s=%s", key, value ? value : "") : NULL;
     mem_free(word);
-    return key ? text_format("%s=%s", key, value ? value : "") : NULL;
+    return set;
+}
+
+static bool is_config(const char *argument) {
+    const size_t length = strlen(argument), ending = strlen(".json");
+    return length > ending && strcmp(argument + length - ending, ".json") == 0;
 }
 
 /* Every flag must apply to the mode; none is silently ignored, except beside --help. */
@@ -244,6 +263,79 @@ static void check_options(const Cli *cli, const bool used[FLAG_COUNT]) {
     }
 }
 
+/* What parsing knows besides the result. */
+typedef struct {
+    bool used[FLAG_COUNT];
+    bool sampling; /* whether --sample is among the arguments: --seed is its own then */
+} CliState;
+
+/* One argument "--name" or "--name=value", or a config file, or -h. `next` is the argument that
+ * follows, NULL at the end. Returns whether it was taken as the value. */
+static bool parse_argument(Cli *cli, CliState *state, char *argument, const char *next) {
+    if (strcmp(argument, "-h") == 0) argument = "--help";
+    const bool is_flag = strncmp(argument, "--", 2) == 0;
+    if (!is_flag && is_config(argument) && !cli->config) {
+        cli->config = argument;
+        state->used[find_flag("config") - FLAGS] = true;
+        return false;
+    }
+    if (!is_flag) unknown_flag(argument, "");
+    const char *equals = strchr(argument, '='), *value = equals ? equals + 1 : next;
+    const size_t length = equals ? (size_t)(equals - argument) : strlen(argument);
+    char *name = text_format("%.*s", (int)length - 2, argument + 2);
+    arrput(cli->owned, name);
+    const Flag *flag = find_flag(name);
+    if (!flag || (strcmp(name, "seed") == 0 && !state->sampling)) {
+        char *set = key_set(name, value);
+        if (!set) unknown_flag(argument, name);
+        if (!value) die(EXIT_USAGE, "--%s needs a value", name);
+        arrput(cli->owned, set);
+        arrput(cli->sets, set);
+        state->used[find_flag("set") - FLAGS] = true;
+        return !equals;
+    }
+    state->used[flag - FLAGS] = true;
+    /* --resume RUN is short for --resume --config RUN/config.json. */
+    if (strcmp(name, "resume") == 0 && value && *value != '-' && !is_config(value)) {
+        cli->resume = true;
+        cli->run = value;
+        return !equals;
+    }
+    const bool needs = flag->takes != TAKES_NOTHING;
+    if (flag->takes == TAKES_MANY && value && !strchr(value, '='))
+        die(EXIT_USAGE, "--set takes KEY=VALUE, for example --set %s=...", value);
+    if (needs && !value) die(EXIT_USAGE, "--%s needs %s", flag->name, flag->argument);
+    if (!needs && equals) die(EXIT_USAGE, "--%s takes no value", flag->name);
+    flag_apply(cli, flag, value);
+    return needs && !equals;
+}
+
+/* --resume RUN: the run continues with its own config, or with that of --config. */
+static void resume_run(Cli *cli) {
+    if (cli->run_dir) die(EXIT_USAGE, "--resume %s and --run-dir: use one of them", cli->run);
+    if (cli->config) {
+        cli->run_dir = cli->run;
+        return;
+    }
+    char *config = text_format("%s/config.json", cli->run);
+    arrput(cli->owned, config);
+    cli->config = config;
+    if (access(config, F_OK) != 0)
+        die(EXIT_USAGE, "--resume %s: there is no %s; --config FILE --resume begins a run",
+            cli->run, config);
+}
+
+static void check_values(const Cli *cli) {
+    if (cli->resume && cli->overwrite)
+        die(EXIT_USAGE, "--resume continues a run, --overwrite removes it: use one of them");
+    if (cli->extend && !cli->resume)
+        die(EXIT_USAGE, "--extend continues a run beyond its steps: it needs --resume");
+    if (cli->mode == MODE_BENCH && (cli->bench < 1 || cli->bench > 1000000))
+        die(EXIT_USAGE, "--bench takes 1 to 1000000 steps");
+    if (cli->sampling.top_p > 1) die(EXIT_USAGE, "--top-p takes a probability, 0 to 1");
+    if (cli->seed > UINT32_MAX) die(EXIT_USAGE, "--seed must be 0 to 2^32-1");
+}
+
 Cli cli_parse(int argc, char **argv) {
     Cli cli = {.mode = MODE_TRAIN,
                .tokens = 256,
@@ -251,38 +343,15 @@ Cli cli_parse(int argc, char **argv) {
                .seed = 1,
                .step = SIZE_MAX,
                .around = 2};
-    bool sampling = false, used[FLAG_COUNT] = {false};
-    for (int i = 1; i < argc; i++) sampling |= strcmp(argv[i], "--sample") == 0;
-    for (int i = 1; i < argc; i++) {
-        const Flag *flag = strncmp(argv[i], "--", 2) == 0 ? find_flag(argv[i] + 2) : NULL;
-        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
-        bool seed_of_run = flag && strcmp(flag->name, "seed") == 0 && !sampling;
-        if (!flag || seed_of_run) { /* --seed sets train.seed, except with --sample */
-            const char *set = strncmp(argv[i], "--", 2) == 0 ? key_set(argv[i], value) : NULL;
-            if (!set) unknown_flag(argv[i]);
-            if (!value) die(EXIT_USAGE, "%s needs a value", argv[i]);
-            arrput(cli.owned, (char *)set);
-            arrput(cli.sets, set);
-            used[find_flag("set") - FLAGS] = true;
-            i++;
-            continue;
-        }
-        used[flag - FLAGS] = true;
-        bool needs = flag->takes != TAKES_NOTHING;
-        if (needs && !value) die(EXIT_USAGE, "--%s needs %s", flag->name, flag->argument);
-        flag_apply(&cli, flag, value);
-        i += needs;
-    }
+    CliState state = {.sampling = false};
+    for (int i = 1; i < argc; i++)
+        state.sampling |= strcmp(argv[i], "--sample") == 0 || strncmp(argv[i], "--sample=", 9) == 0;
+    for (int i = 1; i < argc; i++)
+        i += parse_argument(&cli, &state, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
+    if (cli.resume && cli.run) resume_run(&cli);
     cli.n_sets = (size_t)arrlen(cli.sets);
-    check_options(&cli, used);
-    if (cli.resume && cli.overwrite)
-        die(EXIT_USAGE, "--resume continues a run, --overwrite removes it: use one of them");
-    if (cli.extend && !cli.resume)
-        die(EXIT_USAGE, "--extend continues a run beyond its steps: it needs --resume");
-    if (cli.mode == MODE_BENCH && (cli.bench < 1 || cli.bench > 1000000))
-        die(EXIT_USAGE, "--bench takes 1 to 1000000 steps");
-    if (cli.sampling.top_p > 1) die(EXIT_USAGE, "--top-p takes a probability, 0 to 1");
-    if (cli.seed > UINT32_MAX) die(EXIT_USAGE, "--seed must be 0 to 2^32-1");
+    check_options(&cli, state.used);
+    check_values(&cli);
     return cli;
 }
 

@@ -2,6 +2,7 @@
 #include "run/commands/evaluate.h"
 
 #include "run/commands/calibrate.h"
+#include "run/io/streams.h"
 #include "run/optim/schedule.h"
 #include "run/store/rundir.h"
 #include "run/train/nonfinite.h"
@@ -118,7 +119,7 @@ int evaluate(const Cli *cli) {
            quantile(losses, tokens, 0.5), quantile(losses, tokens, 0.999));
     if (!isnan(floor)) printf(" floor=%.9g", floor);
     putchar('\n');
-    fflush(stdout);
+    stdout_flush();
     if (!isfinite(mean)) print_nonfinite(cli->run, &nonfinite, model->shape.L);
     mem_free(losses);
     dataset_close(data);

@@ -8,6 +8,7 @@
 #include "run/io/files.h"
 #include "run/io/move.h"
 #include "run/io/stop.h"
+#include "run/io/streams.h"
 #include "run/store/rundir.h"
 #include "run/store/stored_model.h"
 #include "run/train/resume.h"
@@ -348,7 +349,7 @@ static void print_start(const Replay *replay) {
     if (replay->start >= first_measured(replay))
         puts("there is no older checkpoint, so the updates before it are not repeated");
     printf("%8s %14s %14s\n", "step", "train_loss", "grad_norm");
-    fflush(stdout);
+    stdout_flush();
 }
 
 /* Prints possible reasons for a difference. */

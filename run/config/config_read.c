@@ -100,25 +100,33 @@ static void scan_set(Source *source) {
     }
 }
 
+/* The text after the = as a string without quotes. */
+static cJSON *bare_string(Source *source, const char *text) {
+    json_free(&source->map);
+    JsonNode node = {.value = {source->key + 1, strlen(text)}, .end = 1};
+    arrput(source->map.nodes, node);
+    return cJSON_CreateString(text);
+}
+
 cJSON *json_parse_value(Report *report, bool bare) {
     Source *source = report->source;
     JsonMap *map = &source->map;
     scan_set(source);
     const char *text = source->text + source->key + 1, *invalid = text_invalid(text);
     cJSON *json = NULL;
-    if (!map->syntax) {
+    const bool is_json = !map->syntax && (!bare || *text == '"');
+    if (is_json) {
         json = parsed(text);
         report_scan(report, source);
+    } else if (!map->syntax && !invalid) {
+        json = bare_string(source, text); /* 2024, true and null are text where text is expected */
     } else if (looks_like_json(text, bare)) {
         report_scan(report, source);
     } else if (invalid) {
         report_span(report, (JsonSpan){(size_t)(invalid - source->text), 1});
         report_error(report, "control character or invalid UTF-8 in the value");
     } else {
-        json_free(map);
-        JsonNode node = {.value = {source->key + 1, strlen(text)}, .end = 1};
-        arrput(map->nodes, node);
-        json = cJSON_CreateString(text);
+        json = bare_string(source, text);
     }
     if (json) map->nodes[0].key = (JsonSpan){0, source->key};
     return json;

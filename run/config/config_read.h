@@ -18,7 +18,8 @@ char *file_read(const char *path, Report *report);
  * reported, but the rest is still parsed and checked. */
 struct cJSON *json_parse(Report *report);
 /* Parses the value of the --set in report->source: JSON, or a string without quotes if it does not
- * look like JSON; NULL after an error. `bare`: the key takes any string. */
+ * look like JSON; NULL after an error. `bare`: the key takes any string, so 2024, true and null are
+ * strings too. */
 struct cJSON *json_parse_value(Report *report, bool bare);
 
 #endif

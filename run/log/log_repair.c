@@ -3,6 +3,7 @@
 
 #include "base/text_out.h"
 #include "run/io/files.h"
+#include "run/io/move.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -112,7 +113,8 @@ char *log_keep(const char *dir, const char *name, size_t first) {
         mem_free(kept);
         kept = NULL;
     }
-    if (kept && rename(path, kept)) cannot("rename", path);
+    int error = kept ? file_move(path, kept) : 0;
+    if (error) die(EXIT_IO, "cannot rename %s: %s", path, strerror(error));
     mem_free(text);
     mem_free(path);
     return kept;

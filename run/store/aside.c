@@ -5,6 +5,7 @@
 #include "base/stb_ds.h"
 #include "base/text_out.h"
 #include "run/io/files.h"
+#include "run/io/move.h"
 #include "run/store/checkpoint.h"
 
 #include <dirent.h>
@@ -78,16 +79,50 @@ static void drop_folder(const char *dir, const char *name) {
 
 /* --- moving and removing --- */
 
+static void move_path(const char *old, const char *new, int *error);
+
+/* Moves the entries of a folder one by one: layered file systems cannot rename some folders. */
+static void move_entries(const char *old, const char *new, int *error) {
+    int failed = folder_create(new);
+    DIR *folder = failed ? NULL : opendir(old);
+    if (!folder && !*error) *error = failed ? failed : errno;
+    for (const struct dirent *entry; folder && !*error && (entry = readdir(folder));) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
+        char *from = text_format("%s/%s", old, entry->d_name),
+             *to = text_format("%s/%s", new, entry->d_name);
+        move_path(from, to, error);
+        mem_free(from);
+        mem_free(to);
+    }
+    if (folder) closedir(folder);
+    if (!*error) *error = folder_sync(new);
+    rmdir(old);
+}
+
 /* A file that is in both places stays in both. */
+static void move_path(const char *old, const char *new, int *error) {
+    struct stat from, to;
+    if (*error) return;
+    bool taken = lstat(new, &to) == 0, folder = lstat(old, &from) == 0 && S_ISDIR(from.st_mode);
+    if (taken && !(folder && S_ISDIR(to.st_mode))) {
+        fprintf(stderr, "train: warning: %s is there already, so %s stays\n", new, old);
+    } else if (taken) {
+        move_entries(old, new, error);
+    } else if (!folder) {
+        *error = file_move(old, new);
+    } else if (rename(old, new)) {
+        if (errno == EXDEV)
+            move_entries(old, new, error);
+        else
+            *error = errno;
+    }
+}
+
 static void move_one(const char *from, const char *to, const char *folder, const char *name,
                      int *error) {
     char *old = text_format("%s/%s/%s", from, folder, name),
          *new = text_format("%s/%s/%s", to, folder, name);
-    struct stat status;
-    if (lstat(new, &status) == 0)
-        fprintf(stderr, "train: warning: %s is there already, so %s stays\n", new, old);
-    else
-        note(error, rename(old, new));
+    move_path(old, new, error);
     mem_free(old);
     mem_free(new);
 }

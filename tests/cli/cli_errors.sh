@@ -19,7 +19,7 @@ keys_are_checked() {
     refused 'model.dropout' --set model.dropout=1
     refused 'did you mean "peri"' --set model.topology=perri
     refused 'sandwich' --set model.topology=sandwhich
-    refused 'expected --set key=value' --set model.topology
+    refused '--set takes KEY=VALUE' --set model.topology
     refused 'model.n_head' --set model.n_head=3
 }
 
@@ -66,7 +66,7 @@ flags_are_checked() {
     exits 2 --resume --version
     exits 0 --norms x --help
     exits 2
-    has "no arguments" "$said" "./train --config"
+    has "no arguments" "$said" "$TRAIN --config"
     refused "did you mean --overwrite" --overwite
     refused "did you mean --set model.topology=...?" --topolgy pre
     refused "unknown argument" peri

@@ -78,14 +78,15 @@ step_call() {
 
 # A corrupt checkpoint ahead of the run must not cause the removal of valid ones.
 fall_back() {
-    local words file
+    local words file byte
     undisturbed_run
     command_of "$runs/d"
     calls "$tmp/all" "${words[@]}" >/dev/null
     rm -rf "$runs/d"
     killed "after step 6 is saved" "$runs/d" --after "$(step_call 6)" 9
     file=$runs/d/checkpoints/step_00000006/model.safetensors
-    printf x | dd of="$file" bs=1 seek=3000 conv=notrunc 2>/dev/null
+    byte=$(od -An -tu1 -j 3000 -N 1 "$file")
+    printf '%b' "\\x$(printf %02x $((byte ^ 1)))" | dd of="$file" bs=1 seek=3000 conv=notrunc 2>/dev/null
     cp -a "$runs/d" "$runs/e"
     words+=(--set train.keep=1 --set train.checkpoint_every=1)
     calls "$tmp/all" "${words[@]}" >/dev/null

@@ -32,7 +32,6 @@ static const struct {
     {"model.norm", "3", "model.norm must be a string, not the number 3 (allowed: layernorm, "},
     {"model.norm", "\"RMSNorm\"", "model.norm: unknown value \"RMSNorm\""},
     {"model.qk_norm", "true", "model.qk_norm must be a string, not true (allowed: auto, on, off)"},
-    {"model.layers", "3", "model.layers must be a string, not the number 3"},
     {"model.wire", "[]", "model.wire must be an object, not a list"},
     {"model.wire", "{\"mlp.out\": true}",
      "model.wire.mlp.out must be a string or a number, not tr"},
