@@ -91,7 +91,7 @@ def alike(label, kind, a, b, metric="val_loss"):
         squares = sum(sum((value - stats.mean(group)) ** 2 for value in group) for group in (x, y))
         df = len(x) + len(y) - 2
         error = (squares / df * (1 / len(x) + 1 / len(y))) ** 0.5
-        low, high = results.Student(stats.mean(x) - stats.mean(y), error, df, min(len(x), len(y))).interval(0.05)
+        low, high = stats.Student(stats.mean(x) - stats.mean(y), error, df, min(len(x), len(y))).interval(0.05)
         return Check(label, kind, low <= 0 <= high, f"{low:+.3f} to {high:+.3f}", asked("alike", a, b, metric=metric))
 
     return check

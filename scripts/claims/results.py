@@ -1,12 +1,12 @@
 """results: an estimate with its intervals and one-sided p values, by Student's t, exact counts or exact failures.
 
 Ratios are on the scale of logarithms here. `interval(alpha)` covers 1 - alpha. `above(bound)` is the p of the
-hypothesis that the true value is at most `bound`; `below(bound)` that it is at least `bound`.
+hypothesis that the true value is at most `bound`; `below(bound)` that it is at least `bound`. Student's t is in
+scripts/report/stats.py.
 """
 
 import math
 from dataclasses import dataclass
-from functools import cache
 from statistics import NormalDist
 
 import exact
@@ -14,47 +14,12 @@ import stats
 from measured import NotMeasured
 
 
-@cache
-def t_quantile(p, df):
-    return stats.t_quantile(p, df)
-
-
-def t_above(t, df):
-    """P(T >= t)."""
-    upper = 1 - stats.t_cdf(abs(t), df)
-    return upper if t >= 0 else 1 - upper
-
-
-@dataclass
-class Student:
-    estimate: float
-    error: float  # standard error
-    df: int
-    n: int
-
-    def interval(self, alpha):
-        half = t_quantile(1 - alpha / 2, self.df) * self.error
-        return self.estimate - half, self.estimate + half
-
-    def above(self, bound):
-        if self.error == 0:
-            return 0.0 if self.estimate > bound else 1.0
-        return t_above((self.estimate - bound) / self.error, self.df)
-
-    def below(self, bound):
-        if self.error == 0:
-            return 0.0 if self.estimate < bound else 1.0
-        return t_above((bound - self.estimate) / self.error, self.df)
-
-
 def mean_of(values):
     """Student's t of a mean."""
     n = len(values)
     if n < 2:
         raise NotMeasured(f"runs with {n} seeds")
-    center = stats.mean(values)
-    variance = math.fsum((value - center) ** 2 for value in values) / (n - 1)
-    return Student(center, math.sqrt(variance / n), n - 1, n)
+    return stats.of_mean(values)
 
 
 def logarithm(x):
@@ -98,7 +63,7 @@ def counts_of(a, b):
     sum_a, sum_b = sum(a) + half, sum(b) + half
     variance = 1 / sum_a + 1 / sum_b + phi * (1 / len(a) + 1 / len(b))
     estimate = math.log(sum_a / len(a)) - math.log(sum_b / len(b))
-    return Student(estimate, math.sqrt(variance), len(a) + len(b) - 2, min(len(a), len(b)))
+    return stats.Student(estimate, math.sqrt(variance), len(a) + len(b) - 2, min(len(a), len(b)))
 
 
 @dataclass

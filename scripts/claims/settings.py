@@ -136,7 +136,7 @@ def sensitivities(data, checks):
                 "high": high if highest else None,
                 "n": found.n,
                 "highest_rate": highest,
-                "failures": grid.failures,
+                "failures": fits.failures(grid),
                 "controls": controls.state_of([arm.part], checks),
             }
         )

@@ -5,35 +5,22 @@ import os
 import shlex
 import signal
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
+import answer
 import charts
 import compare
+import factors
 import groups as grouping
 import markdown
 import origin
 import page
 import runs as reading
 import tables
+import tuned
+from content import Bullets, Part, Report, plural
 
 EXIT_USAGE, EXIT_DATA, EXIT_IO = 2, 3, 4  # as of ./train
-
-
-@dataclass
-class Report:
-    """The content of a page, before it is HTML or Markdown."""
-
-    title: str
-    headline: list  # sentences
-    shared: str
-    tables: list
-    sentences: list  # about the differences
-    sections: list  # charts
-    equations: list
-    run_list: object
-    left_out: list  # sentences
-    facts: list
 
 
 class Arguments(argparse.ArgumentParser):
@@ -51,6 +38,7 @@ def arguments(words):
     parser.add_argument("runs", nargs="+", metavar="RUNS")
     parser.add_argument("--out", metavar="FILE.html")
     parser.add_argument("--baseline", metavar="LABEL")
+    parser.add_argument("--by", metavar="KEY", action="append", default=[])
     parser.add_argument("--title", metavar="TEXT")
     chosen = parser.parse_intermixed_args(words)
     chosen.out = Path(chosen.out or Path(chosen.runs[0]) / "report.html")
@@ -59,25 +47,43 @@ def arguments(words):
     return chosen
 
 
+def title_of(arms, groups):
+    runs = plural(sum(len(group.runs) for group in groups), "run")
+    if len(arms) == len(groups):
+        return f"{runs} in {plural(len(groups), 'group')}"
+    rates = {group.config.get(grouping.LR) for group in groups}
+    return f"{runs}: {plural(len(arms), 'arm')} at {plural(len(rates), 'learning rate')}"
+
+
+def at_all_rates(groups, keys, base):
+    """The groups, each at its own learning rate, and compared at equal rates."""
+    pairs = zip(groups, compare.baselines(groups, base), strict=True)
+    found = [compare.at_equal_rates(group, other) for group, other in pairs if group is not other]
+    differences = [tables.at_equal_rates(found)] * bool(found)
+    return [tables.results(groups, folded=True), *differences, *charts.all_rates(groups, keys)]
+
+
 def report(chosen, command):
     groups, keys, left_out = grouping.gather(reading.read_runs(chosen.runs))
     if not groups:
         raise reading.NoRun(f"no run has finished: {left_out[0].path} {left_out[0].why}")
-    differences = compare.differences(groups, chosen.baseline)
-    count = sum(len(group.runs) for group in groups)
-    title = f"{count} run{'s' * (count > 1)} in {len(groups)} group{'s' * (len(groups) > 1)}"
-    return Report(
-        title=chosen.title or title,
-        headline=compare.headline(groups, differences),
-        shared=origin.shared(groups, keys),
-        tables=[tables.results(groups)] + ([tables.paired(differences)] if differences else []),
-        sentences=compare.sentences(differences),
-        sections=charts.sections(groups, keys),
-        equations=origin.equations(groups, keys),
-        run_list=tables.run_list(groups, chosen.out.parent),
-        left_out=[f"{run.path} {run.why}." for run in left_out],
-        facts=origin.facts(groups, left_out, command),
-    )
+    arms, arm_keys = tuned.arms_of(groups, keys)
+    base_arm, base_group = tuned.chosen_baseline(arms, groups, chosen.baseline)
+    compared = tuned.differences(arms, base_arm)
+    equal_time = grouping.at_equal_time(run for group in groups for run in group.runs)
+    several_rates = len(arms) < len(groups)
+    parts = [answer.part(arms, compared, equal_time)]
+    parts += [answer.in_words(compared)] * bool(compared)
+    parts += factors.parts(chosen.by, arms, groups, keys)
+    parts += [] if several_rates else [tables.results(groups, folded=False)]
+    parts += charts.parts(arms, arm_keys, groups, keys)
+    parts += at_all_rates(groups, keys, base_group) if several_rates else []
+    parts += origin.equations(groups, keys)
+    parts += [tables.run_list(groups, chosen.out.parent)]
+    parts += [Part("Left out", "", [Bullets([f"{run.path} {run.why}." for run in left_out])])] * bool(left_out)
+    parts.append(origin.facts(groups, left_out, command))
+    title = chosen.title or title_of(arms, groups)
+    return Report(title, answer.headline(arms, groups, compared, equal_time), origin.shared(groups, keys), parts)
 
 
 def write(path, text):
@@ -108,7 +114,7 @@ def main(words):
     chosen = arguments(words)
     try:
         made = report(chosen, shlex.join(["scripts/report.sh", *words]))
-    except compare.NoBaseline as error:
+    except (compare.NoBaseline, factors.NoKey) as error:
         stop(EXIT_USAGE, error)
     except reading.NoRun as error:
         stop(EXIT_DATA, error)

@@ -6,21 +6,14 @@ import math
 from dataclasses import dataclass
 
 import stats
+from content import Charts, Part
 from groups import LR, label_of, with_effective_lr
 from runs import number
 from svg import Axis, Series, panel
 
 WINDOWS, POINTS = 50, 200  # training loss: means over a fiftieth of the steps, of which 200 are drawn
 STEP = "step (updates)"
-BAND = "Mean over seeds, with a band from the lowest to the highest."
-
-
-@dataclass
-class Section:
-    title: str
-    words: str
-    legend: list  # (style, name)
-    panels: list  # (caption, svg)
+BAND = "Mean over seeds, with its 95 % interval as a band."
 
 
 @dataclass
@@ -56,31 +49,61 @@ def part_labels(groups, keys):
     ]
 
 
-def section(title, words, drawn, axes, levels=()):
-    """`drawn` are (placing, [Series]), axes(points) returns both axes. None if there is nothing to draw."""
-    drawn = [(placing, series) for placing, series in drawn if any(one.points for one in series)]
-    if not drawn:
+def section(title, words, drawn, labels, logs=(False, False), levels=(), x_ticks=False):
+    """A part with one panel for each caption, on axes that all panels share. `drawn` are (placing, [Series]).
+
+    None if there is nothing to draw."""
+    notes = failure_notes(drawn)
+    drawn = [(placing, series) for placing, series in drawn if any(one.points or one.marks for one in series)]
+    points = [point for _, series in drawn for one in series for point in one.points]
+    if not points:
         return None
     captions = list(dict.fromkeys(placing.panel for placing, _ in drawn))
     legend = sorted({(placing.style, placing.name) for placing, _ in drawn})
-    x, y = axes([point for _, series in drawn for one in series for point in one.points + edges(one)])
+    marks = [x for _, series in drawn for one in series for x, _ in one.marks]
+    edges = [value for _, series in drawn for one in series for _, *both in one.band for value in both]
+    at = [x for x, _ in points] + marks
+    x = Axis(labels[0], at, logs[0], sorted(set(at)) if x_ticks else None, 0.04 if x_ticks else 0)
+    y = Axis(labels[1], robust_range([y for _, y in points], edges, logs[1]) + [level for level, _ in levels], logs[1])
     panels = []
     for caption in captions:
         curves = [one for placing, series in drawn if placing.panel == caption for one in series]
-        panels.append((caption, panel(f"{title}{': ' if caption else ''}{caption}", x, y, curves, levels)))
-    return Section(title, words, legend, panels)
+        name = f"{title}{': ' if caption else ''}{caption}"
+        panels.append((caption + notes.get(caption, ""), panel(name, x, y, curves, levels)))
+    return Part(title, words, [Charts(legend, panels)])
 
 
-def edges(series):
-    return [(x, value) for x, *both in series.band for value in both]
+def failure_notes(drawn):
+    """{panel: which of its groups have runs that failed and are in no curve}; crosses say it by themselves."""
+    failed = {}
+    for placing, series in drawn:
+        if placing.group.failed and not any(one.marks for one in series):
+            failed.setdefault(placing.panel, []).append(placing.name)
+    dash = {caption: " \N{EN DASH} " * bool(caption) for caption in failed}
+    return {caption: f"{dash[caption]}failed runs: {', '.join(names)}" for caption, names in failed.items()}
+
+
+def robust_range(points, edges, log):
+    """The lowest and the highest value to draw: all points and ends of bands, except for outliers of the points."""
+    scale, unscale = (math.log, math.exp) if log else (float, float)
+    scaled = [scale(value) for value in points]
+    low, high = stats.fences(scaled)
+    inner = [scale(value) for value in edges if value > 0 or not log]
+    reach = high - low
+    inner = [value for value in inner if low - reach / 4 <= value <= high + reach / 4]
+    return [unscale(min([low, *inner])), unscale(max([high, *inner]))]
 
 
 def over_seeds(curves):
-    """Mean and min..max band of {x: y} curves at every x that all curves have."""
+    """Mean and 95 % interval of {x: y} curves at every x that all curves have; no band for a single curve."""
     shared = sorted(set.intersection(*map(set, curves))) if curves else []
-    columns = [(x, [curve[x] for curve in curves]) for x in shared]
-    means = [(x, stats.mean(values)) for x, values in columns]
-    return means, [(x, min(values), max(values)) for x, values in columns]
+    means, band = [], []
+    for x in shared:
+        student = stats.of_mean(curve[x] for curve in curves)
+        means.append((x, student.estimate))
+        if student.df:
+            band.append((x, *student.interval()))
+    return means, band
 
 
 def smooth(curve):
@@ -99,11 +122,8 @@ def last_train_loss(run):
     return curve[max(curve)] if curve else math.nan
 
 
-def loss_axes(points, floors=(), log=False):
-    return (
-        Axis(STEP, [x for x, _ in points], air=0),
-        Axis(f"loss (nats per token{', log' * log})", [y for _, y in points] + list(floors), log),
-    )
+def loss_labels(log=False):
+    return STEP, f"loss (nats per token{', log' * log})"
 
 
 def floor_levels(groups):
@@ -113,7 +133,7 @@ def floor_levels(groups):
     return [(floor, "" if i else words) for i, floor in enumerate(floors)]
 
 
-def losses(groups, keys):
+def losses(groups, keys, suffix=""):
     drawn = []
     for placing in placings(groups, keys):
         runs = placing.group.healthy
@@ -130,11 +150,12 @@ def losses(groups, keys):
         )
     levels = floor_levels(groups)
     return section(
-        "Loss",
-        f"Lines with dots: validation loss. {BAND} Faint lines: training loss, smoothed. Dashed: the "
-        "entropy of the data, which no model can go below.",
+        f"Loss{suffix}",
+        f"Lines with dots: validation loss. {BAND} Faint lines: training loss, smoothed."
+        + " Dashed: the entropy of the data, which no model can go below." * bool(levels),
         drawn,
-        lambda points: loss_axes(points, [floor for floor, _ in levels], log=True),
+        loss_labels(log=True),
+        (False, True),
         levels,
     )
 
@@ -158,7 +179,7 @@ def late_losses(groups, keys):
                 ],
             )
         )
-    return section("Validation loss, second half of training", BAND, drawn, loss_axes)
+    return section("Late validation loss", f"The second half of training. {BAND}", drawn, loss_labels())
 
 
 def effective_rates(groups):
@@ -181,20 +202,24 @@ def lr_sensitivity(groups, keys):
         name = placing.name if len(keys) > 1 else "all groups"
         empty = (placing, Series(name, placing.style, [], whiskers=True))
         _, curve = curves.setdefault((placing.panel, name), empty)
-        values, lr = placing.group.values("val_loss"), placing.group.config.get(LR, 0)
-        if values and lr > 0:
-            curve.points.append((lr, placing.group.loss))
-            curve.band.append((lr, min(values), max(values)))
+        group, lr = placing.group, placing.group.config.get(LR, 0)
+        if not lr > 0:
+            continue
+        student = stats.of_mean(group.values("val_loss"))
+        if group.failed:
+            curve.marks.append((lr, f"{group.failed} of {len(group.runs)} runs failed"))
+        if student.n:
+            curve.points.append((lr, student.estimate))
+        if student.df:
+            curve.band.append((lr, *student.interval()))
     return section(
         "Sensitivity to the learning rate",
-        "Final validation loss over the peak learning rate: mean over seeds, bars "
-        "from the lowest to the highest. Diverged and stuck runs are left out; if none is left, there is no point."
-        + effective_rates(groups),
+        "Final validation loss over the peak learning rate: mean over seeds, bars are 95 % intervals. "
+        "A cross at the top: runs diverged or were stuck at that rate; they are in no mean." + effective_rates(groups),
         [(placing, [series]) for placing, series in curves.values()],
-        lambda points: (
-            Axis("optim.lr (peak, log)", [x for x, _ in points], True, sorted({x for x, _ in points})),
-            Axis("final val loss (nats per token)", [y for _, y in points]),
-        ),
+        ("optim.lr (peak, log)", "final val loss (nats per token)"),
+        (True, False),
+        x_ticks=True,
     )
 
 
@@ -221,26 +246,18 @@ def positive(curve):
 
 
 def of_layers(groups, keys, title, words, curve, x_label, y_label):
-    """A section from layers.csv; curve(run) returns {x: y}."""
+    """A part from layers.csv; curve(run) returns {x: y}."""
     drawn = []
     for placing in placings(groups, keys):
         points, band = over_seeds([found for found in map(curve, placing.group.healthy) if found])
         drawn.append((placing, [Series(placing.name, placing.style, points, band)]))
-    return section(
-        title,
-        words,
-        drawn,
-        lambda points: (Axis(x_label, [x for x, _ in points], air=0), Axis(y_label, [y for _, y in points], log=True)),
-    )
+    return section(title, words, drawn, (x_label, y_label), (False, True))
 
 
-def sections(groups, keys):
-    """All charts for which the runs have data."""
+def of_stream(groups, keys):
+    """The charts of the residual stream."""
     depths = "depth (l: attention, l + \N{VULGAR FRACTION ONE HALF}: MLP of layer l)"
-    found = [
-        losses(groups, keys),
-        late_losses(groups, keys),
-        lr_sensitivity(groups, keys),
+    return [
         of_layers(
             groups,
             keys,
@@ -269,4 +286,23 @@ def sections(groups, keys):
             "gradient rms (nats per token, log)",
         ),
     ]
-    return [one for one in found if one]
+
+
+def parts(arms, arm_keys, groups, keys):
+    """The charts: curves of every arm, at the best learning rate of its grid, and the loss over the rate."""
+    best = [arm.best_cell for arm in arms]
+    curves = [losses(best, arm_keys), late_losses(best, arm_keys), *of_stream(best, arm_keys)]
+    curves = [one for one in curves if one]
+    if len(arms) < len(groups):
+        for one in curves:
+            one.words = f"Each arm at the best learning rate of its grid. {one.words}"
+    sensitivity = lr_sensitivity(groups, keys)
+    return curves[:2] + [sensitivity] * (sensitivity is not None) + curves[2:]
+
+
+def all_rates(groups, keys):
+    """The curves of every group, folded."""
+    found = [one for one in (losses(groups, keys, " at all learning rates"),) if one]
+    for one in found:
+        one.folded = True
+    return found

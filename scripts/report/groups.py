@@ -31,6 +31,10 @@ class Group:
         return sum(run.ending == STUCK for run in self.runs)
 
     @property
+    def failed(self):
+        return sum(run.failed for run in self.runs)
+
+    @property
     def lr_scale(self):
         return self.runs[0].lr_scale
 
@@ -93,6 +97,12 @@ def label_of(config, keys, known):
     return " ".join(part(key, config[key], known) for key in keys if key in config)
 
 
+def name_of(config, keys, known):
+    """The label of these keys, or placement and norm if that is empty: without keys, or if the config has none."""
+    plain = FIRST_KEYS[:2]
+    return label_of(config, keys or plain, known) or label_of(config, plain, known)
+
+
 def with_effective_lr(label, config, lr_scale, marked):
     """The label with the rate of training behind optim.lr, where a factor makes it another one.
 
@@ -107,8 +117,10 @@ def with_effective_lr(label, config, lr_scale, marked):
     return f"{label} (effective lr {effective})" if marked else label
 
 
-def compared(config):
-    return {key: value for key, value in config.items() if not key.startswith(NOT_A_DIFFERENCE)}
+def compared(run, equal_time):
+    """The config without the keys that make no difference; at equal time the number of steps follows from the arm."""
+    skipped = NOT_A_DIFFERENCE + ("train.steps",) * equal_time
+    return {key: value for key, value in run.config.items() if not key.startswith(skipped)}
 
 
 def differing_keys(configs):
@@ -117,14 +129,31 @@ def differing_keys(configs):
     return [key for key in keys if any(config.get(key) != configs[0].get(key) for config in configs)]
 
 
-def sort_key(config, keys):
-    """Numbers by value, then strings alphabetically; a key without a value comes first."""
+def first_started(runs, keys):
+    """{(key, value): when the first of the runs with this value began}: sweeps begin in the order of their grid."""
+    found = {}
+    for run in runs:
+        began = str(run.facts.get("started") or "")
+        for key in keys:
+            value = (key, str(run.config.get(key, "")))
+            found[value] = min(found.get(value, began), began)
+    return found
+
+
+def sort_key(config, keys, started):
+    """Numbers by value, then strings in the order of the grid; a key without a value comes first."""
     order = []
     for key in keys:
         value = config.get(key, "")
         is_number = isinstance(value, (int, float))
-        order.append((not is_number and value != "", value if is_number else 0, str(value)))
+        text = (started[key, str(value)], str(value))
+        order.append((not is_number and value != "", value if is_number else 0, text))
     return order
+
+
+def at_equal_time(runs):
+    """Whether all runs are of sweeps at equal time."""
+    return all(run.equal_time for run in runs if run.ending != LEFT_OUT)
 
 
 def gather(runs):
@@ -132,29 +161,25 @@ def gather(runs):
 
     A second run of a seed is the same measurement, not a further sample: it is left out."""
     gathered, left_out = {}, [run for run in runs if run.ending == LEFT_OUT]
+    equal_time = at_equal_time(runs)
     for run in runs:
         if run.ending == LEFT_OUT:
             continue
-        config = compared(run.config)
+        config = compared(run, equal_time)
         of_group = gathered.setdefault(repr(sorted(config.items())), {})
         first = of_group.setdefault(run.seed, run)
         if first is not run:
             run.ending, run.why = LEFT_OUT, f"repeats {first.path}: the same config and seed"
             left_out.append(run)
     members = [list(of_group.values()) for of_group in gathered.values()]
-    configs = [compared(group[0].config) for group in members]
+    configs = [compared(group[0], equal_time) for group in members]
     keys = differing_keys(configs) if configs else []
     known = {key for config in configs for key in config}
-    plain = FIRST_KEYS[:2]
     scales = [group[0].lr_scale for group in members]
     labels = [
-        with_effective_lr(
-            label_of(config, keys or plain, known) or label_of(config, plain, known),
-            config,
-            scale,
-            len(set(scales)) > 1,
-        )
+        with_effective_lr(name_of(config, keys, known), config, scale, len(set(scales)) > 1)
         for config, scale in zip(configs, scales, strict=True)
     ]
     groups = [Group(*parts) for parts in zip(labels, configs, members, strict=True)]
-    return sorted(groups, key=lambda group: sort_key(group.config, keys)), keys, left_out
+    started = first_started([run for group in members for run in group], keys)
+    return sorted(groups, key=lambda group: sort_key(group.config, keys, started)), keys, left_out

@@ -1,5 +1,7 @@
 """markdown: the tables and sentences of a report in GitHub's Markdown, without charts."""
 
+from content import Bullets, Facts, Listing, Table
+
 
 def plain(text):
     """Text with the characters escaped that Markdown would read as markup."""
@@ -16,25 +18,28 @@ def table(made):
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def titled_table(made):
-    return [f"## {made.title}", *([plain(made.words)] if made.words else []), table(made)]
-
-
 def bullets(lines):
     return "\n".join(f"- {plain(line)}" for line in lines)
 
 
+def listing(made):
+    return plain(made.caption) + "\n\n```\n" + "\n".join(made.lines) + "\n```"
+
+
+WRITERS = {
+    Table: table,
+    Bullets: lambda made: bullets(made.lines),
+    Listing: listing,
+    Facts: lambda made: bullets(f"{name}: {'; '.join(lines)}" for name, lines in made.rows),
+}
+
+
+def part(made):
+    """A part, or nothing if it contains only drawings."""
+    items = [WRITERS[type(item)](item) for item in made.items if type(item) in WRITERS]
+    return "\n\n".join([f"## {made.title}", *([plain(made.words)] if made.words else []), *items]) if items else ""
+
+
 def text(report):
     parts = [f"# {plain(report.title)}", plain(" ".join(report.headline)), plain(report.shared)]
-    for made in report.tables:
-        parts += titled_table(made)
-    if report.sentences:
-        parts.append(bullets(report.sentences))
-    parts.append("## Equations")
-    for labels, lines in report.equations:
-        parts += [plain(labels), "```\n" + "\n".join(lines) + "\n```"]
-    parts += titled_table(report.run_list)
-    if report.left_out:
-        parts += ["## Left out", bullets(report.left_out)]
-    parts += ["## How the numbers were made", bullets(f"{name}: {'; '.join(lines)}" for name, lines in report.facts)]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(filter(None, parts + [part(made) for made in report.parts])) + "\n"

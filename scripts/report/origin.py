@@ -1,6 +1,10 @@
 """origin: the equations of the groups, what the groups have in common, and how the numbers were measured."""
 
+import math
+
+from content import Facts, Listing, Part, plural
 from groups import label_of, short_number, show
+from runs import VAL_TOKENS
 
 # The keys of the common part of the configs that are printed, and their short names.
 SHARED = {
@@ -20,7 +24,7 @@ SHARED = {
 
 
 def equations(groups, keys):
-    """(names, lines) of every distinct set of equations, named by the keys that it depends on."""
+    """Every distinct set of equations, named by the keys that it depends on."""
     keys = [key for key in keys if key.startswith(("model.", "gamma_warmup.", "branch_warmup."))]
     known = {key for group in groups for key in group.config}
     names = {}
@@ -29,7 +33,8 @@ def equations(groups, keys):
             lines = run.facts.get("equations")
             if isinstance(lines, list):
                 names.setdefault(tuple(lines), {})[label_of(group.config, keys, known) or "all groups"] = None
-    return [(", ".join(of_lines), lines) for lines, of_lines in names.items()]
+    listings = [Listing(", ".join(of), list(lines)) for lines, of in names.items()]
+    return [Part("Equations", "", listings, folded=True)] * bool(listings)
 
 
 def shared(groups, keys):
@@ -40,7 +45,21 @@ def shared(groups, keys):
     if "optim.lr" in config and "optim.lr" not in keys and len(scales) == 1 and scales != {1}:
         at = next(i for i, part in enumerate(parts) if part.startswith("lr "))
         parts[at] += f" (effective {short_number(groups[0].effective_lr)})"
-    return "The same in all groups: " + ", ".join(parts) + "."
+    return "The same in all groups: " + ", ".join(parts) + "." + validation(groups)
+
+
+def validation(groups):
+    """A sentence about the tokens of a validation, if they are known and the same for all."""
+    first, *others = {run.val_tokens[0] for group in groups for run in group.runs}
+    return f" Each validation reads {first:,.0f} tokens." if not others and math.isfinite(first) else ""
+
+
+def described(run):
+    """The data of a run, with the validation tokens that are read and, if there are more, those of the split."""
+    words, (used, there) = str(run.part("data").get("description", "unknown")), run.val_tokens
+    if not used < there:
+        return words
+    return VAL_TOKENS.sub(f"{used:,.0f} validation tokens (of {there:,.0f})", words)
 
 
 def distinct(runs, part, *keys):
@@ -50,14 +69,14 @@ def distinct(runs, part, *keys):
 
 
 def facts(groups, left_out, command):
-    """(name, lines): how the numbers were measured."""
+    """How the numbers were measured."""
     runs = [run for group in groups for run in group.runs]
     times = sorted(
         filter(None, [run.facts.get("started") for run in runs] + [run.part("summary").get("ended") for run in runs])
     )
     dates = f"{times[0]} to {times[-1]}" if times else "unknown"
-    counts = f"{len(runs)} in {len(groups)} groups; {len(left_out)} left out"
-    return [
+    counts = f"{len(runs)} in {plural(len(groups), 'group')}; {len(left_out)} left out"
+    rows = [
         ("Runs", [counts]),
         ("Dates", [dates]),
         ("Program", [f"peri.c {version}" for version in distinct(runs, "build", "version", "real")]),
@@ -65,7 +84,8 @@ def facts(groups, left_out, command):
         ("Machine", distinct(runs, "machine", "cpu")),
         ("Threads", distinct(runs, "machine", "threads")),
         ("BLAS", distinct(runs, "machine", "blas")),
-        ("Data", distinct(runs, "data", "description")),
+        ("Data", list(dict.fromkeys(map(described, runs)))),
         ("Intervals", ["95 % of Student's t over seeds, without a correction for multiple comparisons"]),
         ("Command", [command]),
     ]
+    return Part("How the numbers were made", "", [Facts(rows)])

@@ -8,6 +8,14 @@ for (const table of document.querySelectorAll("table")) {
     });
 }
 
+// A link to a folded part opens it.
+function unfold() {
+    const part = document.getElementById(location.hash.slice(1));
+    if (part && part.tagName === "DETAILS") part.open = true;
+}
+addEventListener("hashchange", unfold);
+unfold();
+
 // Print the folded details, too.
 addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((part) => (part.open = true)));
 

@@ -3,10 +3,13 @@
 from html import escape
 from pathlib import Path
 
+import forest
 import svg
+from content import Bullets, Charts, Facts, Forest, Listing, Table
 
 HERE = Path(__file__).parent
 RIGHT = ' class="number"'
+MANY = 4  # panels, from which on they are smaller
 
 
 def words(text):
@@ -30,56 +33,61 @@ def table(made):
         for head, numeric in zip(made.heads, made.numeric, strict=True)
     )
     rows = "\n".join("<tr>" + "".join(cell(one, i == 0) for i, one in enumerate(row)) + "</tr>" for row in made.rows)
-    note = f"<p>{words(made.words)}</p>" if made.words else ""
     return (
-        f'<h2>{made.title}</h2>{note}<div class="wide"><table id="{made.title.lower()}">'
-        f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>"
+        f'<div class="wide"><table id="{made.id}"><thead><tr>{heads}</tr></thead>\n'
+        f"<tbody>\n{rows}\n</tbody></table></div>"
     )
 
 
-def bullets(lines):
-    return "<ul>" + "".join(f"<li>{words(line)}</li>" for line in lines) + "</ul>"
+def bullets(made):
+    return "<ul>" + "".join(f"<li>{words(line)}</li>" for line in made.lines) + "</ul>"
 
 
-def section(made):
+def charts(made):
     legend = "".join(f"<li>{svg.sample(style)}{escape(name)}</li>" for style, name in made.legend)
     panels = "".join(
         f"<figure>{f'<figcaption>{escape(caption)}</figcaption>' if caption else ''}{drawing}</figure>"
         for caption, drawing in made.panels
     )
-    return (
-        f'<section><h2>{escape(made.title)}</h2><p>{words(made.words)}</p><ul class="legend">{legend}</ul>'
-        f'<div class="panels">{panels}</div></section>'
-    )
+    many = " many" * (len(made.panels) > MANY)
+    return f'<ul class="legend">{legend}</ul><div class="panels{many}">{panels}</div>'
 
 
-def equations(found):
-    parts = (
-        f"<details><summary>{words(labels)}</summary><pre>{escape(chr(10).join(lines))}</pre></details>"
-        for labels, lines in found
-    )
-    return "<section><h2>Equations</h2>" + "".join(parts) + "</section>"
+def listing(made):
+    text = escape("\n".join(made.lines))
+    return f"<details><summary>{words(made.caption)}</summary><pre>{text}</pre></details>"
 
 
-def facts(found):
-    parts = (f"<dt>{name}</dt>" + "".join(f"<dd>{words(line)}</dd>" for line in lines) for name, lines in found)
-    return "<section><h2>How the numbers were made</h2><dl>" + "".join(parts) + "</dl></section>"
+def facts(made):
+    parts = (f"<dt>{name}</dt>" + "".join(f"<dd>{words(line)}</dd>" for line in lines) for name, lines in made.rows)
+    return "<dl>" + "".join(parts) + "</dl>"
+
+
+WRITERS = {Table: table, Bullets: bullets, Charts: charts, Listing: listing, Facts: facts, Forest: forest.html}
+
+
+def part(made):
+    note = f"<p>{words(made.words)}</p>" if made.words else ""
+    body = note + "".join(WRITERS[type(item)](item) for item in made.items)
+    title = f"<h2>{escape(made.title)}</h2>"
+    if made.folded:
+        return f'<details class="part" id="{made.id}"><summary>{title}</summary><section>{body}</section></details>'
+    return f'<section id="{made.id}">{title}{body}</section>'
+
+
+def contents(parts):
+    links = "".join(f'<li><a href="#{made.id}">{escape(made.title)}</a></li>' for made in parts)
+    return f'<nav aria-label="Contents"><ul>{links}</ul></nav>'
 
 
 def html(report):
     first, *others = report.headline
-    results, *compared = report.tables
     body = [
         f"<header><h1>{escape(report.title)}</h1>",
         f'<p class="lead">{words(first)}</p><p>{words(" ".join(others))}</p>',
         f'<p class="quiet">{words(report.shared)}</p></header>',
-        f"<section>{table(results)}</section>",
-        *(f"<section>{table(made)}{bullets(report.sentences)}</section>" for made in compared),
-        *map(section, report.sections),
-        equations(report.equations),
-        f"<section>{table(report.run_list)}</section>",
-        *([f"<section><h2>Left out</h2>{bullets(report.left_out)}</section>"] if report.left_out else []),
-        facts(report.facts),
+        contents(report.parts),
+        *map(part, report.parts),
     ]
     return f"""<!DOCTYPE html>
 <html lang="en">

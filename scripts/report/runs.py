@@ -3,14 +3,18 @@
 import json
 import math
 import os
+import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
+
+import stats
 
 FINISHED, DIVERGED, STUCK, LEFT_OUT = "finished", "diverged", "stuck", "left out"
 RMS_NORMS = ("rmsnorm", "rmsnorm_plus1")  # optim.rmsnorm_lr_scale applies to these
 EXIT_DIVERGED = 5  # of ./train
 STUCK_RATIO = 0.98  # of the unigram entropy, as in run/optim/health.c
+VAL_TOKENS = re.compile(r"(\d+) validation tokens")  # in data.description of run.json
 
 
 class NoRun(Exception):
@@ -45,6 +49,10 @@ class Run:
         return number(self.part("summary").get(key))
 
     @property
+    def failed(self):
+        return self.ending in (DIVERGED, STUCK)
+
+    @property
     def lr_scale(self):
         """The factor on optim.lr, 1 if none is known."""
         factor = number(self.part("resolved").get("rmsnorm_lr_scale"))
@@ -55,7 +63,7 @@ class Run:
     @cached_property
     def curves(self):
         """{column: {step: value}} of log.csv, if the value was measured and is finite."""
-        curves = {"train_loss": {}, "val_loss": {}}
+        curves = {"train_loss": {}, "val_loss": {}, "step_ms": {}}
         for row in csv_rows(self.path / "log.csv"):
             step = number(row.get("step"))
             for column, curve in curves.items():
@@ -63,6 +71,25 @@ class Run:
                 if math.isfinite(step) and math.isfinite(value):
                     curve[step] = value
         return curves
+
+    @property
+    def step_ms(self):
+        """The median time of a step, as measured while the run trained."""
+        return stats.median(self.curves["step_ms"].values())
+
+    @property
+    def equal_time(self):
+        """Whether the steps of the run were chosen so that all arms of its sweep take the same time."""
+        return sweep_mark(self.path.parent).get("equal_time") is True
+
+    @property
+    def val_tokens(self):
+        """(tokens of one validation, tokens of the validation split), NaN if unknown."""
+        sequences, context = number(self.config.get("train.eval_rows")), number(self.config.get("model.context"))
+        found = VAL_TOKENS.search(str(self.part("data").get("description")))
+        there = number(found[1]) if found else math.nan
+        wanted = sequences * context
+        return (wanted if wanted <= there else (there - 1) // context * context), there
 
     @cached_property
     def stream(self):
@@ -163,6 +190,15 @@ def read_run(path):
     if extended(facts):
         config["train.extended"] = extended(facts)
     return Run(path, config, facts, *how_it_ended(config, facts))
+
+
+@cache
+def sweep_mark(folder):
+    """sweep.json, which a sweep at equal time writes into the folder of its runs; empty without one."""
+    try:
+        return read_object(folder / "sweep.json")
+    except ValueError:
+        return {}
 
 
 def is_run(path):

@@ -10,6 +10,7 @@ WIDTH, HEIGHT = 440, 290
 LEFT, RIGHT, TOP, BOTTOM = 62, 14, 12, 48
 COLORS, DASHES = 8, ("", "7 4", "2 3")  # the ninth series has the first color and the next dash pattern
 PIXELS_PER_LETTER = 6.6
+LETTERS = 5  # that fit between the label of the y axis and the chart
 
 
 def short(value):
@@ -60,7 +61,9 @@ class Axis:
         self.ticks = self.ticks or (log_ticks if self.log else round_ticks)(self.low, self.high)
 
     def scaled(self, value):
-        return math.log(value) if self.log else value
+        if not self.log:
+            return value
+        return math.log(value) if value > 0 else -math.inf
 
     def unscaled(self, value):
         return math.exp(value) if self.log else value
@@ -89,6 +92,7 @@ class Series:
     band: list = field(default_factory=list)  # (x, low, high)
     faint: bool = False
     whiskers: bool = False  # an error bar per point instead of a band
+    marks: list = field(default_factory=list)  # (x, words) of crosses at the upper end of the chart
 
     def classes(self):
         return f"c{self.style % COLORS}{' faint' if self.faint else ''}"
@@ -103,26 +107,105 @@ def path(points):
     return " ".join(f"{'L' if i else 'M'}{x:.1f} {y:.1f}" for i, (x, y) in enumerate(points))
 
 
-def draw_series(series, x, y):
-    shapes = []
+def inside(y):
+    return TOP <= y <= HEIGHT - BOTTOM
+
+
+def clamped(y):
+    return min(max(y, TOP), HEIGHT - BOTTOM)
+
+
+def crossing(a, b):
+    """Where the segment from a, outside the chart, to b, inside, enters it."""
+    edge = clamped(a[1])
+    if math.isinf(a[1]):
+        return a[0], edge
+    return a[0] + (b[0] - a[0]) * (edge - a[1]) / (b[1] - a[1]), edge
+
+
+def cut(points):
+    """The pieces of a line that are inside the chart. A segment with both ends outside is not drawn."""
+    pieces, last = [[]], None
+    for point in points:
+        if inside(point[1]):
+            if last and not inside(last[1]):
+                pieces.append([crossing(last, point)])
+            pieces[-1].append(point)
+        elif last and inside(last[1]):
+            pieces[-1].append(crossing(point, last))
+        last = point
+    return [piece for piece in pieces if len(piece) > 1]
+
+
+def arrow(series, x, y, words):
+    """A triangle at the upper or lower end of the chart, for what lies beyond it."""
+    tip, base = (TOP, TOP + 7) if y < TOP else (HEIGHT - BOTTOM, HEIGHT - BOTTOM - 7)
+    return (
+        f'<path class="arrow {series.classes()}" d="M{x:.1f} {tip}L{x - 4:.1f} {base}H{x + 4:.1f}Z">'
+        f"<title>{escape(words)}</title></path>"
+    )
+
+
+def arrows(series, placed):
+    """An arrow for each run of points outside the chart, at the one that is furthest outside."""
+    shapes, furthest = [], None
+    for (x, y), (at, value) in [*zip(placed, series.points, strict=True), ((0, TOP), (0, 0))]:
+        if inside(y):
+            if furthest:
+                shapes.append(arrow(series, *furthest[1:]))
+            furthest = None
+        elif furthest is None or abs(y - clamped(y)) > furthest[0]:
+            furthest = (abs(y - clamped(y)), x, y, f"{series.name}: {short(at)}, {value:.5g}, outside the chart")
+    return shapes
+
+
+def draw_band(series, x, y):
     if series.whiskers:
-        shapes += [
-            f'<path class="whisker {series.classes()}" d="M{x.at(at):.1f} {y.at(low):.1f}V{y.at(high):.1f}"/>'
+        return [
+            f'<path class="whisker {series.classes()}" d="M{x.at(at):.1f} {clamped(y.at(low)):.1f}'
+            f'V{clamped(y.at(high)):.1f}"/>'
             for at, low, high in series.band
+            if y.at(low) > TOP and y.at(high) < HEIGHT - BOTTOM
         ]
-    elif len(series.band) > 1:
-        edge = [(x.at(at), y.at(high)) for at, _, high in series.band]
-        edge += [(x.at(at), y.at(low)) for at, low, _ in reversed(series.band)]
-        shapes.append(f'<path class="band {series.classes()}" d="{path(edge)}Z"/>')
+    if len(series.band) < 2:
+        return []
+    edge = [(x.at(at), clamped(y.at(high))) for at, _, high in series.band]
+    edge += [(x.at(at), clamped(y.at(low))) for at, low, _ in reversed(series.band)]
+    return [f'<path class="band {series.classes()}" d="{path(edge)}Z"/>']
+
+
+def draw_marks(series, x):
+    """Crosses next to each other for series with different styles."""
+    shapes = []
+    for at, words in series.marks:
+        px, py = x.at(at) + 9 * (series.style % 3 - 1), TOP + 8 + 10 * (series.style // 3 % 3)
+        shapes.append(
+            f'<path class="cross {series.classes()}" d="M{px - 3.5:.1f} {py - 3.5}l7 7m0 -7l-7 7">'
+            f"<title>{escape(f'{series.name}: {short(at)}, {words}')}</title></path>"
+        )
+    return shapes
+
+
+def draw_series(series, x, y):
     placed = [(x.at(at), y.at(value)) for at, value in series.points]
-    shapes.append(f'<path class="line {series.classes()}"{dashes(series.style)} d="{path(placed)}"/>')
+    shapes = draw_band(series, x, y)
+    shapes += [
+        f'<path class="line {series.classes()}"{dashes(series.style)} d="{path(piece)}"/>' for piece in cut(placed)
+    ]
     if not series.faint:
         shapes += [
             f'<circle class="dot {series.classes()}" cx="{px:.1f}" cy="{py:.1f}" r="2.6">'
             f"<title>{escape(series.name)}: {short(at)}, {value:.5g}</title></circle>"
             for (px, py), (at, value) in zip(placed, series.points, strict=True)
+            if inside(py)
         ]
-    return "".join(shapes)
+    return "".join(shapes + arrows(series, placed) + draw_marks(series, x))
+
+
+def beside_the_label(ticks):
+    """Without the ticks that reach into the label of the axis, if others are left."""
+    narrow = [(pixel, label) for pixel, label in ticks if len(label) <= LETTERS]
+    return narrow if len(narrow) > 1 else ticks
 
 
 def draw_axes(x, y):
@@ -133,7 +216,7 @@ def draw_axes(x, y):
             f'<path class="grid" d="M{px:.1f} {TOP}V{HEIGHT - BOTTOM}"/>'
             f'<text x="{px:.1f}" y="{HEIGHT - BOTTOM + 17}" text-anchor="middle">{label}</text>'
         )
-    for py, label in y.spaced_ticks(lambda label: 18):
+    for py, label in beside_the_label(y.spaced_ticks(lambda label: 18)):
         shapes.append(
             f'<path class="grid" d="M{LEFT} {py:.1f}H{WIDTH - RIGHT}"/>'
             f'<text x="{LEFT - 8}" y="{py + 4:.1f}" text-anchor="end">{label}</text>'

@@ -2,39 +2,13 @@
 
 import math
 import os
-from dataclasses import dataclass
 from urllib.parse import quote
 
 import stats
 from charts import last_train_loss
-from compare import signed
+from compare import interval
+from content import NOTHING, Cell, Part, Table, count, figure, signed
 from runs import number
-
-NOTHING = "\N{EN DASH}"
-
-
-@dataclass
-class Cell:
-    text: str
-    value: float = None  # of a number, which is sorted by it; other cells are sorted by their text
-    link: str = None
-
-
-@dataclass
-class Table:
-    title: str
-    words: str
-    heads: list
-    rows: list  # of Cells
-
-    @property
-    def numeric(self):
-        """Which columns contain numbers; these are right-aligned."""
-        return [all(cell.value is not None for cell in column) for column in zip(*self.rows, strict=True)]
-
-
-def figure(value, form=".4f"):
-    return Cell(format(value, form) if math.isfinite(value) else NOTHING, value)
 
 
 def with_interval(values):
@@ -57,14 +31,14 @@ def group_row(group):
     memory = group.values("peak_rss_mb")
     return [
         Cell(group.label),
-        Cell(str(len(group.runs)), len(group.runs)),
+        count(len(group.runs)),
         with_interval(group.values("val_loss")),
         figure(stats.mean(group.values("best_val_loss"))),
         figure(stats.mean(gaps)),
         figure(stats.mean(train)),
         figure(per_thousand(group, "grad_spikes"), ".2f"),
         figure(per_thousand(group, "loss_spikes"), ".2f"),
-        Cell(str(group.diverged), group.diverged),
+        count(group.diverged),
         figure(stats.median(group.values("tokens_per_s")), ",.0f"),
         figure(max(memory, default=math.nan), ",.0f"),
     ]
@@ -72,12 +46,12 @@ def group_row(group):
 
 def optional_columns(groups):
     """(head, place, cell of a group) of the columns that only some reports need."""
-    stuck = ("stuck", "tokens/s", lambda group: Cell(str(group.stuck), group.stuck))
+    stuck = ("stuck", "tokens/s", lambda group: count(group.stuck))
     effective = ("effective lr", None, lambda group: figure(group.effective_lr, ".4g"))
     return [stuck] * any(group.stuck for group in groups) + [effective] * any(group.lr_scale != 1 for group in groups)
 
 
-def results(groups):
+def results(groups, folded):
     words = (
         "Losses in nats per token: means over the seeds that did not diverge and were not stuck, \N{PLUS-MINUS SIGN} "
         "half the width of the 95 % interval. Spikes per 1,000 steps."
@@ -101,30 +75,25 @@ def results(groups):
         heads.insert(at, head)
         for group, row in zip(groups, rows, strict=True):
             row.insert(at, cell(group))
-    return Table("Results", words, heads, rows)
+    return Part("Results", words, [Table("results", heads, rows)], folded)
 
 
-def paired(differences):
-    rows = []
-    for one in differences:
-        interval = NOTHING if math.isnan(one.half) else one.interval()
-        mean = Cell(NOTHING if math.isnan(one.mean) else signed(one.mean), one.mean)
-        rows.append(
-            [
-                Cell(one.group.label),
-                Cell(one.base.label),
-                Cell(str(one.seeds), one.seeds),
-                mean,
-                Cell(interval),
-                Cell(one.verdict),
-            ]
-        )
-    return Table(
-        "Differences",
-        "Final validation loss minus that of the baseline with the same seed; negative is better.",
-        ["group", "baseline", "seeds", "difference", "95 % interval", "verdict"],
-        rows,
-    )
+def at_equal_rates(differences):
+    """Of groups, if arms have several learning rates; otherwise the table of the arms has the same numbers."""
+    rows = [
+        [
+            Cell(one.group.label),
+            Cell(one.base.label),
+            count(one.seeds),
+            Cell(NOTHING if math.isnan(one.mean) else signed(one.mean), one.mean),
+            Cell(interval(one.student) if one.judged else NOTHING),
+            Cell(one.verdict),
+        ]
+        for one in differences
+    ]
+    heads = ["group", "baseline", "seeds", "difference", "95 % interval", "verdict"]
+    words = "Final validation loss minus that of the baseline with the same seed; negative is better."
+    return Part("Differences at equal learning rates", words, [Table("differences", heads, rows)], folded=True)
 
 
 def link(run, name, beside):
@@ -152,4 +121,5 @@ def run_list(groups, beside):
                     link(run, "log.csv", beside),
                 ]
             )
-    return Table("Runs", "", ["group", "seed", "final val loss", "ending", "folder", "config", "log"], rows)
+    heads = ["group", "seed", "final val loss", "ending", "folder", "config", "log"]
+    return Part("Runs", "", [Table("runs", heads, rows)], folded=True)

@@ -87,7 +87,8 @@ layers_and_rates_are_drawn() {
     report "$tmp/rates" --title "Two & two" --out "$tmp/rates.html"
     has "row" "$(row "$tmp/rates.md" Results "lr 0.01")" "| lr 0.01 | 1 | "
     has "title" "$(<"$tmp/rates.html")" "<title>Two &amp; two</title>"
-    same "charts" "$(grep -o '<svg viewBox="0 0 440 290" role="img"' "$tmp/rates.html" | wc -l)" 6
+    # Five at the best rate, the loss over the rate, and the loss at all rates.
+    same "charts" "$(grep -o '<svg viewBox="0 0 440 290" role="img"' "$tmp/rates.html" | wc -l)" 7
     has "learning rates" "$(<"$tmp/rates.html")" "<h2>Sensitivity to the learning rate</h2>"
     has "link from elsewhere" "$(<"$tmp/rates.md")" "[config.json](rates/lr-1e-3/config.json)"
 }
@@ -145,9 +146,10 @@ differences_are_judged() {
     has "worse" "$text" "- post is worse than pre by 0.1100 nats per token ($interval +0.0852 to +0.1348, 3 seeds)."
     has "neither" "$text" "- keel is not distinguishable from pre: the difference is +0.0167"
     has "one seed" "$text" "did not diverge: lns."
-    has "headline" "$said" "peri has the lowest final validation loss: 0.9900 nats per token (± 0.2236, "
-    has "next" "$said" "0.0100 below the next, lns (1.0000); with 1 seed in common, that is not distinguishable from chance."
-    has "baseline" "$said" "It is 0.1100 below its baseline, pre (1.1000), and is distinguishable from it"
+    has "headline" "$said" "peri is best: it ends at a validation loss of 0.9900 nats per token, 0.1100 below pre ($interval −0.1348 to −0.0852, 3 seeds)."
+    has "next" "$said" "The next arm, lns, ends 0.1000 above it and is not distinguishable from it (1 seed in common, so without an interval)."
+    has "row of the arm" "$(row "$tmp/known/report.md" Arms peri)" "| peri | 3 | 0.9900 ± 0.2236 | pre | −0.1100 | −0.1348 to −0.0852 | better | 5 | – | 0 |"
+    has "row of the baseline" "$(row "$tmp/known/report.md" Arms pre)" "| pre | 3 | 1.1000 ± 0.2484 | baseline | – |"
     has "row" "$(row "$tmp/known/report.md" Results peri)" \
         "| peri | 3 | 0.9900 ± 0.2236 | – | 0.4900 | 0.9900 | 100.00 | 0.00 | 0 | – | – |"
     report "$tmp/known" --baseline post
@@ -174,8 +176,8 @@ all_endings_are_reported() {
     has "count" "$(row "$tmp/ends/report.md" Results peri)" "| 1 | – | – |"
     has "incomplete lines are skipped" "$(row "$tmp/ends/report.md" Results pre)" \
         "| pre | 2 | 0.6000 ± 6.3531 | – | 0.1000 | 0.6000 |"
-    has "headline" "$said" "pre has the lowest"
-    has "headline" "$said" "1 of 4 runs diverged"
+    has "headline" "$said" "pre: the final validation loss is 0.6000 nats per token (± 6.3531, 95 % interval over 2 seeds)."
+    has "headline" "$said" "Every other arm has failed runs. Of 4 runs 1 diverged; these are in no mean."
     has "stopped" "$text" "- $tmp/ends/stopped is unfinished: it stopped at step 4 of 10."
     has "failed" "$text" "- $tmp/ends/broken failed: it ended with exit code 4."
     has "killed" "$text" "- $tmp/ends/killed has a corrupt run.json."
@@ -194,8 +196,8 @@ stuck_runs_are_marked() {
     sed -i 's/"entropy_floor"/"unigram_entropy": 3.1116, &/' "$tmp/stuck/post-1/run.json"
     report "$tmp/stuck"
     text=$(<"$tmp/stuck/report.md")
-    has "headline" "$said" "pre has the lowest final validation loss: 1.0500"
-    has "headline" "$said" "2 of 5 runs were stuck; groups with stuck runs are ranked last."
+    has "headline" "$said" "pre: the final validation loss is 1.0500 nats per token"
+    has "headline" "$said" "Every other arm has failed runs. Of 5 runs 2 were stuck; these are in no mean."
     has "column" "$text" "| diverged | stuck | tokens/s |"
     has "mean" "$(row "$tmp/stuck/report.md" Results peri)" "| peri | 2 | 0.5000 | "
     has "count" "$(row "$tmp/stuck/report.md" Results peri)" "| 0 | 1 | – | – |"
@@ -227,18 +229,118 @@ effective_rates_are_shown() {
     has "label" "$text" "| layernorm lr 1e-3 | 1 | "
     has "column" "$(row "$tmp/rates2/report.md" Results "rmsnorm lr 3e-3 (effective 2.85e-3)")" "| 0.00285 |"
     has "column" "$(row "$tmp/rates2/report.md" Results "layernorm lr 3e-3")" "| 0.003 |"
-    has "best rate" "$said" "rmsnorm lr 3e-3 (effective 2.85e-3) has the lowest"
+    has "best rate" "$said" "rmsnorm has the lowest loss but is not distinguishable from layernorm: at its best learning rate (3e-3, effective 2.85e-3) it ends"
     has "chart" "$(<"$tmp/rates2/report.html")" "Runs with rmsnorm trained at 0.95 times these rates."
     report "$tmp/rates2" --baseline "rmsnorm lr 1e-3"
     has "baseline without the effective rate" "$(<"$tmp/rates2/report.md")" "| layernorm lr 1e-3 | rmsnorm lr 1e-3 (effective 9.5e-4) |"
+    has "column of the arm" "$(row "$tmp/rates2/report.md" "Arms at their best learning rates" rmsnorm)" "| rmsnorm | 1 | 3e-3 | 0.00285 | edge: highest |"
     rate one_rate layernorm 1e-3 0.95 1.0
     rate one_rate rmsnorm 1e-3 0.95 0.9
     report "$tmp/one_rate"
-    has "only the norm differs" "$said" "rmsnorm (effective lr 9.5e-4) has the lowest"
+    has "only the norm differs" "$said" "rmsnorm (effective lr 9.5e-4) has the lowest loss"
     rate equal rmsnorm 1e-3 1 0.9
     rate equal layernorm 1e-3 1 0.9
     report "$tmp/equal"
     [[ $(<"$tmp/equal/report.md") != *effective* ]] || fail "an effective rate without a factor"
+}
+
+# The sentence and the numbers that tests/lib/known_sweep.py computes by other means than the report.
+arms_are_compared_at_their_best_rates() {
+    local text first need norm peri known
+    mapfile -t known < <(python3 -B tests/lib/known_sweep.py "$tmp/72")
+    first=${known[0]} need=${known[1]} norm=${known[2]} peri=${known[3]}
+    report "$tmp/72"
+    text=$(<"$tmp/72/report.md")
+    same "first sentence" "${said%%. *}." "$first"
+    same "first words of the page" "$(sed -n 3p "$tmp/72/report.md" | head -c ${#first})" "$first"
+    has "seeds" "$said" "$need seeds would show a difference of 0.02 nats"
+    has "peri with layernorm" "$(arm "peri layernorm")" "| pre layernorm | $peri | better |"
+    has "by norm" "$(row "$tmp/72/report.md" "By model.norm" "rmsnorm minus layernorm, mean of 3")" "| 3 | $norm | better |"
+    has "edge" "$(arm "post layernorm")" "| 3 | 1e-3 | edge: lowest | "
+    has "edge" "$said" "At the edge of the grid, so that a rate beyond it may be better: post layernorm (lowest rate, 1e-3)."
+    has "beside failed runs" "$(arm "post rmsnorm")" "| 3 | 2e-3 | grid | "
+    has "failed runs" "$(arm "post rmsnorm")" "| 20 | 6 |"
+    has "failed runs" "$said" "Of 72 runs 3 diverged and 3 were stuck; these are in no mean."
+    has "time" "$said" "At equal steps, not equal time: a step of peri rmsnorm took 1.0 % more time than one of pre rmsnorm."
+    has "tokens that are read" "$text" "Each validation reads 4,096 tokens."
+    has "tokens that are read" "$text" "1003854 training and 4,096 validation tokens (of 111,540)"
+    same "the order of the grid" "$(grep -oE '^\| (post|pre|peri) (layer|rms)norm' <<<"$text" | head -6 | tr -d '|\n')" \
+        " post layernorm post rmsnorm pre layernorm pre rmsnorm peri layernorm peri rmsnorm"
+}
+
+# arm LABEL: its row.
+arm() {
+    row "$tmp/72/report.md" "Arms at their best learning rates" "$1"
+}
+
+keys_are_chosen() {
+    report "$tmp/72" --by norm --baseline "pre layernorm"
+    same "comparisons" "$(grep -o '^## By .*' "$tmp/72/report.md")" "## By model.norm"
+    has "the chosen key is not folded" "$(<"$tmp/72/report.html")" '<section id="by-model-norm">'
+    has "baseline of all" "$(arm "post rmsnorm")" "| pre layernorm |"
+    has "baseline of all" "$said" "below pre layernorm at its own"
+    refused 2 "--by steps: no such key differs between these runs; there are: model.topology, model.norm, optim.lr" "$tmp/72" --by steps
+}
+
+equal_time_is_said() {
+    local known
+    mapfile -t known < <(python3 -B tests/lib/known_sweep.py "$tmp/timed" at-equal-time)
+    report "$tmp/timed"
+    same "first sentence" "${said%%. *}." "${known[0]}"
+    has "steps" "$said" "Steps in that time: peri rmsnorm 400, pre rmsnorm 404."
+    has "heading" "$(<"$tmp/timed/report.md")" "## Arms at their best learning rates and at equal time"
+    has "column" "$(<"$tmp/timed/report.md")" "| verdict | seeds for 0.02 | steps | ms per step |"
+    # One run without the mark: the arms differ in train.steps, and nothing is at equal time.
+    mkdir "$tmp/timed/apart"
+    mv "$tmp/timed/post-layernorm-lr0.001-s1" "$tmp/timed/apart"
+    report "$tmp/timed"
+    [[ $said != *"equal time,"* ]] || fail "not every run is of a sweep at equal time: $said"
+}
+
+# Points far from the others leave the chart, with an arrow. Failed rates have a cross. Texts have no floor.
+outliers_leave_the_chart() {
+    local chart
+    chart=$(grep -o '<svg [^>]*aria-label="Variance of the residual stream over depth: rmsnorm".*' "$tmp/72/report.html")
+    chart=${chart%%</svg>*}
+    same "arrows" "$(grep -o 'class="arrow[^>]*><title>[^<]*' <<<"$chart")" \
+        "$(grep -o 'class="arrow[^>]*><title>post: 3.5, 1e+09, outside the chart' <<<"$chart")"
+    has "an arrow" "$chart" 'class="arrow'
+    same "crosses" "$(grep -o 'class="cross[^>]*><title>[^<]*' "$tmp/72/report.html" | sed 's/.*>//')" \
+        "$(printf 'post: %s, 3 of 3 runs failed\n' 4e-3 8e-3)"
+    has "failed runs" "$(<"$tmp/72/report.html")" "<figcaption>rmsnorm lr 4e-3 – failed runs: post</figcaption>"
+    has "contents" "$(<"$tmp/72/report.html")" '<nav aria-label="Contents"><ul><li><a href="#arms-at-their-best-learning-rates">'
+    same "folded parts" "$(grep -o '<details class="part"' "$tmp/72/report.html" | wc -l)" 9
+    [[ $(<"$tmp/72/report.html") != *"from the lowest to the highest"* ]] || fail "two kinds of error bars"
+}
+
+# With one seed there are no intervals, with one rate nothing is tuned; with two rates the best one is at the edge.
+little_data_is_said() {
+    local topology lr
+    for topology in pre peri; do
+        for lr in 1e-3 2e-3; do
+            fake "little/$topology-$lr" "$topology" 1 "${#topology}.${lr%e-3}"
+            sed -i "s/\"train\"/\"optim\": {\"lr\": $lr}, &/" "$tmp/little/$topology-$lr/config.json"
+        done
+    done
+    report "$tmp/little"
+    has "one seed" "$said" "pre has the lowest loss but is not distinguishable from peri: at its best learning rate (1e-3) it ends at a validation loss of 3.1000 nats per token, 1.0000 below peri at its own (1e-3; 1 seed in common, so without an interval)."
+    has "two rates" "$said" "may be better: peri (lowest rate, 1e-3), pre (lowest rate, 1e-3)."
+    report "$tmp/little/pre-1e-3" "$tmp/little/peri-1e-3"
+    has "one rate" "$said" "Every arm was run at one learning rate, so none is tuned: at other rates the order may change."
+    report "$tmp/little/pre-1e-3" "$tmp/little/pre-2e-3"
+    has "one arm" "$said" "pre rmsnorm: the best learning rate is 1e-3, with a final validation loss of 3.1000"
+}
+
+# Names and values of a foreign config are text on the page.
+markup_is_text() {
+    fake markup/one pre 1 1.0
+    fake markup/two pre 1 0.9
+    cat >"$tmp/markup/two/config.json" <<'JSON'
+{"model": {"topology": "pre", "norm": "<i>"}, "x": {"a\"><b>": "<script>alert(1)</script>"}, "train": {"steps": 10, "seed": 1}}
+JSON
+    report "$tmp/markup"
+    has "value" "$(<"$tmp/markup/report.html")" '&lt;script&gt;alert(1)&lt;/script&gt;'
+    ! grep -nE '<script>alert|<b>|<i>' "$tmp/markup/report.html" || fail "markup from a config"
 }
 
 errors_have_messages() {
@@ -248,15 +350,16 @@ errors_have_messages() {
     refused 2 "RUNS"
     refused 2 "--colour" "$tmp/one" --colour
     refused 2 "does not end in .html" "$tmp/one" --out "$tmp/one/report.md"
-    refused 2 'no group is called "post"; there are: pre rmsnorm' "$tmp/one" --baseline post
+    refused 2 'no arm or group is called "post"; there are: pre rmsnorm' "$tmp/one" --baseline post
+    refused 2 '--by data.train: no such key differs between these runs; there are: none' "$tmp/one" --by data.train
     refused 3 "$tmp/nothing is not a folder" "$tmp/nothing"
     refused 3 "$tmp/empty is not a run and contains none" "$tmp/one" "$tmp/empty"
     refused 3 "no run has finished: $tmp/none/a failed" "$tmp/none"
     refused 4 "cannot write $tmp/away/x.html" "$tmp/one" --out "$tmp/away/x.html"
     report --help
-    has "help" "$said" "report.sh RUNS... [--out FILE.html]"
+    has "help" "$said" "report.sh RUNS... [--by KEY]"
     report "$tmp/one/pre-1" "$tmp/one"
-    has "one run" "$said" "pre rmsnorm: the final validation loss is 1.0000 nats per token."
+    has "one run" "$said" "pre rmsnorm: the final validation loss is 1.0000 nats per token (1 seed)."
     same "counted once" "$(head -1 "$tmp/one/pre-1/report.md")" "# 1 run in 1 group"
 }
 
@@ -273,5 +376,11 @@ test_case "report: verdicts on differences" differences_are_judged
 test_case "report: every way a run can end is reported" all_endings_are_reported
 test_case "report: stuck runs are marked" stuck_runs_are_marked
 test_case "report: effective learning rates" effective_rates_are_shown
+test_case "report: arms at their best learning rates, as computed independently" arms_are_compared_at_their_best_rates
+test_case "report: outliers, crosses, contents" outliers_leave_the_chart
+test_case "report: comparisons by a key, and another baseline" keys_are_chosen
+test_case "report: equal time" equal_time_is_said
+test_case "report: one seed, one rate, one arm" little_data_is_said
+test_case "report: markup in a config is text" markup_is_text
 test_case "report: error messages" errors_have_messages
 test_done

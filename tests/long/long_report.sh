@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # long_report.sh - the page of report.sh in a browser: tables, sorting, color schemes, narrow
-# windows.
+# windows, the height of its parts with 72 runs.
 set -euo pipefail
 source "$(dirname "$0")/../lib/cli.sh"
 
@@ -14,20 +14,33 @@ browser() {
     if grep CONSOLE "$tmp/console"; then fail "the page writes to the console"; fi
 }
 
-# query SCHEME WIDTH: adds a script to a copy of the page that stores its results as attributes of
-# the body. A frame of WIDTH replaces the window, because the browser limits how narrow a window can
-# be.
+# query SCHEME WIDTH [FOLDER]: adds a script to a copy of the page that stores its results as
+# attributes of the body. A frame of WIDTH replaces the window, because the browser limits how narrow
+# a window can be. Heights are of the page as it opens, all else with its parts unfolded.
 query() {
-    cat "$tmp/sweep/report.html" - >"$tmp/queried.html" <<'HTML'
+    cat "$tmp/${3:-sweep}/report.html" - >"$tmp/queried.html" <<'HTML'
 <script>
 const results = document.body.dataset;
-const cells = (n) => [...document.querySelectorAll("#results tbody tr")].map((row) => row.cells[n].dataset);
+const cells = (n) => [...document.querySelectorAll("#results-table tbody tr")].map((row) => row.cells[n].dataset);
 const column = (n) => cells(n).map((cell) => cell.value).join(" ");
-const click = (n) => document.querySelectorAll("#results thead button")[n].click();
+const click = (n) => document.querySelectorAll("#results-table thead button")[n].click();
 const meet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+const center = (element) => { const box = element.getBoundingClientRect(); return (box.left + box.right) / 2; };
+const parts = [...document.querySelectorAll("header, main > section, details.part")];
+results.height = document.documentElement.scrollHeight;
+location.hash = "#results";
+dispatchEvent(new Event("hashchange"));
+results.unfolded = document.querySelector("#results").open ?? true;
+document.querySelectorAll("details").forEach((part) => (part.open = true));
+results.tallest = Math.max(...parts.map((part) => part.getBoundingClientRect().height));
+results.crooked = [...document.querySelectorAll(".forest")].filter((forest) => {
+    const zero = [...forest.querySelectorAll("svg.axis text")].find((tick) => tick.textContent === "0");
+    return [...forest.querySelectorAll(".zero")].some((line) => Math.abs(center(line) - center(zero)) > 1.5);
+}).length;
+results.forests = document.querySelectorAll(".forest").length;
 results.paper = getComputedStyle(document.body).backgroundColor;
 results.overflow = document.documentElement.scrollWidth > innerWidth;
-results.overlaps = [...document.querySelectorAll("figure svg")].flatMap((chart) => {
+results.overlaps = [...document.querySelectorAll("figure svg, .forest svg.axis")].flatMap((chart) => {
     const boxes = [...chart.querySelectorAll("text")].map((text) => text.getBoundingClientRect());
     const frame = chart.getBoundingClientRect();
     const outside = boxes.filter((box) => box.left < frame.left || box.right > frame.right || box.bottom > frame.bottom);
@@ -39,7 +52,7 @@ click(2);
 results.up = column(2);
 click(2);
 results.down = column(2);
-results.sorted = document.querySelectorAll("#results th")[2].ariaSort;
+results.sorted = document.querySelectorAll("#results-table th")[2].ariaSort;
 parent.document.title = document.title;
 Object.assign(parent.document.body.dataset, results);
 </script>
@@ -69,8 +82,27 @@ sweep() {
 tables_exist() {
     browser "$light" 1200 --dump-dom "file://$tmp/sweep/report.html" >"$tmp/dom"
     has "title" "$(<"$tmp/dom")" "<title>Nine models</title>"
-    same "rows" "$(grep -c '<tr><th scope="row">' "$tmp/dom")" $((9 + 6 + 9))
-    same "clickable headings" "$(grep -o '<th scope="col"[^>]*><button>' "$tmp/dom" | wc -l)" $((11 + 6 + 7))
+    # Arms, means and pairs by topology and by rate, groups, differences, runs.
+    same "rows" "$(grep -c '<tr><th scope="row">' "$tmp/dom")" $((3 + 3 + 3 + 3 + 3 + 9 + 6 + 9))
+    same "clickable headings" "$(grep -o '<th scope="col"[^>]*><button>' "$tmp/dom" | wc -l)" \
+        $((12 + 4 + 5 + 4 + 5 + 11 + 6 + 7))
+}
+
+# Six arms at four rates: a part is a screen at most, folded or not, and a link opens a folded part.
+parts_fit_a_screen() {
+    local width
+    python3 -B tests/lib/known_sweep.py "$tmp/72" >"$tmp/known"
+    scripts/report.sh "$tmp/72"
+    for width in 400 1200; do
+        query "$light" "$width" 72
+        same "wider than $width" "$(result overflow)" false
+        same "labels that overlap or leave their chart at $width" "$(result overlaps)" 0
+        same "forest plots" "$(result forests)" 4
+        same "forest plots whose axis is not below their lines" "$(result crooked)" 0
+        same "a link opens its part" "$(result unfolded)" true
+    done
+    awk -v tallest="$(result tallest)" -v height="$(result height)" 'BEGIN { exit !(tallest < 1300 && height < 6000) }' ||
+        fail "a part of $(result tallest) pixels, a page of $(result height)"
 }
 
 # Columns sort numerically: 10 after 9, NaN last.
@@ -87,7 +119,7 @@ columns_sort() {
 
 schemes_and_widths() {
     local width
-    for width in 420 1200; do
+    for width in 400 1200; do
         query "$dark" "$width"
         same "dark paper" "$(result paper)" "rgb(20, 23, 27)"
         query "$light" "$width"
@@ -115,5 +147,6 @@ test_case "report in a browser: nine toy runs" sweep
 test_case "report in a browser: tables" tables_exist
 test_case "report in a browser: sorting" columns_sort
 test_case "report in a browser: color schemes and widths" schemes_and_widths
-test_case "report in a browser: screenshots" screenshots
+test_case "report in a browser: screenshots" pictures
+test_case "report in a browser: 72 runs" parts_fit_a_screen
 test_done
