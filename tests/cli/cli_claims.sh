@@ -134,6 +134,7 @@ plan() {
 
 # A change of the plan shows in the log if results were there, and only then; a change of words never does.
 changed_plans_are_logged() {
+    command -v git >/dev/null || { echo "note: skipped the log of plans: no git" && return; }
     mkdir -p "$tmp/scratch/scripts/claims" "$tmp/scratch/docs/claims"
     git -C "$tmp/scratch" init -q
     plan "words" "metric='val_loss'" && commit 2026-01-01 "plan"

@@ -66,7 +66,7 @@ flags_are_checked() {
     exits 2 --resume --version
     exits 0 --norms x --help
     exits 2
-    has "no arguments" "$said" "$TRAIN --config"
+    has "no arguments" "$said" " --config peri_rms.json"
     refused "did you mean --overwrite" --overwite
     refused "did you mean --set model.topology=...?" --topolgy pre
     refused "unknown argument" peri

@@ -71,7 +71,7 @@ nonfinite_step_ends_the_run() {
     [[ ! -e $tmp/fails/checkpoints ]] || fail "a checkpoint was written"
     has "run.json" "$(<"$tmp/fails/run.json")" '"exit_code": 5'
     has "run.json" "$(<"$tmp/fails/run.json")" '"diverged": true'
-    has "what to do" "$said" "./train --replay $tmp/fails --step "
+    has "what to do" "$said" " --replay $tmp/fails --step "
     has "spike line" "$said" "; first not finite: blocks.0."
     grep -qE '^[0-9]+,loss,nan,nan,nan,nan,blocks\.0\.[a-z.]+,inf,,,,,' "$tmp/fails/spikes.csv" ||
         fail "spikes.csv: $(tail -1 "$tmp/fails/spikes.csv")"
