@@ -2,7 +2,7 @@
 # chroots.sh [SUITE...] - both commands of the README in minimal systems of Debian, as people with other settings start them.
 #
 # SUITES are bookworm and trixie. debootstrap makes a system for each in FOLDER (build/chroots), which is kept; every test
-# runs in a copy, which is removed. Needs root, a network, and a quarter of an hour for each.
+# runs in a copy, which is removed. Needs root, a network, and half an hour for each.
 set -euo pipefail
 source "$(dirname "$0")/../../scripts/usage.sh"
 cd "$(dirname "$0")/../.."
@@ -60,16 +60,19 @@ quickstart() {
 
 # check USER LOCALE: the output is kept in $folder.
 check() {
-    local log=$folder/check_$suite.log
+    local log=$folder/check_${suite}_$1.log
     inside "$1" "$2" "./scripts/check.sh 2>&1" >"$log" || fail "$(grep -B9 '^FAIL' "$log" || tail -n 9 "$log")"
     echo "note: $suite: $(tail -n 1 "$log")"
 }
 
-# Without the right to install anything, in a system where all is installed; then where a package is missing.
+# Without the right to install anything, in a system where all is installed.
 user() {
     chroot "$system" useradd -m tester
     sources tester
     quickstart tester de_DE.UTF-8
+}
+
+missing_package() {
     chroot "$system" apt-get -qq remove gnuplot-nox >/dev/null 2>&1
     if said=$(inside tester C "./scripts/quickstart.sh 2>&1"); then fail "quickstart.sh without gnuplot: $said"; fi
     has "a missing package" "$said" "an administrator can install what is missing: apt-get install gnuplot-nox"
@@ -94,7 +97,9 @@ for suite in "$@"; do
     inside root C "rm -rf runs"
     test_case "chroots: $suite, quickstart.sh in de_DE.UTF-8" quickstart root de_DE.UTF-8
     test_case "chroots: $suite, check.sh in de_DE.UTF-8" check root de_DE.UTF-8
-    test_case "chroots: $suite, a user without sudo" user
+    test_case "chroots: $suite, quickstart.sh as a user without sudo" user
+    test_case "chroots: $suite, check.sh as a user without sudo" check tester C
+    test_case "chroots: $suite, a missing package" missing_package
     leave
 done
 test_done
