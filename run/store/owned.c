@@ -16,6 +16,9 @@
 
 enum { HEAD = 1 << 18 }; /* bytes that are looked at */
 
+/* Stands for a NUL in them: a power loss leaves NULs where bytes were not on disk yet. */
+#define HOLE "\x01"
+
 /* Texts that every file of a run under this name contains, whatever version wrote it. */
 static const struct {
     const char *name;
@@ -47,7 +50,7 @@ static HeadState head_of(const char *path, char *head) {
     if (size < 0) die(EXIT_IO, "cannot read %s: %s", path, strerror(errno));
     close(fd);
     for (int64_t i = 0; i < size; i++) {
-        if (!head[i]) head[i] = ' '; /* binary: the search must not end there */
+        if (!head[i]) head[i] = *HOLE; /* the search must not end there */
     }
     head[size] = '\0';
     return HEAD_READ;
@@ -60,11 +63,21 @@ static bool has_marks(size_t i, const char *head) {
     return true;
 }
 
+/* Whether a log breaks off within its first line, as one does that a power loss has torn. The other
+ * files appear by a rename and are never torn. */
+static bool is_torn(size_t i, const char *head) {
+    const char *line = FILES[i].marks[0];
+    if (!FILES[i].log) return false;
+    while (*head && *head == *line) head++, line++;
+    return !*head || *head == *HOLE;
+}
+
 static bool is_foreign(const char *dir, size_t i, char *head) {
     char *path = text_format("%s/%s", dir, FILES[i].name);
     HeadState state = head_of(path, head);
     mem_free(path);
-    return state == HEAD_FOLDER || (state == HEAD_READ && *head && !has_marks(i, head));
+    return state == HEAD_FOLDER ||
+           (state == HEAD_READ && *head && !has_marks(i, head) && !is_torn(i, head));
 }
 
 /* LOCK contains the id of a process, and nothing before that is written. */
@@ -72,7 +85,7 @@ static bool lock_is_foreign(const char *dir, char *head) {
     char *path = text_format("%s/LOCK", dir);
     HeadState state = head_of(path, head);
     mem_free(path);
-    return state == HEAD_FOLDER || (state == HEAD_READ && head[strspn(head, "0123456789\n")]);
+    return state == HEAD_FOLDER || (state == HEAD_READ && head[strspn(head, "0123456789\n" HOLE)]);
 }
 
 /* A checkpoint has only our three files, or a meta.json of ours beside others. */

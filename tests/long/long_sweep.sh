@@ -22,7 +22,7 @@ killed_after() {
     local pid
     TRAIN=$TRAIN setsid scripts/sweep.sh "${grid[@]}" --out "$tmp/killed" "$tmp/toy.json" >/dev/null 2>&1 </dev/null &
     pid=$!
-    sleep "$(printf '0.%03d' "$1")"
+    sleep "$(($1 / 1000)).$(printf %03d $(($1 % 1000)))"
     if [[ $2 == group ]]; then kill -9 -- "-$pid"; else kill -9 "$pid"; fi
     wait "$pid" || true
 }
@@ -34,12 +34,17 @@ records() {
 
 kills_change_nothing() {
     local n run whom moved=0 alone=0 done_by_then
+    local start checked
     sweep whole
+    # The time before the first run begins depends on the machine: checking the configs takes most of it.
+    start=$EPOCHREALTIME
+    TRAIN=$TRAIN scripts/sweep.sh "${grid[@]}" --out "$tmp/none" "$tmp/toy.json" --dry-run >/dev/null 2>&1
+    checked=$(((${EPOCHREALTIME//[.,]/} - ${start//[.,]/}) / 1000))
     RANDOM=1
     for ((n = 0; n < kills; n++)); do
         whom=group
         ((RANDOM % 3)) || { whom=sweep && alone=$((alone + 1)); }
-        killed_after $((300 + RANDOM % 500)) "$whom"
+        killed_after $((checked + RANDOM % 500)) "$whom"
         [[ $(records "$tmp/killed") == "$(records "$tmp/whole")" ]] || moved=$((moved + 1))
     done
     done_by_then=$(records "$tmp/killed")
