@@ -103,10 +103,21 @@ void folder_make(const char *path) {
     mem_free(copy);
 }
 
-static int remove_in(const char *folder, const char *name) {
-    char *path = text_format("%s/%s", folder, name);
+int path_unlink(const char *path) {
     int failed;
     while ((failed = unlink(path)) != 0 && errno == EINTR) {}
+    return failed;
+}
+
+int path_rmdir(const char *path) {
+    int failed;
+    while ((failed = rmdir(path)) != 0 && errno == EINTR) {}
+    return failed;
+}
+
+static int remove_in(const char *folder, const char *name) {
+    char *path = text_format("%s/%s", folder, name);
+    int failed = path_unlink(path);
     mem_free(path);
     return failed && errno != ENOENT ? errno : 0;
 }
@@ -121,9 +132,7 @@ int folder_remove(const char *path, const char *first) {
     }
     closedir(folder);
     if (error) return error;
-    int failed;
-    while ((failed = rmdir(path)) != 0 && errno == EINTR) {}
-    return failed ? errno : 0;
+    return path_rmdir(path) ? errno : 0;
 }
 
 double folder_room(const char *path, int *error) {

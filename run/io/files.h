@@ -19,6 +19,9 @@ int folder_add(const char *path);
 void folder_make(const char *path);
 /* Syncs renames and new files in the folder to disk. */
 int folder_sync(const char *path);
+/* unlink and rmdir, repeated after a signal: 0, or -1 with errno. */
+int path_unlink(const char *path);
+int path_rmdir(const char *path);
 /* Removes a folder that contains only files. `first` (NULL = none) is removed before the others. */
 int folder_remove(const char *path, const char *first);
 /* The free bytes of the file system of `path`; NAN if it does not say. *error is the errno if it could

@@ -56,7 +56,7 @@ int file_move(const char *from, const char *to) {
     if (error != EXDEV && error != EBUSY) return error; /* EBUSY: `to` is mounted by itself */
     fallback_warn(FALLBACK_MOVE, to, error);
     error = copy_file(from, to);
-    if (!error) unlink(from);
+    if (!error) path_unlink(from);
     return error;
 }
 
@@ -72,7 +72,7 @@ static int move_in(const char *from, const char *to, const char *name) {
 
 static int move_all(const char *from, const char *to, const char *last) {
     char *mark = text_format("%s/%s", to, last ? last : "");
-    int error = last && unlink(mark) && errno != ENOENT ? errno : 0;
+    int error = last && path_unlink(mark) && errno != ENOENT ? errno : 0;
     mem_free(mark);
     DIR *folder = error ? NULL : opendir(from);
     if (!error && !folder) error = errno;
@@ -93,8 +93,8 @@ static int move_files(const char *from, const char *to, const char *last) {
     int error = folder_create(filled);
     if (!error) error = folder_create(to);
     if (!error) error = move_all(from, to, last);
-    if (!error && rmdir(filled)) error = errno;
-    if (!error && rmdir(from)) error = errno;
+    if (!error && path_rmdir(filled)) error = errno;
+    if (!error && path_rmdir(from)) error = errno;
     mem_free(filled);
     return error;
 }

@@ -66,14 +66,14 @@ static void free_names(char **names) {
 
 static void unlink_in(const char *dir, const char *name, int *error) {
     char *path = text_format("%s/%s", dir, name);
-    note(error, unlink(path));
+    note(error, path_unlink(path));
     mem_free(path);
 }
 
 /* Removes a folder if it is empty. */
 static void drop_folder(const char *dir, const char *name) {
     char *path = text_format("%s/%s", dir, name);
-    rmdir(path);
+    path_rmdir(path);
     mem_free(path);
 }
 
@@ -96,7 +96,7 @@ static void move_entries(const char *old, const char *new, int *error) {
     }
     if (folder) closedir(folder);
     if (!*error) *error = folder_sync(new);
-    rmdir(old);
+    path_rmdir(old);
 }
 
 /* A file that is in both places stays in both. */
@@ -150,7 +150,7 @@ static void remove_replay(const char *dir, const char *name, int *error) {
     char *folder = text_format("%s/replay/%s", dir, name);
     for (size_t i = 0; i < sizeof REPLAYED / sizeof *REPLAYED; i++)
         unlink_in(folder, REPLAYED[i], error);
-    rmdir(folder);
+    path_rmdir(folder);
     mem_free(folder);
 }
 
@@ -226,7 +226,7 @@ static int settle(const char *dir, bool keep) {
         unlink_in(old, COMPLETE_TMP, &error);
         drop_folder(old, "checkpoints");
         drop_folder(old, "replay");
-        rmdir(old);
+        path_rmdir(old);
     }
     mem_free(mark);
     mem_free(old);

@@ -202,10 +202,10 @@ static int remove_checkpoint(const char *folder) {
     int error = 0;
     for (int i = 0; i < 3 && !error; i++) {
         char *path = text_format("%s/%s", folder, files[i]);
-        if (unlink(path) && errno != ENOENT) error = errno;
+        if (path_unlink(path) && errno != ENOENT) error = errno;
         mem_free(path);
     }
-    if (!error && rmdir(folder) && errno != ENOTEMPTY && errno != EEXIST) error = errno;
+    if (!error && path_rmdir(folder) && errno != ENOTEMPTY && errno != EEXIST) error = errno;
     return error;
 }
 
