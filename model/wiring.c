@@ -137,6 +137,12 @@ static int index_of(const char *word, const char *const *words) {
 static const char *const SLOT_KINDS[] = {"none", "norm", "scale", NULL};
 static const char *const READS[] = {"stream", "block", "shared", NULL};
 
+const char *wire_word(int i) {
+    enum { KINDS = sizeof SLOT_KINDS / sizeof *SLOT_KINDS - 1 };
+    const char *kind = NAME_AT(SLOT_KINDS, i);
+    return kind ? kind : NAME_AT(READS, i - KINDS);
+}
+
 static bool wire_coefficient(SublayerWiring *sublayer, const WireEntry *entry, const char *name,
                              bool dual_stream, char *error, size_t size) {
     for (size_t i = 0; i < sizeof COEFFICIENTS / sizeof *COEFFICIENTS; i++) {

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 enum { CHUNK = 1 << 14 };
 
@@ -120,6 +121,9 @@ cJSON *json_parse_value(Report *report, bool bare) {
         report_scan(report, source);
     } else if (!map->syntax && !invalid) {
         json = bare_string(source, text); /* 2024, true and null are text where text is expected */
+    } else if (!bare && (strcasecmp(text, "true") == 0 || strcasecmp(text, "false") == 0)) {
+        cJSON_Delete(bare_string(source, text));
+        json = cJSON_CreateBool(strcasecmp(text, "true") == 0); /* Python's True and False */
     } else if (looks_like_json(text, bare)) {
         report_scan(report, source);
     } else if (invalid) {
