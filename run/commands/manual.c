@@ -5,6 +5,7 @@
 #include "run/commands/manual.h"
 
 #include "run/commands/cli.h"
+#include "run/commands/list.h"
 #include "run/config/config_keys.h"
 
 #include <string.h>
@@ -280,7 +281,7 @@ static void print_words(FILE *out) {
     fputs("\"\n    local keys=\"", out);
     for (size_t i = 0; key_at(i); i++) fprintf(out, "%s%s", i ? " " : "", key_at(i)->path);
     fputs("\"\n    local lists=\"", out);
-    for (size_t i = 0; CLI_LISTS[i]; i++) fprintf(out, "%s%s", i ? " " : "", CLI_LISTS[i]);
+    for (int i = 0; list_name(i); i++) fprintf(out, "%s%s", i ? " " : "", list_name(i));
     fputs("\"\n", out);
 }
 

@@ -141,8 +141,9 @@ static void report_missing(const char *name, const char *tried, const char *inst
     if (is_file(inside))
         report_error(report, "%s is the folder of a run; --resume %s continues it", name, name);
     else
-        report_error(report, "no such config file; tried %s%s%s%s", tried,
-                     near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+        report_error(report, "no such config file; tried %s; %s%s%s", tried,
+                     near ? "did you mean " : program_name(), near ? near : " --list configs",
+                     near ? "?" : " lists those that come with it");
     mem_free(inside);
     mem_free(near);
 }
@@ -150,10 +151,10 @@ static void report_missing(const char *name, const char *tried, const char *inst
 char *config_find(const char *name, Report *report) {
     char *installed = installed_folder("configs"), *found = NULL, *tried = NULL;
     const char *const folders[] = {"", "configs/", installed};
-    for (size_t i = 0; i < 5 && !found; i++) { /* 3 folders, then the last 2 with .json */
-        const char *folder = folders[i < 3 ? i : i - 2], *ending = i < 3 ? "" : ENDING;
-        bool useless =
-            (i > 0 && (!*folder || name[0] == '/')) || (i > 2 && config_has_ending(name));
+    for (size_t i = 0; i < 6 && !found; i++) { /* 3 folders, then the same with .json */
+        const char *folder = folders[i % 3], *ending = i < 3 ? "" : ENDING;
+        bool useless = (i % 3 > 0 && (!*folder || name[0] == '/')) ||
+                       (i >= 3 && (config_has_ending(name) || !*name));
         if (useless) continue;
         char *path = text_format("%s%s%s", folder, name, ending);
         text_add(&tried, "%s%s", i ? ", " : "", path);

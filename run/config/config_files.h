@@ -14,8 +14,8 @@ bool config_has_ending(const char *name);
 /* The file name of `path` without folders and .json, for mem_free. */
 char *config_base(const char *path);
 
-/* The path of an existing config: `name` as given, in configs/, in the installed folder, or in the
- * last two with .json appended. For mem_free; NULL after an error, which suggests the nearest. */
+/* The path of an existing config: `name` as given, in configs/ or in the installed folder, then
+ * the same with .json appended. For mem_free; NULL after an error, which suggests the nearest. */
 char *config_find(const char *name, Report *report);
 
 /* The paths of the files of `kind`, "configs" or "sweeps": those in the folder of that name, then the

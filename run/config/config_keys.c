@@ -422,7 +422,7 @@ static const char *type_name(const Key *key) {
 
 void key_takes(const Key *key, char *text, size_t size) {
     char allowed[512] = "";
-    if (key->choices) key_choices(key, allowed, sizeof allowed);
+    if (key->choices && key->type != TYPE_STRING) key_choices(key, allowed, sizeof allowed);
     if (key->type == TYPE_SIZE || key->type == TYPE_FLOAT) {
         key_range(key, allowed, sizeof allowed);
     }
