@@ -10,6 +10,7 @@
 #include "run/config/config_keys.h"
 #include "run/io/files.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -199,6 +200,18 @@ static double parse_number(const char *flag, const char *text) {
     return value;
 }
 
+/* "lr=1e-3" as "optim.lr=1e-3"; a set with a path, or a word that is no key, as it is. */
+static const char *full_set(Cli *cli, const char *set) {
+    char *word = text_format("%.*s", (int)strcspn(set, "="), set), *full = NULL;
+    const char *key = config_key_of_word(word);
+    if (key && !key_find(word)) {
+        full = text_format("%s%s", key, set + strlen(word));
+        arrput(cli->owned, full);
+    }
+    mem_free(word);
+    return full ? full : set;
+}
+
 static void flag_apply(Cli *cli, const Flag *flag, const char *value) {
     void *field = (char *)cli + flag->offset;
     switch (flag->takes) {
@@ -215,11 +228,12 @@ static void flag_apply(Cli *cli, const Flag *flag, const char *value) {
         *(double *)field = parse_number(flag->name, value);
         break;
     case TAKES_MANY:
-        arrput(cli->sets, value);
+        arrput(cli->sets, full_set(cli, value));
         break;
     }
     if (flag->mode < 0) return;
-    if (cli->mode != MODE_TRAIN)
+    if (cli->mode == MODE_HELP) return;
+    if (cli->mode != MODE_TRAIN && flag->mode != MODE_HELP)
         die(EXIT_USAGE, "--%s cannot be combined with the flags before it", flag->name);
     cli->mode = (Mode)flag->mode;
 }
@@ -307,7 +321,7 @@ static bool parse_argument(Cli *cli, CliState *state, const char *argument, cons
     const size_t length = equals ? (size_t)(equals - argument) : strlen(argument);
     char *name = text_format("%.*s", (int)length - 2, argument + 2);
     arrput(cli->owned, name);
-    for (char *c = name; *c; c++) *c = *c == '_' ? '-' : *c;
+    for (char *c = name; *c; c++) *c = *c == '_' ? '-' : (char)tolower((unsigned char)*c);
     const Flag *flag = find_flag(name);
     if (!flag || (strcmp(name, "seed") == 0 && !state->sampling)) {
         const bool is_next_flag = !equals && value && strncmp(value, "--", 2) == 0;

@@ -27,6 +27,12 @@ static const struct {
     {"max-epochs", "a run is counted in steps: --steps N; --dry-run prints the epochs"},
     {"num-epochs", "a run is counted in steps: --steps N; --dry-run prints the epochs"},
     {"num-train-epochs", "a run is counted in steps: --steps N; --dry-run prints the epochs"},
+    {"resume-from-checkpoint", "--resume continues a run from its last checkpoint"},
+    {"ckpt-path", "--resume continues a run from its last checkpoint"},
+    {"num-samples", "--sample RUN prints a sample of a run; --seed S another one"},
+    {"backend", "a run is one process on one machine"},
+    {"strategy", "a run is one process on one machine"},
+    {"fast-dev-run", "--bench N trains N steps, --dry-run prints what a run needs"},
     {"num-workers", "data are read as needed; --threads N sets the number of threads"},
     {"optimizer", "the optimizer is AdamW; --list keys shows the keys of optim"},
     {"wandb", "every run writes log.csv; scripts/report.sh shows runs in a browser"},
@@ -39,6 +45,26 @@ static void answer_absent(const char *argument, const char *name) {
     for (size_t i = 0; i < sizeof ABSENT / sizeof *ABSENT; i++) {
         if (strcmp(ABSENT[i].name, name) == 0)
             die(EXIT_USAGE, "unknown argument \"%s\": %s", argument, ABSENT[i].answer);
+    }
+}
+
+/* The letters of llm.c. */
+static const struct {
+    char letter;
+    const char *path;
+} LETTERS[] = {
+    {'i', "data.train"},       {'j', "data.val"},           {'o', "log.dir"},
+    {'b', "train.batch"},      {'t', "model.context"},      {'l', "optim.lr"},
+    {'x', "train.steps"},      {'u', "optim.warmup_steps"}, {'c', "optim.weight_decay"},
+    {'v', "train.eval_every"}, {'s', "train.sample_every"}, {'n', "train.checkpoint_every"},
+};
+
+static void answer_letter(const char *argument) {
+    if (argument[0] != '-' || !argument[1] || argument[2]) return;
+    for (size_t i = 0; i < sizeof LETTERS / sizeof *LETTERS; i++) {
+        if (LETTERS[i].letter == argument[1])
+            die(EXIT_USAGE, "unknown argument \"%s\"; did you mean --set %s=...?", argument,
+                LETTERS[i].path);
     }
 }
 
@@ -70,6 +96,7 @@ _Noreturn void argument_unknown(const char *argument, const char *name) {
     char *words = cli_key_words(name);
     for (size_t i = 0; cli_flag(i, &flag); i++) arrput(names, flag.name);
     arrput(names, NULL);
+    answer_letter(argument);
     answer_absent(argument, name);
     answer_dashes(argument, name, words);
     answer_negation(argument, words);

@@ -135,6 +135,25 @@ static void test_booleans(void) {
     check_error(NULL, "model.bias=\"False\"", "not the string \"False\"");
 }
 
+/* Numbers of Python and C on the command line. Of two spellings of one number, JSON's is stored. */
+static void test_numbers(void) {
+    Config config;
+    must_load(&config, "{}",
+              SETS("optim.lr=.001", "train.steps=1_000", "optim.clip=+2.",
+                   "optim.weight_decay=.5e-1", "name=.5"));
+    CHECK(config.optim.lr == 0.001 && config.train.steps == 1000 && config.optim.clip == 2, "sets");
+    CHECK(config.optim.weight_decay == 0.05 && strcmp(config.name, ".5") == 0, "sets");
+    config_free(&config);
+    static const char *const REFUSED[] = {"1k",   "0x10", "007", "1e999", "--1",
+                                          "1..2", "1-2",  "_",   "."};
+    for (size_t i = 0; i < sizeof REFUSED / sizeof *REFUSED; i++) {
+        char set[64];
+        snprintf(set, sizeof set, "train.steps=%s", REFUSED[i]);
+        check_error(NULL, set, "error: ");
+    }
+    check_error("{\"optim\": {\"lr\": .001}}", NULL, "a number needs a digit before the");
+}
+
 /* Whatever is spelled, the run is the same one. */
 static void test_identity(void) {
     Config ours, theirs;
@@ -178,6 +197,7 @@ static const Test tests[] = {
     {"spellings: files and --set", test_spellings},
     {"spellings: lists, model.layers, model.wire", test_lists_and_wire},
     {"spellings: True and False", test_booleans},
+    {"spellings: numbers", test_numbers},
     {"spellings: the run is the same", test_identity},
     {"spellings: choices and synonyms", test_tables},
 };
