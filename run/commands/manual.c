@@ -28,7 +28,7 @@ static const char *const SYNOPSIS[] = {
     "peri-train --sample RUN [OPTION]...",
     "peri-train --eval RUN [OPTION]...",
     "peri-train --replay RUN [--step N] [OPTION]...",
-    "peri-train --list WHAT",
+    "peri-train --list WHAT [--json]",
     NULL,
 };
 
@@ -47,7 +47,8 @@ typedef struct {
 
 static const Item FILES[] = {
     {"configs/, PREFIX/share/peri/configs/",
-     "searched for the FILE of --config if there is no such file; .json may be omitted"},
+     "searched for the FILE of --config if there is no such file; .json may be omitted; --list "
+     "configs lists them"},
     {"runs/NAME/", "the run directory: log.dir/name, or the DIR of --run-dir"},
     {"runs/NAME/config.json", "all keys with their values"},
     {"runs/NAME/run.json", "equations, build, machine and data hashes; after the run, its summary"},
