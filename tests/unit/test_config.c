@@ -284,7 +284,7 @@ static void test_find(void) {
     CHECK(load(&c, "configs/found", NO_SETS) && c.model.n_layer == 4, "%s", printed);
     config_free(&c);
     static const char *const TYPOS[] = {"fuond",        "Fuond.json", "configs/fonud.json",
-                                        "config/found", "foun",      "/nowhere/founds.json"};
+                                        "config/found", "foun",       "/nowhere/founds.json"};
     for (size_t i = 0; i < sizeof TYPOS / sizeof *TYPOS; i++) {
         CHECK(!load(&c, TYPOS[i], NO_SETS), "%s is found", TYPOS[i]);
         CHECK(strstr(printed, "; did you mean configs/found.json?\n"), "%s", printed);
