@@ -5,9 +5,12 @@
 #include "base/stb_ds.h"
 #include "base/text_out.h"
 #include "base/words.h"
+#include "run/commands/habits.h"
+#include "run/config/config_files.h"
 #include "run/config/config_keys.h"
 #include "run/io/files.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -34,6 +37,7 @@ enum {
     STORED = 1 << MODE_SAMPLE | 1 << MODE_EVAL,
     SETTING = TRAINING | 1 << MODE_EVAL | 1 << MODE_REPLAY,
     REPLAYING = 1 << MODE_REPLAY,
+    JSON = 1 << MODE_EVAL | 1 << MODE_DESCRIBE | 1 << MODE_DRY_RUN | 1 << MODE_LIST,
 };
 
 /* A command selects a mode; an option refines one or more modes. */
@@ -55,6 +59,8 @@ static const Flag FLAGS[] = {
            "--config"),
     OPTION("extend", NULL, TAKES_NOTHING, extend, TRAINING,
            "with --resume: continue a run beyond the train.steps it was planned with"),
+    OPTION("quiet", NULL, TAKES_NOTHING, quiet, TRAINING,
+           "print only warnings, errors and the last line of the run; no progress and no sample"),
     OPTION("overwrite", NULL, TAKES_NOTHING, overwrite, TRAINING,
            "replace an existing run, which is kept until the new one has a checkpoint"),
     COMMAND("describe", MODE_DESCRIBE, "print the equations of the model and their hash"),
@@ -91,7 +97,10 @@ static const Flag FLAGS[] = {
            "for --replay: the update to examine (default: the worst spike)"),
     OPTION("around", "K", TAKES_INTEGER, around, REPLAYING,
            "for --replay: number of updates to record before and after it (default 2)"),
-    COMMAND_OF("list", "WHAT", TAKES_STRING, list, MODE_LIST, "list topologies, norms or keys"),
+    COMMAND_OF("list", "WHAT", TAKES_STRING, list, MODE_LIST,
+               "list topologies, norms, keys, configs or sweeps"),
+    OPTION("json", NULL, TAKES_NOTHING, json, JSON,
+           "for --eval, --describe, --dry-run and --list: print JSON"),
     COMMAND("print-schema", MODE_SCHEMA, "print the JSON schema of configs, for editors"),
     COMMAND("print-man", MODE_MAN, "print the manual page"),
     COMMAND("print-completion", MODE_COMPLETION, "print the completion script for bash"),
@@ -99,8 +108,6 @@ static const Flag FLAGS[] = {
     COMMAND("help", MODE_HELP, "print this help"),
 };
 enum { FLAG_COUNT = sizeof FLAGS / sizeof *FLAGS };
-
-const char *const CLI_LISTS[] = {"topologies", "norms", "keys", NULL};
 
 bool cli_flag(size_t i, CliFlag *flag) {
     if (i >= FLAG_COUNT) return false;
@@ -166,26 +173,12 @@ static const Flag *find_flag(const char *name) {
     return NULL;
 }
 
-/* The words of a flag as they are written in keys: max-iters is max_iters. For mem_free. */
-static char *key_words(const char *flag) {
+char *cli_key_words(const char *flag) {
     char *words = text_format("%s", flag);
     for (char *c = words; *c; c++) {
         if (*c == '-') *c = '_';
     }
     return words;
-}
-
-/* `name` is the flag in the argument, without dashes and value; "" where it is none. */
-static _Noreturn void unknown_flag(const char *argument, const char *name) {
-    const char *names[FLAG_COUNT + 1] = {NULL};
-    for (int i = 0; i < FLAG_COUNT; i++) names[i] = FLAGS[i].name;
-    char *words = key_words(name);
-    const char *near = name_nearest(name, names);
-    const char *key = near || !*name ? NULL : key_suggest(words);
-    mem_free(words);
-    if (key) die(EXIT_USAGE, "unknown argument \"%s\"; did you mean --set %s=...?", argument, key);
-    die(EXIT_USAGE, "unknown argument \"%s\"%s%s%s; %s --help lists all flags", argument,
-        near ? "; did you mean --" : "", near ? near : "", near ? "?" : "", program_name());
 }
 
 static size_t parse_integer(const char *flag, const char *text) {
@@ -207,6 +200,18 @@ static double parse_number(const char *flag, const char *text) {
     return value;
 }
 
+/* "lr=1e-3" as "optim.lr=1e-3"; a set with a path, or a word that is no key, as it is. */
+static const char *full_set(Cli *cli, const char *set) {
+    char *word = text_format("%.*s", (int)strcspn(set, "="), set), *full = NULL;
+    const char *key = config_key_of_word(word);
+    if (key && !key_find(word)) {
+        full = text_format("%s%s", key, set + strlen(word));
+        arrput(cli->owned, full);
+    }
+    mem_free(word);
+    return full ? full : set;
+}
+
 static void flag_apply(Cli *cli, const Flag *flag, const char *value) {
     void *field = (char *)cli + flag->offset;
     switch (flag->takes) {
@@ -223,11 +228,12 @@ static void flag_apply(Cli *cli, const Flag *flag, const char *value) {
         *(double *)field = parse_number(flag->name, value);
         break;
     case TAKES_MANY:
-        arrput(cli->sets, value);
+        arrput(cli->sets, full_set(cli, value));
         break;
     }
     if (flag->mode < 0) return;
-    if (cli->mode != MODE_TRAIN)
+    if (cli->mode == MODE_HELP) return;
+    if (cli->mode != MODE_TRAIN && flag->mode != MODE_HELP)
         die(EXIT_USAGE, "--%s cannot be combined with the flags before it", flag->name);
     cli->mode = (Mode)flag->mode;
 }
@@ -236,17 +242,12 @@ static void flag_apply(Cli *cli, const Flag *flag, const char *value) {
  * mem_free; NULL if there is no such key. */
 static char *key_set(const char *flag, const char *value) {
     static const char wire[] = "model.wire.";
-    char *word = key_words(flag);
+    char *word = cli_key_words(flag);
     const bool is_path = key_find(word) || strncmp(word, wire, strlen(wire)) == 0;
     const char *key = is_path ? word : config_key_of_word(word);
     char *set = key ? text_format("%s=%s", key, value ? value : "") : NULL;
     mem_free(word);
     return set;
-}
-
-static bool is_config(const char *argument) {
-    const size_t length = strlen(argument), ending = strlen(".json");
-    return length > ending && strcmp(argument + length - ending, ".json") == 0;
 }
 
 /* Every flag must apply to the mode; none is silently ignored, except beside --help. */
@@ -266,37 +267,70 @@ static void check_options(const Cli *cli, const bool used[FLAG_COUNT]) {
 /* What parsing knows besides the result. */
 typedef struct {
     bool used[FLAG_COUNT];
-    bool sampling; /* whether --sample is among the arguments: --seed is its own then */
+    bool sampling;      /* whether --sample is among the arguments: --seed is its own then */
+    const char *config; /* the config that was given without --config, NULL = none */
 } CliState;
 
-/* One argument "--name" or "--name=value", or a config file, or -h. `next` is the argument that
- * follows, NULL at the end. Returns whether it was taken as the value. */
-static bool parse_argument(Cli *cli, CliState *state, char *argument, const char *next) {
-    if (strcmp(argument, "-h") == 0) argument = "--help";
-    const bool is_flag = strncmp(argument, "--", 2) == 0;
-    if (!is_flag && is_config(argument) && !cli->config) {
-        cli->config = argument;
+static const struct {
+    const char *letter, *flag;
+} LETTERS[] = {{"-h", "--help"}, {"-q", "--quiet"}};
+
+static const char *spelled_out(const char *argument) {
+    for (size_t i = 0; i < sizeof LETTERS / sizeof *LETTERS; i++) {
+        if (strcmp(argument, LETTERS[i].letter) == 0) return LETTERS[i].flag;
+    }
+    return argument;
+}
+
+/* Sets the key that the flag or the word `name` of `argument` stands for. */
+static void apply_key(Cli *cli, CliState *state, const char *argument, const char *name,
+                      const char *value) {
+    char *set = key_set(name, value);
+    if (!set) argument_unknown(argument, name);
+    if (!value) die(EXIT_USAGE, "--%s needs a value", name);
+    arrput(cli->owned, set);
+    arrput(cli->sets, set);
+    state->used[find_flag("set") - FLAGS] = true;
+}
+
+/* An argument without dashes: a config, by its file or its name, or KEY=VALUE. */
+static void parse_bare(Cli *cli, CliState *state, const char *argument) {
+    const char *equals = strchr(argument, '=');
+    const bool may_be_config = *argument != '-' && !cli->config && TRAINING >> cli->mode & 1;
+    if (may_be_config && (config_has_ending(argument) || (!equals && !find_flag(argument)))) {
+        cli->config = state->config = argument;
         state->used[find_flag("config") - FLAGS] = true;
+        return;
+    }
+    const char *start = argument + (*argument == '-');
+    char *name = text_format("%.*s", (int)strcspn(start, "="), start);
+    arrput(cli->owned, name);
+    if (!equals || *argument == '-') argument_unknown(argument, name);
+    apply_key(cli, state, argument, name, equals + 1);
+}
+
+/* One argument: "--name", "--name=value", or one without dashes. `next` is the argument that follows,
+ * NULL at the end. Returns whether it was taken as the value. */
+static bool parse_argument(Cli *cli, CliState *state, const char *argument, const char *next) {
+    argument = spelled_out(argument);
+    if (strncmp(argument, "--", 2) != 0) {
+        parse_bare(cli, state, argument);
         return false;
     }
-    if (!is_flag) unknown_flag(argument, "");
     const char *equals = strchr(argument, '='), *value = equals ? equals + 1 : next;
     const size_t length = equals ? (size_t)(equals - argument) : strlen(argument);
     char *name = text_format("%.*s", (int)length - 2, argument + 2);
     arrput(cli->owned, name);
+    for (char *c = name; *c; c++) *c = *c == '_' ? '-' : (char)tolower((unsigned char)*c);
     const Flag *flag = find_flag(name);
     if (!flag || (strcmp(name, "seed") == 0 && !state->sampling)) {
-        char *set = key_set(name, value);
-        if (!set) unknown_flag(argument, name);
-        if (!value) die(EXIT_USAGE, "--%s needs a value", name);
-        arrput(cli->owned, set);
-        arrput(cli->sets, set);
-        state->used[find_flag("set") - FLAGS] = true;
+        const bool is_next_flag = !equals && value && strncmp(value, "--", 2) == 0;
+        apply_key(cli, state, argument, name, is_next_flag ? NULL : value);
         return !equals;
     }
     state->used[flag - FLAGS] = true;
     /* --resume RUN is short for --resume --config RUN/config.json. */
-    if (strcmp(name, "resume") == 0 && value && *value != '-' && !is_config(value)) {
+    if (strcmp(name, "resume") == 0 && value && *value != '-' && !config_has_ending(value)) {
         cli->resume = true;
         cli->run = value;
         return !equals;
@@ -348,6 +382,8 @@ Cli cli_parse(int argc, char **argv) {
         state.sampling |= strcmp(argv[i], "--sample") == 0 || strncmp(argv[i], "--sample=", 9) == 0;
     for (int i = 1; i < argc; i++)
         i += parse_argument(&cli, &state, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
+    if (state.config && cli.config != state.config)
+        die(EXIT_USAGE, "two configs: \"%s\" and --config %s", state.config, cli.config);
     if (cli.resume && cli.run) resume_run(&cli);
     cli.n_sets = (size_t)arrlen(cli.sets);
     check_options(&cli, state.used);

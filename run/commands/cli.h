@@ -30,6 +30,7 @@ typedef struct {
     size_t n_sets;
     char **owned; /* the sets allocated here (stb_ds array) */
     bool overwrite, resume, extend;
+    bool json, quiet;
     const char *norms;    /* of --eval and --sample; NULL = real */
     const char *topology; /* of --eval and --sample; NULL = that of the run */
     const char *prompt;   /* NULL = the default of the data, "-" = standard input */
@@ -41,6 +42,8 @@ typedef struct {
 /* An error ends the program (EXIT_USAGE) with a message. */
 Cli cli_parse(int argc, char **argv);
 void cli_free(Cli *cli);
+/* The words of a flag as they are written in keys: max-iters is max_iters. For mem_free. */
+char *cli_key_words(const char *flag);
 
 /* A flag as --help lists it; `argument` is NULL if it takes none. */
 typedef struct {
@@ -49,8 +52,6 @@ typedef struct {
 
 /* The i-th flag in the order of the help; false past the last one. */
 bool cli_flag(size_t i, CliFlag *flag);
-/* The arguments of --list, NULL-terminated. */
-extern const char *const CLI_LISTS[];
 
 /* Prints the help; `examples_only`: the short form for a call without arguments. */
 void cli_help(bool examples_only);

@@ -265,10 +265,12 @@ void stored_model_rewire(StoredModel *stored, const char *topology) {
     Model *old = stored->model;
     ModelOptions *options = &stored->config.model;
     char error[512];
-    options->topology = name_index(topology_name, topology);
-    if (options->topology < 0)
-        die(EXIT_USAGE, "--force-topology: there is no topology \"%s\"; see --list topologies",
-            topology);
+    options->topology = name_meant(topology_name, topology_synonyms, topology);
+    if (options->topology < 0) {
+        const char *near = name_near(topology_name, topology);
+        die(EXIT_USAGE, "--force-topology: there is no topology \"%s\"%s%s; see --list topologies",
+            topology, near ? "; did you mean " : "", near ? near : "");
+    }
     options->layers = "";
     if (!model_check(options, error, sizeof error)) die(EXIT_USAGE, "%s", error);
     Model *model = model_create(options, &stored->config.gamma_warmup, old->shape.V, old->shape.B,
@@ -286,7 +288,8 @@ void stored_model_rewire(StoredModel *stored, const char *topology) {
     fprintf(stderr,
             "train: warning: rewired as %s: %zu of %zu tensors come from the run, the others keep "
             "their initial values, and %zu tensors of the run are dropped\n",
-            topology, taken, params_count(&model->params), params_count(&old->params) - taken);
+            topology_name(options->topology), taken, params_count(&model->params),
+            params_count(&old->params) - taken);
     model_remove_norms(model, stored->step);
     model_free(old);
     stored->model = model;

@@ -281,9 +281,19 @@ static void test_find(void) {
     config_free(&c);
     CHECK(load(&c, "found.json", NO_SETS) && c.model.n_layer == 4, "%s", printed);
     config_free(&c);
+    CHECK(load(&c, "configs/found", NO_SETS) && c.model.n_layer == 4, "%s", printed);
+    config_free(&c);
+    static const char *const TYPOS[] = {"fuond",        "Fuond.json", "configs/fonud.json",
+                                        "config/found", "foun",       "/nowhere/founds.json"};
+    for (size_t i = 0; i < sizeof TYPOS / sizeof *TYPOS; i++) {
+        CHECK(!load(&c, TYPOS[i], NO_SETS), "%s is found", TYPOS[i]);
+        CHECK(strstr(printed, "; did you mean configs/found.json?\n"), "%s", printed);
+    }
     CHECK(!load(&c, "lost", NO_SETS), "found a lost config");
-    CHECK(strstr(printed, "tried lost, configs/lost, configs/lost.json\n1 error; "), "%s", printed);
-    CHECK(!load(&c, "/lost", NO_SETS) && strstr(printed, "tried /lost\n"), "%s", printed);
+    CHECK(strstr(printed, "tried lost, configs/lost, lost.json, configs/lost.json; ./train --list"),
+          "%s", printed);
+    CHECK(!load(&c, "/lost", NO_SETS) && strstr(printed, "tried /lost, /lost.json; "), "%s",
+          printed);
     if (chdir(here) != 0) abort();
 }
 
