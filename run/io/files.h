@@ -52,6 +52,10 @@ void file_put(FileOut *file, const void *data, size_t size);
 /* Syncs and closes. */
 int file_end(FileOut *file);
 
+/* Gives the synced file `temporary` the name `path` in the same folder, and syncs that; on failure it
+ * is removed. */
+int file_settle(const char *temporary, const char *path);
+
 /* Size and hash of an existing file. */
 int file_sum(const char *path, uint64_t *bytes, uint64_t *hash);
 
