@@ -186,7 +186,7 @@ static int with_config(const Cli *cli, int argc, char **argv) {
 static void start_process(char **argv) {
     /* OpenMP and OpenBLAS read their environment before main(), so to set it the program starts
      * itself again, which must come before anything that should happen only once. */
-    program_start(argv);
+    program_start(argv, PERI_COMMIT);
     ops_exec_tuned(argv);
     /* If a standard stream is closed, the first file opened would get its descriptor and receive
      * the messages meant for the terminal. A closed terminal or a full quota must not kill a long

@@ -9,8 +9,12 @@
 
 #include <stdbool.h>
 
-/* Call this first in main(). */
-void program_start(char **argv);
+/* Call this first in main(). `commit`: of the sources, followed by " dirty" if they differ from it, or
+ * "unknown"; the Makefile defines it. */
+void program_start(char **argv, const char *commit);
+/* That commit, as 40 hexadecimal digits or "unknown"; and whether the sources differ from it. */
+const char *program_commit(void);
+bool program_is_dirty(void);
 /* The name as called, quoted for a shell if necessary. Without program_start: ./train. */
 const char *program_name(void);
 /* The path of the program's file, without symbolic links; "" if it is unknown. */

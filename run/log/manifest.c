@@ -1,6 +1,7 @@
 /* manifest.c - see manifest.h. */
 #include "run/log/manifest.h"
 
+#include "base/program.h"
 #include "run/io/json_out.h"
 #include "model/equations.h"
 #include "ops/ops.h"
@@ -69,6 +70,8 @@ static void print_machine(Json *json) {
 static void print_build_object(Json *json) {
     json_open(json, "build");
     json_string(json, "version", PERI_VERSION);
+    json_string(json, "commit", program_commit());
+    if (strcmp(program_commit(), "unknown") != 0) json_boolean(json, "dirty", program_is_dirty());
     json_string(json, "real", REAL_NAME);
     json_string(json, "compiler", __VERSION__);
     json_string(json, "flags", BUILD_FLAGS);
@@ -378,7 +381,8 @@ void manifest_free(Manifest *manifest) {
 
 void manifest_print_build(FILE *out) {
     fprintf(out,
-            "peri.c %s, %s\ncompiler %s\nflags    %s\nblas     %s\nnumerics %s\nthreads  %zu\n",
-            PERI_VERSION, REAL_NAME, __VERSION__, BUILD_FLAGS, ops_blas(), ops_numerics(),
+            "peri.c %s, %s\ncommit   %s%s\ncompiler %s\nflags    %s\nblas     %s\nnumerics %s\nthreads  %zu\n",
+            PERI_VERSION, REAL_NAME, program_commit(),
+            program_is_dirty() ? ", with changes" : "", __VERSION__, BUILD_FLAGS, ops_blas(), ops_numerics(),
             ops_threads());
 }

@@ -8,6 +8,8 @@ tree() {
     mkdir "$tmp/$1"
     tar -cf - Makefile train.c base ops norm data model run scripts configs sweeps build/float/{train,train.o,libperi.a,flags} \
         build/float/{base,ops,norm,data,model,run} | tar -C "$tmp/$1" -xf -
+    echo unknown >"$tmp/$1/build/float/commit" # no checkout: git does not know it
+    touch -r build/float/flags "$tmp/$1/build/float/commit"
     cp -p build/float/train "$tmp/$1/train"
 }
 
