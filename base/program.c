@@ -39,9 +39,9 @@ static void quote(char *text, const char *word) {
 }
 
 void program_start(char **argv, const char *built) {
-    const size_t length = strcspn(built, " ");
-    snprintf(commit, sizeof commit, "%.*s", (int)length, built);
-    is_dirty = strcmp(built + length, " dirty") == 0;
+    const size_t hash = strcspn(built, " ");
+    snprintf(commit, sizeof commit, "%.*s", (int)hash, built);
+    is_dirty = strcmp(built + hash, " dirty") == 0;
     if (!argv[0]) return;
     quote(name, argv[0]);
     ssize_t length = -1;
