@@ -65,15 +65,16 @@ static bool wait_for(pid_t child, int *status) {
     }
 }
 
-char *shell_run(const char *command, char **environment) {
+char *shell_run(const char *command, char **environment, bool *hung) {
     pid_t child;
     int status;
     const int error = start(&child, command, environment);
+    *hung = !error && !wait_for(child, &status);
     if (error) return text_format("cannot start /bin/sh: %s", strerror(error));
-    if (!wait_for(child, &status)) {
+    if (*hung) {
         kill(-child, SIGKILL);
         while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
-        return text_format("was killed, because it took longer than %.0f s",
+        return text_format("took longer than %.0f s, was killed and will not run again",
                            stop_requested() ? STOP_SECONDS : LIMIT_SECONDS);
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return NULL;

@@ -7,10 +7,10 @@
 #ifndef RUN_IO_SHELL_H
 #define RUN_IO_SHELL_H
 
-#include <stddef.h>
+#include <stdbool.h>
 
 /* Runs `command` by /bin/sh -c. `environment` lists NAME=VALUE, NULL-terminated. Returns NULL if it
- * succeeded, else a message for mem_free. */
-char *shell_run(const char *command, char **environment);
+ * succeeded, else a message for mem_free; *hung: it was killed after the time limit. */
+char *shell_run(const char *command, char **environment, bool *hung);
 
 #endif

@@ -17,7 +17,7 @@ extern char **environ; /* POSIX declares it nowhere */
 static const char VARIABLE[] = "PERI_ON_EVENT";
 
 static const char *command; /* NULL or "" = none */
-static bool warned;         /* that it failed */
+static bool warned, hung;   /* that it failed; that it was killed, and must not run again */
 static bool diverged_told;
 
 /* The variables of an event. All others with these names are removed, and VARIABLE too: the command
@@ -48,7 +48,7 @@ void events_start(const char *given) {
 }
 
 static bool is_set(void) {
-    return command && *command;
+    return command && *command && !hung;
 }
 
 /* --- facts --- */
@@ -103,12 +103,12 @@ static void tell(Run *run, Facts *facts) {
     }
     arrput(environment, NULL);
     progress_pause(&run->progress);
-    char *failed = shell_run(command, environment);
+    char *failed = shell_run(command, environment, &hung);
     if (failed && !warned)
         fprintf(stderr,
-                "train: warning: the command of --on-event %s, at %s; later failures are not "
-                "reported\n",
-                failed, facts->text[FACT_EVENT] + strlen(NAMES[FACT_EVENT]) + 1);
+                "train: warning: the command of --on-event %s (event %s%s)\n", failed,
+                facts->text[FACT_EVENT] + strlen(NAMES[FACT_EVENT]) + 1,
+                hung ? "" : "; later failures are not reported");
     warned |= failed != NULL;
     mem_free(failed);
     arrfree(environment);
