@@ -98,7 +98,8 @@ signals_still_stop() {
     wait "$pid" || code=$?
     same "exit code" "$code" 143
     has "warning" "$(<"$tmp/said")" "took longer than 5 s, was killed and will not run again (event checkpoint)"
-    ! pgrep -g "$(<"$tmp/hung.pid")" || fail "the command lives on"
+    said=$(ps -A -o pgid=,stat=,args= | awk -v group="$(<"$tmp/hung.pid")" '$1 == group && $2 !~ /^Z/')
+    same "processes of the command" "$said" ""
     exits 0 --status "$tmp/hung"
     has "the run" "$said" "stopped"
 }
