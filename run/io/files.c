@@ -160,7 +160,7 @@ int write_all(int fd, const void *data, size_t size) {
 
 FileOut file_begin(const char *path) {
     FileOut file = {.hash = HASH_START};
-    file.fd = fd_open(path, O_WRONLY | O_CREAT | O_TRUNC);
+    file.fd = fd_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
     if (file.fd < 0) file.error = errno;
     return file;
 }

@@ -47,6 +47,7 @@ typedef struct {
     int fd, error;
     uint64_t bytes, hash;
 } FileOut;
+/* A link is not followed: in a folder from elsewhere it could lead to any file of the user. */
 FileOut file_begin(const char *path);
 void file_put(FileOut *file, const void *data, size_t size);
 /* Syncs and closes. */
