@@ -1,4 +1,4 @@
-/* program.h - how this program was started, and from which file.
+/* program.h - how this program was started, from which file, and of which commit it is.
  *
  * One idea: a command that a message prints must work when it is copied. It therefore begins with
  * the name under which the program was called: ./train in a checkout, peri-train once installed.

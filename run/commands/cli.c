@@ -15,7 +15,14 @@
 #include <string.h>
 #include <unistd.h>
 
-typedef enum { TAKES_NOTHING, TAKES_STRING, TAKES_INTEGER, TAKES_NUMBER, TAKES_MANY, TAKES_STEP } Takes;
+typedef enum {
+    TAKES_NOTHING,
+    TAKES_STRING,
+    TAKES_INTEGER,
+    TAKES_NUMBER,
+    TAKES_MANY,
+    TAKES_STEP
+} Takes;
 
 typedef struct {
     const char *name, *argument;

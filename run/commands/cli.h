@@ -37,8 +37,8 @@ typedef struct {
     const char *topology; /* of --eval and --sample; NULL = that of the run */
     const char *prompt;   /* NULL = the default of the data, "-" = standard input */
     size_t tokens, seed, bench;
-    size_t step;   /* STEP_NEWEST (of a replay: the worst spike), STEP_BEST or a number */
-    size_t around; /* of a replay */
+    size_t step;          /* STEP_NEWEST (of a replay: the worst spike), STEP_BEST or a number */
+    size_t around;        /* of a replay */
     const char *file;     /* of --logits */
     const char *on_event; /* NULL = that of the environment, if any */
     bool json;

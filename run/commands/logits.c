@@ -88,9 +88,9 @@ static void compute(Result *result, const StoredModel *stored) {
 static void put_header(FileOut *file, size_t rows, size_t columns) {
     enum { START = 10, ALIGNMENT = 64, SIZE = 4 * ALIGNMENT };
     char header[SIZE] = "\x93NUMPY\x01";
-    const int length = snprintf(header + START, SIZE - START,
-                                "{'descr': '<f4', 'fortran_order': False, 'shape': (%zu, %zu), }",
-                                rows, columns);
+    const int length =
+        snprintf(header + START, SIZE - START,
+                 "{'descr': '<f4', 'fortran_order': False, 'shape': (%zu, %zu), }", rows, columns);
     const size_t end = START + (size_t)length + 1,
                  size = (end + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     memset(header + end - 1, ' ', size - end);
@@ -168,8 +168,8 @@ void logits_write(const Cli *cli) {
         take_sequences(&result, cli, &config, &stored);
     compute(&result, &stored);
     char *temporary = text_format("%s.tmp-%ld", cli->file, (long)getpid());
-    int error = npy ? write_npy(temporary, &result)
-                    : write_safetensors(temporary, &result, stored.step);
+    int error =
+        npy ? write_npy(temporary, &result) : write_safetensors(temporary, &result, stored.step);
     if (error)
         path_unlink(temporary);
     else

@@ -204,7 +204,7 @@ static const struct {
     {"DIR", "compgen -d -S / -- \"$word\""},          /* a folder */
     {"RUN", "compgen -d -S / -- \"$word\""},          /* the folder of a run */
     {"RUN FILE", "compgen -d -S / -- \"$word\""},
-    {"WHAT", "compgen -W \"$lists\" -- \"$word\""},   /* an argument of --list */
+    {"WHAT", "compgen -W \"$lists\" -- \"$word\""}, /* an argument of --list */
 };
 enum { ACTION_COUNT = sizeof ACTIONS / sizeof *ACTIONS };
 

@@ -87,11 +87,8 @@ static void read_steps(Status *status) {
 }
 
 static Status status_of(const char *dir) {
-    Status status = {.dir = dir,
-                     .train_loss = NAN,
-                     .val_loss = NAN,
-                     .tokens_per_s = NAN,
-                     .seconds_left = NAN};
+    Status status = {
+        .dir = dir, .train_loss = NAN, .val_loss = NAN, .tokens_per_s = NAN, .seconds_left = NAN};
     char *lock = text_format("%s/LOCK", dir);
     status.alive = lock_is_held(lock, status.owner, sizeof status.owner);
     mem_free(lock);

@@ -65,8 +65,8 @@ static bool is_listed(const char *owner, int fd) {
     FILE *list = fstat(fd, &status) == 0 ? fopen("/proc/locks", "re") : NULL;
     while (list && !found && fgets(line, sizeof line, list)) {
         found = sscanf(line, "%*s %15s %*s %15s %15s %*x:%*x:%lu", kind, mode, pid, &inode) == 4 &&
-                strcmp(kind, "FLOCK") == 0 && strcmp(mode, "WRITE") == 0 && strcmp(pid, owner) == 0 &&
-                inode == (unsigned long)status.st_ino;
+                strcmp(kind, "FLOCK") == 0 && strcmp(mode, "WRITE") == 0 &&
+                strcmp(pid, owner) == 0 && inode == (unsigned long)status.st_ino;
     }
     if (list) fclose(list);
     return found;

@@ -38,8 +38,8 @@ static int start(pid_t *child, const char *command, char **environment) {
     if (!error) error = posix_spawnattr_setsigdefault(&attributes, &defaults);
     if (!error) error = posix_spawnattr_setpgroup(&attributes, 0);
     if (!error)
-        error = posix_spawnattr_setflags(&attributes,
-                                         POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+        error =
+            posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
     if (!error) error = posix_spawn(child, "/bin/sh", &files, &attributes, arguments, environment);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&files);

@@ -318,8 +318,7 @@ bool manifest_ended(const char *dir) {
 const char *manifest_ending(const char *dir) {
     cJSON *json = read_old(dir);
     const cJSON *summary = cJSON_GetObjectItemCaseSensitive(json, "summary");
-    const char *stored =
-        cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(summary, "ending"));
+    const char *stored = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(summary, "ending"));
     const char *ending = NULL;
     for (int i = ENDING_DONE; stored && i <= ENDING_STUCK; i++) {
         if (strcmp(stored, ENDINGS[i]) == 0) ending = ENDINGS[i];
@@ -381,8 +380,8 @@ void manifest_free(Manifest *manifest) {
 
 void manifest_print_build(FILE *out) {
     fprintf(out,
-            "peri.c %s, %s\ncommit   %s%s\ncompiler %s\nflags    %s\nblas     %s\nnumerics %s\nthreads  %zu\n",
-            PERI_VERSION, REAL_NAME, program_commit(),
-            program_is_dirty() ? ", with changes" : "", __VERSION__, BUILD_FLAGS, ops_blas(), ops_numerics(),
-            ops_threads());
+            "peri.c %s, %s\ncommit   %s%s\ncompiler %s\nflags    %s\nblas     %s\nnumerics "
+            "%s\nthreads  %zu\n",
+            PERI_VERSION, REAL_NAME, program_commit(), program_is_dirty() ? ", with changes" : "",
+            __VERSION__, BUILD_FLAGS, ops_blas(), ops_numerics(), ops_threads());
 }

@@ -217,7 +217,8 @@ void checkpoint_prune(const char *dir, size_t last, const CheckpointKeep *keep) 
     for (size_t i = 0; i < arrlenu(steps); i++) {
         if (steps[i] > last) continue;
         bool newest_healthy = !healthy_kept && steps[i] < keep->healthy;
-        bool marked = (keep->best && steps[i] == keep->best) || (keep->every && steps[i] && steps[i] % keep->every == 0);
+        bool marked = (keep->best && steps[i] == keep->best) ||
+                      (keep->every && steps[i] && steps[i] % keep->every == 0);
         healthy_kept |= newest_healthy;
         if (valid++ < keep->newest || newest_healthy || marked) continue;
         char *folder = checkpoint_folder(dir, steps[i]);

@@ -210,8 +210,8 @@ static _Noreturn void refuse_step(const char *dir, const size_t *all, size_t ste
             "--step best: %s keeps no best checkpoint (train.keep_best); its checkpoints are of "
             "the steps %s",
             dir, steps);
-    die(EXIT_USAGE, "--step %zu: %s has no checkpoint of that step, only of the steps %s", step, dir,
-        steps);
+    die(EXIT_USAGE, "--step %zu: %s has no checkpoint of that step, only of the steps %s", step,
+        dir, steps);
 }
 
 static _Noreturn void refuse_run(const char *dir, bool any, ReadOutcome outcome) {

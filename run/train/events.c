@@ -38,9 +38,9 @@ typedef enum {
     FACTS
 } Fact;
 static const char *const NAMES[FACTS] = {
-    "PERI_EVENT",      "PERI_RUN",      "PERI_NAME",          "PERI_STEP",
-    "PERI_STEPS",      "PERI_TRAIN_LOSS", "PERI_VAL_LOSS",    "PERI_BEST_VAL_LOSS",
-    "PERI_SPIKE",      "PERI_CHECKPOINT", "PERI_ENDING",      "PERI_EXIT_CODE",
+    "PERI_EVENT", "PERI_RUN",        "PERI_NAME",     "PERI_STEP",
+    "PERI_STEPS", "PERI_TRAIN_LOSS", "PERI_VAL_LOSS", "PERI_BEST_VAL_LOSS",
+    "PERI_SPIKE", "PERI_CHECKPOINT", "PERI_ENDING",   "PERI_EXIT_CODE",
 };
 
 void events_start(const char *given) {
@@ -105,8 +105,7 @@ static void tell(Run *run, Facts *facts) {
     progress_pause(&run->progress);
     char *failed = shell_run(command, environment, &hung);
     if (failed && !warned)
-        fprintf(stderr,
-                "train: warning: the command of --on-event %s (event %s%s)\n", failed,
+        fprintf(stderr, "train: warning: the command of --on-event %s (event %s%s)\n", failed,
                 facts->text[FACT_EVENT] + strlen(NAMES[FACT_EVENT]) + 1,
                 hung ? "" : "; later failures are not reported");
     warned |= failed != NULL;

@@ -11,6 +11,7 @@ events() {
 }
 
 # The facts of each event, with an empty line after it.
+# shellcheck disable=SC2016 # for the shell of the trainer
 record='{ env | grep ^PERI_ | sort; echo; } >>"$EVENTS"'
 
 facts_of_every_event() {

@@ -17,6 +17,7 @@ configs_name_no_command() {
         untouched "the key $key"
     done
     exits 2 --config "$tmp/toy.json" --PERI_ON_EVENT "touch owned"
+    # shellcheck disable=SC2016 # not to be expanded
     for file in '$(touch owned)' '`touch owned`' '|touch owned' 'builtin:$(touch owned)'; do
         tolerated --config "$tmp/toy.json" --set "name=data" --set "data.train=$file"
         tolerated --config "$file"
@@ -48,6 +49,7 @@ checkpoints_name_no_command() {
 # run.json with a command in the arguments, the summary and keys of its own; config.json with unknown keys.
 folders_name_no_command() {
     exits 0 --config "$tmp/toy.json" --set name=folder --set train.checkpoint_every=5
+    # shellcheck disable=SC2016 # not to be expanded
     sed -i 's/"command": \[/"on_event": "touch owned",\n  "PERI_ON_EVENT": "touch owned",\n  "command": ["--on-event", "touch owned", /;
         s/"host": "[^"]*"/"host": "$(touch owned)"/; s/"ending": "[^"]*"/"ending": "$(touch owned)"/' folder/run.json
     for mode in --status --eval --sample; do tolerated "$mode" folder; done

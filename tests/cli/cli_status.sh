@@ -16,17 +16,17 @@ fields() {
 }
 
 finished() {
-    toy done --set train.keep_best=true
-    exits 0 --status "$tmp/done"
-    has "text" "$said" "$tmp/done"
-    same "state" "$(sed -n 's/^state *//p' <<<"$said")" done
+    toy finished --set train.keep_best=true
+    exits 0 --status "$tmp/finished"
+    has "text" "$said" "$tmp/finished"
+    same "state" "$(sed -n 's/^state *//p' <<<"$said")" "done"
     same "step" "$(sed -n 's/^step *//p' <<<"$said")" "20 of 20"
     has "val loss" "$said" "at step 20"
     same "checkpoint" "$(sed -n 's/^checkpoint *//p' <<<"$said")" "step 20, best step 20"
-    exits 0 --status "$tmp/done" --json
+    exits 0 --status "$tmp/finished" --json
     same "JSON" "$(fields run state alive process step steps val_step seconds_left checkpoint best_checkpoint grad_spikes loss_spikes)" \
-        "\"$tmp/done\" \"done\" false null 20 20 20 null 20 20 0 0"
-    same "losses" "$(fields train_loss val_loss)" "$(cell done 20 train_loss) $(cell done 20 val_loss)"
+        "\"$tmp/finished\" \"done\" false null 20 20 20 null 20 20 0 0"
+    same "losses" "$(fields train_loss val_loss)" "$(cell finished 20 train_loss) $(cell finished 20 val_loss)"
     awk -v rate="$(field tokens_per_s)" 'BEGIN { exit !(rate > 100) }' || fail "speed: $said"
 }
 

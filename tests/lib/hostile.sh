@@ -3,10 +3,11 @@
 #
 # Every attempt to run a command would make a file called `owned` in the current folder, which no name
 # may contain a / for.
+# shellcheck disable=SC2154,SC2034 # tmp is of cli.sh, names is for the tests
 unset PERI_ON_EVENT
 root=$PWD
 mkdir "$tmp/here"
-cd "$tmp/here"
+cd "$tmp/here" || exit
 sed -i 's|"dir": "[^"]*"|"dir": "."|' "$tmp/toy.json"
 
 # Names of runs, each a program for some reader: the shell, gnuplot, awk, jq, Python.
