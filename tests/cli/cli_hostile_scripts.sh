@@ -56,7 +56,7 @@ swept() {
 sweeps_are_not_executed() {
     local name text
     export TRAIN
-    for name in "${names[@]}"; do
+    for name in "${names[@]:0:6}" "${names[-1]}"; do
         text=$(python3 -c 'import json, sys; print(json.dumps(sys.argv[1]))' "$name")
         printf '{"config": "%s", "set": {"train.steps": 2}, "grid": {"name": [%s, "b"]}, "out": "swept", "seeds": 1}\n' \
             "$tmp/toy.json" "$text" >sweep.json
