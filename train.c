@@ -13,13 +13,16 @@
 #include "run/commands/dryrun.h"
 #include "run/commands/evaluate.h"
 #include "run/commands/list.h"
+#include "run/commands/logits.h"
 #include "run/commands/manual.h"
 #include "run/commands/replay.h"
 #include "run/commands/sample.h"
+#include "run/commands/status.h"
 #include "run/io/stop.h"
 #include "run/io/streams.h"
 #include "run/store/aside.h"
 #include "run/store/rundir.h"
+#include "run/train/events.h"
 #include "run/train/resume.h"
 
 #include <stdio.h>
@@ -29,7 +32,7 @@
  * last complete update. */
 static ExitCode train_loop(Run *run, size_t first) {
     const Config *config = run->config;
-    size_t steps = config->train.steps, every = config->train.checkpoint_every;
+    const size_t steps = config->train.steps;
     LogRow *row = &run->row;
     for (size_t step = first; step <= steps; step++) {
         bool updated = row->measured != 0;
@@ -51,8 +54,9 @@ static ExitCode train_loop(Run *run, size_t first) {
         if (step % config->log.every == 0 || last) runlog_write(&run->log, row);
         progress_row(&run->progress, row, last);
         *row = (LogRow){0};
+        events_step(run, step, step > 0 && !updated);
         if (must_stop) return EXIT_DIVERGED;
-        bool due = last || stop_requested() || (every && step > 0 && step % every == 0);
+        bool due = last || stop_requested() || run_wants_checkpoint(run, step);
         ExitCode code = due ? run_save(run, step) : EXIT_DONE;
         if (code != EXIT_DONE || stop_requested()) return code;
         if (run->progress.quiet || !run_wants_sample(run, step)) continue;
@@ -80,6 +84,7 @@ static int train_in(Run *run, const char *dir, const Cli *cli) {
     Summary summary = run_summary(run, code);
     manifest_write(dir, &run->manifest, &summary);
     progress_end(&run->progress, &summary);
+    events_end(run, &summary);
     aside_settle(code == EXIT_DIVERGED);
     if (code == EXIT_DONE && run->config->train.steps && !cli->quiet)
         sample_of_run(run, summary.steps);
@@ -146,7 +151,7 @@ static int with_config(const Cli *cli, int argc, char **argv) {
 static void start_process(char **argv) {
     /* OpenMP and OpenBLAS read their environment before main(), so to set it the program starts
      * itself again, which must come before anything that should happen only once. */
-    program_start(argv);
+    program_start(argv, PERI_COMMIT);
     ops_exec_tuned(argv);
     /* If a standard stream is closed, the first file opened would get its descriptor and receive
      * the messages meant for the terminal. A closed terminal or a full quota must not kill a long
@@ -164,6 +169,8 @@ int main(int argc, char **argv) {
         return streams_end(EXIT_USAGE, false);
     }
     Cli cli = cli_parse(argc, argv);
+    argc = cli_hide_command(argc, argv);
+    events_start(cli.on_event);
     int code = EXIT_DONE;
     switch (cli.mode) {
     case MODE_TRAIN:
@@ -181,6 +188,12 @@ int main(int argc, char **argv) {
         break;
     case MODE_REPLAY:
         code = (int)replay(&cli, argc, argv);
+        break;
+    case MODE_LOGITS:
+        logits_write(&cli);
+        break;
+    case MODE_STATUS:
+        status_print(&cli);
         break;
     case MODE_LIST:
         list_print(cli.list, cli.json);

@@ -157,7 +157,7 @@ table() {
         printf "%s %s $line%s\n" "$rank" "$loss" "$name" "$steps" "$loss" "$diverged" "$rate"
     done | sort -s -k1,1n -k2,2g | cut -d' ' -f3- | sed -E 's/ +$//'
     if [[ $script_name == peri-sweep ]]; then report=peri-report; else report=$here/report.sh; fi
-    printf '\nnext: %s %s\n' "$report" "$out"
+    printf '\nnext: %s %q\n' "$report" "$out"
 }
 
 parse_arguments "$@"

@@ -18,7 +18,14 @@
 #include <string.h>
 #include <unistd.h>
 
-typedef enum { TAKES_NOTHING, TAKES_STRING, TAKES_INTEGER, TAKES_NUMBER, TAKES_MANY } Takes;
+typedef enum {
+    TAKES_NOTHING,
+    TAKES_STRING,
+    TAKES_INTEGER,
+    TAKES_NUMBER,
+    TAKES_MANY,
+    TAKES_STEP
+} Takes;
 
 typedef struct {
     const char *name, *argument;
@@ -35,9 +42,11 @@ enum {
     TRAINING = 1 << MODE_TRAIN | 1 << MODE_DESCRIBE | 1 << MODE_DRY_RUN | 1 << MODE_BENCH,
     SAMPLING = 1 << MODE_SAMPLE,
     STORED = 1 << MODE_SAMPLE | 1 << MODE_EVAL,
-    SETTING = TRAINING | 1 << MODE_EVAL | 1 << MODE_REPLAY,
+    LOGITS = 1 << MODE_LOGITS,
     REPLAYING = 1 << MODE_REPLAY,
-    JSON = 1 << MODE_EVAL | 1 << MODE_DESCRIBE | 1 << MODE_DRY_RUN | 1 << MODE_LIST,
+    SETTING = TRAINING | 1 << MODE_EVAL | LOGITS | REPLAYING,
+    JSON =
+        1 << MODE_EVAL | 1 << MODE_DESCRIBE | 1 << MODE_DRY_RUN | 1 << MODE_LIST | 1 << MODE_STATUS,
 };
 
 /* A command selects a mode; an option refines one or more modes. */
@@ -70,7 +79,7 @@ static const Flag FLAGS[] = {
                "train N steps and print their speed, absolute and relative to GEMM; write nothing"),
     COMMAND_OF("sample", "RUN", TAKES_STRING, run, MODE_SAMPLE,
                "generate text with the model of a run directory"),
-    OPTION("prompt", "TEXT", TAKES_STRING, prompt, SAMPLING,
+    OPTION("prompt", "TEXT", TAKES_STRING, prompt, SAMPLING | LOGITS,
            "text to start the sample with; - reads it from standard input"),
     OPTION("tokens", "N", TAKES_INTEGER, tokens, SAMPLING,
            "number of tokens to generate (default 256)"),
@@ -93,14 +102,24 @@ static const Flag FLAGS[] = {
     COMMAND_OF("replay", "RUN", TAKES_STRING, run, MODE_REPLAY,
                "repeat the updates around a spike bit for bit and print what changed in "
                "activations, gradients and sequences; writes RUN/replay/"),
-    OPTION("step", "N", TAKES_INTEGER, step, REPLAYING,
-           "for --replay: the update to examine (default: the worst spike)"),
+    OPTION("step", "N", TAKES_STEP, step, REPLAYING | STORED | LOGITS,
+           "for --sample, --eval and --logits: the checkpoint of step N, or best (default: the "
+           "latest); for --replay: the update to examine (default: the worst spike)"),
     OPTION("around", "K", TAKES_INTEGER, around, REPLAYING,
            "for --replay: number of updates to record before and after it (default 2)"),
+    COMMAND_OF("logits", "RUN FILE", TAKES_STRING, run, MODE_LOGITS,
+               "write the logits of the first validation sequence, or of --prompt, to FILE.npy or "
+               "FILE.safetensors; --set train.eval_rows=N takes more sequences"),
+    COMMAND_OF("status", "RUN", TAKES_STRING, run, MODE_STATUS,
+               "print whether a run is alive, its step, losses, speed, time left and ending; RUN "
+               "may be a directory of runs"),
+    OPTION("on-event", "CMD", TAKES_STRING, on_event, TRAINING,
+           "run CMD by /bin/sh at a spike, a divergence, a checkpoint and the end, with the facts "
+           "in its environment (PERI_EVENT, PERI_STEP, ...)"),
     COMMAND_OF("list", "WHAT", TAKES_STRING, list, MODE_LIST,
                "list topologies, norms, keys, configs or sweeps"),
     OPTION("json", NULL, TAKES_NOTHING, json, JSON,
-           "for --eval, --describe, --dry-run and --list: print JSON"),
+           "for --eval, --describe, --dry-run, --status and --list: print JSON"),
     COMMAND("print-schema", MODE_SCHEMA, "print the JSON schema of configs, for editors"),
     COMMAND("print-man", MODE_MAN, "print the manual page"),
     COMMAND("print-completion", MODE_COMPLETION, "print the completion script for bash"),
@@ -230,6 +249,10 @@ static void flag_apply(Cli *cli, const Flag *flag, const char *value) {
     case TAKES_MANY:
         arrput(cli->sets, full_set(cli, value));
         break;
+    case TAKES_STEP:
+        *(size_t *)field =
+            strcmp(value, "best") == 0 ? STEP_BEST : parse_integer(flag->name, value);
+        break;
     }
     if (flag->mode < 0) return;
     if (cli->mode == MODE_HELP) return;
@@ -293,8 +316,13 @@ static void apply_key(Cli *cli, CliState *state, const char *argument, const cha
     state->used[find_flag("set") - FLAGS] = true;
 }
 
-/* An argument without dashes: a config, by its file or its name, or KEY=VALUE. */
+/* An argument without dashes: the FILE of --logits, a config, by its file or its name, or
+ * KEY=VALUE. */
 static void parse_bare(Cli *cli, CliState *state, const char *argument) {
+    if (cli->mode == MODE_LOGITS && !cli->file) {
+        cli->file = argument;
+        return;
+    }
     const char *equals = strchr(argument, '=');
     const bool may_be_config = *argument != '-' && !cli->config && TRAINING >> cli->mode & 1;
     if (may_be_config && (config_has_ending(argument) || (!equals && !find_flag(argument)))) {
@@ -366,6 +394,10 @@ static void check_values(const Cli *cli) {
         die(EXIT_USAGE, "--extend continues a run beyond its steps: it needs --resume");
     if (cli->mode == MODE_BENCH && (cli->bench < 1 || cli->bench > 1000000))
         die(EXIT_USAGE, "--bench takes 1 to 1000000 steps");
+    if (cli->mode == MODE_LOGITS && !cli->file)
+        die(EXIT_USAGE, "--logits needs RUN FILE: the run, and the file to write");
+    if (cli->mode == MODE_REPLAY && cli->step == STEP_BEST)
+        die(EXIT_USAGE, "--replay examines an update: --step takes an integer, not \"best\"");
     if (cli->sampling.top_p > 1) die(EXIT_USAGE, "--top-p takes a probability, 0 to 1");
     if (cli->seed > UINT32_MAX) die(EXIT_USAGE, "--seed must be 0 to 2^32-1");
 }
@@ -375,7 +407,7 @@ Cli cli_parse(int argc, char **argv) {
                .tokens = 256,
                .sampling = {0.8, 0, 1},
                .seed = 1,
-               .step = SIZE_MAX,
+               .step = STEP_NEWEST,
                .around = 2};
     CliState state = {.sampling = false};
     for (int i = 1; i < argc; i++)
@@ -389,6 +421,20 @@ Cli cli_parse(int argc, char **argv) {
     check_options(&cli, state.used);
     check_values(&cli);
     return cli;
+}
+
+int cli_hide_command(int argc, char **argv) {
+    static const char flag[] = "--on-event";
+    const size_t length = sizeof flag - 1;
+    int kept = 0;
+    for (int i = 0; i < argc; i++) {
+        const char *rest = strncmp(argv[i], flag, length) == 0 ? argv[i] + length : argv[i];
+        if (!*rest && rest != argv[i])
+            i++; /* and its value */
+        else if (rest == argv[i] || *rest != '=')
+            argv[kept++] = argv[i];
+    }
+    return kept;
 }
 
 void cli_free(Cli *cli) {

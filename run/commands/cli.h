@@ -6,6 +6,7 @@
 #define RUN_COMMANDS_CLI_H
 
 #include "ops/ops.h"
+#include "run/store/stored_model.h"
 
 typedef enum {
     MODE_TRAIN,
@@ -15,6 +16,8 @@ typedef enum {
     MODE_SAMPLE,
     MODE_EVAL,
     MODE_REPLAY,
+    MODE_STATUS,
+    MODE_LOGITS,
     MODE_LIST,
     MODE_SCHEMA,
     MODE_MAN,
@@ -35,7 +38,10 @@ typedef struct {
     const char *topology; /* of --eval and --sample; NULL = that of the run */
     const char *prompt;   /* NULL = the default of the data, "-" = standard input */
     size_t tokens, seed, bench;
-    size_t step, around; /* of a replay; step SIZE_MAX = the worst spike */
+    size_t step;          /* STEP_NEWEST (of a replay: the worst spike), STEP_BEST or a number */
+    size_t around;        /* of a replay */
+    const char *file;     /* of --logits */
+    const char *on_event; /* NULL = that of the environment, if any */
     Sampling sampling;
 } Cli;
 
@@ -44,6 +50,8 @@ Cli cli_parse(int argc, char **argv);
 void cli_free(Cli *cli);
 /* The words of a flag as they are written in keys: max-iters is max_iters. For mem_free. */
 char *cli_key_words(const char *flag);
+/* Removes --on-event CMD from the arguments, which run.json records; returns their new number. */
+int cli_hide_command(int argc, char **argv);
 
 /* A flag as --help lists it; `argument` is NULL if it takes none. */
 typedef struct {

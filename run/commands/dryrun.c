@@ -185,11 +185,22 @@ static double checkpoint_bytes(const Estimate *estimate) {
            2 * METADATA;
 }
 
-/* Number of checkpoints on disk at the end of the run. */
+/* The last multiple of `every` before `step`; 0 if there is none. */
+static size_t multiple_before(size_t step, size_t every) {
+    return every && step ? (step - 1) / every * every : 0;
+}
+
+/* Number of checkpoints on disk at the end of the run, if its best one is not among the others. */
 static size_t checkpoints_kept(const TrainOptions *train) {
-    size_t every = train->checkpoint_every, written = 1;
-    if (every && train->steps > every) written = (train->steps + every - 1) / every;
-    return size_min(written, train->keep);
+    size_t kept = 0, step = train->steps;
+    do {
+        kept++;
+        const size_t regular = multiple_before(step, train->checkpoint_every);
+        const size_t lasting = multiple_before(step, train->keep_every);
+        step = regular > lasting ? regular : lasting;
+    } while (step && kept < train->keep);
+    if (train->keep_every) kept += step / train->keep_every;
+    return kept + (train->keep_best && train->eval_every);
 }
 
 /* Free bytes on the file system of `path`, which may not exist yet; NAN if unknown. */

@@ -17,15 +17,15 @@
 static const char *const OVERRIDES[] = {"data.", "train.eval_rows", "train.batch", "train.threads",
                                         NULL};
 
-/* The config of the run, with the overrides of the command line. */
-static Config config_of(const Cli *cli) {
+Config evaluate_config(const Cli *cli) {
     Config config;
     for (size_t i = 0; i < cli->n_sets; i++) {
         if (rundir_may_set(cli->sets[i], OVERRIDES)) continue;
         die(EXIT_USAGE,
-            "--eval cannot change the model: only data.*, train.eval_rows, train.batch and "
-            "train.threads can be set, not \"%s\" (--force-topology rewires it)",
-            cli->sets[i]);
+            "--%s cannot change the model: only data.*, train.eval_rows, train.batch and "
+            "train.threads can be set, not \"%s\"%s",
+            cli->mode == MODE_EVAL ? "eval" : "logits", cli->sets[i],
+            cli->mode == MODE_EVAL ? " (--force-topology rewires it)" : "");
     }
     rundir_config(&config, cli->run, cli->sets, cli->n_sets);
     return config;
@@ -127,10 +127,10 @@ static void print_nonfinite(const char *dir, const NonFinite *found, size_t L) {
 
 int evaluate(const Cli *cli) {
     NormsMode norms = norms_mode(cli->norms);
-    Config config = config_of(cli);
+    Config config = evaluate_config(cli);
     StoredModel stored;
     ops_start(config.train.threads);
-    stored_model_read(&stored, cli->run, config.train.batch);
+    stored_model_read(&stored, cli->run, cli->step, config.train.batch);
     if (cli->topology) stored_model_rewire(&stored, cli->topology);
     calibrate(&stored, &config, norms);
     const Model *model = stored.model;

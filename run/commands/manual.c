@@ -28,6 +28,8 @@ static const char *const SYNOPSIS[] = {
     "peri-train --sample RUN [OPTION]...",
     "peri-train --eval RUN [OPTION]...",
     "peri-train --replay RUN [--step N] [OPTION]...",
+    "peri-train --status RUN [--json]",
+    "peri-train --logits RUN FILE [OPTION]...",
     "peri-train --list WHAT [--json]",
     NULL,
 };
@@ -87,6 +89,7 @@ static const Item ENVIRONMENT[] = {
      "how long idle threads spin; set to 3000 if neither it nor OMP_WAIT_POLICY is set"},
     {"OPENBLAS_CORETYPE",
      "kernels of OpenBLAS; set by the program if unset and OpenBLAS does not know the CPU"},
+    {"PERI_ON_EVENT", "the command of --on-event, if that is not given"},
     {"COLUMNS, NO_COLOR, TERM",
      "width and colors of the terminal; no progress line is drawn if TERM is unset or dumb"},
     {NULL, NULL},
@@ -203,8 +206,9 @@ static const struct {
     {"KEY=VALUE", "_peri_train_set \"$word\""},       /* a key, then its values */
     {"DIR", "compgen -d -S / -- \"$word\""},          /* a folder */
     {"RUN", "compgen -d -S / -- \"$word\""},          /* the folder of a run */
-    {"WHAT", "compgen -W \"$lists\" -- \"$word\""},   /* an argument of --list */
-    {"MODE", "compgen -W \"$norms\" -- \"$word\""},   /* an argument of --norms */
+    {"RUN FILE", "compgen -d -S / -- \"$word\""},
+    {"WHAT", "compgen -W \"$lists\" -- \"$word\""}, /* an argument of --list */
+    {"MODE", "compgen -W \"$norms\" -- \"$word\""}, /* an argument of --norms */
     {"NAME", "compgen -W \"$(_peri_train_choices model.topology)\" -- \"$word\""},
 };
 enum { ACTION_COUNT = sizeof ACTIONS / sizeof *ACTIONS };
@@ -224,12 +228,12 @@ static const char COMPLETION_FUNCTIONS[] =
     "}\n\n"
     "# _peri_train_configs PROGRAM WORD: completes names of configs, files and folders.\n"
     "_peri_train_configs() {\n"
-    "    local file names=() installed\n"
+    "    local file installed\n"
     "    installed=$(dirname \"$(type -P \"$1\")\")/../share/peri/configs\n"
     "    for file in configs/*.json \"$installed\"/*.json; do\n"
-    "        [[ ! -e $file || $file == */schema.json ]] || names+=(\"${file##*/}\")\n"
+    "        [[ ! -e $file || $file == */schema.json || ${file##*/} != \"$2\"* ]] ||\n"
+    "            printf '%s\\n' \"${file##*/}\" # compgen -W would run $(...) in a name\n"
     "    done\n"
-    "    compgen -W \"${names[*]}\" -- \"$2\"\n"
     "    compgen -f -X '!*.json' -- \"$2\"\n"
     "    compgen -d -S / -- \"$2\"\n"
     "}\n\n"
@@ -251,6 +255,9 @@ static const char COMPLETION_FUNCTIONS[] =
     "    done\n"
     "    mapfile -t COMPREPLY < <(\n"
     "        _peri_train_words \"$1\" \"${words[-2]}\" \"${words[-1]}\" | sort -u)\n"
+    "    for piece in \"${!COMPREPLY[@]}\"; do\n"
+    "        printf -v \"COMPREPLY[$piece]\" %q \"${COMPREPLY[piece]}\"\n"
+    "    done\n"
     "    [[ ${COMPREPLY[0]:-} != *[=/] ]] || compopt -o nospace 2>/dev/null\n"
     "}\n\n"
     "complete -o default -F _peri_train peri-train train\n";

@@ -22,8 +22,10 @@ typedef struct {
     size_t eval_every, eval_rows;
     size_t sample_every;           /* 0 = only at the end */
     size_t checkpoint_every, keep; /* 0 = only at the end; number to keep */
-    size_t threads;                /* 0 = all cores */
-    bool recompute;                /* see MODEL_RECOMPUTE */
+    size_t keep_every;             /* 0 = none are kept for ever */
+    bool keep_best;
+    size_t threads; /* 0 = all cores */
+    bool recompute; /* see MODEL_RECOMPUTE */
 } TrainOptions;
 
 typedef struct {

@@ -67,7 +67,8 @@ fix() {
     local key rest=()
     for key in "${keys[@]}"; do [[ $key == "$1" ]] || rest+=("$key"); done
     keys=("${rest[@]}")
-    unset "choices[$1]"
+    # shellcheck disable=SC2016 # expanded by unset, once: twice would run the commands in a key
+    unset 'choices[$1]'
     fixed[$1]=yes
 }
 

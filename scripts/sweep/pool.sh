@@ -142,7 +142,7 @@ end_of() {
     local log=$out/$1/log.csv
     [[ -e $log ]] || log=/dev/null
     awk -F, 'NR > 1 { step = $1 } NR > 1 && $4 != "" { loss = sprintf("%.4f", $4) }
-        END { print step == "" ? "-" : step, loss == "" ? "-" : loss }' "$log"
+        END { print step == "" ? "-" : step, loss == "" ? "-" : loss }' <"$log"
 }
 
 # effective_rate NAME: optim.lr times the factor of its norm, "-" if the run has no files.
