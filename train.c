@@ -28,11 +28,15 @@
 
 /* Steps first .. train.steps, one log record each. A record restored from a checkpoint has its
  * update done and lacks only the validation. A stop request ends the run with a checkpoint of the
- * last complete update. */
-static ExitCode train_loop(Run *run, size_t first) {
+ * last complete update; --stop-at makes one after its update. */
+static ExitCode train_loop(Run *run, size_t first, size_t stop_at) {
     const Config *config = run->config;
     size_t steps = config->train.steps, every = config->train.checkpoint_every;
     LogRow *row = &run->row;
+    if (first > stop_at && first <= steps) {
+        stop_request();
+        return EXIT_DONE;
+    }
     for (size_t step = first; step <= steps; step++) {
         bool updated = row->measured != 0;
         log_set(row, LOG_STEP, (double)step);
@@ -54,6 +58,7 @@ static ExitCode train_loop(Run *run, size_t first) {
         progress_row(&run->progress, row, last);
         *row = (LogRow){0};
         if (must_stop) return EXIT_DIVERGED;
+        if (step == stop_at && !last) stop_request();
         bool due = last || stop_requested() || (every && step > 0 && step % every == 0);
         ExitCode code = due ? run_save(run, step) : EXIT_DONE;
         if (code != EXIT_DONE || stop_requested()) return code;
@@ -67,17 +72,17 @@ static ExitCode train_loop(Run *run, size_t first) {
 /* --- modes --- */
 
 /* Trains in `dir`, which is locked: restores, runs the loop, writes the summary. */
-static int train_in(Run *run, const char *dir, bool resumes) {
+static int train_in(Run *run, const char *dir, const Cli *cli) {
     run->dir = dir;
     size_t first = run_restore(run);
     run_check_room(run);
-    if (resumes && !run->restored)
+    if (cli->resume && !run->restored)
         fprintf(stderr, "train: note: %s has no checkpoint, so the run begins at step 0\n", dir);
     if (first) manifest_resume(dir, &run->manifest, first);
     if (run->restored) run_note_extension(run, first);
     manifest_write(dir, &run->manifest, NULL);
     run->progress = progress_start(&run->manifest, dir, first);
-    int code = (int)train_loop(run, first);
+    int code = (int)train_loop(run, first, cli->stop_at);
     if (code == EXIT_DONE && stop_requested()) code = stop_code();
     Summary summary = run_summary(run, code);
     manifest_write(dir, &run->manifest, &summary);
@@ -115,7 +120,7 @@ static int train(const Config *config, const char *dir, const Cli *cli, int argc
         /* From here on, a signal leaves a run that can be resumed. */
         stop_install(
             "\nstopping after this step with a checkpoint; press Ctrl-C again to stop at once\n");
-        code = rundir_make(dir, config, mode, &sums) ? train_in(&run, dir, cli->resume)
+        code = rundir_make(dir, config, mode, &sums) ? train_in(&run, dir, cli)
                                                      : already_finished(dir);
         run_close(&run);
     }
