@@ -6,7 +6,7 @@ Two rules, on the mean over seeds of the last validation loss up to that step; a
    its fit needs.
 2. An arm stops if at its best rate the loss fell less than half as far since step 0 as that of the best arm.
 
-A setting in which a run has no such loss goes on. Runs that have ended are compared, but no longer stopped."""
+An arm in which a run has no such loss goes on. Runs that have ended are compared, but no longer stopped."""
 
 import math
 
@@ -62,7 +62,7 @@ def best_of(settings):
 def behind(settings):
     """Rule 1: the settings that stop."""
     best = best_of(settings)
-    if best is None or any(math.isnan(one.loss) for one in settings):
+    if best is None:
         return []
     i = settings.index(best)
     order = sorted(settings, key=lambda one: one.loss)
@@ -73,6 +73,7 @@ def behind(settings):
 def decide(folder, lines):
     """(name, step, reason) of the runs that stop."""
     arms, found = gather(folder, lines), []
+    arms = {arm: settings for arm, settings in arms.items() if not any(math.isnan(one.loss) for one in settings)}
     best = {arm: best_of(settings) for arm, settings in arms.items()}
     falls = {arm: one.fall for arm, one in best.items() if one and math.isfinite(one.fall)}
     first = max(falls, key=falls.get, default=None)

@@ -45,6 +45,45 @@ halving_stops_at_a_third() {
     [[ $(<"$tmp/said") != *"Stopped at a third"* ]] || fail "runs that went on are marked: $(<"$tmp/said")"
 }
 
+# known NAME ENDING LOSS...: a run folder with these validation losses at steps 0, 5, 10 and 30.
+known() {
+    local step=(0 5 10 30) i
+    mkdir -p "$tmp/known/$1"
+    echo '{"train": {"steps": 30}}' >"$tmp/known/$1/config.json"
+    case $2 in
+    stopped) echo '{"summary": {"exit_code": 75, "steps": 10}}' ;;
+    done) echo '{"summary": {"exit_code": 0, "steps": 30}}' ;;
+    diverged) echo '{"summary": {"exit_code": 5, "steps": 7, "diverged": true}}' ;;
+    esac >"$tmp/known/$1/run.json"
+    echo step,val_loss >"$tmp/known/$1/log.csv"
+    for ((i = 0; i < $# - 2; i++)); do echo "${step[i]},${*:i+3:1}"; done >>"$tmp/known/$1/log.csv"
+}
+
+# stops RUN:ARM:RATE...: the runs that halving.py stops at step 10.
+stops() {
+    local run
+    for run in "$@"; do echo "$run:10" | tr : '\t'; done | python3 -B scripts/sweep halve "$tmp/known" | cut -f 1 | paste -sd ' '
+}
+
+# The neighbours of the best go on although their losses are the highest; losses after a third do not count.
+halving_follows_its_rules() {
+    known a stopped 5 4 2.0
+    known b stopped 5 4 3.9
+    known c "done" 5 4 2.1 1.0
+    known d stopped 5 4 2.2
+    known e stopped 5 4 2.3
+    known f stopped 5 4 1.5
+    known g diverged 5
+    known h stopped 5 4.9 4.8
+    known i stopped 5
+    same "lower half and neighbours" "$(stops a:x:1 b:x:2 c:x:3 d:x:4 e:x:5)" "e"
+    same "the last loss up to a third" "$(stops a:x:1 b:x:2 c:x:3 d:x:4 f:x:5)" "b"
+    same "means of seeds" "$(stops a:x:1 b:x:1 e:x:2 d:x:3 f:x:4)" "a b e"
+    same "diverged" "$(stops a:x:1 d:x:2 g:x:3 e:x:3)" "e"
+    same "an arm" "$(stops a:x:1 e:x:2 h:y:1 h:y:2)" "h h"
+    same "an unknown loss" "$(stops a:x:1 b:x:2 i:x:3 d:x:4 e:x:5)" ""
+}
+
 halving_needs_a_validation() {
     sweep 2 "${grid[@]}" --set train.eval_every=14 --halving --out "$tmp/none" "$tmp/toy.json"
     has "message" "$said" "--halving needs a validation in the first third of lr1e-4-s1, 13 steps"
@@ -64,7 +103,7 @@ refined() {
 }
 
 refining_adds_rates() {
-    local added args=(--grid "model.topology=pre,peri" --seeds 2 --jobs 2 --set train.steps=100
+    local added args=(--grid "model.topology=pre,peri" --seeds 2 --jobs 2 --set train.steps=200
         --set optim.warmup_steps=2 --out "$tmp/refined" "$tmp/toy.json")
     added=$(refined 1e-3,3e-2,1 "${args[@]}")
     same "half-way rates" "$(wc -l <"$tmp/want")" 4
@@ -87,6 +126,7 @@ refining_adds_rates() {
 
 if command -v python3 >/dev/null; then
     test_case "sweep: --halving stops runs at a third" halving_stops_at_a_third
+    test_case "sweep: the rules of --halving" halving_follows_its_rules
     test_case "sweep: --halving needs a validation" halving_needs_a_validation
     test_case "sweep: --refine adds rates around the best" refining_adds_rates
 else
