@@ -30,7 +30,7 @@ typedef struct {
     size_t n_sets;
     char **owned; /* the sets allocated here (stb_ds array) */
     bool overwrite, resume, extend;
-    size_t stop_at; /* SIZE_MAX = train.steps */
+    size_t stop_at;       /* SIZE_MAX = train.steps */
     const char *norms;    /* of --eval and --sample; NULL = real */
     const char *topology; /* of --eval and --sample; NULL = that of the run */
     const char *prompt;   /* NULL = the default of the data, "-" = standard input */

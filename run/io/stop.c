@@ -16,8 +16,8 @@ static const struct {
     const char *name;
     bool kills; /* the program dies of it after the checkpoint */
 } SIGNALS[] = {
-    {SIGINT, "SIGINT", true},    {SIGTERM, "SIGTERM", true},  {SIGHUP, "SIGHUP", true},
-    {SIGUSR1, "SIGUSR1", false}, {SIGUSR2, "SIGUSR2", false}, {SIGXCPU, "SIGXCPU", false},
+    {SIGINT, "SIGINT", true},      {SIGTERM, "SIGTERM", true},  {SIGHUP, "SIGHUP", true},
+    {SIGUSR1, "SIGUSR1", false},   {SIGUSR2, "SIGUSR2", false}, {SIGXCPU, "SIGXCPU", false},
     {BY_FLAG, "--stop-at", false},
 };
 enum { SIGNAL_COUNT = sizeof SIGNALS / sizeof *SIGNALS };

@@ -78,6 +78,8 @@ measure_missing() {
     local arm missing=() both
     mapfile -t missing < <(for arm in $(arms); do [[ -n ${seconds_of[$arm]:-} || $arm == "$baseline" ]] || echo "$arm"; done)
     ((${#missing[@]})) || return 0
+    [[ -n ${seconds_of[$baseline]:-} ]] || ! compgen -G "$out/*/config.json" >/dev/null ||
+        refuse "the runs in $out were not begun at equal time: choose another --out"
     say "measuring the time of a step: $baseline and ${missing[*]}, $bench_pairs pairs of ./train --bench $bench_steps each"
     for arm in "${missing[@]}"; do
         both=$(measure "$arm") || exit

@@ -70,6 +70,11 @@ equal_time_is_kept() {
     has "steps in the grid" "$said" "--equal-time chooses train.steps"
     sweep 2 --equal-time --grid "optim.lr=1e-3,3e-3" --out "$tmp/one" "$tmp/toy.json"
     has "one arm" "$said" "--equal-time needs two arms"
+    # The runs of such a folder would be taken for runs at equal time.
+    sweep 0 --set train.steps=5 --grid model.topology=peri,pre --out "$tmp/plain" "$tmp/toy.json"
+    sweep 2 --set train.steps=5 --grid model.topology=peri,pre --out "$tmp/plain" "$tmp/toy.json" --equal-time
+    has "runs without the option" "$said" "the runs in $tmp/plain were not begun at equal time: choose another --out"
+    [[ ! -e $tmp/plain/sweep.json ]] || fail "the folder is marked"
     program_that '[[ " $* " != *" --bench "* ]] || { echo "train: error: no" >&2; exit 3; }'
     sweep 3 --equal-time --grid model.topology=peri,pre --out "$tmp/fails" "$tmp/toy.json"
     has "failed measurement" "$said" "cannot be measured"
