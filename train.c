@@ -29,11 +29,15 @@
 
 /* Steps first .. train.steps, one log record each. A record restored from a checkpoint has its
  * update done and lacks only the validation. A stop request ends the run with a checkpoint of the
- * last complete update. */
-static ExitCode train_loop(Run *run, size_t first) {
+ * last complete update; --stop-at makes one after its update. */
+static ExitCode train_loop(Run *run, size_t first, size_t stop_at) {
     const Config *config = run->config;
     const size_t steps = config->train.steps;
     LogRow *row = &run->row;
+    if (first > stop_at && first <= steps) {
+        stop_request();
+        return EXIT_DONE;
+    }
     for (size_t step = first; step <= steps; step++) {
         bool updated = row->measured != 0;
         log_set(row, LOG_STEP, (double)step);
@@ -56,6 +60,7 @@ static ExitCode train_loop(Run *run, size_t first) {
         *row = (LogRow){0};
         events_step(run, step, step > 0 && !updated);
         if (must_stop) return EXIT_DIVERGED;
+        if (step == stop_at && !last) stop_request();
         bool due = last || stop_requested() || run_wants_checkpoint(run, step);
         ExitCode code = due ? run_save(run, step) : EXIT_DONE;
         if (code != EXIT_DONE || stop_requested()) return code;
@@ -79,7 +84,7 @@ static int train_in(Run *run, const char *dir, const Cli *cli) {
     if (run->restored) run_note_extension(run, first);
     manifest_write(dir, &run->manifest, NULL);
     run->progress = progress_start(&run->manifest, dir, first, cli->quiet);
-    int code = (int)train_loop(run, first);
+    int code = (int)train_loop(run, first, cli->stop_at);
     if (code == EXIT_DONE && stop_requested()) code = stop_code();
     Summary summary = run_summary(run, code);
     manifest_write(dir, &run->manifest, &summary);

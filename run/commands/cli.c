@@ -70,6 +70,9 @@ static const Flag FLAGS[] = {
            "with --resume: continue a run beyond the train.steps it was planned with"),
     OPTION("quiet", NULL, TAKES_NOTHING, quiet, TRAINING,
            "print only warnings, errors and the last line of the run; no progress and no sample"),
+    OPTION("stop-at", "N", TAKES_INTEGER, stop_at, TRAINING,
+           "stop after update N with a checkpoint, for --resume; the schedule remains that of "
+           "train.steps"),
     OPTION("overwrite", NULL, TAKES_NOTHING, overwrite, TRAINING,
            "replace an existing run, which is kept until the new one has a checkpoint"),
     COMMAND("describe", MODE_DESCRIBE, "print the equations of the model and their hash"),
@@ -408,6 +411,7 @@ Cli cli_parse(int argc, char **argv) {
                .sampling = {0.8, 0, 1},
                .seed = 1,
                .step = STEP_NEWEST,
+               .stop_at = SIZE_MAX,
                .around = 2};
     CliState state = {.sampling = false};
     for (int i = 1; i < argc; i++)

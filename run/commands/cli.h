@@ -34,6 +34,7 @@ typedef struct {
     char **owned; /* the sets allocated here (stb_ds array) */
     bool overwrite, resume, extend;
     bool json, quiet;
+    size_t stop_at;       /* SIZE_MAX = train.steps */
     const char *norms;    /* of --eval and --sample; NULL = real */
     const char *topology; /* of --eval and --sample; NULL = that of the run */
     const char *prompt;   /* NULL = the default of the data, "-" = standard input */

@@ -20,7 +20,7 @@ install_and_uninstall() {
         for file in peri-{train,sweep,report,plot}; do echo "755 bin/$file"; done
         echo "644 share/bash-completion/completions/peri-train"
         echo "644 share/man/man1/peri-train.1"
-        for file in configs/*.json sweeps/*.json scripts/usage.sh scripts/sweep/*.sh; do echo "644 share/peri/$file"; done
+        for file in configs/*.json sweeps/*.json scripts/usage.sh scripts/sweep/*.*; do echo "644 share/peri/$file"; done
         for file in scripts/{plot,sweep,report}.sh; do [[ ! -e $file ]] || echo "755 share/peri/$file"; done
         echo "644 share/peri/installed"
     } | sort -k 2)
