@@ -99,7 +99,7 @@ dry_run_prints_verdicts() {
 
 # 1,300 words with the 19 topologies of 2026; a new one may have its line.
 readme_is_short() {
-    (($(grep -vE '^\| `[a-z0-9_]+` \|' README.md | wc -w) <= 1044)) ||
+    (($(grep -vE '^\| .[a-z0-9_]+. \|' README.md | wc -w) <= 1044)) ||
         fail "README.md has more than 1,044 words besides the table of topologies"
 }
 

@@ -84,7 +84,7 @@ lists_choices() {
     local names
     exits 0 --list "$1"
     grep -q "^$3" <<<"$said" || fail "--list $1 lacks $3"
-    [[ -z $(grep -vE '^[a-z0-9_]+ +[^ ]' <<<"$said") ]] || fail "--list $1: a line without a meaning"
+    ! grep -qvE '^[a-z0-9_]+ +[^ ]' <<<"$said" || fail "--list $1: a line without a meaning"
     names=$(cut -d' ' -f1 <<<"$said" | paste -sd ' ')
     exits 0 --list keys
     has "the choices of $2" "$(grep "^$2 " <<<"$said")" "(one of ${names// /, })"
