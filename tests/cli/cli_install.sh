@@ -125,8 +125,13 @@ page_renders() {
     has "a flag" "$said" "--config FILE"
     has "a default" "$said" 'model.topology = "peri"'
     has "a range" "$said" "integer 1 to 1024"
-    has "a choice" "$said" "one of layernorm, rmsnorm, rmsnorm_plus1, dyt, none, batchnorm"
+    has "a choice" "$(tr -s ' \n' ' ' <<<"$said")" "one of $(names norms | paste -sd , | sed 's/,/, /g')"
     has "a sign" "$said" "0 to 2^32-1 (default 1)"
+}
+
+# names WHAT: the names of --list WHAT, one a line.
+names() {
+    "$TRAIN" --list "$1" | cut -d ' ' -f 1
 }
 
 # offered WORD...: sets COMPREPLY to the completions of the last word; the words are split as by
@@ -164,8 +169,8 @@ bash_completes() {
     completes "--decay-fraction --decay-gamma-in --decay-gamma-out --describe --detector" peri-train --de
     completes "--topology" peri-train --resume --topo
     completes "keys" peri-train --list k
-    completes "pre pre_post" peri-train --topology pr
-    completes "rmsnorm rmsnorm_plus1" peri-train --norm rms
+    completes "$(names topologies | grep ^pr | sort | paste -sd ' ')" peri-train --topology pr
+    completes "$(names norms | grep ^rms | sort | paste -sd ' ')" peri-train --norm rms
     completes "off on" peri-train --qk-norm o
     completes "model.n_head= model.n_kv_head= model.n_layer= model.norm= model.norm_eps=" peri-train --set model.n
     completes "false true" peri-train --set model.bias =
