@@ -112,7 +112,7 @@ run_of_0_1_0_resumes() {
     has "--eval" "$said" "has format version 1"
     exits 0 --sample "$tmp/first" --tokens 5
     exits 0 --config "$tmp/first/config.json" --run-dir "$tmp/first" --resume --set log.layers_every=3
-    [[ $said != *warning* ]] || fail "a warning about a file that 0.1.0 did not write: $said"
+    [[ $said != *tensors.csv* ]] || fail "a warning about a file that 0.1.0 did not write: $said"
     same "steps in tensors.csv" "$(cut -d, -f1 "$tmp/first/tensors.csv" | uniq | tr '\n' ' ')" "step 6 "
     awk -F, 'NR == FNR { want[$1] = $3; next }
         FNR > 2 { n++; d = $3 - want[$1]; if (d < 0) d = -d; if (d > 1e-3) exit 1 }
