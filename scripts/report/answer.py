@@ -91,8 +91,8 @@ def seeds_sentence(found):
     if needed is None:
         return "Two or more seeds in common would give an interval."
     return (
-        f"{needed:,} seeds would show a difference of {SHOWN} nats between these two with a probability of 80 %; "
-        f"this report has {found.seeds}."
+        f"{needed:,} seeds would show a difference of {SHOWN} nats between {found.group.label} and {found.base.label} "
+        f"with a probability of 80 %; this report has {found.seeds}."
     )
 
 
