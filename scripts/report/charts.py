@@ -14,6 +14,7 @@ from svg import Axis, Series, panel
 WINDOWS, POINTS = 50, 200  # training loss: means over a fiftieth of the steps, of which 200 are drawn
 STEP = "step (updates)"
 DEPTH = "depth (l: attention, l + \N{VULGAR FRACTION ONE HALF}: MLP of layer l)"
+UNFOLDED = 4  # panels of gains; more of them would fill the page
 SLOTS = ("norm_in", "norm_out", "norm_post", "norm_q", "norm_k", "norm_v")  # of a block, in the order of the registry
 BAND = "Mean over seeds, with its 95 % interval as a band."
 
@@ -307,7 +308,10 @@ def of_gains(groups, keys):
         + " Of rmsnorm_plus1, whose gain is 1 + g, it is that of g." * plus1
         + f" {BAND}"
     )
-    return section("Gains of the norms over depth", words, drawn, (DEPTH, "rms of gamma"))
+    found = section("Gains of the norms over depth", words, drawn, (DEPTH, "rms of gamma"))
+    if found:
+        found.folded = len(found.items[0].panels) > UNFOLDED
+    return found
 
 
 def parts(arms, arm_keys, groups, keys):

@@ -78,21 +78,16 @@ def write_layers(run, placement):
     (run / "layers.csv").write_text("\n".join(lines) + "\n")
 
 
-def gain(slot, layer, sublayer, seed):
-    """Grows by 0.1 with every layer; 2 is the mean of the seeds."""
-    depth = layer + 0.5 * (sublayer == "mlp")
-    return {"norm_in": 1.0, "norm_out": 0.5, "norm_post": 2.0}[slot] + depth / 10 + (seed - 2) / 100
-
-
 def write_tensors(run, placement, seed):
-    """Gains that were 1 halfway and depend on slot and depth at the end, next to other tensors."""
-    slots = {"post": ["norm_post"], "pre": ["norm_in"], "peri": ["norm_in", "norm_out"]}[placement]
+    """Gains of 1 halfway; at the end they grow by 0.1 with every layer, and seed 2 has their mean."""
+    slots = {"post": {"norm_post": 2.0}, "pre": {"norm_in": 1.0}, "peri": {"norm_in": 0.8, "norm_out": 0.5}}[placement]
     lines = ["step,tensor,rms,grad_rms,update_rms"]
     for step in (200, 400):
         lines.append(f"{step},tok_emb.weight,0.02,1e-3,1e-4")
-        for layer, sublayer, slot in itertools.product(range(1, 5), ("attn", "mlp"), slots):
-            rms = gain(slot, layer, sublayer, seed) if step == 400 else 1
-            lines.append(f"{step},blocks.{layer - 1}.{sublayer}.{slot}.gamma,{rms:.9g},1e-3,1e-4")
+        for layer, sublayer, slot in itertools.product(range(4), ("attn", "mlp"), slots):
+            depth = layer + 1 + 0.5 * (sublayer == "mlp")
+            rms = slots[slot] + depth / 10 + (seed - 2) / 100 if step == 400 else 1
+            lines.append(f"{step},blocks.{layer}.{sublayer}.{slot}.gamma,{rms:.9g},1e-3,1e-4")
         lines.append(f"{step},final_norm.gamma,7,1e-3,1e-4")
     (run / "tensors.csv").write_text("\n".join(lines) + "\n")
 
