@@ -81,7 +81,7 @@ log_size_is_estimated() {
     for model in "peri rmsnorm" "post layernorm" "pre dyt" "olmo2 rmsnorm" "none batchnorm"; do
         for every in 0 1; do
             logged=(--config "$tmp/toy.json" --topology "${model% *}" --norm "${model#* }" --set name=logged
-                --set train.steps=200 --set log.layers_every=$every)
+                --set train.steps=200 --set "log.layers_every=$every")
             dry_run "${logged[@]}"
             rm -rf "$tmp/logged"
             exits 0 "${logged[@]}"
