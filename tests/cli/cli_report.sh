@@ -233,7 +233,7 @@ effective_rates_are_shown() {
     has "chart" "$(<"$tmp/rates2/report.html")" "Runs with rmsnorm trained at 0.95 times these rates."
     report "$tmp/rates2" --baseline "rmsnorm lr 1e-3"
     has "baseline without the effective rate" "$(<"$tmp/rates2/report.md")" "| layernorm lr 1e-3 | rmsnorm lr 1e-3 (effective 9.5e-4) |"
-    has "column of the arm" "$(row "$tmp/rates2/report.md" "Arms at their best learning rates" rmsnorm)" "| rmsnorm | 1 | 3e-3 | 0.00285 | edge: highest |"
+    has "column of the arm" "$(row "$tmp/rates2/report.md" "Arms at their best learning rates" rmsnorm)" "| rmsnorm | 1 | 3e-3 | 2.85e-3 | edge: highest |"
     rate one_rate layernorm 1e-3 0.95 1.0
     rate one_rate rmsnorm 1e-3 0.95 0.9
     report "$tmp/one_rate"
@@ -280,6 +280,15 @@ keys_are_chosen() {
     has "baseline of all" "$(arm "post rmsnorm")" "| pre layernorm |"
     has "baseline of all" "$said" "below pre layernorm at its own"
     refused 2 "--by steps: no such key differs between these runs; there are: model.topology, model.norm, optim.lr" "$tmp/72" --by steps
+}
+
+# A fitted rate and its effective rate have the same digits.
+fitted_rates_are_rounded() {
+    cp -r "$tmp/72" "$tmp/scaled"
+    sed -i 's/"optim": {/&"rmsnorm_lr_scale": 0.95, /' "$tmp"/scaled/*/config.json
+    report "$tmp/scaled"
+    has "first sentence" "$said" "at its best learning rate (3.7e-3, effective 3.5e-3) it ends"
+    has "columns" "$(row "$tmp/scaled/report.md" "Arms at their best learning rates" "peri rmsnorm")" "| 3 | 3.67e-3 | 3.49e-3 | fitted |"
 }
 
 equal_time_is_said() {
@@ -416,6 +425,7 @@ test_case "report: arms at their best learning rates, as computed independently"
 test_case "report: outliers, crosses, contents" outliers_leave_the_chart
 test_case "report: gains of the norms over depth" gains_are_drawn
 test_case "report: comparisons by a key, and another baseline" keys_are_chosen
+test_case "report: fitted effective rates" fitted_rates_are_rounded
 test_case "report: equal time" equal_time_is_said
 test_case "report: one seed, one rate, one arm" little_data_is_said
 test_case "report: markup in a config is text" markup_is_text
