@@ -100,13 +100,9 @@ class Run:
 
     @cached_property
     def gains(self):
-        """{slot: {depth: RMS of gamma}} of the blocks, at the last step in tensors.csv."""
-        last, records, found = None, [], {}
+        """{slot: {depth: RMS of gamma}} of the blocks, the last ones in tensors.csv."""
+        found = {}
         for row in csv_rows(self.path / "tensors.csv"):
-            if row.get("step") != last:
-                last, records = row.get("step"), []
-            records.append(row)
-        for row in records:
             gain, rms = GAIN.fullmatch(row.get("tensor", "")), number(row.get("rms"))
             if gain and math.isfinite(rms):
                 found.setdefault(gain[3], {})[depth(int(gain[1]) + 1, gain[2])] = rms
