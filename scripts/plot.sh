@@ -80,7 +80,8 @@ check_columns() {
 # points CSV COLUMN: x and y of each point; an empty line interrupts the curve. The file is read
 # twice: its last record defines "last".
 points() {
-    local IFS=$'\n'
+    local IFS=$'\n' csv=$1
+    [[ $csv == /* ]] || csv=./$csv # awk takes NAME=... for an assignment
     X=$x Y=$2 WHERE=${where[*]} awk -F, -v smooth="$smooth" '
         function finite(value) { return value !~ /^-?(nan|inf)$/ }
         function number(column) {
@@ -113,7 +114,7 @@ points() {
             n = count < smooth ? count : smooth
             for (sum = i = 0; i < n; i++) sum += recent[i]
             printf "%.15g %.15g\n", x, sum / n
-        }' "$1" "$1"
+        }' "$csv" "$csv"
 }
 
 # Quotes and special characters of gnuplot are removed from a legend.
@@ -161,8 +162,8 @@ settings() {
     [[ -z $log ]] || echo "set logscale $log"
     cat <<SETTINGS
 set title '$title' noenhanced
-set xlabel '$x' noenhanced
-set ylabel '$label' noenhanced
+set xlabel '$(legend "$x")' noenhanced
+set ylabel '$(legend "$label")' noenhanced
 set key below width 2 noenhanced
 set grid
 SETTINGS

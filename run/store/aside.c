@@ -159,7 +159,7 @@ static void remove_replay(const char *dir, const char *name, int *error) {
 static int remove_own(const char *dir) {
     int error = 0;
     checkpoint_clean(dir);
-    checkpoint_prune(dir, SIZE_MAX, 0, 0);
+    checkpoint_prune(dir, SIZE_MAX, &(CheckpointKeep){.newest = 0});
     for (size_t i = 0; i < OWN_COUNT; i++) {
         char **names = names_of(dir, i, &error);
         for (size_t k = 0; k < arrlenu(names); k++) {

@@ -211,16 +211,18 @@ static int remove_checkpoint(const char *folder) {
     return error;
 }
 
-void checkpoint_prune(const char *dir, size_t newest, size_t keep, size_t healthy) {
+void checkpoint_prune(const char *dir, size_t last, const CheckpointKeep *keep) {
     size_t *steps, valid = 0;
     if (checkpoint_steps(dir, &steps))
         arrsetlen(steps, 0); /* the list is incomplete: remove nothing */
     bool healthy_kept = false;
     for (size_t i = 0; i < arrlenu(steps); i++) {
-        if (steps[i] > newest) continue;
-        bool newest_healthy = !healthy_kept && steps[i] < healthy;
+        if (steps[i] > last) continue;
+        bool newest_healthy = !healthy_kept && steps[i] < keep->healthy;
+        bool marked = (keep->best && steps[i] == keep->best) ||
+                      (keep->every && steps[i] && steps[i] % keep->every == 0);
         healthy_kept |= newest_healthy;
-        if (valid++ < keep || newest_healthy) continue;
+        if (valid++ < keep->newest || newest_healthy || marked) continue;
         char *folder = checkpoint_folder(dir, steps[i]);
         int error = remove_checkpoint(folder);
         if (error)

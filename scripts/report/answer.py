@@ -123,6 +123,13 @@ def failure_sentence(groups):
     return [f"Of {total} runs {' and '.join(parts)}; these are in no mean."] if parts else []
 
 
+def stopped_sentence(settings):
+    if not settings:
+        return []
+    names = [f"{arm} at lr {', '.join(map(short_number, sorted(rates)))}" for arm, rates in settings.items()]
+    return [f"Stopped at a third of their steps, and in no comparison: {'; '.join(names)}."]
+
+
 def time_sentence(best, base, equal_time):
     ours, theirs = best.step_ms(), base.step_ms()
     if equal_time:

@@ -84,6 +84,11 @@ class Run:
         return sweep_mark(self.path.parent).get("equal_time") is True
 
     @property
+    def stopped(self):
+        """Whether --halving of its sweep stopped the run at a third of its steps."""
+        return self.ending == LEFT_OUT and self.path.name in stopped_runs(self.path.parent)
+
+    @property
     def val_tokens(self):
         """(tokens of one validation, tokens of the validation split), NaN if unknown."""
         sequences, context = number(self.config.get("train.eval_rows")), number(self.config.get("model.context"))
@@ -205,12 +210,22 @@ def read_run(path):
         return Run(path, config, facts, LEFT_OUT, str(error))
     if extended(facts):
         config["train.extended"] = extended(facts)
-    return Run(path, config, facts, *how_it_ended(config, facts))
+    ending, why = how_it_ended(config, facts)
+    reason = stopped_runs(path.parent).get(path.name)
+    if ending == LEFT_OUT and isinstance(reason, dict):
+        why = f"was stopped at a third of its steps by --halving: {reason.get('why')}"
+    return Run(path, config, facts, ending, why)
+
+
+def stopped_runs(folder):
+    """{name: why} of the runs that --halving stopped."""
+    stopped = sweep_mark(folder).get("stopped")
+    return stopped if isinstance(stopped, dict) else {}
 
 
 @cache
 def sweep_mark(folder):
-    """sweep.json, which a sweep at equal time writes into the folder of its runs; empty without one."""
+    """sweep.json, which --equal-time and --halving write into the folder of the runs; empty without one."""
     try:
         return read_object(folder / "sweep.json")
     except ValueError:

@@ -189,9 +189,31 @@ changed_data_are_refused() {
     has "other data" "$said" "data.train has changed"
 }
 
+# --stop-at leaves a run that --resume continues, on its own schedule.
+stop_at_is_exact() {
+    local n
+    toy straight --set train.eval_every=3
+    for n in 0 7 9; do
+        rm -rf "$tmp/stopped"
+        exits 75 --config "$tmp/toy.json" --set name=stopped --set train.eval_every=3 --stop-at "$n"
+        has "message" "$said" "stopped by --stop-at after step $n; --resume continues the run"
+        same "last step" "$(tail -n 1 "$tmp/stopped/log.csv" | cut -d, -f1)" "$n"
+        exits 75 --config "$tmp/toy.json" --set name=stopped --set train.eval_every=3 --resume --stop-at 0
+        same "no step back" "$(tail -n 1 "$tmp/stopped/log.csv" | cut -d, -f1)" "$n"
+        exits 0 --config "$tmp/toy.json" --set name=stopped --set train.eval_every=3 --resume
+        same_run straight stopped
+    done
+    # A step that the run does not have, or its last one, changes nothing.
+    for n in 20 21; do
+        rm -r "$tmp/stopped"
+        exits 0 --config "$tmp/toy.json" --set name=stopped --set train.eval_every=3 --stop-at "$n"
+    done
+}
+
 test_case "resume: random splits are exact to the bit" random_splits_are_exact
 test_case "resume: signals leave a checkpoint and the correct status" signals_leave_a_checkpoint
 test_case "resume: a wrapper that signals twice" wrappers_may_signal_twice
+test_case "resume: --stop-at" stop_at_is_exact
 test_case "resume: a stop within an update" stop_within_an_update_is_exact
 test_case "resume: a stop within a validation" stop_within_a_validation_is_exact
 test_case "resume: a second writer is refused" second_writer_is_refused
