@@ -4,11 +4,13 @@
 # Without options: the losses over the steps and, for the built-in stories, the entropy floor, which no
 # model can go below. RUN is a run folder, with its log.csv; several runs share one plot.
 #
-#   --file log|layers|spikes    which CSV file; docs/files.md, layers.md and spikes.md list the columns
+#   --file log|layers|tensors|spikes
+#                               which CSV file; docs/files.md, layers.md and spikes.md list the columns
 #   --x COLUMN                  step, or layer in layers.csv, where an MLP is half a layer further
-#   --y COLUMN[,COLUMN...]      the losses, variance in layers.csv, z in spikes.csv
+#   --y COLUMN[,COLUMN...]      the losses, variance in layers.csv, rms in tensors.csv, z in spikes.csv
 #   --where COLUMN=VALUE        only these records, may be repeated; "last" is the value in the last
-#                               record. Default for layers.csv: step=last site=stream position=rest
+#                               record. Default for layers.csv: step=last site=stream position=rest,
+#                               for tensors.csv: tensor=last
 #   --smooth N                  each point is the mean of the last N points
 #   --log x|y|xy                logarithmic axes
 #   --out FILE                  a picture, FILE.png or FILE.svg
@@ -52,8 +54,12 @@ layers)
     x=${x:-layer} y=${y:-variance} style=linespoints
     ((${#where[@]})) || where=(step=last site=stream position=rest)
     ;;
+tensors)
+    x=${x:-step} y=${y:-rms} style=linespoints
+    ((${#where[@]})) || where=(tensor=last)
+    ;;
 spikes) x=${x:-step} y=${y:-z} style=points ;;
-*) wrong "--file takes log, layers or spikes, not \"$file\"" ;;
+*) wrong "--file takes log, layers, tensors or spikes, not \"$file\"" ;;
 esac
 IFS=, read -ra columns <<<"$y"
 

@@ -203,6 +203,21 @@ static size_t checkpoints_kept(const TrainOptions *train) {
     return kept + (train->keep_best && train->eval_every);
 }
 
+/* Bytes of the CSV files at the end of the run: records of typical lengths. The norms of a sublayer are
+ * in three slots at most. */
+static double log_bytes(const Estimate *estimate) {
+    enum { LOG = 105, LAYER = 97, TENSOR = 70 };
+    const ModelSize *model = &estimate->memory.model;
+    const LogOptions *log = &estimate->config->log;
+    size_t L = model->shape.L, steps = estimate->config->train.steps;
+    size_t sites = 2 + 4 * L + size_min(model->group[GROUP_NORMS].tensors, 6 * L + 1);
+    double bytes = (double)(steps / log->every) * LOG;
+    if (!log->layers_every) return bytes;
+    double measured = (double)(steps / log->layers_every);
+    return bytes +
+           measured * (2 * LAYER * (double)sites + TENSOR * (double)size_total(model).tensors);
+}
+
 /* Free bytes on the file system of `path`, which may not exist yet; NAN if unknown. */
 static double disk_free(const char *path) {
     char *parent = text_format("./%s", path), *start = *path == '/' ? parent + 2 : parent;
@@ -223,24 +238,27 @@ static double disk_needed(const Estimate *estimate) {
 }
 
 static void warn_of_disk(const Estimate *estimate, const char *dir) {
-    char all[BYTES_TEXT], room[BYTES_TEXT];
-    double needed = disk_needed(estimate), available = disk_free(dir);
-    if (!(needed > available)) return;
+    char all[BYTES_TEXT], logs[BYTES_TEXT], room[BYTES_TEXT];
+    double needed = disk_needed(estimate), written = log_bytes(estimate);
+    double available = disk_free(dir);
+    if (!(needed + written > available)) return;
     fprintf(stderr,
-            "train: warning: the checkpoints need %s, but %s has %s free; reduce train.keep or "
-            "change log.dir\n",
-            bytes_text(all, needed), dir, bytes_text(room, available));
+            "train: warning: the checkpoints need %s and the logs about %s, but %s has %s free; "
+            "reduce train.keep, measure less often (log.every, log.layers_every) or change "
+            "log.dir\n",
+            bytes_text(all, needed), bytes_text(logs, written), dir, bytes_text(room, available));
 }
 
 static void print_disk(const Estimate *estimate, const char *dir) {
-    char one[BYTES_TEXT], all[BYTES_TEXT], room[BYTES_TEXT];
+    char one[BYTES_TEXT], all[BYTES_TEXT], room[BYTES_TEXT], logs[BYTES_TEXT];
     size_t kept = checkpoints_kept(&estimate->config->train);
     double available = disk_free(dir);
     printf("\ncheckpoint   %s, %zu kept plus one being written: %s",
            bytes_text(one, checkpoint_bytes(estimate)), kept,
            bytes_text(all, disk_needed(estimate)));
     printf(", free: %s", isnan(available) ? "unknown" : bytes_text(room, available));
-    printf("\nfolder       %s\n", dir);
+    printf("\nlogs         about %s\n", bytes_text(logs, log_bytes(estimate)));
+    printf("folder       %s\n", dir);
 }
 
 /* Updates whose learning rate is shown: the first, and the ends of four equal parts. Returns their
@@ -276,9 +294,9 @@ static void print_schedule(const Config *config) {
 /* The same figures as one line for scripts. */
 static void print_line(const Estimate *estimate) {
     printf("\nparameters=%zu peak_rss_mb=%.4f model_gflop=%.9g sgemm_gflops=%.4g ms_per_step=%.4g "
-           "checkpoint_bytes=%.0f\n",
+           "log_bytes=%.0f checkpoint_bytes=%.0f\n",
            parameters(estimate), memory_peak(estimate) / 1048576, 1e-9 * estimate->flops,
-           1e-9 * estimate->gemm.mean, 1e3 * seconds_per_update(estimate),
+           1e-9 * estimate->gemm.mean, 1e3 * seconds_per_update(estimate), log_bytes(estimate),
            checkpoint_bytes(estimate));
 }
 
@@ -368,6 +386,7 @@ static void print_json_disk(Json *json, const Estimate *estimate, const char *di
     double available = disk_free(dir);
     json_open(json, "disk");
     json_bytes(json, "checkpoint_bytes", checkpoint_bytes(estimate));
+    json_bytes(json, "log_bytes", log_bytes(estimate));
     json_integer(json, "checkpoints_kept", checkpoints_kept(&estimate->config->train));
     json_bytes(json, "needed_bytes", disk_needed(estimate));
     if (!isnan(available)) json_bytes(json, "free_bytes", available);

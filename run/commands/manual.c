@@ -57,6 +57,7 @@ static const Item FILES[] = {
     {"runs/NAME/log.csv", "one record per update"},
     {"runs/NAME/spikes.csv", "one record per spike"},
     {"runs/NAME/layers.csv", "statistics of activations and gradients"},
+    {"runs/NAME/tensors.csv", "size of every weight tensor, of its gradient and of its update"},
     {"runs/NAME/replay/", "one folder per update examined with --replay"},
     {"runs/NAME/checkpoints/", "the checkpoints that --resume, --sample and --eval read"},
     {NULL, NULL},

@@ -204,7 +204,8 @@ static const Key keys[] = {
 
     {KEY(log.every, "1", "steps between records of log.csv"), .min = 1, .max = STEPS_MAX,
      .aside = true},
-    {KEY(log.layers_every, "100", "steps between measurements for layers.csv; 0 = never"),
+    {KEY(log.layers_every, "100",
+         "steps between measurements for layers.csv and tensors.csv; 0 = never"),
      .max = STEPS_MAX, .aside = true},
     {KEY(log.dir, "\"runs\"", "directory that contains the runs"), .min = 1, .max = PATH_LENGTH_MAX,
      .aside = true},

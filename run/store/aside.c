@@ -23,14 +23,15 @@ static const struct {
     const char *folder, *name;
     bool many;
 } OWN[] = {
-    {".", "log.csv", false},          {".", "spikes.csv", false},  {".", "layers.csv", false},
-    {".", "run.json", false},         {".", "config.json", false}, {"checkpoints", "step_", true},
-    {"checkpoints", "latest", false}, {"replay", "step_", true},
+    {".", "log.csv", false},        {".", "spikes.csv", false},       {".", "layers.csv", false},
+    {".", "tensors.csv", false},    {".", "run.json", false},         {".", "config.json", false},
+    {"checkpoints", "step_", true}, {"checkpoints", "latest", false}, {"replay", "step_", true},
 };
 enum { OWN_COUNT = sizeof OWN / sizeof *OWN };
 
 /* Files inside a folder of `replay`, and what crashes leave. */
-static const char *const REPLAYED[] = {"layers.csv", "log.csv", "spikes.csv", "rows.csv"};
+static const char *const REPLAYED[] = {"layers.csv", "tensors.csv", "log.csv", "spikes.csv",
+                                       "rows.csv"};
 static const char *const LEFTOVERS[] = {"run.json.tmp", "config.json.tmp", "checkpoints/latest.tmp",
                                         "replay/LOCK"};
 

@@ -120,8 +120,10 @@ static bool description_parse(const char *text, size_t size, Description *d) {
     d->meta.row_waits = integer_field(json, "row_waits", &good);
     const cJSON *seconds = cJSON_GetObjectItemCaseSensitive(json, "train_seconds");
     d->meta.train_seconds = cJSON_IsNumber(seconds) ? seconds->valuedouble : 0;
-    for (int i = 0; i < RUNLOG_FILES; i++)
-        d->meta.log_bytes[i] = integer_field(json, runlog_name(i), &good);
+    for (int i = 0; i < RUNLOG_FILES; i++) {
+        bool older = i == FILE_TENSORS && !cJSON_HasObjectItem(json, runlog_name(i));
+        d->meta.log_bytes[i] = older ? 0 : integer_field(json, runlog_name(i), &good);
+    }
     for (int i = 0; i < 2; i++) {
         const cJSON *file = cJSON_GetObjectItemCaseSensitive(json, i ? STATE : MODEL);
         d->bytes[i] = integer_field(file, "bytes", &good);

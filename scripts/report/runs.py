@@ -15,6 +15,7 @@ RMS_NORMS = ("rmsnorm", "rmsnorm_plus1")  # optim.rmsnorm_lr_scale applies to th
 EXIT_DIVERGED = 5  # of ./train
 STUCK_RATIO = 0.98  # of the unigram entropy, as in run/optim/health.c
 VAL_TOKENS = re.compile(r"(\d+) validation tokens")  # in data.description of run.json
+GAIN = re.compile(r"blocks\.(\d+)\.(attn|mlp)\.(norm_\w+)\.gamma")
 
 
 class NoRun(Exception):
@@ -102,6 +103,16 @@ class Run:
         rows = csv_rows(self.path / "layers.csv")
         return [row for row in rows if row.get("site") == "stream" and row.get("position") == "rest"]
 
+    @cached_property
+    def gains(self):
+        """{slot: {depth: RMS of gamma}} of the blocks, the last ones in tensors.csv."""
+        found = {}
+        for row in csv_rows(self.path / "tensors.csv"):
+            gain, rms = GAIN.fullmatch(row.get("tensor", "")), number(row.get("rms"))
+            if gain and math.isfinite(rms):
+                found.setdefault(gain[3], {})[depth(int(gain[1]) + 1, gain[2])] = rms
+        return found
+
 
 def number(value):
     """A float; NaN for what is empty, null or malformed."""
@@ -109,6 +120,11 @@ def number(value):
         return float(value)
     except (TypeError, ValueError):
         return math.nan
+
+
+def depth(layer, sublayer):
+    """Layer l: l at the attention, l + 1/2 at the MLP; the last depth is the input of the head."""
+    return layer + (0.5 if sublayer == "mlp" else 0)
 
 
 def csv_rows(path):

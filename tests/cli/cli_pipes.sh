@@ -51,8 +51,9 @@ dry_run_prints_json() {
     prints dry "$tmp/toy.json" --topology post --dry-run --json
     line=$("$TRAIN" "$tmp/toy.json" --topology post --dry-run | tail -1)
     same "figures of the last line" "$(python 'print("parameters=%d" % d["parameters"], "model_gflop=%.9g" %
-        (d["time"]["flop_per_update"] / 1e9), "checkpoint_bytes=%d" % d["disk"]["checkpoint_bytes"])' dry)" \
-        "$(grep -oE '(parameters|model_gflop|checkpoint_bytes)=[^ ]*' <<<"$line" | paste -sd ' ')"
+        (d["time"]["flop_per_update"] / 1e9), "log_bytes=%d" % d["disk"]["log_bytes"],
+        "checkpoint_bytes=%d" % d["disk"]["checkpoint_bytes"])' dry)" \
+        "$(grep -oE '(parameters|model_gflop|log_bytes|checkpoint_bytes)=[^ ]*' <<<"$line" | paste -sd ' ')"
     same "sums" "$(python 'm = d["memory_bytes"]; print(d["parameters"] - sum(g["parameters"] for g in d["groups"]),
         abs(m["total"] - sum(m[k] for k in "weights gradients moments buffers other program".split())) < 7)' dry)" "0 True"
     same "schedule" "$(python 'print([i["update"] for i in d["schedule"]])' dry)" "[1, 5, 10, 15, 20]"

@@ -14,6 +14,7 @@ identical() {
         "$(dirname "$(weights "$2")")/optimizer.safetensors" || fail "runs $1 and $2 have different states"
     cmp "$tmp/$1/spikes.csv" "$tmp/$2/spikes.csv" || fail "runs $1 and $2 have different spikes"
     cmp "$tmp/$1/layers.csv" "$tmp/$2/layers.csv" || fail "runs $1 and $2 have different layers"
+    cmp "$tmp/$1/tensors.csv" "$tmp/$2/tensors.csv" || fail "runs $1 and $2 have different tensors"
 }
 
 # Warm-ups that end during the run, a sensitive detector that skips, two micro-batches, dropout.

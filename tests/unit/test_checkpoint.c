@@ -278,8 +278,8 @@ static void clean_up(void) {
         mem_free(saved.path[i]);
         mem_free(saved.text[i]);
     }
-    static const char *const REST[] = {"checkpoints/latest", "checkpoints", "log.csv",
-                                       "spikes.csv",         "layers.csv",  "."};
+    static const char *const REST[] = {"checkpoints/latest", "checkpoints", "log.csv", "spikes.csv",
+                                       "layers.csv",         "tensors.csv", "."};
     for (size_t i = 0; i < sizeof REST / sizeof *REST; i++) {
         char *path = text_format("%s/%s", saved.dir, REST[i]);
         remove(i + 1 < sizeof REST / sizeof *REST ? path : saved.dir);

@@ -146,6 +146,8 @@ static void adamw(Work *work) {
     real *p = take_output(work, n), *m = take_output(work, n), *v = take_output(work, n);
     for (size_t i = 0; i < n; i++) v[i] *= v[i];
     adamw_update(p, m, v, g, &step, n);
+    double squares = adamw_update_measured(p, m, v, g, &step, n);
+    memcpy(take_output(work, 2), &squares, sizeof squares);
 }
 
 static void initial_values(Work *work) {
