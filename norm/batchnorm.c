@@ -15,6 +15,7 @@
  * pass updates the running statistics even if the optimizer then skips the step. */
 #include "norm/norm.h"
 #include "ops/cpu/cpu.h"
+#include "ops/cpu/vmath.h"
 
 #include <math.h>
 
@@ -99,8 +100,8 @@ static void update_running(const Norm *norm, const real *mean, const real *varia
     if (!finite) return;
     for (size_t c = 0; c < C; c++) {
         real *m = &norm->running_mean[c], *v = &norm->running_var[c];
-        *m = (1 - MOMENTUM) * *m + MOMENTUM * mean[c];
-        *v = (1 - MOMENTUM) * *v + MOMENTUM * (variance[c] * unbiased);
+        *m = fused(1 - MOMENTUM, *m, MOMENTUM * mean[c]);
+        *v = fused(1 - MOMENTUM, *v, MOMENTUM * (variance[c] * unbiased));
     }
 }
 

@@ -318,8 +318,8 @@ static void rotate(real *x, const real *table, real direction, size_t B, size_t 
             real *a = x + row * stride + h * HS, *b = a + half;
             for (size_t i = 0; i < half; i++) {
                 real cosine = pairs[2 * i], sine = direction * pairs[2 * i + 1];
-                real rotated = a[i] * cosine - b[i] * sine;
-                b[i] = b[i] * cosine + a[i] * sine;
+                real rotated = fused(a[i], cosine, -(b[i] * sine));
+                b[i] = fused(b[i], cosine, a[i] * sine);
                 a[i] = rotated;
             }
         }

@@ -3,6 +3,7 @@
  * One idea: plain loops that the compiler vectorizes; only long ones run on several threads.
  * Read next: cpu_update.c. */
 #include "ops/cpu/cpu.h"
+#include "ops/cpu/vmath.h"
 
 #include <string.h>
 
@@ -51,9 +52,10 @@ void rows_share(RowWork *work, void *context, size_t R, size_t C) {
 void residual_piece(real *s, const real *x, const real *o, const real *x_block, real skip,
                     real branch, real block_skip, size_t n) {
     if (block_skip != 0) {
-        for (size_t i = 0; i < n; i++) s[i] = skip * x[i] + branch * o[i] + block_skip * x_block[i];
+        for (size_t i = 0; i < n; i++)
+            s[i] = fused(skip, x[i], branch * o[i]) + block_skip * x_block[i];
     } else {
-        for (size_t i = 0; i < n; i++) s[i] = skip * x[i] + branch * o[i];
+        for (size_t i = 0; i < n; i++) s[i] = fused(skip, x[i], branch * o[i]);
     }
 }
 

@@ -11,17 +11,6 @@
 #include <math.h>
 #include <string.h>
 
-/* a*b + c, rounded once. In a sum of two products a compiler may fuse either of them, and gcc 15
- * fuses one in the vectors and the other in their scalar tail, whose place depends on the number of
- * threads. */
-static inline real fused(real a, real b, real c) {
-#ifdef REAL_DOUBLE
-    return __builtin_fma(a, b, c);
-#else
-    return __builtin_fmaf(a, b, c);
-#endif
-}
-
 /* --- AdamW --- */
 
 /* The factors of an update, in the precision of the weights. */

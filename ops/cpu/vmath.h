@@ -1,4 +1,5 @@
-/* vmath.h - exp, tanh and sigmoid that vectorize, with one code path for every element.
+/* vmath.h - exp, tanh, sigmoid and sums of products that vectorize, with one code path for every
+ * element.
  *
  * One idea: branch-free float arithmetic, which the compiler vectorizes by itself. The vector body
  * and the scalar tail of a loop give the same bits on any CPU with FMA; those of libmvec differ. A
@@ -15,6 +16,18 @@
 
 #include <math.h>
 #include <string.h>
+
+/* a*b + c, rounded once. In a sum or difference of two products a compiler may fuse either of them.
+ * gcc 15 fuses one in the vectors and the other in their scalar tail, whose place depends on the
+ * number of threads, so such sums name the one that is fused. Other sums have one product, which all
+ * compilers fuse (-ffp-contract=fast). */
+static inline real fused(real a, real b, real c) {
+#ifdef REAL_DOUBLE
+    return __builtin_fma(a, b, c);
+#else
+    return __builtin_fmaf(a, b, c);
+#endif
+}
 
 #ifdef REAL_DOUBLE
 
