@@ -37,6 +37,14 @@ void ops_exec_tuned(char **argv);
 void ops_start(size_t threads);
 /* The number of threads that work. */
 size_t ops_threads(void);
+/* The operands of matrix multiplications, those of attention included: as they are, or rounded to
+ * bfloat16 (to nearest, ties to even). Sums and all other operations are float32. A property of the
+ * process, as the number of threads is; float32 at the start. */
+typedef enum { PRECISION_FLOAT32, PRECISION_BFLOAT16 } Precision;
+void ops_set_precision(Precision precision);
+Precision ops_precision(void);
+/* The name of the code that multiplies matrices in this precision on this processor. */
+const char *ops_engine(void);
 /* For run.json: build options, version and kernels of the BLAS. */
 const char *ops_blas(void);
 /* For run.json: the constants on which the bits of results depend. */
