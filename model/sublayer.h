@@ -31,6 +31,7 @@ typedef struct {
     Attention attention;     /* f = attention, or ... */
     Mlp mlp;                 /* ... f = mlp, as is_mlp says */
     double dropout;          /* of the branch output */
+    Precision stream_precision; /* of y, d, b and of the gradients of the stream */
     uint32_t dropout_id;
     size_t C;
     const real *x, *x_block, *r;  /* (B,T,C) inputs */

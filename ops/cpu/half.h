@@ -8,6 +8,7 @@
 
 #include "base/base.h"
 
+#include <math.h>
 #include <string.h>
 
 /* bfloat16: the upper 16 bits of a float. A denormal float becomes 0, as in the instructions of
@@ -22,6 +23,25 @@ static inline real bfloat16_round(real value) {
     rounded = (bits & ~sign) > infinity ? bits | quiet : rounded;
     rounded = (bits & infinity) == 0 ? bits & sign : rounded;
     rounded &= 0xffff0000u;
+    memcpy(&result, &rounded, sizeof result);
+    return (real)result;
+}
+
+/* float16 (IEEE 754 binary16). Below 2^-14 its numbers are multiples of 2^-24, as floats between 0.5
+ * and 1 are. */
+static inline real float16_round(real value) {
+    const uint32_t sign = 0x80000000u, infinity = 0x7f800000u, quiet = 0x00400000u;
+    const float x = (float)value, magnitude = fabsf(x);
+    uint32_t bits, rounded;
+    float normal, denormal = (magnitude + 0.5f) - 0.5f;
+    memcpy(&bits, &x, sizeof bits);
+    rounded = (bits & ~sign) + 0xfffu + (bits >> 13 & 1u);
+    rounded &= 0xffffe000u;
+    memcpy(&normal, &rounded, sizeof normal);
+    normal = normal > 65504.0f ? INFINITY : normal;
+    float result = magnitude < 0x1p-14f ? denormal : normal;
+    memcpy(&rounded, &result, sizeof rounded);
+    rounded = (bits & ~sign) > infinity ? bits | quiet : rounded | (bits & sign);
     memcpy(&result, &rounded, sizeof result);
     return (real)result;
 }
