@@ -135,6 +135,7 @@ static int describe(const Config *config) {
     equations_hash(hash, &config->model, &config->gamma_warmup, &config->branch_warmup);
     printf("%sequations    %s\n", text, hash);
     mem_free(text);
+    equations_print_precision(stdout, &config->model);
     describe_lr(&config->optim, norm_kind(config->model.norm));
     return EXIT_DONE;
 }

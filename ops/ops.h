@@ -44,8 +44,8 @@ typedef enum { PRECISION_FLOAT32, PRECISION_BFLOAT16, PRECISION_FLOAT16 } Precis
  * it before every pass; float32 at the start. */
 void ops_set_precision(Precision precision);
 Precision ops_precision(void);
-/* The name of the code that multiplies matrices in this precision on this processor. */
-const char *ops_engine(void);
+/* The name of the code that multiplies matrices in a precision on this processor. */
+const char *ops_engine(Precision precision);
 /* For run.json: build options, version and kernels of the BLAS. */
 const char *ops_blas(void);
 /* For run.json: the constants on which the bits of results depend. */

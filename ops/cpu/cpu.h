@@ -98,8 +98,8 @@ void gemm_packed(real *c, size_t ldc, OperandA a, const real *b, size_t b_rows, 
                  size_t k, bool add);
 
 /* Selects the engine `number` of those for a precision that run on this processor, the fastest is 0.
- * Returns false if there are fewer. For tests. */
-bool gemm_use_engine(Precision precision, size_t number);
+ * Returns its name; NULL if there are fewer. For tests. */
+const char *gemm_use_engine(Precision precision, size_t number);
 /* Allocates the pack buffers of gemm for the current number of threads. */
 void gemm_reserve(void);
 /* Plain OpenBLAS: outside of parallel regions it uses threads of its own. */

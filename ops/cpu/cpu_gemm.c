@@ -104,16 +104,16 @@ Precision ops_precision(void) {
     return engine.precision;
 }
 
-const char *ops_engine(void) {
-    return kernels()->name;
+const char *ops_engine(Precision precision) {
+    return engine_for(precision, 0)->name;
 }
 
-bool gemm_use_engine(Precision precision, size_t number) {
+const char *gemm_use_engine(Precision precision, size_t number) {
     const GemmKernels *found = engine_for(precision, number);
-    if (!found) return false;
+    if (!found) return NULL;
     engine.precision = precision;
     engine.kernels = found;
-    return true;
+    return found->name;
 }
 
 /* --- on one thread --- */

@@ -1,6 +1,6 @@
 /* cpu_gemm_avx2_rounded.c - GEMM of operands rounded to bfloat16, for AVX2. */
 #define KERNELS gemm_avx2_rounded
-#define ENGINE "AVX2, operands rounded to bfloat16"
+#define ENGINE "avx2_rounded"
 #define TARGET
 #define VECTOR 32
 #define MR 4

@@ -3,7 +3,7 @@
 
 #if !defined NO_AVX512 && !defined REAL_DOUBLE
 #define KERNELS gemm_avx512_bf16
-#define ENGINE "AVX-512 with bfloat16 (vdpbf16ps)"
+#define ENGINE "avx512_bf16"
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
 #define VECTOR 64
 #define MR 8

@@ -4,7 +4,7 @@
 
 #ifndef NO_AVX512
 #define KERNELS gemm_avx512_rounded
-#define ENGINE "AVX-512, operands rounded to bfloat16"
+#define ENGINE "avx512_rounded"
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
 #define VECTOR 64
 #define MR 8

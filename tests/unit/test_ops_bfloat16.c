@@ -53,13 +53,10 @@ static void rounding(void) {
 /* --- engines --- */
 
 static bool use_engine(size_t number) {
-    bool there = gemm_use_engine(PRECISION_BFLOAT16, number);
-    if (there && number < 4) {
-        static bool said[4];
-        if (!said[number]) printf("note: engine %zu: %s\n", number, ops_engine());
-        said[number] = true;
-    }
-    return there;
+    static size_t said;
+    const char *name = gemm_use_engine(PRECISION_BFLOAT16, number);
+    if (name && said == number) printf("note: engine %zu: %s\n", said++, name);
+    return name != NULL;
 }
 
 static real *rounded_copy(const real *x, size_t n) {
