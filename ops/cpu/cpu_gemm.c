@@ -56,7 +56,7 @@ static bool has_avx512_bf16(void) {
 #endif
 
 /* The engines of each precision, the fastest first. The bits of a precision are the same on all of
- * them (tests/unit/test_ops_bfloat16.c). */
+ * them (tests/unit/test_ops_half.c). */
 static const struct {
     Precision precision;
     const GemmKernels *kernels;

@@ -67,7 +67,7 @@ TARGET static void tile(size_t rows, const Element *a, size_t stride, bool k_con
     switch (vectors + (k_contiguous ? 3 : 0)) {
 #define CASE(n)                                                                                    \
     case n:                                                                                        \
-        micro_kernel(rows, a, stride, n > 3, b, c, ldc, add, n > 3 ? n - 3 : n);                     \
+        micro_kernel(rows, a, stride, n > 3, b, c, ldc, add, n > 3 ? n - 3 : n);                   \
         break
         CASE(1);
         CASE(2);

@@ -75,8 +75,8 @@ INLINE_TARGET void pack_k_contiguous(Element *restrict panel, const real *restri
             for (size_t l = 0; l < 4; l++) {
                 const real *from = line + l * stride + k;
                 __builtin_prefetch(from + 4 * stride);
-                pairs[l] = (Quad)_mm_cvtne2ps_pbh(_mm_loadu_ps(from + 4) * by,
-                                                  _mm_loadu_ps(from) * by);
+                pairs[l] =
+                    (Quad)_mm_cvtne2ps_pbh(_mm_loadu_ps(from + 4) * by, _mm_loadu_ps(from) * by);
             }
             __m128i ab = _mm_unpacklo_epi32((__m128i)pairs[0], (__m128i)pairs[1]);
             __m128i cd = _mm_unpacklo_epi32((__m128i)pairs[2], (__m128i)pairs[3]);

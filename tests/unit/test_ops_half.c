@@ -1,6 +1,6 @@
-/* test_ops_bfloat16.c - matrix multiplications of operands rounded to bfloat16.
+/* test_ops_half.c - half precision: rounding, and matrix multiplications of rounded operands.
  *
- * The rounding is compared with one computed by frexp. Linear layers and attention are compared with
+ * Rounding is compared with one computed by frexp. Linear layers and attention are compared with
  * plain loops in double over rounded operands, and every engine with every other, bit for bit. */
 #include "ops/cpu/cpu.h"
 #include "ops/cpu/half.h"
@@ -11,16 +11,28 @@ static const Dropout OFF = {.p = 0};
 
 /* --- rounding --- */
 
-/* The nearest number with 8 significant bits; of two, the one with an even last bit. */
-static double nearest_bfloat16(double x) {
+typedef struct {
+    Precision precision;
+    int digits, exponent_min; /* significant bits; the smallest exponent of a normal number */
+    double largest;
+    bool has_denormals;
+} Format;
+static const Format FORMATS[] = {{PRECISION_BFLOAT16, 8, -126, 0x1.fep127, false},
+                                 {PRECISION_FLOAT16, 11, -14, 65504, true}};
+
+/* The nearest number of a format; of two, the one with an even last bit. */
+static double nearest(const Format *format, double x) {
     if (x == 0 || !isfinite(x)) return x;
     int exponent;
-    frexp(x, &exponent);
-    double unit = ldexp(1, exponent - 8), count = x / unit, down = floor(count);
-    double up_by = count - down;
-    bool up = up_by > 0.5 || (up_by == 0.5 && fmod(down, 2) != 0);
+    frexp(x, &exponent); /* 2^(exponent-1) <= |x| */
+    bool normal = exponent - 1 >= format->exponent_min;
+    if (!normal && !format->has_denormals) return copysign(0, x);
+    double unit = ldexp(1, (normal ? exponent - 1 : format->exponent_min) - format->digits + 1);
+    double count = x / unit, down = floor(count), part = count - down;
+    bool up = part > 0.5 || (part == 0.5 && fmod(down, 2) != 0);
     double rounded = (down + up) * unit;
-    return fabs(rounded) >= ldexp(1, 128) ? copysign(INFINITY, x) : rounded;
+    if (rounded == 0) return copysign(0, x);
+    return fabs(rounded) > format->largest ? copysign(INFINITY, x) : rounded;
 }
 
 static float float_from(uint32_t bits) {
@@ -29,25 +41,43 @@ static float float_from(uint32_t bits) {
     return x;
 }
 
-static void rounding(void) {
-    for (int i = 0; i < 3000000; i++) {
-        uint32_t bits = (uint32_t)draw_bits();
-        if (i % 3 == 0) bits &= 0xffff8000u; /* ties */
-        if (i % 3 == 1) bits = (bits & 0xffff0000u) | (0x7ffeu + bits % 5);
-        float x = float_from(bits);
-        real got = bfloat16_round((real)x);
-        if (isnan(x)) {
-            CHECK(isnan(got), "NaN %08x became %g", bits, (double)got);
-        } else if (fabsf(x) < FLT_MIN) {
-            CHECK(got == 0 && signbit(got) == signbit(x), "denormal %08x became %g", bits,
-                  (double)got);
-        } else {
-            CHECK((double)got == nearest_bfloat16((double)x), "%08x: %a, not %a", bits, (double)got,
-                  nearest_bfloat16((double)x));
-        }
+/* Any float; many are ties, next to ties, or within the range of float16. */
+static float draw_float(int i) {
+    uint32_t bits = (uint32_t)draw_bits();
+    if (i % 2) bits = (bits & 0x807fffffu) | (uint32_t)draw_size(100, 145) << 23;
+    const int zeros = i % 3 == 0 ? 15 : i % 3 == 1 ? 12 : 0;
+    bits = bits >> zeros << zeros;
+    if (i % 5 == 0) bits += (uint32_t)(draw_bits() % 3) - 1;
+    return float_from(bits);
+}
+
+static void check_format(const Format *format) {
+    for (int i = 0; i < 2000000; i++) {
+        const float x = draw_float(i);
+        real got = (real)x;
+        round_piece(&got, format->precision, 1);
+        const double want = nearest(format, (double)x);
+        CHECK(isnan(x) ? isnan(got) : (double)got == want && !signbit(got) == !signbit(want),
+              "format %d: %a became %a, not %a", format->precision, (double)x, (double)got, want);
     }
-    CHECK(bfloat16_round((real)INFINITY) == (real)INFINITY, "infinity");
-    CHECK(bfloat16_round((real)FLT_MAX) == (real)INFINITY, "overflow");
+}
+
+static void rounding(void) {
+    for (size_t i = 0; i < COUNT(FORMATS); i++) check_format(&FORMATS[i]);
+}
+
+/* round_scaled: of every element, for any length, and nothing in float32. */
+static void scaled_rounding(void) {
+    for (size_t n = 1; n < 70000; n = 3 * n + 1) {
+        real *x = new_drawn(n, 1e-6), *y = new_copy(x, n);
+        round_scaled(x, PRECISION_FLOAT32, 512, n);
+        CHECK(same_bits(x, y, n), "float32, %zu elements", n);
+        round_scaled(x, PRECISION_FLOAT16, 512, n);
+        for (size_t i = 0; i < n; i++)
+            CHECK((double)x[i] == nearest(&FORMATS[1], 512 * (double)(float)y[i]) / 512,
+                  "element %zu of %zu", i, n);
+        free_all();
+    }
 }
 
 /* --- engines --- */
@@ -134,8 +164,7 @@ static void linear_layers(void) {
                           SMALL[draw_size(0, COUNT(SMALL) - 1)]};
         check_linear(size[i % 3], size[(i + 1) % 3], size[(i + 2) % 3]);
     }
-    for (int i = 0; i < 60; i++)
-        check_linear(draw_size(1, 70), draw_size(1, 70), draw_size(1, 70));
+    for (int i = 0; i < 60; i++) check_linear(draw_size(1, 70), draw_size(1, 70), draw_size(1, 70));
     check_linear(129, 785, 33);
     check_linear(785, 33, 129);
     check_linear(50, 40, 1537); /* three parts of K */
@@ -185,7 +214,7 @@ static void special_values(void) {
 
 static const AttentionShape SHAPES[] = {
     /* B, T, NH, NKV, HS */
-    {1, 1, 1, 1, 1},  {2, 5, 2, 2, 4},    {3, 31, 4, 1, 3},  {2, 64, 4, 2, 8},   {2, 65, 4, 2, 8},
+    {1, 1, 1, 1, 1},   {2, 5, 2, 2, 4},   {3, 31, 4, 1, 3},  {2, 64, 4, 2, 8},   {2, 65, 4, 2, 8},
     {1, 200, 3, 3, 5}, {2, 193, 6, 2, 7}, {1, 70, 2, 1, 64}, {1, 129, 1, 1, 80}, {1, 130, 2, 2, 32},
 };
 
@@ -309,7 +338,8 @@ static void attention_next_is_the_last_token(void) {
 }
 
 static const Test TESTS[] = {
-    {"bfloat16: rounding to nearest even", rounding},
+    {"half: rounding to nearest even", rounding},
+    {"half: rounding of multiples", scaled_rounding},
     {"bfloat16: linear layers match the formula on every engine", linear_layers},
     {"bfloat16: bits do not depend on the number of threads", linear_threads},
     {"bfloat16: NaN and infinity propagate", special_values},
