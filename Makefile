@@ -103,9 +103,23 @@ $(BUILD)/flags:
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(subst ','\'',$(strip $(FLAGS)))' >$@
 
+# The commit of the sources and whether they differ from it, for --version and run.json: "unknown" in a
+# folder that git does not track, or does not open for this user. Only train.c is compiled with it, so
+# that a commit builds one file again. The program that is installed was built before, by another user.
+COMMIT := $(shell { git ls-files --error-unmatch train.c >/dev/null && git rev-parse --verify -q HEAD && \
+    git --no-optional-locks status --porcelain -- Makefile train.c $(ROOMS) | sed -n '1s/.*/dirty/p'; } 2>/dev/null)
+COMMIT := $(or $(if $(filter install uninstall,$(MAKECMDGOALS)),$(strip $(file <$(BUILD)/commit))),$(strip $(COMMIT)),unknown)
+ifneq ($(strip $(file <$(BUILD)/commit)),$(COMMIT))
+$(BUILD)/commit: changed
+endif
+$(BUILD)/commit:
+	@mkdir -p $(@D)
+	@echo '$(COMMIT)' >$@
+$(BUILD)/train.o: $(BUILD)/commit
+
 $(BUILD)/%.o: %.c Makefile $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(PERI_CFLAGS) -MMD -MP -c -o $@ $<
+	$(CC) $(CFLAGS) $(PERI_CFLAGS) $(if $(filter train.c,$<),-DPERI_COMMIT='"$(COMMIT)"') -MMD -MP -c -o $@ $<
 
 # At every optimization level: without -O3 their tiles are not kept in registers, which is 16 times slower.
 $(patsubst %.c,$(BUILD)/%.o,$(wildcard ops/cpu/cpu_gemm_*.c)): PERI_CFLAGS += -O3

@@ -6,33 +6,38 @@
  * norm, data/ the sources of tokens, ops/ all loops over numbers.
  * Read next: run/train/trainer.h, then model/wiring.h. */
 #include "base/program.h"
-#include "base/words.h"
-#include "model/equations.h"
-#include "norm/norm.h"
 #include "ops/ops.h"
 #include "run/commands/bench.h"
 #include "run/commands/cli.h"
+#include "run/commands/describe.h"
 #include "run/commands/dryrun.h"
 #include "run/commands/evaluate.h"
+#include "run/commands/list.h"
+#include "run/commands/logits.h"
 #include "run/commands/manual.h"
 #include "run/commands/replay.h"
 #include "run/commands/sample.h"
+#include "run/commands/status.h"
 #include "run/io/stop.h"
 #include "run/io/streams.h"
 #include "run/store/aside.h"
 #include "run/store/rundir.h"
+#include "run/train/events.h"
 #include "run/train/resume.h"
 
 #include <stdio.h>
-#include <string.h>
 
 /* Steps first .. train.steps, one log record each. A record restored from a checkpoint has its
  * update done and lacks only the validation. A stop request ends the run with a checkpoint of the
- * last complete update. */
-static ExitCode train_loop(Run *run, size_t first) {
+ * last complete update; --stop-at makes one after its update. */
+static ExitCode train_loop(Run *run, size_t first, size_t stop_at) {
     const Config *config = run->config;
-    size_t steps = config->train.steps, every = config->train.checkpoint_every;
+    const size_t steps = config->train.steps;
     LogRow *row = &run->row;
+    if (first > stop_at && first <= steps) {
+        stop_request();
+        return EXIT_DONE;
+    }
     for (size_t step = first; step <= steps; step++) {
         bool updated = row->measured != 0;
         log_set(row, LOG_STEP, (double)step);
@@ -53,11 +58,13 @@ static ExitCode train_loop(Run *run, size_t first) {
         if (step % config->log.every == 0 || last) runlog_write(&run->log, row);
         progress_row(&run->progress, row, last);
         *row = (LogRow){0};
+        events_step(run, step, step > 0 && !updated);
         if (must_stop) return EXIT_DIVERGED;
-        bool due = last || stop_requested() || (every && step > 0 && step % every == 0);
+        if (step == stop_at && !last) stop_request();
+        bool due = last || stop_requested() || run_wants_checkpoint(run, step);
         ExitCode code = due ? run_save(run, step) : EXIT_DONE;
         if (code != EXIT_DONE || stop_requested()) return code;
-        if (!run_wants_sample(run, step)) continue;
+        if (run->progress.quiet || !run_wants_sample(run, step)) continue;
         progress_pause(&run->progress);
         sample_of_run(run, step);
     }
@@ -67,23 +74,25 @@ static ExitCode train_loop(Run *run, size_t first) {
 /* --- modes --- */
 
 /* Trains in `dir`, which is locked: restores, runs the loop, writes the summary. */
-static int train_in(Run *run, const char *dir, bool resumes) {
+static int train_in(Run *run, const char *dir, const Cli *cli) {
     run->dir = dir;
     size_t first = run_restore(run);
     run_check_room(run);
-    if (resumes && !run->restored)
+    if (cli->resume && !run->restored)
         fprintf(stderr, "train: note: %s has no checkpoint, so the run begins at step 0\n", dir);
     if (first) manifest_resume(dir, &run->manifest, first);
     if (run->restored) run_note_extension(run, first);
     manifest_write(dir, &run->manifest, NULL);
-    run->progress = progress_start(&run->manifest, dir, first);
-    int code = (int)train_loop(run, first);
+    run->progress = progress_start(&run->manifest, dir, first, cli->quiet);
+    int code = (int)train_loop(run, first, cli->stop_at);
     if (code == EXIT_DONE && stop_requested()) code = stop_code();
     Summary summary = run_summary(run, code);
     manifest_write(dir, &run->manifest, &summary);
     progress_end(&run->progress, &summary);
+    events_end(run, &summary);
     aside_settle(code == EXIT_DIVERGED);
-    if (code == EXIT_DONE && run->config->train.steps) sample_of_run(run, summary.steps);
+    if (code == EXIT_DONE && run->config->train.steps && !cli->quiet)
+        sample_of_run(run, summary.steps);
     return code;
 }
 
@@ -115,46 +124,11 @@ static int train(const Config *config, const char *dir, const Cli *cli, int argc
         /* From here on, a signal leaves a run that can be resumed. */
         stop_install(
             "\nstopping after this step with a checkpoint; press Ctrl-C again to stop at once\n");
-        code = rundir_make(dir, config, mode, &sums) ? train_in(&run, dir, cli->resume)
+        code = rundir_make(dir, config, mode, &sums) ? train_in(&run, dir, cli)
                                                      : already_finished(dir);
         run_close(&run);
     }
     return code;
-}
-
-/* On stderr: it is not part of the equations. */
-static void describe_lr(const OptimOptions *optim, const NormKind *norm) {
-    if (!norm_is_rms(norm) || optim->rmsnorm_lr_scale == 1) return;
-    fprintf(stderr, "learning rate %.9g * optim.lr = %.9g (optim.rmsnorm_lr_scale)\n",
-            optim->rmsnorm_lr_scale, optim->rmsnorm_lr_scale * optim->lr);
-}
-
-static int describe(const Config *config) {
-    char hash[17],
-        *text = equations_text(&config->model, &config->gamma_warmup, &config->branch_warmup);
-    equations_hash(hash, &config->model, &config->gamma_warmup, &config->branch_warmup);
-    printf("%sequations    %s\n", text, hash);
-    mem_free(text);
-    equations_print_precision(stdout, &config->model);
-    describe_lr(&config->optim, norm_kind(config->model.norm));
-    return EXIT_DONE;
-}
-
-static int list(const char *what) {
-    if (strcmp(what, "topologies") == 0) {
-        for (int i = 0; topology_name(i); i++)
-            printf("%-12s %s\n", topology_name(i), topology_about(i));
-    } else if (strcmp(what, "norms") == 0) {
-        for (int i = 0; norm_name(i); i++)
-            printf("%-14s %s\n", norm_name(i), norm_kind(i)->equation);
-    } else if (strcmp(what, "keys") == 0) {
-        config_list_keys(stdout);
-    } else {
-        const char *near = name_nearest(what, CLI_LISTS);
-        die(EXIT_USAGE, "--list takes topologies, norms or keys, not \"%s\"%s%s%s", what,
-            near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
-    }
-    return EXIT_DONE;
 }
 
 static int with_config(const Cli *cli, int argc, char **argv) {
@@ -164,15 +138,15 @@ static int with_config(const Cli *cli, int argc, char **argv) {
             program_name());
     if (!config_load(&config, cli->config, cli->sets, cli->n_sets)) return EXIT_USAGE;
     config_warn(&config);
-    int code;
+    int code = EXIT_DONE;
     if (cli->mode == MODE_DESCRIBE) {
-        code = describe(&config);
+        describe(&config, cli->json);
     } else if (cli->mode == MODE_BENCH) {
         code = bench(&config, cli->bench, argc, argv);
     } else {
         char *dir = rundir_path(&config, cli->run_dir, cli->config, cli->sets, cli->n_sets);
-        code =
-            cli->mode == MODE_DRY_RUN ? dryrun(&config, dir) : train(&config, dir, cli, argc, argv);
+        code = cli->mode == MODE_DRY_RUN ? dryrun(&config, dir, cli->json)
+                                         : train(&config, dir, cli, argc, argv);
         mem_free(dir);
     }
     config_free(&config);
@@ -182,7 +156,7 @@ static int with_config(const Cli *cli, int argc, char **argv) {
 static void start_process(char **argv) {
     /* OpenMP and OpenBLAS read their environment before main(), so to set it the program starts
      * itself again, which must come before anything that should happen only once. */
-    program_start(argv);
+    program_start(argv, PERI_COMMIT);
     ops_exec_tuned(argv);
     /* If a standard stream is closed, the first file opened would get its descriptor and receive
      * the messages meant for the terminal. A closed terminal or a full quota must not kill a long
@@ -200,6 +174,8 @@ int main(int argc, char **argv) {
         return streams_end(EXIT_USAGE, false);
     }
     Cli cli = cli_parse(argc, argv);
+    argc = cli_hide_command(argc, argv);
+    events_start(cli.on_event);
     int code = EXIT_DONE;
     switch (cli.mode) {
     case MODE_TRAIN:
@@ -218,8 +194,14 @@ int main(int argc, char **argv) {
     case MODE_REPLAY:
         code = (int)replay(&cli, argc, argv);
         break;
+    case MODE_LOGITS:
+        logits_write(&cli);
+        break;
+    case MODE_STATUS:
+        status_print(&cli);
+        break;
     case MODE_LIST:
-        code = list(cli.list);
+        list_print(cli.list, cli.json);
         break;
     case MODE_SCHEMA:
         config_print_schema(stdout);

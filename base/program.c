@@ -12,6 +12,9 @@ enum { NAME_SIZE = 4 * PATH_MAX };
 
 static char name[NAME_SIZE] = "./train", path[PATH_MAX];
 
+static char commit[65] = "unknown";
+static bool is_dirty;
+
 /* Writes `word` in single quotes, unless it has only characters that no shell interprets. Each
  * quote in it becomes '\''. A name that does not fit is left out. */
 static void quote(char *text, const char *word) {
@@ -35,7 +38,10 @@ static void quote(char *text, const char *word) {
     text[used] = '\0';
 }
 
-void program_start(char **argv) {
+void program_start(char **argv, const char *built) {
+    const size_t hash = strcspn(built, " ");
+    snprintf(commit, sizeof commit, "%.*s", (int)hash, built);
+    is_dirty = strcmp(built + hash, " dirty") == 0;
     if (!argv[0]) return;
     quote(name, argv[0]);
     ssize_t length = -1;
@@ -45,6 +51,14 @@ void program_start(char **argv) {
         length = (ssize_t)strlen(path);
     }
     path[length < 0 ? 0 : length] = '\0';
+}
+
+const char *program_commit(void) {
+    return commit;
+}
+
+bool program_is_dirty(void) {
+    return is_dirty;
 }
 
 const char *program_name(void) {

@@ -1,4 +1,4 @@
-/* program.h - how this program was started, and from which file.
+/* program.h - how this program was started, from which file, and of which commit it is.
  *
  * One idea: a command that a message prints must work when it is copied. It therefore begins with
  * the name under which the program was called: ./train in a checkout, peri-train once installed.
@@ -9,8 +9,12 @@
 
 #include <stdbool.h>
 
-/* Call this first in main(). */
-void program_start(char **argv);
+/* Call this first in main(). `commit`: of the sources, followed by " dirty" if they differ from it, or
+ * "unknown"; the Makefile defines it. */
+void program_start(char **argv, const char *commit);
+/* That commit, as 40 hexadecimal digits or "unknown"; and whether the sources differ from it. */
+const char *program_commit(void);
+bool program_is_dirty(void);
 /* The name as called, quoted for a shell if necessary. Without program_start: ./train. */
 const char *program_name(void);
 /* The path of the program's file, without symbolic links; "" if it is unknown. */

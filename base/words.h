@@ -1,6 +1,7 @@
 /* words.h - looks up a name in a list, and suggests the nearest one for a misspelt name.
  *
- * One idea: the names of topologies, norms, keys and flags are tables; one search serves all.
+ * One idea: the names of topologies, norms, keys and flags are tables; one search serves all. People
+ * write the same name in many ways: case, '-', '_' and spaces do not count, nor does a last "norm".
  * Nothing here allocates memory.
  * Read next: text_out.h. */
 #ifndef BASE_WORDS_H
@@ -17,7 +18,16 @@ static inline const char *name_at(const char *const *names, size_t count, int i)
 
 /* The index of `word` among name(0), name(1) ... up to NULL; -1 if it is not there. */
 int name_index(const char *(*name)(int), const char *word);
-/* The name nearest to `word` by edit distance, where a prefix counts as near; NULL if no name is
+/* Another word for a name of a list, without capitals, '-', '_' and spaces. */
+typedef struct {
+    const char *word, *name;
+} Synonym;
+/* The index of the name that `word` means, -1 if it means none. In this order: the name itself; the
+ * name in any case, with or without '-', '_' and spaces; one of the `synonyms` (ended by {0}, or
+ * NULL); the name with or without one of the endings "layernorm", "norm" and "ln". */
+int name_meant(const char *(*name)(int), const Synonym *synonyms, const char *word);
+
+/* The name nearest to `word` by edit distance in any case, where a prefix counts as near; NULL if no name is
  * close enough to suggest. name_near reads the names from a function, name_nearest from an array
  * that ends with NULL. */
 const char *name_near(const char *(*name)(int), const char *word);

@@ -152,7 +152,7 @@ static void print_norm(FILE *out, const ModelOptions *options) {
     double eps = own ? options->norm_eps : kind->eps, eps_out = own ? eps : kind->eps_out;
     fprintf(out, "%-12s N(x) = %s", kind->name, kind->equation);
     if (kind->beta && !options->bias) fputs(", beta 0", out);
-    if (eps != 0 && kind->gamma && !kind->alpha) fprintf(out, ", eps %.9g", eps);
+    if (kind->eps != 0) fprintf(out, ", eps %.9g", eps);
     if (eps_out != eps) fprintf(out, " (%.9g in out slots)", eps_out);
     fputc('\n', out);
 }

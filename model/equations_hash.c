@@ -32,10 +32,10 @@ static void write_number(FILE *out, const char *name, double value) {
     fprintf(out, " %s=%.17g", name, value + 0.0);
 }
 
-/* eps only of norms that add it to a statistic; DyT has none. */
+/* eps only of norms that add it to a statistic. */
 static void write_norm(FILE *out, const ModelOptions *options) {
     const NormKind *kind = norm_kind(options->norm);
-    const bool uses_eps = kind->gamma && !kind->alpha, own = options->norm_eps != 0;
+    const bool uses_eps = kind->eps != 0, own = options->norm_eps != 0;
     fprintf(out, "norm %s", kind->name);
     write_number(out, "eps", !uses_eps ? 0 : own ? options->norm_eps : kind->eps);
     write_number(out, "eps_out", !uses_eps ? 0 : own ? options->norm_eps : kind->eps_out);

@@ -110,6 +110,23 @@ static const Topology TOPOLOGIES[] = {
 };
 /* clang-format on */
 
+/* Names of the literature that name_meant does not derive from those of the table. */
+const Synonym topology_synonyms[] = {
+    {"vanilla", "post"},
+    {"gpt2", "pre"},
+    {"cogview", "sandwich"},
+    {"layernormscaling", "lns"},
+    {"gptj", "parallel"},
+    {"palm", "parallel"},
+    {"gptneox", "parallel2"},
+    {"hybridnorm*", "hybrid_star"},
+    {"hybrid*", "hybrid_star"},
+    {"hybridnormstar", "hybrid_star"},
+    {"swinv2", "respost"},
+    {"bottomtotop", "b2t"},
+    {0},
+};
+
 #undef NO
 #undef NORM
 #undef GAIN

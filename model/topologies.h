@@ -16,6 +16,7 @@
 #ifndef MODEL_TOPOLOGIES_H
 #define MODEL_TOPOLOGIES_H
 
+#include "base/words.h"
 #include "model/options.h"
 
 typedef enum { SLOT_ABSENT, SLOT_NORM, SLOT_SCALE } SlotKind; /* identity, model.norm, gamma only */
@@ -84,6 +85,8 @@ const Topology *topology_at(int i);
 /* Name and one-line description of row i; NULL past the last row. */
 const char *topology_name(int i);
 const char *topology_about(int i);
+/* Other names of the rows, ended by {0}. */
+extern const Synonym topology_synonyms[];
 /* The row whose name is the `length` bytes at `name`, or NULL. */
 const Topology *topology_find(const char *name, size_t length);
 /* Block l = 1..N of a model of N blocks. */

@@ -127,15 +127,22 @@ static const struct {
     {"dual", offsetof(SublayerWiring, dual)},
 };
 
-static int index_of(const char *word, const char *const *words) {
-    for (int i = 0; words[i]; i++) {
-        if (strcmp(words[i], word) == 0) return i;
-    }
-    return -1;
+const char *wire_kind_name(int i) {
+    static const char *const NAMES[] = {
+        [SLOT_ABSENT] = "none", [SLOT_NORM] = "norm", [SLOT_SCALE] = "scale"};
+    return NAME_AT(NAMES, i);
 }
 
-static const char *const SLOT_KINDS[] = {"none", "norm", "scale", NULL};
-static const char *const READS[] = {"stream", "block", "shared", NULL};
+const char *wire_read_name(int i) {
+    static const char *const NAMES[] = {
+        [READ_STREAM] = "stream", [READ_BLOCK] = "block", [READ_SHARED] = "shared"};
+    return NAME_AT(NAMES, i);
+}
+
+const char *wire_word(int i) {
+    const char *kind = wire_kind_name(i);
+    return kind ? kind : wire_read_name(i - SLOT_SCALE - 1);
+}
 
 static bool wire_coefficient(SublayerWiring *sublayer, const WireEntry *entry, const char *name,
                              bool dual_stream, char *error, size_t size) {
@@ -171,7 +178,7 @@ static bool wire_entry(BlockWiring *block, const WireEntry *entry, bool dual_str
     const char *name = entry->key + (attn ? 5 : 4);
     for (int slot = 0; slot < SLOTS; slot++) {
         if (strcmp(slot_name(slot), name) != 0) continue;
-        int kind = entry->text ? index_of(entry->text, SLOT_KINDS) : -1;
+        int kind = entry->text ? name_index(wire_kind_name, entry->text) : -1;
         if (kind < 0) {
             return fail(error, size, "model.wire: \"%s\" must be \"none\", \"norm\" or \"scale\"",
                         entry->key);
@@ -180,7 +187,7 @@ static bool wire_entry(BlockWiring *block, const WireEntry *entry, bool dual_str
         return true;
     }
     if (strcmp(name, "read") == 0) {
-        int read = entry->text ? index_of(entry->text, READS) : -1;
+        int read = entry->text ? name_index(wire_read_name, entry->text) : -1;
         if (read < 0 || (attn && read == READ_SHARED)) {
             return fail(error, size, "model.wire: \"%s\" must be \"stream\"%s \"block\"%s",
                         entry->key, attn ? " or" : ",",

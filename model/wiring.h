@@ -21,6 +21,11 @@ typedef struct {
 /* Fills `wiring` from model.topology, layers, wire and the three switches. On a mistake it returns
  * false with a sentence that names the key in `error`, and there is nothing to free. */
 bool wiring_resolve(Wiring *wiring, const ModelOptions *options, char *error, size_t size);
+/* The words that are values of model.wire: of a SlotKind (none norm scale), of a Read (stream block
+ * shared), and all of them; NULL past the end. */
+const char *wire_kind_name(int i);
+const char *wire_read_name(int i);
+const char *wire_word(int i);
 void wiring_free(Wiring *wiring);
 
 /* Whether every sublayer reads the stream, has the default coefficients, and has norms in exactly

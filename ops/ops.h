@@ -222,6 +222,9 @@ typedef struct {
 } AdamW;
 /* m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2; p -= lr (m/c1 / (sqrt(v/c2) + eps) + decay p). */
 void adamw_update(real *p, real *m, real *v, const real *g, const AdamW *adamw, size_t n);
+/* The same with the same bits; returns the sum of squares of the changes of p, as they were rounded. */
+double adamw_update_measured(real *p, real *m, real *v, const real *g, const AdamW *adamw,
+                             size_t n);
 
 /* --- initial values --- */
 

@@ -77,7 +77,7 @@ quick() {
 }
 
 full() {
-    stage install scripts/install-packages.sh check fuzz browser ruff claims
+    stage install scripts/install-packages.sh check fuzz browser ruff tensorboard wandb claims
     stage quick quick -B
     stage clang clang_builds
     stage style style

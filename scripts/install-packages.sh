@@ -7,7 +7,9 @@
 #     report   Python, for scripts/report.sh and tests/mutants/mutate.sh
 #     browser  Chromium, for tests of the pages of report.sh
 #     check    other programs of scripts/check.sh --full
-#     ruff     ruff, from PyPI, in a virtual environment in ~/.cache/peri/venv (XDG_CACHE_HOME)
+#     ruff, tensorboard, wandb
+#              ruff, tensorboardX, wandb (scripts/export_logs.sh), from PyPI, in a virtual environment in
+#              ~/.cache/peri/venv (XDG_CACHE_HOME)
 #     claims   NumPy and SciPy, for tests/claims/recompute.py
 #     fuzz     clang and libFuzzer, for scripts/fuzz.sh
 #     chroots  debootstrap, for scripts/soak.sh chroots
@@ -29,9 +31,12 @@ declare -A groups=(
     [fuzz]="clang libclang-rt-dev libomp-dev"
     [check]="valgrind clang libomp-dev clang-format shellcheck groff-base"
     [ruff]="python3-venv"
+    [tensorboard]="python3-venv"
+    [wandb]="python3-venv"
     [claims]="python3-numpy python3-scipy"
 )
-ruff_version=0.17.6 # its formatting may change between versions
+# What a group installs from PyPI. The formatting of ruff may change between versions.
+declare -A from_pypi=([ruff]=ruff==0.17.6 [tensorboard]=tensorboardX==2.6.5 [wandb]=wandb==0.31.0)
 venv=${XDG_CACHE_HOME:-$HOME/.cache}/peri/venv
 
 # refuse MESSAGE: ends with the command that an administrator can use.
@@ -59,11 +64,13 @@ install_missing() {
         refuse "apt-get install failed"
 }
 
-install_ruff() {
-    [[ $("$venv/bin/ruff" --version 2>/dev/null) != "ruff $ruff_version" ]] || return 0
-    echo "installing ruff $ruff_version in $venv"
-    /usr/bin/python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check "ruff==$ruff_version"
+# install_from_pypi NAME==VERSION: into the virtual environment, if it is not there.
+install_from_pypi() {
+    local folder=${1/==/-}.dist-info
+    compgen -G "$venv/lib/*/site-packages/${folder,,}" >/dev/null && return
+    echo "installing $1 in $venv"
+    [[ -x $venv/bin/pip ]] || /usr/bin/python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check "$1"
 }
 
 packages=()
@@ -77,4 +84,6 @@ if ! command -v dpkg-query >/dev/null; then
 else
     install_missing "${packages[@]}"
 fi
-[[ " $* " != *" ruff "* ]] || install_ruff
+for group in "$@"; do
+    [[ -z ${from_pypi[$group]:-} ]] || install_from_pypi "${from_pypi[$group]}"
+done

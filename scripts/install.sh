@@ -41,7 +41,7 @@ put_all() {
     for name in sweep report plot; do
         put 755 bin/peri-$name < <(wrapper $name)
     done
-    for file in configs/*.json sweeps/*.json scripts/{plot,sweep,report,usage}.sh scripts/sweep/*.sh scripts/report/*.*; do
+    for file in configs/*.json sweeps/*.json scripts/{plot,sweep,report,usage}.sh scripts/{sweep,report}/*.*; do
         if [[ -x $file ]]; then put 755 "share/peri/$file" <"$file"; else put 644 "share/peri/$file" <"$file"; fi
     done
     (cd -- "$root" && sha256sum -- "${files[@]}") | put 644 $list

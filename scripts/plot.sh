@@ -4,11 +4,13 @@
 # Without options: the losses over the steps and, for the built-in stories, the entropy floor, which no
 # model can go below. RUN is a run folder, with its log.csv; several runs share one plot.
 #
-#   --file log|layers|spikes    which CSV file; docs/files.md, layers.md and spikes.md list the columns
+#   --file log|layers|tensors|spikes
+#                               which CSV file; docs/files.md, layers.md and spikes.md list the columns
 #   --x COLUMN                  step, or layer in layers.csv, where an MLP is half a layer further
-#   --y COLUMN[,COLUMN...]      the losses, variance in layers.csv, z in spikes.csv
+#   --y COLUMN[,COLUMN...]      the losses, variance in layers.csv, rms in tensors.csv, z in spikes.csv
 #   --where COLUMN=VALUE        only these records, may be repeated; "last" is the value in the last
-#                               record. Default for layers.csv: step=last site=stream position=rest
+#                               record. Default for layers.csv: step=last site=stream position=rest,
+#                               for tensors.csv: tensor=last
 #   --smooth N                  each point is the mean of the last N points
 #   --log x|y|xy                logarithmic axes
 #   --out FILE                  a picture, FILE.png or FILE.svg
@@ -52,8 +54,12 @@ layers)
     x=${x:-layer} y=${y:-variance} style=linespoints
     ((${#where[@]})) || where=(step=last site=stream position=rest)
     ;;
+tensors)
+    x=${x:-step} y=${y:-rms} style=linespoints
+    ((${#where[@]})) || where=(tensor=last)
+    ;;
 spikes) x=${x:-step} y=${y:-z} style=points ;;
-*) wrong "--file takes log, layers or spikes, not \"$file\"" ;;
+*) wrong "--file takes log, layers, tensors or spikes, not \"$file\"" ;;
 esac
 IFS=, read -ra columns <<<"$y"
 
@@ -74,7 +80,8 @@ check_columns() {
 # points CSV COLUMN: x and y of each point; an empty line interrupts the curve. The file is read
 # twice: its last record defines "last".
 points() {
-    local IFS=$'\n'
+    local IFS=$'\n' csv=$1
+    [[ $csv == /* ]] || csv=./$csv # awk takes NAME=... for an assignment
     X=$x Y=$2 WHERE=${where[*]} awk -F, -v smooth="$smooth" '
         function finite(value) { return value !~ /^-?(nan|inf)$/ }
         function number(column) {
@@ -107,7 +114,7 @@ points() {
             n = count < smooth ? count : smooth
             for (sum = i = 0; i < n; i++) sum += recent[i]
             printf "%.15g %.15g\n", x, sum / n
-        }' "$1" "$1"
+        }' "$csv" "$csv"
 }
 
 # Quotes and special characters of gnuplot are removed from a legend.
@@ -155,8 +162,8 @@ settings() {
     [[ -z $log ]] || echo "set logscale $log"
     cat <<SETTINGS
 set title '$title' noenhanced
-set xlabel '$x' noenhanced
-set ylabel '$label' noenhanced
+set xlabel '$(legend "$x")' noenhanced
+set ylabel '$(legend "$label")' noenhanced
 set key below width 2 noenhanced
 set grid
 SETTINGS

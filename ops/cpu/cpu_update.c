@@ -9,6 +9,7 @@
 #include "ops/cpu/vmath.h"
 
 #include <math.h>
+#include <string.h>
 
 /* a*b + c, rounded once. In a sum of two products a compiler may fuse either of them, and gcc 15
  * fuses one in the vectors and the other in their scalar tail, whose place depends on the number of
@@ -21,23 +22,72 @@ static inline real fused(real a, real b, real c) {
 #endif
 }
 
+/* --- AdamW --- */
+
+/* The factors of an update, in the precision of the weights. */
+typedef struct {
+    real beta1, rest1, beta2, rest2, grad_scale, eps, step, root, decay;
+} Factors;
+
+static Factors factors_of(const AdamW *adamw) {
+    return (Factors){.beta1 = (real)adamw->beta1,
+                     .rest1 = (real)(1 - adamw->beta1),
+                     .beta2 = (real)adamw->beta2,
+                     .rest2 = (real)(1 - adamw->beta2),
+                     .grad_scale = (real)adamw->grad_scale,
+                     .eps = (real)adamw->eps,
+                     .step = (real)(adamw->lr / adamw->correction1),
+                     .root = (real)(1 / sqrt(adamw->correction2)),
+                     .decay = (real)(adamw->lr * adamw->weight_decay)};
+}
+
+/* One element. */
+static inline void update_element(real *p, real *m, real *v, real g, Factors f) {
+    real grad = f.grad_scale * g;
+    *m = fused(f.beta1, *m, f.rest1 * grad);
+    *v = fused(f.beta2, *v, f.rest2 * grad * grad);
+    real update = f.step * *m / (f.root * (real)sqrt(*v) + f.eps);
+    *p -= update + f.decay * *p;
+}
+
 void adamw_update(real *p, real *m, real *v, const real *g, const AdamW *adamw, size_t n) {
     PHASE(PHASE_OPTIMIZER);
-    const real beta1 = (real)adamw->beta1, rest1 = (real)(1 - adamw->beta1);
-    const real beta2 = (real)adamw->beta2, rest2 = (real)(1 - adamw->beta2);
-    const real grad_scale = (real)adamw->grad_scale, eps = (real)adamw->eps;
-    const real step = (real)(adamw->lr / adamw->correction1);
-    const real root = (real)(1 / sqrt(adamw->correction2));
-    const real decay = (real)(adamw->lr * adamw->weight_decay);
-#pragma omp parallel for simd schedule(static) if (n > PARALLEL_MIN)
-    for (size_t i = 0; i < n; i++) {
-        real grad = grad_scale * g[i];
-        m[i] = fused(beta1, m[i], rest1 * grad);
-        v[i] = fused(beta2, v[i], rest2 * grad * grad);
-        real update = step * m[i] / (root * (real)sqrt(v[i]) + eps);
-        p[i] -= update + decay * p[i];
-    }
+    const Factors f = factors_of(adamw);
+#pragma omp parallel for simd schedule(static) if (n > PARALLEL_MIN) firstprivate(f)
+    for (size_t i = 0; i < n; i++) update_element(&p[i], &m[i], &v[i], g[i], f);
 }
+
+/* The old weights of a block are kept while they are in the cache. */
+double adamw_update_measured(real *p, real *m, real *v, const real *g, const AdamW *adamw,
+                             size_t n) {
+    PHASE(PHASE_OPTIMIZER);
+    enum { CHUNKS = 16, BLOCK = 1024 };
+    const Factors f = factors_of(adamw);
+    double partial[CHUNKS] = {0};
+#pragma omp parallel for schedule(static) if (n > PARALLEL_MIN) firstprivate(f)
+    for (size_t chunk = 0; chunk < CHUNKS; chunk++) {
+        size_t begin = chunk_begin(chunk, CHUNKS, n), end = chunk_begin(chunk + 1, CHUNKS, n);
+        for (size_t first = begin; first < end; first += BLOCK) {
+            size_t last = end - first < BLOCK ? end : first + BLOCK;
+            real old[BLOCK];
+            double squares = 0;
+            memcpy(old, p + first, (last - first) * sizeof *old);
+#pragma omp simd
+            for (size_t i = first; i < last; i++) update_element(&p[i], &m[i], &v[i], g[i], f);
+#pragma omp simd reduction(+ : squares)
+            for (size_t i = first; i < last; i++) {
+                double change = (double)p[i] - (double)old[i - first];
+                squares += change * change;
+            }
+            partial[chunk] += squares;
+        }
+    }
+    double sum = 0;
+    for (size_t chunk = 0; chunk < CHUNKS; chunk++) sum += partial[chunk];
+    return sum;
+}
+
+/* --- initial values --- */
 
 /* Two independent normal numbers from four words (Box & Muller 1958); u is never 0. */
 static void normal_pair(double *a, double *b, uint32_t w0, uint32_t w1) {
@@ -65,6 +115,8 @@ void normal_fill(real *x, uint32_t seed, const char *name, double std, size_t be
 void constant_fill(real *x, double value, size_t n) {
     for (size_t i = 0; i < n; i++) x[i] = (float)value;
 }
+
+/* --- the draw of a token --- */
 
 /* The k-th largest of logits (V), without scratch memory; k is small in practice. */
 static real kth_largest(const real *logits, size_t k, size_t V) {

@@ -4,6 +4,8 @@
 #include "model/wiring.h"
 #include "norm/norm.h"
 
+#include <string.h>
+
 typedef enum { PUBLISHED, MEASURED, FOLKLORE } Basis;
 
 static const char *const BASES[] = {
@@ -177,5 +179,29 @@ void advice_print(const Config *config, FILE *out) {
         fputs(")\n", out);
         label = "             ";
     }
+    wiring_free(&wiring);
+}
+
+void advice_print_json(const Config *config, Json *json) {
+    static const char *const NAMES[] = {
+        [PUBLISHED] = "published", [MEASURED] = "measured here", [FOLKLORE] = "folklore"};
+    char error[256];
+    Wiring wiring;
+    if (!wiring_resolve(&wiring, &config->model, error, sizeof error)) return;
+    json_list_open(json, "advice");
+    for (size_t i = 0; i < sizeof TABLE / sizeof *TABLE; i++) {
+        if (!TABLE[i].applies(config, &wiring)) continue;
+        json_item(json);
+        json_open(json, NULL);
+        json->layout = JSON_INLINE;
+        json_string(json, "sentence", TABLE[i].sentence);
+        json_string(json, "basis", NAMES[TABLE[i].basis]);
+        json_string(json, "source", TABLE[i].source);
+        if (TABLE[i].verdict) json_string(json, "verdict", strrchr(TABLE[i].verdict, ' ') + 1);
+        if (TABLE[i].scope) json_string(json, "scope", TABLE[i].scope);
+        json_close(json);
+        json->layout = JSON_LINES;
+    }
+    json_list_close(json);
     wiring_free(&wiring);
 }

@@ -7,8 +7,11 @@
 #define RUN_COMMANDS_ADVICE_H
 
 #include "run/config/config.h"
+#include "run/io/json_out.h"
 
 /* Prints the sentences that apply to `config`, one paragraph each. */
 void advice_print(const Config *config, FILE *out);
+/* The same as a member "advice", a list of objects. */
+void advice_print_json(const Config *config, Json *json);
 
 #endif

@@ -17,7 +17,7 @@ const char *norms_mode_name(int i) {
 }
 
 NormsMode norms_mode(const char *name) {
-    int mode = name ? name_index(norms_mode_name, name) : NORMS_REAL;
+    int mode = name ? name_meant(norms_mode_name, NULL, name) : NORMS_REAL;
     if (mode < 0)
         die(EXIT_USAGE, "--norms takes real, frozen, frozen_first or identity, not \"%s\"", name);
     return (NormsMode)mode;

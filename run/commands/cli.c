@@ -5,9 +5,12 @@
 #include "base/stb_ds.h"
 #include "base/text_out.h"
 #include "base/words.h"
+#include "run/commands/habits.h"
+#include "run/config/config_files.h"
 #include "run/config/config_keys.h"
 #include "run/io/files.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -15,7 +18,14 @@
 #include <string.h>
 #include <unistd.h>
 
-typedef enum { TAKES_NOTHING, TAKES_STRING, TAKES_INTEGER, TAKES_NUMBER, TAKES_MANY } Takes;
+typedef enum {
+    TAKES_NOTHING,
+    TAKES_STRING,
+    TAKES_INTEGER,
+    TAKES_NUMBER,
+    TAKES_MANY,
+    TAKES_STEP
+} Takes;
 
 typedef struct {
     const char *name, *argument;
@@ -32,8 +42,11 @@ enum {
     TRAINING = 1 << MODE_TRAIN | 1 << MODE_DESCRIBE | 1 << MODE_DRY_RUN | 1 << MODE_BENCH,
     SAMPLING = 1 << MODE_SAMPLE,
     STORED = 1 << MODE_SAMPLE | 1 << MODE_EVAL,
-    SETTING = TRAINING | 1 << MODE_EVAL | 1 << MODE_REPLAY,
+    LOGITS = 1 << MODE_LOGITS,
     REPLAYING = 1 << MODE_REPLAY,
+    SETTING = TRAINING | 1 << MODE_EVAL | LOGITS | REPLAYING,
+    JSON =
+        1 << MODE_EVAL | 1 << MODE_DESCRIBE | 1 << MODE_DRY_RUN | 1 << MODE_LIST | 1 << MODE_STATUS,
 };
 
 /* A command selects a mode; an option refines one or more modes. */
@@ -55,6 +68,11 @@ static const Flag FLAGS[] = {
            "--config"),
     OPTION("extend", NULL, TAKES_NOTHING, extend, TRAINING,
            "with --resume: continue a run beyond the train.steps it was planned with"),
+    OPTION("quiet", NULL, TAKES_NOTHING, quiet, TRAINING,
+           "print only warnings, errors and the last line of the run; no progress and no sample"),
+    OPTION("stop-at", "N", TAKES_INTEGER, stop_at, TRAINING,
+           "stop after update N with a checkpoint, for --resume; the schedule remains that of "
+           "train.steps"),
     OPTION("overwrite", NULL, TAKES_NOTHING, overwrite, TRAINING,
            "replace an existing run, which is kept until the new one has a checkpoint"),
     COMMAND("describe", MODE_DESCRIBE, "print the equations of the model and their hash"),
@@ -64,7 +82,7 @@ static const Flag FLAGS[] = {
                "train N steps and print their speed, absolute and relative to GEMM; write nothing"),
     COMMAND_OF("sample", "RUN", TAKES_STRING, run, MODE_SAMPLE,
                "generate text with the model of a run directory"),
-    OPTION("prompt", "TEXT", TAKES_STRING, prompt, SAMPLING,
+    OPTION("prompt", "TEXT", TAKES_STRING, prompt, SAMPLING | LOGITS,
            "text to start the sample with; - reads it from standard input"),
     OPTION("tokens", "N", TAKES_INTEGER, tokens, SAMPLING,
            "number of tokens to generate (default 256)"),
@@ -87,11 +105,24 @@ static const Flag FLAGS[] = {
     COMMAND_OF("replay", "RUN", TAKES_STRING, run, MODE_REPLAY,
                "repeat the updates around a spike bit for bit and print what changed in "
                "activations, gradients and sequences; writes RUN/replay/"),
-    OPTION("step", "N", TAKES_INTEGER, step, REPLAYING,
-           "for --replay: the update to examine (default: the worst spike)"),
+    OPTION("step", "N", TAKES_STEP, step, REPLAYING | STORED | LOGITS,
+           "for --sample, --eval and --logits: the checkpoint of step N, or best (default: the "
+           "latest); for --replay: the update to examine (default: the worst spike)"),
     OPTION("around", "K", TAKES_INTEGER, around, REPLAYING,
            "for --replay: number of updates to record before and after it (default 2)"),
-    COMMAND_OF("list", "WHAT", TAKES_STRING, list, MODE_LIST, "list topologies, norms or keys"),
+    COMMAND_OF("logits", "RUN FILE", TAKES_STRING, run, MODE_LOGITS,
+               "write the logits of the first validation sequence, or of --prompt, to FILE.npy or "
+               "FILE.safetensors; --set train.eval_rows=N takes more sequences"),
+    COMMAND_OF("status", "RUN", TAKES_STRING, run, MODE_STATUS,
+               "print whether a run is alive, its step, losses, speed, time left and ending; RUN "
+               "may be a directory of runs"),
+    OPTION("on-event", "CMD", TAKES_STRING, on_event, TRAINING,
+           "run CMD by /bin/sh at a spike, a divergence, a checkpoint and the end, with the facts "
+           "in its environment (PERI_EVENT, PERI_STEP, ...)"),
+    COMMAND_OF("list", "WHAT", TAKES_STRING, list, MODE_LIST,
+               "list topologies, norms, keys, configs or sweeps"),
+    OPTION("json", NULL, TAKES_NOTHING, json, JSON,
+           "for --eval, --describe, --dry-run, --status and --list: print JSON"),
     COMMAND("print-schema", MODE_SCHEMA, "print the JSON schema of configs, for editors"),
     COMMAND("print-man", MODE_MAN, "print the manual page"),
     COMMAND("print-completion", MODE_COMPLETION, "print the completion script for bash"),
@@ -99,8 +130,6 @@ static const Flag FLAGS[] = {
     COMMAND("help", MODE_HELP, "print this help"),
 };
 enum { FLAG_COUNT = sizeof FLAGS / sizeof *FLAGS };
-
-const char *const CLI_LISTS[] = {"topologies", "norms", "keys", NULL};
 
 bool cli_flag(size_t i, CliFlag *flag) {
     if (i >= FLAG_COUNT) return false;
@@ -166,26 +195,12 @@ static const Flag *find_flag(const char *name) {
     return NULL;
 }
 
-/* The words of a flag as they are written in keys: max-iters is max_iters. For mem_free. */
-static char *key_words(const char *flag) {
+char *cli_key_words(const char *flag) {
     char *words = text_format("%s", flag);
     for (char *c = words; *c; c++) {
         if (*c == '-') *c = '_';
     }
     return words;
-}
-
-/* `name` is the flag in the argument, without dashes and value; "" where it is none. */
-static _Noreturn void unknown_flag(const char *argument, const char *name) {
-    const char *names[FLAG_COUNT + 1] = {NULL};
-    for (int i = 0; i < FLAG_COUNT; i++) names[i] = FLAGS[i].name;
-    char *words = key_words(name);
-    const char *near = name_nearest(name, names);
-    const char *key = near || !*name ? NULL : key_suggest(words);
-    mem_free(words);
-    if (key) die(EXIT_USAGE, "unknown argument \"%s\"; did you mean --set %s=...?", argument, key);
-    die(EXIT_USAGE, "unknown argument \"%s\"%s%s%s; %s --help lists all flags", argument,
-        near ? "; did you mean --" : "", near ? near : "", near ? "?" : "", program_name());
 }
 
 static size_t parse_integer(const char *flag, const char *text) {
@@ -207,6 +222,18 @@ static double parse_number(const char *flag, const char *text) {
     return value;
 }
 
+/* "lr=1e-3" as "optim.lr=1e-3"; a set with a path, or a word that is no key, as it is. */
+static const char *full_set(Cli *cli, const char *set) {
+    char *word = text_format("%.*s", (int)strcspn(set, "="), set), *full = NULL;
+    const char *key = config_key_of_word(word);
+    if (key && !key_find(word)) {
+        full = text_format("%s%s", key, set + strlen(word));
+        arrput(cli->owned, full);
+    }
+    mem_free(word);
+    return full ? full : set;
+}
+
 static void flag_apply(Cli *cli, const Flag *flag, const char *value) {
     void *field = (char *)cli + flag->offset;
     switch (flag->takes) {
@@ -223,11 +250,16 @@ static void flag_apply(Cli *cli, const Flag *flag, const char *value) {
         *(double *)field = parse_number(flag->name, value);
         break;
     case TAKES_MANY:
-        arrput(cli->sets, value);
+        arrput(cli->sets, full_set(cli, value));
+        break;
+    case TAKES_STEP:
+        *(size_t *)field =
+            strcmp(value, "best") == 0 ? STEP_BEST : parse_integer(flag->name, value);
         break;
     }
     if (flag->mode < 0) return;
-    if (cli->mode != MODE_TRAIN)
+    if (cli->mode == MODE_HELP) return;
+    if (cli->mode != MODE_TRAIN && flag->mode != MODE_HELP)
         die(EXIT_USAGE, "--%s cannot be combined with the flags before it", flag->name);
     cli->mode = (Mode)flag->mode;
 }
@@ -236,17 +268,12 @@ static void flag_apply(Cli *cli, const Flag *flag, const char *value) {
  * mem_free; NULL if there is no such key. */
 static char *key_set(const char *flag, const char *value) {
     static const char wire[] = "model.wire.";
-    char *word = key_words(flag);
+    char *word = cli_key_words(flag);
     const bool is_path = key_find(word) || strncmp(word, wire, strlen(wire)) == 0;
     const char *key = is_path ? word : config_key_of_word(word);
     char *set = key ? text_format("%s=%s", key, value ? value : "") : NULL;
     mem_free(word);
     return set;
-}
-
-static bool is_config(const char *argument) {
-    const size_t length = strlen(argument), ending = strlen(".json");
-    return length > ending && strcmp(argument + length - ending, ".json") == 0;
 }
 
 /* Every flag must apply to the mode; none is silently ignored, except beside --help. */
@@ -266,37 +293,75 @@ static void check_options(const Cli *cli, const bool used[FLAG_COUNT]) {
 /* What parsing knows besides the result. */
 typedef struct {
     bool used[FLAG_COUNT];
-    bool sampling; /* whether --sample is among the arguments: --seed is its own then */
+    bool sampling;      /* whether --sample is among the arguments: --seed is its own then */
+    const char *config; /* the config that was given without --config, NULL = none */
 } CliState;
 
-/* One argument "--name" or "--name=value", or a config file, or -h. `next` is the argument that
- * follows, NULL at the end. Returns whether it was taken as the value. */
-static bool parse_argument(Cli *cli, CliState *state, char *argument, const char *next) {
-    if (strcmp(argument, "-h") == 0) argument = "--help";
-    const bool is_flag = strncmp(argument, "--", 2) == 0;
-    if (!is_flag && is_config(argument) && !cli->config) {
-        cli->config = argument;
+static const struct {
+    const char *letter, *flag;
+} LETTERS[] = {{"-h", "--help"}, {"-q", "--quiet"}};
+
+static const char *spelled_out(const char *argument) {
+    for (size_t i = 0; i < sizeof LETTERS / sizeof *LETTERS; i++) {
+        if (strcmp(argument, LETTERS[i].letter) == 0) return LETTERS[i].flag;
+    }
+    return argument;
+}
+
+/* Sets the key that the flag or the word `name` of `argument` stands for. */
+static void apply_key(Cli *cli, CliState *state, const char *argument, const char *name,
+                      const char *value) {
+    char *set = key_set(name, value);
+    if (!set) argument_unknown(argument, name);
+    if (!value) die(EXIT_USAGE, "--%s needs a value", name);
+    arrput(cli->owned, set);
+    arrput(cli->sets, set);
+    state->used[find_flag("set") - FLAGS] = true;
+}
+
+/* An argument without dashes: the FILE of --logits, a config, by its file or its name, or
+ * KEY=VALUE. */
+static void parse_bare(Cli *cli, CliState *state, const char *argument) {
+    if (cli->mode == MODE_LOGITS && !cli->file) {
+        cli->file = argument;
+        return;
+    }
+    const char *equals = strchr(argument, '=');
+    const bool may_be_config = *argument != '-' && !cli->config && TRAINING >> cli->mode & 1;
+    if (may_be_config && (config_has_ending(argument) || (!equals && !find_flag(argument)))) {
+        cli->config = state->config = argument;
         state->used[find_flag("config") - FLAGS] = true;
+        return;
+    }
+    const char *start = argument + (*argument == '-');
+    char *name = text_format("%.*s", (int)strcspn(start, "="), start);
+    arrput(cli->owned, name);
+    if (!equals || *argument == '-') argument_unknown(argument, name);
+    apply_key(cli, state, argument, name, equals + 1);
+}
+
+/* One argument: "--name", "--name=value", or one without dashes. `next` is the argument that follows,
+ * NULL at the end. Returns whether it was taken as the value. */
+static bool parse_argument(Cli *cli, CliState *state, const char *argument, const char *next) {
+    argument = spelled_out(argument);
+    if (strncmp(argument, "--", 2) != 0) {
+        parse_bare(cli, state, argument);
         return false;
     }
-    if (!is_flag) unknown_flag(argument, "");
     const char *equals = strchr(argument, '='), *value = equals ? equals + 1 : next;
     const size_t length = equals ? (size_t)(equals - argument) : strlen(argument);
     char *name = text_format("%.*s", (int)length - 2, argument + 2);
     arrput(cli->owned, name);
+    for (char *c = name; *c; c++) *c = *c == '_' ? '-' : (char)tolower((unsigned char)*c);
     const Flag *flag = find_flag(name);
     if (!flag || (strcmp(name, "seed") == 0 && !state->sampling)) {
-        char *set = key_set(name, value);
-        if (!set) unknown_flag(argument, name);
-        if (!value) die(EXIT_USAGE, "--%s needs a value", name);
-        arrput(cli->owned, set);
-        arrput(cli->sets, set);
-        state->used[find_flag("set") - FLAGS] = true;
+        const bool is_next_flag = !equals && value && strncmp(value, "--", 2) == 0;
+        apply_key(cli, state, argument, name, is_next_flag ? NULL : value);
         return !equals;
     }
     state->used[flag - FLAGS] = true;
     /* --resume RUN is short for --resume --config RUN/config.json. */
-    if (strcmp(name, "resume") == 0 && value && *value != '-' && !is_config(value)) {
+    if (strcmp(name, "resume") == 0 && value && *value != '-' && !config_has_ending(value)) {
         cli->resume = true;
         cli->run = value;
         return !equals;
@@ -332,6 +397,10 @@ static void check_values(const Cli *cli) {
         die(EXIT_USAGE, "--extend continues a run beyond its steps: it needs --resume");
     if (cli->mode == MODE_BENCH && (cli->bench < 1 || cli->bench > 1000000))
         die(EXIT_USAGE, "--bench takes 1 to 1000000 steps");
+    if (cli->mode == MODE_LOGITS && !cli->file)
+        die(EXIT_USAGE, "--logits needs RUN FILE: the run, and the file to write");
+    if (cli->mode == MODE_REPLAY && cli->step == STEP_BEST)
+        die(EXIT_USAGE, "--replay examines an update: --step takes an integer, not \"best\"");
     if (cli->sampling.top_p > 1) die(EXIT_USAGE, "--top-p takes a probability, 0 to 1");
     if (cli->seed > UINT32_MAX) die(EXIT_USAGE, "--seed must be 0 to 2^32-1");
 }
@@ -341,18 +410,35 @@ Cli cli_parse(int argc, char **argv) {
                .tokens = 256,
                .sampling = {0.8, 0, 1},
                .seed = 1,
-               .step = SIZE_MAX,
+               .step = STEP_NEWEST,
+               .stop_at = SIZE_MAX,
                .around = 2};
     CliState state = {.sampling = false};
     for (int i = 1; i < argc; i++)
         state.sampling |= strcmp(argv[i], "--sample") == 0 || strncmp(argv[i], "--sample=", 9) == 0;
     for (int i = 1; i < argc; i++)
         i += parse_argument(&cli, &state, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
+    if (state.config && cli.config != state.config)
+        die(EXIT_USAGE, "two configs: \"%s\" and --config %s", state.config, cli.config);
     if (cli.resume && cli.run) resume_run(&cli);
     cli.n_sets = (size_t)arrlen(cli.sets);
     check_options(&cli, state.used);
     check_values(&cli);
     return cli;
+}
+
+int cli_hide_command(int argc, char **argv) {
+    static const char flag[] = "--on-event";
+    const size_t length = sizeof flag - 1;
+    int kept = 0;
+    for (int i = 0; i < argc; i++) {
+        const char *rest = strncmp(argv[i], flag, length) == 0 ? argv[i] + length : argv[i];
+        if (!*rest && rest != argv[i])
+            i++; /* and its value */
+        else if (rest == argv[i] || *rest != '=')
+            argv[kept++] = argv[i];
+    }
+    return kept;
 }
 
 void cli_free(Cli *cli) {

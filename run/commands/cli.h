@@ -6,6 +6,7 @@
 #define RUN_COMMANDS_CLI_H
 
 #include "ops/ops.h"
+#include "run/store/stored_model.h"
 
 typedef enum {
     MODE_TRAIN,
@@ -15,6 +16,8 @@ typedef enum {
     MODE_SAMPLE,
     MODE_EVAL,
     MODE_REPLAY,
+    MODE_STATUS,
+    MODE_LOGITS,
     MODE_LIST,
     MODE_SCHEMA,
     MODE_MAN,
@@ -30,17 +33,26 @@ typedef struct {
     size_t n_sets;
     char **owned; /* the sets allocated here (stb_ds array) */
     bool overwrite, resume, extend;
+    bool json, quiet;
+    size_t stop_at;       /* SIZE_MAX = train.steps */
     const char *norms;    /* of --eval and --sample; NULL = real */
     const char *topology; /* of --eval and --sample; NULL = that of the run */
     const char *prompt;   /* NULL = the default of the data, "-" = standard input */
     size_t tokens, seed, bench;
-    size_t step, around; /* of a replay; step SIZE_MAX = the worst spike */
+    size_t step;          /* STEP_NEWEST (of a replay: the worst spike), STEP_BEST or a number */
+    size_t around;        /* of a replay */
+    const char *file;     /* of --logits */
+    const char *on_event; /* NULL = that of the environment, if any */
     Sampling sampling;
 } Cli;
 
 /* An error ends the program (EXIT_USAGE) with a message. */
 Cli cli_parse(int argc, char **argv);
 void cli_free(Cli *cli);
+/* The words of a flag as they are written in keys: max-iters is max_iters. For mem_free. */
+char *cli_key_words(const char *flag);
+/* Removes --on-event CMD from the arguments, which run.json records; returns their new number. */
+int cli_hide_command(int argc, char **argv);
 
 /* A flag as --help lists it; `argument` is NULL if it takes none. */
 typedef struct {
@@ -49,8 +61,6 @@ typedef struct {
 
 /* The i-th flag in the order of the help; false past the last one. */
 bool cli_flag(size_t i, CliFlag *flag);
-/* The arguments of --list, NULL-terminated. */
-extern const char *const CLI_LISTS[];
 
 /* Prints the help; `examples_only`: the short form for a call without arguments. */
 void cli_help(bool examples_only);

@@ -8,6 +8,7 @@
 #include "ops/ops.h"
 #include "run/commands/advice.h"
 #include "run/io/files.h"
+#include "run/io/json_out.h"
 #include "run/train/memory.h"
 
 #include <errno.h>
@@ -186,11 +187,37 @@ static double checkpoint_bytes(const Estimate *estimate) {
            2 * METADATA;
 }
 
-/* Number of checkpoints on disk at the end of the run. */
+/* The last multiple of `every` before `step`; 0 if there is none. */
+static size_t multiple_before(size_t step, size_t every) {
+    return every && step ? (step - 1) / every * every : 0;
+}
+
+/* Number of checkpoints on disk at the end of the run, if its best one is not among the others. */
 static size_t checkpoints_kept(const TrainOptions *train) {
-    size_t every = train->checkpoint_every, written = 1;
-    if (every && train->steps > every) written = (train->steps + every - 1) / every;
-    return size_min(written, train->keep);
+    size_t kept = 0, step = train->steps;
+    do {
+        kept++;
+        const size_t regular = multiple_before(step, train->checkpoint_every);
+        const size_t lasting = multiple_before(step, train->keep_every);
+        step = regular > lasting ? regular : lasting;
+    } while (step && kept < train->keep);
+    if (train->keep_every) kept += step / train->keep_every;
+    return kept + (train->keep_best && train->eval_every);
+}
+
+/* Bytes of the CSV files at the end of the run: records of typical lengths. The norms of a sublayer are
+ * in three slots at most. */
+static double log_bytes(const Estimate *estimate) {
+    enum { LOG = 105, LAYER = 97, TENSOR = 70 };
+    const ModelSize *model = &estimate->memory.model;
+    const LogOptions *log = &estimate->config->log;
+    size_t L = model->shape.L, steps = estimate->config->train.steps;
+    size_t sites = 2 + 4 * L + size_min(model->group[GROUP_NORMS].tensors, 6 * L + 1);
+    double bytes = (double)(steps / log->every) * LOG;
+    if (!log->layers_every) return bytes;
+    double measured = (double)(steps / log->layers_every);
+    return bytes +
+           measured * (2 * LAYER * (double)sites + TENSOR * (double)size_total(model).tensors);
 }
 
 /* Free bytes on the file system of `path`, which may not exist yet; NAN if unknown. */
@@ -207,48 +234,205 @@ static double disk_free(const char *path) {
     return room;
 }
 
-static void print_disk(const Estimate *estimate, const char *dir) {
-    char one[BYTES_TEXT], all[BYTES_TEXT], room[BYTES_TEXT];
-    size_t kept = checkpoints_kept(&estimate->config->train);
-    double bytes = checkpoint_bytes(estimate), available = disk_free(dir);
-    double needed = bytes * (double)(kept + 1); /* one more during a write */
-    printf("\ncheckpoint   %s, %zu kept plus one being written: %s", bytes_text(one, bytes), kept,
-           bytes_text(all, needed));
-    printf(", free: %s", isnan(available) ? "unknown" : bytes_text(room, available));
-    printf("\nfolder       %s\n", dir);
-    if (needed > available) {
-        fprintf(stderr,
-                "train: warning: the checkpoints need %s, but %s has %s free; reduce train.keep or "
-                "change log.dir\n",
-                all, dir, room);
-    }
+/* Bytes of all checkpoints while one more is written. */
+static double disk_needed(const Estimate *estimate) {
+    return checkpoint_bytes(estimate) * (double)(checkpoints_kept(&estimate->config->train) + 1);
 }
 
-static void print_schedule(const Config *config) {
-    const size_t steps = config->train.steps, parts = 4;
-    bool rms = norm_is_rms(norm_kind(config->model.norm));
-    double factor = rms ? config->optim.rmsnorm_lr_scale : 1;
-    printf("\n%-12s %10s %12s %12s\n", "schedule", "update", "lr", "gamma_scale");
+static void warn_of_disk(const Estimate *estimate, const char *dir) {
+    char all[BYTES_TEXT], logs[BYTES_TEXT], room[BYTES_TEXT];
+    double needed = disk_needed(estimate), written = log_bytes(estimate);
+    double available = disk_free(dir);
+    if (!(needed + written > available)) return;
+    fprintf(stderr,
+            "train: warning: the checkpoints need %s and the logs about %s, but %s has %s free; "
+            "reduce train.keep, measure less often (log.every, log.layers_every) or change "
+            "log.dir\n",
+            bytes_text(all, needed), bytes_text(logs, written), dir, bytes_text(room, available));
+}
+
+static void print_disk(const Estimate *estimate, const char *dir) {
+    char one[BYTES_TEXT], all[BYTES_TEXT], room[BYTES_TEXT], logs[BYTES_TEXT];
+    size_t kept = checkpoints_kept(&estimate->config->train);
+    double available = disk_free(dir);
+    printf("\ncheckpoint   %s, %zu kept plus one being written: %s",
+           bytes_text(one, checkpoint_bytes(estimate)), kept,
+           bytes_text(all, disk_needed(estimate)));
+    printf(", free: %s", isnan(available) ? "unknown" : bytes_text(room, available));
+    printf("\nlogs         about %s\n", bytes_text(logs, log_bytes(estimate)));
+    printf("folder       %s\n", dir);
+}
+
+/* Updates whose learning rate is shown: the first, and the ends of four equal parts. Returns their
+ * number. */
+enum { SHOWN_UPDATES = 5 };
+static size_t shown_updates(size_t steps, size_t shown[SHOWN_UPDATES]) {
+    const size_t parts = SHOWN_UPDATES - 1;
+    size_t count = 0;
     for (size_t i = 0, last = 0; i <= parts && steps; i++) {
         size_t step = i ? steps / parts * i + steps % parts * i / parts : 1;
         if (step == last || step == 0) continue;
         last = step;
-        printf("%-12s %10zu %12.6g %12.6g\n", "", step,
-               factor * schedule_lr(&config->optim, step, steps),
-               schedule_gamma(&config->gamma_warmup, step - 1));
+        shown[count++] = step;
+    }
+    return count;
+}
+
+static double lr_of_update(const Config *config, size_t step) {
+    bool rms = norm_is_rms(norm_kind(config->model.norm));
+    double factor = rms ? config->optim.rmsnorm_lr_scale : 1;
+    return factor * schedule_lr(&config->optim, step, config->train.steps);
+}
+
+static void print_schedule(const Config *config) {
+    size_t shown[SHOWN_UPDATES], count = shown_updates(config->train.steps, shown);
+    printf("\n%-12s %10s %12s %12s\n", "schedule", "update", "lr", "gamma_scale");
+    for (size_t i = 0; i < count; i++) {
+        printf("%-12s %10zu %12.6g %12.6g\n", "", shown[i], lr_of_update(config, shown[i]),
+               schedule_gamma(&config->gamma_warmup, shown[i] - 1));
     }
 }
 
 /* The same figures as one line for scripts. */
 static void print_line(const Estimate *estimate) {
     printf("\nparameters=%zu peak_rss_mb=%.4f model_gflop=%.9g sgemm_gflops=%.4g ms_per_step=%.4g "
-           "checkpoint_bytes=%.0f\n",
+           "log_bytes=%.0f checkpoint_bytes=%.0f\n",
            parameters(estimate), memory_peak(estimate) / 1048576, 1e-9 * estimate->flops,
-           1e-9 * estimate->gemm.mean, 1e3 * seconds_per_update(estimate),
+           1e-9 * estimate->gemm.mean, 1e3 * seconds_per_update(estimate), log_bytes(estimate),
            checkpoint_bytes(estimate));
 }
 
-int dryrun(const Config *config, const char *dir) {
+static void print_text(const Estimate *estimate, const char *dir) {
+    print_equations(estimate->config);
+    print_groups(&estimate->memory.model);
+    print_memory(estimate);
+    print_time(estimate);
+    print_data(estimate);
+    print_disk(estimate, dir);
+    print_schedule(estimate->config);
+    advice_print(estimate->config, stdout);
+    print_line(estimate);
+}
+
+/* --- JSON: the same figures, in bytes, seconds and FLOPs --- */
+
+static void json_bytes(Json *json, const char *name, double bytes) {
+    json_integer(json, name, (uint64_t)bytes);
+}
+
+static void print_json_groups(Json *json, const ModelSize *size) {
+    json_list_open(json, "groups");
+    for (int i = 0; i < GROUPS; i++) {
+        const GroupSize *group = &size->group[i];
+        json_item(json);
+        json_open(json, NULL);
+        json->layout = JSON_INLINE;
+        json_string(json, "name", group_name(i));
+        json_integer(json, "tensors", group->tensors);
+        json_integer(json, "parameters", group->parameters);
+        json_bytes(json, "weights", group->weights);
+        json_bytes(json, "buffers", group->buffers);
+        json_close(json);
+        json->layout = JSON_LINES;
+    }
+    json_list_close(json);
+}
+
+static void print_json_memory(Json *json, const Estimate *estimate) {
+    const MemoryPlan *memory = &estimate->memory;
+    GroupSize total = size_total(&memory->model);
+    json_open(json, "memory_bytes");
+    json_bytes(json, "weights", total.weights);
+    json_bytes(json, "gradients", total.weights);
+    json_bytes(json, "moments", 2 * total.weights);
+    json_bytes(json, "buffers", total.buffers);
+    json_bytes(json, "other", memory_others(memory));
+    json_bytes(json, "program", estimate->program);
+    json_bytes(json, "total", memory_peak(estimate));
+    json_bytes(json, "machine", machine_memory().bytes);
+    json_bytes(json, "data_files", (double)dataset_file_bytes(estimate->data));
+    json_close(json);
+}
+
+static void print_json_time(Json *json, const Estimate *estimate) {
+    double step = seconds_per_update(estimate);
+    json_open(json, "time");
+    json_number(json, "flop_per_update", estimate->flops);
+    json_number(json, "flop_per_token", model_flops_per_token(&estimate->memory.model));
+    json_number(json, "gemm_flops", estimate->gemm.mean);
+    json_number(json, "adamw_parameters_per_s", estimate->update.mean);
+    json_integer(json, "threads", ops_threads());
+    json_number(json, "seconds_per_update", step);
+    json_number(json, "tokens_per_s", estimate->tokens / step);
+    json_number(json, "seconds", seconds_total(estimate));
+    json_number(json, "uncertainty", UNCERTAINTY);
+    json_integer(json, "updates", estimate->config->train.steps);
+    json_integer(json, "validations", validations(estimate));
+    json_close(json);
+}
+
+static void print_json_data(Json *json, const Estimate *estimate) {
+    char *line = dataset_describe(estimate->data);
+    double tokens = estimate->tokens * (double)estimate->config->train.steps;
+    uint64_t available = dataset_train_tokens(estimate->data);
+    json_open(json, "data");
+    json_string(json, "about", line);
+    json_number(json, "tokens_per_update", estimate->tokens);
+    json_number(json, "tokens", tokens);
+    json_number(json, "epochs", available ? tokens / (double)available : NAN);
+    json_close(json);
+    mem_free(line);
+}
+
+static void print_json_disk(Json *json, const Estimate *estimate, const char *dir) {
+    double available = disk_free(dir);
+    json_open(json, "disk");
+    json_bytes(json, "checkpoint_bytes", checkpoint_bytes(estimate));
+    json_bytes(json, "log_bytes", log_bytes(estimate));
+    json_integer(json, "checkpoints_kept", checkpoints_kept(&estimate->config->train));
+    json_bytes(json, "needed_bytes", disk_needed(estimate));
+    if (!isnan(available)) json_bytes(json, "free_bytes", available);
+    json_string(json, "folder", dir);
+    json_close(json);
+}
+
+static void print_json_schedule(Json *json, const Config *config) {
+    size_t shown[SHOWN_UPDATES], count = shown_updates(config->train.steps, shown);
+    json_list_open(json, "schedule");
+    for (size_t i = 0; i < count; i++) {
+        json_item(json);
+        json_open(json, NULL);
+        json->layout = JSON_INLINE;
+        json_integer(json, "update", shown[i]);
+        json_number(json, "lr", lr_of_update(config, shown[i]));
+        json_number(json, "gamma_scale", schedule_gamma(&config->gamma_warmup, shown[i] - 1));
+        json_close(json);
+        json->layout = JSON_LINES;
+    }
+    json_list_close(json);
+}
+
+static void print_json(const Estimate *estimate, const char *dir) {
+    const Config *config = estimate->config;
+    char hash[17];
+    Json json = {.out = stdout};
+    equations_hash(hash, &config->model, &config->gamma_warmup, &config->branch_warmup);
+    json_open(&json, NULL);
+    json_string(&json, "name", config->name);
+    json_string(&json, "equations", hash);
+    json_integer(&json, "parameters", parameters(estimate));
+    print_json_groups(&json, &estimate->memory.model);
+    print_json_memory(&json, estimate);
+    print_json_time(&json, estimate);
+    print_json_data(&json, estimate);
+    print_json_disk(&json, estimate, dir);
+    print_json_schedule(&json, config);
+    advice_print_json(config, &json);
+    json_close(&json);
+    putchar('\n');
+}
+
+int dryrun(const Config *config, const char *dir, bool as_json) {
     const TrainOptions *train = &config->train;
     Estimate estimate = {.config = config};
     ops_start(train->threads);
@@ -266,15 +450,11 @@ int dryrun(const Config *config, const char *dir) {
     ops_set_precision((Precision)config->model.precision);
     probe(&estimate);
 
-    print_equations(config);
-    print_groups(&estimate.memory.model);
-    print_memory(&estimate);
-    print_time(&estimate);
-    print_data(&estimate);
-    print_disk(&estimate, dir);
-    print_schedule(config);
-    advice_print(config, stdout);
-    print_line(&estimate);
+    if (as_json)
+        print_json(&estimate, dir);
+    else
+        print_text(&estimate, dir);
+    warn_of_disk(&estimate, dir);
     dataset_close(data);
     return EXIT_DONE;
 }

@@ -9,8 +9,8 @@
 #include "run/config/config.h"
 
 /* Prints equations, sizes, memory, time, data, disk and schedule of the run to stdout, warnings to
- * stderr. `dir` is the run directory. Returns an exit code. A run that does not fit the machine or
+ * stderr; `as_json` prints the same figures as JSON, in bytes and seconds. `dir` is the run directory. Returns an exit code. A run that does not fit the machine or
  * whose data are wrong ends the program, as training would. */
-int dryrun(const Config *config, const char *dir);
+int dryrun(const Config *config, const char *dir, bool as_json);
 
 #endif

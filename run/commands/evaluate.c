@@ -2,6 +2,7 @@
 #include "run/commands/evaluate.h"
 
 #include "run/commands/calibrate.h"
+#include "run/io/json_out.h"
 #include "run/io/streams.h"
 #include "run/optim/schedule.h"
 #include "run/store/rundir.h"
@@ -16,15 +17,15 @@
 static const char *const OVERRIDES[] = {"data.", "train.eval_rows", "train.batch", "train.threads",
                                         NULL};
 
-/* The config of the run, with the overrides of the command line. */
-static Config config_of(const Cli *cli) {
+Config evaluate_config(const Cli *cli) {
     Config config;
     for (size_t i = 0; i < cli->n_sets; i++) {
         if (rundir_may_set(cli->sets[i], OVERRIDES)) continue;
         die(EXIT_USAGE,
-            "--eval cannot change the model: only data.*, train.eval_rows, train.batch and "
-            "train.threads can be set, not \"%s\" (--force-topology rewires it)",
-            cli->sets[i]);
+            "--%s cannot change the model: only data.*, train.eval_rows, train.batch and "
+            "train.threads can be set, not \"%s\"%s",
+            cli->mode == MODE_EVAL ? "eval" : "logits", cli->sets[i],
+            cli->mode == MODE_EVAL ? " (--force-topology rewires it)" : "");
     }
     rundir_config(&config, cli->run, cli->sets, cli->n_sets);
     return config;
@@ -46,6 +47,38 @@ static double losses_of(double *losses, const StoredModel *stored, const Dataset
     mem_free(tokens);
     mem_free(targets);
     return mean;
+}
+
+/* The results of --eval. */
+typedef struct {
+    size_t step, rows, tokens;
+    double val_loss, median, p999, floor; /* floor: NAN where it is not known */
+} Evaluation;
+
+static void print_text(const Evaluation *e) {
+    printf("step=%zu rows=%zu tokens=%zu val_loss=%.9g bits_per_token=%.6g perplexity=%.6g "
+           "median=%.6g p99.9=%.6g",
+           e->step, e->rows, e->tokens, e->val_loss, e->val_loss / log(2), exp(e->val_loss),
+           e->median, e->p999);
+    if (!isnan(e->floor)) printf(" floor=%.9g", e->floor);
+    putchar('\n');
+}
+
+static void print_json(const Evaluation *e, const char *run) {
+    Json json = {.out = stdout};
+    json_open(&json, NULL);
+    json_string(&json, "run", run);
+    json_integer(&json, "step", e->step);
+    json_integer(&json, "rows", e->rows);
+    json_integer(&json, "tokens", e->tokens);
+    json_number(&json, "val_loss", e->val_loss);
+    json_number(&json, "bits_per_token", e->val_loss / log(2));
+    json_number(&json, "perplexity", exp(e->val_loss));
+    json_number(&json, "median", e->median);
+    json_number(&json, "p99.9", e->p999);
+    if (!isnan(e->floor)) json_number(&json, "floor", e->floor);
+    json_close(&json);
+    putchar('\n');
 }
 
 /* The q-quantile of n sorted losses: the one at index floor(q n), at most the last. */
@@ -94,10 +127,10 @@ static void print_nonfinite(const char *dir, const NonFinite *found, size_t L) {
 
 int evaluate(const Cli *cli) {
     NormsMode norms = norms_mode(cli->norms);
-    Config config = config_of(cli);
+    Config config = evaluate_config(cli);
     StoredModel stored;
     ops_start(config.train.threads);
-    stored_model_read(&stored, cli->run, config.train.batch);
+    stored_model_read(&stored, cli->run, cli->step, config.train.batch);
     if (cli->topology) stored_model_rewire(&stored, cli->topology);
     calibrate(&stored, &config, norms);
     const Model *model = stored.model;
@@ -109,16 +142,21 @@ int evaluate(const Cli *cli) {
             cli->run);
     }
     double *losses = mem_alloc(size_mul(tokens, sizeof *losses));
-    double mean = losses_of(losses, &stored, data), floor = dataset_floor(data);
+    double mean = losses_of(losses, &stored, data);
     NonFinite nonfinite = {.layer = 0};
     if (!isfinite(mean)) nonfinite = find_nonfinite(&stored, data, losses);
     qsort(losses, tokens, sizeof *losses, compare);
-    printf("step=%zu rows=%zu tokens=%zu val_loss=%.9g bits_per_token=%.6g perplexity=%.6g "
-           "median=%.6g p99.9=%.6g",
-           stored.step, sequences, tokens, mean, mean / log(2), exp(mean),
-           quantile(losses, tokens, 0.5), quantile(losses, tokens, 0.999));
-    if (!isnan(floor)) printf(" floor=%.9g", floor);
-    putchar('\n');
+    const Evaluation result = {stored.step,
+                               sequences,
+                               tokens,
+                               mean,
+                               quantile(losses, tokens, 0.5),
+                               quantile(losses, tokens, 0.999),
+                               dataset_floor(data)};
+    if (cli->json)
+        print_json(&result, cli->run);
+    else
+        print_text(&result);
     stdout_flush();
     if (!isfinite(mean)) print_nonfinite(cli->run, &nonfinite, model->shape.L);
     mem_free(losses);

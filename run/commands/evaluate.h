@@ -8,7 +8,11 @@
 
 #include "run/commands/cli.h"
 
-/* --eval RUN: prints one line of key=value pairs, losses in nats per token. Only data.*,
+/* The config of the run cli->run, with the --set of the command line. Only keys that do not change the
+ * model can be set; any other ends the program (EXIT_USAGE). */
+Config evaluate_config(const Cli *cli);
+
+/* --eval RUN: prints one line of key=value pairs, or the same as JSON, losses in nats per token. Only data.*,
  * train.eval_rows, train.batch and train.threads can be overridden. Returns EXIT_DIVERGED, with a
  * message that names the first block, if the loss is not finite. */
 int evaluate(const Cli *cli);

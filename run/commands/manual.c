@@ -4,7 +4,9 @@
  * rest of the text is here. Read next: cli.c, run/config/config_keys.c. */
 #include "run/commands/manual.h"
 
+#include "run/commands/calibrate.h"
 #include "run/commands/cli.h"
+#include "run/commands/list.h"
 #include "run/config/config_keys.h"
 
 #include <string.h>
@@ -26,7 +28,9 @@ static const char *const SYNOPSIS[] = {
     "peri-train --sample RUN [OPTION]...",
     "peri-train --eval RUN [OPTION]...",
     "peri-train --replay RUN [--step N] [OPTION]...",
-    "peri-train --list WHAT",
+    "peri-train --status RUN [--json]",
+    "peri-train --logits RUN FILE [OPTION]...",
+    "peri-train --list WHAT [--json]",
     NULL,
 };
 
@@ -45,13 +49,15 @@ typedef struct {
 
 static const Item FILES[] = {
     {"configs/, PREFIX/share/peri/configs/",
-     "searched for the FILE of --config if there is no such file; .json may be omitted"},
+     "searched for the FILE of --config if there is no such file; .json may be omitted; --list "
+     "configs lists them"},
     {"runs/NAME/", "the run directory: log.dir/name, or the DIR of --run-dir"},
     {"runs/NAME/config.json", "all keys with their values"},
     {"runs/NAME/run.json", "equations, build, machine and data hashes; after the run, its summary"},
     {"runs/NAME/log.csv", "one record per update"},
     {"runs/NAME/spikes.csv", "one record per spike"},
     {"runs/NAME/layers.csv", "statistics of activations and gradients"},
+    {"runs/NAME/tensors.csv", "size of every weight tensor, of its gradient and of its update"},
     {"runs/NAME/replay/", "one folder per update examined with --replay"},
     {"runs/NAME/checkpoints/", "the checkpoints that --resume, --sample and --eval read"},
     {NULL, NULL},
@@ -84,6 +90,7 @@ static const Item ENVIRONMENT[] = {
      "how long idle threads spin; set to 3000 if neither it nor OMP_WAIT_POLICY is set"},
     {"OPENBLAS_CORETYPE",
      "kernels of OpenBLAS; set by the program if unset and OpenBLAS does not know the CPU"},
+    {"PERI_ON_EVENT", "the command of --on-event, if that is not given"},
     {"COLUMNS, NO_COLOR, TERM",
      "width and colors of the terminal; no progress line is drawn if TERM is unset or dumb"},
     {NULL, NULL},
@@ -200,32 +207,44 @@ static const struct {
     {"KEY=VALUE", "_peri_train_set \"$word\""},       /* a key, then its values */
     {"DIR", "compgen -d -S / -- \"$word\""},          /* a folder */
     {"RUN", "compgen -d -S / -- \"$word\""},          /* the folder of a run */
-    {"WHAT", "compgen -W \"$lists\" -- \"$word\""},   /* an argument of --list */
+    {"RUN FILE", "compgen -d -S / -- \"$word\""},
+    {"WHAT", "compgen -W \"$lists\" -- \"$word\""}, /* an argument of --list */
+    {"MODE", "compgen -W \"$norms\" -- \"$word\""}, /* an argument of --norms */
+    {"NAME", "compgen -W \"$(_peri_train_choices model.topology)\" -- \"$word\""},
 };
 enum { ACTION_COUNT = sizeof ACTIONS / sizeof *ACTIONS };
 
 static const char COMPLETION_FUNCTIONS[] =
-    "# _peri_train_set WORD: completes KEY=, then the value of the key.\n"
+    "# _peri_train_set WORD: completes KEY=, then the value of the key. Readline completes the "
+    "text\n"
+    "# after the last word break.\n"
     "_peri_train_set() {\n"
     "    local prefix=\n"
     "    if [[ $1 != *=* ]]; then\n"
     "        compgen -S = -W \"$keys\" -- \"$1\"\n"
     "        return\n"
     "    fi\n"
-    "    # Readline completes the text after the last word break.\n"
     "    [[ $COMP_WORDBREAKS == *=* ]] || prefix=${1%%=*}=\n"
     "    compgen -P \"$prefix\" -W \"$(_peri_train_choices \"${1%%=*}\")\" -- \"${1#*=}\"\n"
     "}\n\n"
     "# _peri_train_configs PROGRAM WORD: completes names of configs, files and folders.\n"
     "_peri_train_configs() {\n"
-    "    local file names=() installed\n"
+    "    local file installed\n"
     "    installed=$(dirname \"$(type -P \"$1\")\")/../share/peri/configs\n"
     "    for file in configs/*.json \"$installed\"/*.json; do\n"
-    "        [[ ! -e $file || $file == */schema.json ]] || names+=(\"${file##*/}\")\n"
+    "        [[ ! -e $file || $file == */schema.json || ${file##*/} != \"$2\"* ]] ||\n"
+    "            printf '%s\\n' \"${file##*/}\" # compgen -W would run $(...) in a name\n"
     "    done\n"
-    "    compgen -W \"${names[*]}\" -- \"$2\"\n"
     "    compgen -f -X '!*.json' -- \"$2\"\n"
     "    compgen -d -S / -- \"$2\"\n"
+    "}\n\n"
+    "# _peri_train_equals PROGRAM WORD: completes the value in --FLAG=VALUE.\n"
+    "_peri_train_equals() {\n"
+    "    local value prefix=\"\"\n"
+    "    [[ $COMP_WORDBREAKS == *=* ]] || prefix=${2%%=*}=\n"
+    "    while IFS= read -r value; do\n"
+    "        printf '%s%s\\n' \"$prefix\" \"$value\"\n"
+    "    done < <(_peri_train_words \"$1\" \"${2%%=*}\" \"${2#*=}\")\n"
     "}\n\n"
     "# Bash splits KEY=VALUE at the =; this joins it to one word again.\n"
     "_peri_train() {\n"
@@ -237,6 +256,9 @@ static const char COMPLETION_FUNCTIONS[] =
     "    done\n"
     "    mapfile -t COMPREPLY < <(\n"
     "        _peri_train_words \"$1\" \"${words[-2]}\" \"${words[-1]}\" | sort -u)\n"
+    "    for piece in \"${!COMPREPLY[@]}\"; do\n"
+    "        printf -v \"COMPREPLY[$piece]\" %q \"${COMPREPLY[piece]}\"\n"
+    "    done\n"
     "    [[ ${COMPREPLY[0]:-} != *[=/] ]] || compopt -o nospace 2>/dev/null\n"
     "}\n\n"
     "complete -o default -F _peri_train peri-train train\n";
@@ -260,6 +282,7 @@ static void print_key_case(FILE *out, const Key *key) {
     if (key->type != TYPE_ENUM && key->type != TYPE_BOOL) return;
     fprintf(out, "    %s", key->path);
     if (short_flag(key, word, sizeof word)) fprintf(out, " | --%s", word);
+    if (strchr(key->path, '.')) fprintf(out, " | --%s", key->path);
     fputs(") echo \"", out);
     if (key->type == TYPE_BOOL) fputs("true false", out);
     for (int i = 0; key->type == TYPE_ENUM && key->choices(i); i++)
@@ -267,7 +290,7 @@ static void print_key_case(FILE *out, const Key *key) {
     fputs("\" ;;\n", out);
 }
 
-/* Local variables of bash: flags, short (the short flags of keys), keys, lists. */
+/* Local variables of bash: flags, short (the short flags of keys), keys, lists, norms. */
 static void print_words(FILE *out) {
     CliFlag flag;
     fputs("    local flags=\"", out);
@@ -280,7 +303,9 @@ static void print_words(FILE *out) {
     fputs("\"\n    local keys=\"", out);
     for (size_t i = 0; key_at(i); i++) fprintf(out, "%s%s", i ? " " : "", key_at(i)->path);
     fputs("\"\n    local lists=\"", out);
-    for (size_t i = 0; CLI_LISTS[i]; i++) fprintf(out, "%s%s", i ? " " : "", CLI_LISTS[i]);
+    for (int i = 0; list_name(i); i++) fprintf(out, "%s%s", i ? " " : "", list_name(i));
+    fputs("\"\n    local norms=\"", out);
+    for (int i = 0; norms_mode_name(i); i++) fprintf(out, "%s%s", i ? " " : "", norms_mode_name(i));
     fputs("\"\n", out);
 }
 
@@ -316,10 +341,20 @@ void manual_print_completion(FILE *out) {
     fputs("    case $before in\n", out);
     print_flag_cases(out);
     fputs("    *)\n"
-          "        if [[ \" $short \" == *\" $before \"* ]]; then\n"
+          "        if [[ \" $short \" == *\" $before \"* || $before == --*.* ]]; then\n"
           "            compgen -W \"$(_peri_train_choices \"$before\")\" -- \"$word\"\n"
-          "        else\n"
+          "        elif [[ $word == --*=* ]]; then\n"
+          "            _peri_train_equals \"$1\" \"$word\"\n"
+          "        elif [[ $word == *=* ]]; then\n"
+          "            _peri_train_set \"$word\"\n"
+          "        elif [[ $word == --*.* ]]; then\n"
+          "            compgen -P -- -W \"$keys\" -- \"${word#--}\"\n"
+          "        elif [[ -z $word || $word == -* ]]; then\n"
           "            compgen -W \"$flags $short\" -- \"$word\"\n"
+          "        elif [[ $before == --resume ]]; then\n"
+          "            compgen -d -S / -- \"$word\"\n"
+          "        else\n"
+          "            _peri_train_configs \"$1\" \"$word\"\n"
           "        fi\n"
           "        ;;\n"
           "    esac\n"

@@ -113,7 +113,7 @@ static size_t updates_done(const char *dir) {
 
 static void choose_steps(Replay *replay, const Cli *cli) {
     size_t steps = replay->config.train.steps, done = updates_done(replay->dir);
-    size_t step = cli->step == SIZE_MAX ? worst_spike(replay->dir) : cli->step;
+    size_t step = cli->step == STEP_NEWEST ? worst_spike(replay->dir) : cli->step;
     if (step < 1 || step > steps)
         die(EXIT_USAGE, "--step must be an update of the run, 1 to %zu, not %zu", steps, step);
     if (step > done)

@@ -52,9 +52,7 @@ bool run_wants_sample(const Run *run, size_t step) {
            step % train->sample_every == 0;
 }
 
-/* Reads all of standard input, `length` bytes (stb_ds array). The line break that echo and editors
- * add is left out if the model's text has none. */
-static char *read_prompt(const Vocab *vocab, size_t *length) {
+char *sample_read_prompt(const Vocab *vocab, size_t *length) {
     char *text = NULL, piece[4096];
     size_t count;
     while ((count = fread(piece, 1, sizeof piece, stdin)) > 0) {
@@ -75,7 +73,7 @@ void sample_of_checkpoint(const Cli *cli) {
     StoredModel stored;
     char start[64];
     NormsMode norms = norms_mode(cli->norms);
-    stored_model_read(&stored, cli->run, 1);
+    stored_model_read(&stored, cli->run, cli->step, 1);
     const Config *config = &stored.config;
     if (cli->topology) stored_model_rewire(&stored, cli->topology);
     calibrate(&stored, config, norms);
@@ -92,7 +90,7 @@ void sample_of_checkpoint(const Cli *cli) {
     const char *prompt = start;
     char *typed = NULL;
     if (cli->prompt && strcmp(cli->prompt, "-") == 0) {
-        prompt = typed = read_prompt(&stored.vocab, &length);
+        prompt = typed = sample_read_prompt(&stored.vocab, &length);
     } else if (cli->prompt) {
         prompt = cli->prompt;
         length = strlen(prompt);

@@ -15,6 +15,10 @@
 void sample_print(Model *model, const Vocab *vocab, const char *prompt, size_t length,
                   const GenerateOptions *options);
 
+/* Reads a prompt from standard input, `length` bytes (stb_ds array). The line break that echo and
+ * editors add is left out if the model's text has none. */
+char *sample_read_prompt(const Vocab *vocab, size_t *length);
+
 /* Whether a sample is due after update `step`; after the last update none is. */
 bool run_wants_sample(const Run *run, size_t step);
 /* Prints a sample of the run after `step` updates: as many tokens as the context holds, after the

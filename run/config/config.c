@@ -5,9 +5,9 @@
  * checked at the end. Ownership: see config.h. Read next: config_keys.c. */
 #include "run/config/config.h"
 
-#include "base/program.h"
 #include "base/text_out.h"
 #include "base/stb_ds.h"
+#include "run/config/config_files.h"
 #include "run/config/config_keys.h"
 #include "run/config/config_read.h"
 #include "run/config/config_rules.h"
@@ -209,60 +209,6 @@ static bool config_finish(Config *config, const char *origin, Report *report) {
     return false;
 }
 
-static bool is_file(const char *path) {
-    struct stat status;
-    return stat(path, &status) == 0 && !S_ISDIR(status.st_mode);
-}
-
-static bool ends_in_json(const char *path) {
-    size_t length = strlen(path);
-    return length > 5 && strcmp(path + length - 5, ".json") == 0;
-}
-
-/* Where `make install` puts the configs of PREFIX/bin/peri-train; "" if it is not installed. */
-static const char *installed_folder(Config *config) {
-    const char *program = program_path();
-    size_t length = strlen(program);
-    for (int parts = 0; length && parts < 2; length--) parts += program[length - 1] == '/';
-    char *folder = NULL;
-    struct stat status;
-    text_add(&folder, "%.*s/share/peri/configs/", (int)length, program);
-    const char *kept = stat(folder, &status) == 0 ? string_keep(config, folder) : "";
-    arrfree(folder);
-    return kept;
-}
-
-/* The path of an existing config: `name` as given, in configs/, in the installed folder, or in the
- * last two with .json appended. NULL after an error. */
-static const char *config_find(Config *config, const char *name, Report *report) {
-    const char *const folders[] = {"", "configs/", installed_folder(config)};
-    const char *found = NULL;
-    char *tried = NULL;
-    for (size_t i = 0; i < 5 && !found; i++) { /* 3 folders, then the last 2 with .json */
-        const char *folder = folders[i < 3 ? i : i - 2], *ending = i < 3 ? "" : ".json";
-        bool useless = (i > 0 && (!*folder || name[0] == '/')) || (i > 2 && ends_in_json(name));
-        if (useless) continue;
-        char *path = NULL;
-        text_add(&path, "%s%s%s", folder, name, ending);
-        if (is_file(path)) found = string_keep(config, path);
-        text_add(&tried, "%s%s", i ? ", " : "", path);
-        arrfree(path);
-    }
-    if (!found) report_error(report, "no such config file; tried %s", tried);
-    arrfree(tried);
-    return found;
-}
-
-/* The default name of a run: the file name of its config without .json. */
-static const char *name_of_file(Config *config, const char *path) {
-    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-    char *name = NULL;
-    text_add(&name, "%.*s", (int)strlen(base) - (ends_in_json(base) ? 5 : 0), base);
-    const char *kept = string_keep(config, name);
-    arrfree(name);
-    return kept;
-}
-
 void config_start(void) {
     cJSON_InitHooks(&(cJSON_Hooks){.malloc_fn = mem_alloc, .free_fn = mem_free});
 }
@@ -271,13 +217,17 @@ bool config_load(Config *config, const char *path, const char *const *sets, size
     Report report = {0};
     apply_defaults(config, &report);
     report.origin = path;
-    const char *found = config_find(config, path, &report);
+    char *found = config_find(path, &report);
     if (found) {
-        config->name = name_of_file(config, found);
+        char *name = config_base(found);
+        config->name = string_keep(config, name);
+        mem_free(name);
         apply_file(config, found, NULL, &report);
         for (size_t i = 0; i < n_sets; i++) apply_set(config, sets[i], &report);
     }
-    return config_finish(config, found ? found : path, &report);
+    const bool valid = config_finish(config, found ? found : path, &report);
+    mem_free(found);
+    return valid;
 }
 
 bool config_parse(Config *config, const char *json, const char *name) {

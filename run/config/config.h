@@ -16,8 +16,8 @@
  * memory. With its own allocator, cJSON could return a partial tree or misread strings. */
 void config_start(void);
 
-/* Starts from the defaults, applies the file `path` with its `extends` chain (see config_find in
- * config.c for where it is searched), then `sets` ("key=value") in order, then checks ranges and the
+/* Starts from the defaults, applies the file `path` with its `extends` chain (see config_find for
+ * where it is searched), then `sets` ("key=value") in order, then checks ranges and the
  * rules between keys. Prints all errors to stderr, one sentence each. Returns false if there were
  * any; then nothing needs to be freed. A config without a name is named after its file. */
 bool config_load(Config *config, const char *path, const char *const *sets, size_t n_sets);
@@ -42,7 +42,7 @@ typedef enum { DIFFERENCE_ANY, DIFFERENCE_RUN, DIFFERENCE_RESUME, DIFFERENCE_MOV
 const char *config_difference(const Config *a, const Config *b, Difference which);
 
 /* Prints the table of keys as a JSON Schema (draft 2020-12), the contents of configs/schema.json. It
- * accepts every valid config without comments. */
+ * accepts every valid config without comments whose choices have our spelling. */
 void config_print_schema(FILE *out);
 
 #endif

@@ -6,11 +6,12 @@
  * Read next: config_value.c, which reads and writes values by their rows. */
 #include "run/config/config_keys.h"
 
-#include "base/words.h"
 #include "data/tokens.h"
 #include "model/mlp.h"
+#include "model/removal.h"
 #include "model/wiring.h"
 #include "norm/norm.h"
+#include "run/config/synonyms.h"
 
 #include <math.h>
 #include <string.h>
@@ -39,8 +40,9 @@ static const Key keys[] = {
      .min = 1, .max = 200, .aside = true},
 
     {KEY(model.topology, "\"peri\"", "placement of the norms in each block"),
-     .choices = topology_name},
-    {KEY(model.norm, "\"rmsnorm\"", "type of all norms"), .choices = norm_name},
+     .choices = topology_name, .synonyms = topology_synonyms},
+    {KEY(model.norm, "\"rmsnorm\"", "type of all norms"), .choices = norm_name,
+     .synonyms = norm_synonyms},
     {KEY(model.norm_eps, "0",
          "epsilon added inside the square root; 0 = 1e-5 for layernorm, 1e-6 for rmsnorm and "
          "for all out slots"),
@@ -58,8 +60,9 @@ static const Key keys[] = {
      .max = 1048576},
     {KEY(model.context, "256", "context length: tokens per sequence"), .min = 1, .max = 1048576},
     {KEY(model.mlp, "\"gelu\"", "activation of the MLP; swiglu and geglu are gated"),
-     .choices = mlp_name},
-    {KEY(model.position, "\"learned\"", "position encoding"), .choices = position_name},
+     .choices = mlp_name, .synonyms = mlp_synonyms},
+    {KEY(model.position, "\"learned\"", "position encoding"), .choices = position_name,
+     .synonyms = position_synonyms},
     {KEY(model.qk_norm, "\"auto\"", "normalize queries and keys; auto = as the topology defines"),
      .choices = switch_name},
     {KEY(model.embed_norm, "\"auto\"", "norm after the embedding; auto = as the topology defines"),
@@ -75,7 +78,7 @@ static const Key keys[] = {
      .open_min = true, .max = 100},
     {KEY(model.layers, "\"\"",
          "topology of each block, e.g. \"post*3 pre*\"; empty = model.topology in all blocks"),
-     .max = 65535},
+     .max = 65535, .choices = topology_name, .synonyms = topology_synonyms},
     {KEY(model.wire, "{}",
          "overrides for single slots and coefficients in all blocks, e.g. {\"mlp.out\": \"none\", "
          "\"attn.branch\": 0.5}")},
@@ -108,7 +111,7 @@ static const Key keys[] = {
          "norm_removal.order", model.removal.order, "\"mlp attn qkv emb final\"",
          "order in which norms are removed, block by block; a place that is not listed keeps its "
          "norms"),
-     .max = 200},
+     .max = 200, .choices = norm_place_name},
     {KEY_AT("norm_removal.average", model.removal.average, "0.9",
             "EMA decay of a norm's standard deviation or RMS, which becomes its constant"),
      .max = 1, .open_max = true},
@@ -118,7 +121,7 @@ static const Key keys[] = {
     {KEY(optim.lr, "1e-3", "peak learning rate"), .max = INFINITY},
     {KEY(optim.min_lr_ratio, "0.1", "final learning rate as a fraction of optim.lr"), .max = 1},
     {KEY(optim.schedule, "\"cosine\"", "learning rate schedule after the warm-up"),
-     .choices = schedule_name},
+     .choices = schedule_name, .synonyms = schedule_synonyms},
     {KEY(optim.warmup_steps, "100", "steps of linear learning rate warm-up"), .max = STEPS_MAX},
     {KEY(optim.decay_fraction, "0.2", "fraction of the run over which the wsd schedule decays"),
      .max = 1},
@@ -169,11 +172,11 @@ static const Key keys[] = {
     {KEY_AT("train.precision", model.precision, "\"float32\"",
             "operands of matrix multiplications: float32, or rounded to bfloat16; weights, sums "
             "and everything else stay float32"),
-     .choices = precision_name},
+     .choices = precision_name, .synonyms = precision_synonyms},
     {KEY_AT("train.stream_precision", model.stream_precision, "\"float32\"",
             "precision to which the residual stream, its gradient and the outputs of the branches "
             "are rounded"),
-     .choices = stream_precision_name},
+     .choices = stream_precision_name, .synonyms = precision_synonyms},
     {KEY(train.eval_every, "100", "steps between validations; 0 = never"), .max = STEPS_MAX,
      .aside = true},
     {KEY(train.eval_rows, "240", "sequences per validation"), .min = 1, .max = STEPS_MAX,
@@ -183,6 +186,11 @@ static const Key keys[] = {
     {KEY(train.checkpoint_every, "500", "steps between checkpoints; 0 = only at the end"),
      .max = STEPS_MAX, .aside = true},
     {KEY(train.keep, "2", "number of checkpoints to keep"), .min = 1, .max = 1000, .aside = true},
+    {KEY(train.keep_every, "0", "steps between checkpoints that are never removed; 0 = none"),
+     .max = STEPS_MAX, .aside = true},
+    {KEY(train.keep_best, "false",
+         "write a checkpoint at each new lowest validation loss, and keep the last of these"),
+     .aside = true},
     {KEY(train.threads, "0", "number of CPU threads; 0 = all cores; results do not depend on it"),
      .max = 1024, .aside = true, .machine = true},
     {KEY(train.recompute, "false",
@@ -204,7 +212,8 @@ static const Key keys[] = {
 
     {KEY(log.every, "1", "steps between records of log.csv"), .min = 1, .max = STEPS_MAX,
      .aside = true},
-    {KEY(log.layers_every, "100", "steps between measurements for layers.csv; 0 = never"),
+    {KEY(log.layers_every, "100",
+         "steps between measurements for layers.csv and tensors.csv; 0 = never"),
      .max = STEPS_MAX, .aside = true},
     {KEY(log.dir, "\"runs\"", "directory that contains the runs"), .min = 1, .max = PATH_LENGTH_MAX,
      .aside = true},
@@ -232,10 +241,14 @@ static const struct {
     {"random_seed", "train.seed"},
     {"dtype", "train.precision"},
     {"mixed_precision", "train.precision"},
-    {"bf16", "train.precision"},
     {"eval_interval", "train.eval_every"},
     {"val_every", "train.eval_every"},
     {"eval_iters", "train.eval_rows"},
+    {"save_best", "train.keep_best"},
+    {"load_best_model_at_end", "train.keep_best"},
+    {"save_total_limit", "train.keep"},
+    {"save_steps", "train.checkpoint_every"},
+    {"save_interval", "train.checkpoint_every"},
     {"num_threads", "train.threads"},
     {"learning_rate", "optim.lr"},
     {"max_lr", "optim.lr"},
@@ -282,6 +295,11 @@ static const struct {
     {"tie_word_embeddings", "model.tie_embeddings"},
     {"weight_tying", "model.tie_embeddings"},
     {"dataset", "data.train"},
+    {"data", "data.train"},
+    {"save_steps", "train.checkpoint_every"},
+    {"save_interval", "train.checkpoint_every"},
+    {"gradient_checkpointing", "train.recompute"},
+    {"warmup_ratio", "optim.warmup_steps"},
     {"out_dir", "log.dir"},
     {"log_interval", "log.every"},
     {"max_position_embeddings", "model.context"},
@@ -395,6 +413,10 @@ void key_range(const Key *key, char *text, size_t size) {
     }
 }
 
+int key_choice(const Key *key, const char *word) {
+    return name_meant(key->choices, key->synonyms, word);
+}
+
 void key_choices(const Key *key, char *text, size_t size) {
     size_t used = 0;
     text[0] = '\0';
@@ -426,7 +448,7 @@ static const char *type_name(const Key *key) {
 
 void key_takes(const Key *key, char *text, size_t size) {
     char allowed[512] = "";
-    if (key->choices) key_choices(key, allowed, sizeof allowed);
+    if (key->choices && key->type != TYPE_STRING) key_choices(key, allowed, sizeof allowed);
     if (key->type == TYPE_SIZE || key->type == TYPE_FLOAT) {
         key_range(key, allowed, sizeof allowed);
     }

@@ -7,6 +7,7 @@
 #ifndef RUN_CONFIG_CONFIG_KEYS_H
 #define RUN_CONFIG_CONFIG_KEYS_H
 
+#include "base/words.h"
 #include "data/dataset.h"
 #include "model/options.h"
 #include "run/optim/schedule.h"
@@ -21,8 +22,10 @@ typedef struct {
     size_t eval_every, eval_rows;
     size_t sample_every;           /* 0 = only at the end */
     size_t checkpoint_every, keep; /* 0 = only at the end; number to keep */
-    size_t threads;                /* 0 = all cores */
-    bool recompute;                /* see MODEL_RECOMPUTE */
+    size_t keep_every;             /* 0 = none are kept for ever */
+    bool keep_best;
+    size_t threads; /* 0 = all cores */
+    bool recompute; /* see MODEL_RECOMPUTE */
 } TrainOptions;
 
 typedef struct {
@@ -58,12 +61,13 @@ typedef enum {
 typedef struct {
     const char *path; /* "model.n_head" */
     KeyType type;
-    size_t offset;            /* of the field in Config */
-    const char *default_json; /* the default as JSON text */
-    double min, max;          /* of the number; of the length in bytes for strings */
-    bool open_min, open_max;  /* the limit itself is excluded */
-    const char *(*choices)(int i);
-    bool aside;    /* does not affect the results of a run */
+    size_t offset;                 /* of the field in Config */
+    const char *default_json;      /* the default as JSON text */
+    double min, max;               /* of the number; of the length in bytes for strings */
+    bool open_min, open_max;       /* the limit itself is excluded */
+    const char *(*choices)(int i); /* of the value; of each word of a string */
+    const Synonym *synonyms;       /* other names of the choices, ended by {0}; NULL = none */
+    bool aside;                    /* does not affect the results of a run */
     bool machine;  /* only how a run uses the machine: another value is still the same run */
     bool may_grow; /* affects the results, but may differ when a run is resumed */
     bool place;    /* says where the data are: the hash of the data decides whether it differs */
@@ -82,6 +86,8 @@ const char *key_suggest(const char *path);
 
 /* The range of a number, e.g. "1 to 1024" or "above 0". */
 void key_range(const Key *key, char *text, size_t size);
+/* The index of the choice that `word` means, -1 if it means none: see name_meant. */
+int key_choice(const Key *key, const char *word);
 /* The choices of a key, separated by ", ". */
 void key_choices(const Key *key, char *text, size_t size);
 /* Its type with range or choices, e.g. "integer 1 to 1024" or "one of gelu, swiglu". */

@@ -6,8 +6,11 @@
 
 #include <cJSON.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { CHUNK = 1 << 14 };
 
@@ -108,6 +111,23 @@ static cJSON *bare_string(Source *source, const char *text) {
     return cJSON_CreateString(text);
 }
 
+/* A number as Python and C write it but JSON does not: .5, 5., +1, 1_000. NAN for other text. */
+static double loose_number(const char *text) {
+    char plain[64], *end;
+    size_t length = 0;
+    const char *digits = text + strspn(text, "+-");
+    const bool odd = digits - text > 1 || (digits[0] == '0' && strchr("0123456789xX", digits[1]));
+    if (odd || !strchr(".0123456789", *digits) || !*digits ||
+        strspn(digits, "0123456789._eE+-") < strlen(digits))
+        return NAN;
+    for (const char *c = text; *c && length < sizeof plain - 1; c++) {
+        if (*c != '_') plain[length++] = *c;
+    }
+    plain[length] = '\0';
+    double value = strtod(plain, &end);
+    return *end || !isfinite(value) || length == sizeof plain - 1 ? NAN : value;
+}
+
 cJSON *json_parse_value(Report *report, bool bare) {
     Source *source = report->source;
     JsonMap *map = &source->map;
@@ -120,6 +140,12 @@ cJSON *json_parse_value(Report *report, bool bare) {
         report_scan(report, source);
     } else if (!map->syntax && !invalid) {
         json = bare_string(source, text); /* 2024, true and null are text where text is expected */
+    } else if (!bare && (strcasecmp(text, "true") == 0 || strcasecmp(text, "false") == 0)) {
+        cJSON_Delete(bare_string(source, text));
+        json = cJSON_CreateBool(strcasecmp(text, "true") == 0); /* Python's True and False */
+    } else if (!bare && !isnan(loose_number(text))) {
+        cJSON_Delete(bare_string(source, text));
+        json = cJSON_CreateNumber(loose_number(text));
     } else if (looks_like_json(text, bare)) {
         report_scan(report, source);
     } else if (invalid) {

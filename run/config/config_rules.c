@@ -38,8 +38,8 @@ static bool rule_history(const Config *config, char *sentence, size_t size) {
 
 static bool rule_batch_norm(const Config *config, char *sentence, size_t size) {
     snprintf(sentence, size,
-             "train.batch * model.context is 1: model.norm batchnorm needs at least two tokens per "
-             "batch");
+             "train.batch * model.context is 1: model.norm %s needs at least two tokens per batch",
+             norm_name(config->model.norm));
     return !norm_kind(config->model.norm)->running || config->train.batch > 1 ||
            config->model.context > 1;
 }
@@ -148,9 +148,9 @@ static bool rule_norms_exist(const Config *config, char *sentence, size_t size) 
 
 static bool rule_norms_causal(const Config *config, char *sentence, size_t size) {
     snprintf(sentence, size,
-             "model.norm is batchnorm: in training it mixes the sequences of a batch and leaks "
-             "later tokens into earlier ones, so the training loss is not that of a language "
-             "model");
+             "model.norm is %s: in training it mixes the sequences of a batch and leaks later "
+             "tokens into earlier ones, so the training loss is not that of a language model",
+             norm_name(config->model.norm));
     return !norm_kind(config->model.norm)->running;
 }
 
@@ -194,6 +194,11 @@ static bool rule_threads(const Config *config, char *sentence, size_t size) {
     return cores < 1 || config->train.threads <= (size_t)cores;
 }
 
+static bool rule_best_measured(const Config *config, char *sentence, size_t size) {
+    snprintf(sentence, size, "train.keep_best has no effect: train.eval_every is 0");
+    return !config->train.keep_best || config->train.eval_every;
+}
+
 /* --- the table --- */
 
 enum { RULE_KEYS = 3 };
@@ -219,6 +224,7 @@ static const Rule rules[] = {
     {.holds = rule_removal_acts, .basis = by_definition},
     {.holds = rule_removal_ends, .basis = by_definition},
     {.holds = rule_lr_warmup_ends, .basis = by_definition},
+    {.holds = rule_best_measured, .basis = by_definition},
     {.holds = rule_norms_exist, .basis = by_definition},
     {.holds = rule_norms_causal, .basis = by_definition},
     {.holds = rule_post_warmup, .basis = "published: Xiong et al. 2020, arXiv 2002.04745"},

@@ -4,6 +4,7 @@
 #include "base/text_out.h"
 #include "base/words.h"
 #include "base/stb_ds.h"
+#include "model/wiring.h"
 #include "run/io/json_out.h"
 
 #include <cJSON.h>
@@ -64,29 +65,53 @@ static bool number_read(const Key *key, const cJSON *json, double *number, Repor
     return true;
 }
 
+/* The words of `text` as the choices of the key are spelled: "Pre-LN*2 Post-LN*" is "pre*2 post*".
+ * Words that mean no choice are left for the rules to report. */
+static const char *string_spelled(Config *config, const Key *key, const char *text) {
+    static const char SEPARATORS[] = " \t*";
+    char *spelled = NULL;
+    while (*text) {
+        char word[64];
+        const size_t length = strcspn(text, SEPARATORS), gap = strspn(text + length, SEPARATORS);
+        snprintf(word, sizeof word, "%.*s", (int)length, text);
+        const int choice = length && length < sizeof word ? key_choice(key, word) : -1;
+        text_add(&spelled, "%.*s", (int)length, text);
+        if (choice >= 0) {
+            arrsetlen(spelled, arrlenu(spelled) - length);
+            text_add(&spelled, "%s", key->choices(choice));
+        }
+        text_add(&spelled, "%.*s", (int)gap, text + length);
+        text += length + gap;
+    }
+    const char *kept = string_keep(config, spelled ? spelled : "");
+    arrfree(spelled);
+    return kept;
+}
+
 static void string_assign(Config *config, const Key *key, const char **field, const cJSON *json,
                           Report *report) {
     if (!cJSON_IsString(json)) {
         value_wrong_type(key->path, "a string", json, report);
         return;
     }
-    double length = (double)strlen(json->valuestring);
+    const char *value = key->choices ? string_spelled(config, key, json->valuestring)
+                                     : string_keep(config, json->valuestring);
+    double length = (double)strlen(value);
     if (length < key->min) {
         report_error(report, "%s is empty", key->path);
     } else if (length > key->max) {
         report_error(report, "%s has %.0f bytes; the limit is %.0f", key->path, length, key->max);
     } else {
-        *field = string_keep(config, json->valuestring);
+        *field = value;
     }
 }
 
 /* The index of a word among the key's choices, -1 after an error. */
 static int choice_read(const Key *key, const cJSON *json, Report *report) {
     const char *words[64] = {NULL};
-    for (int i = 0; i < 63 && key->choices(i); i++) {
-        words[i] = key->choices(i);
-        if (cJSON_IsString(json) && strcmp(words[i], json->valuestring) == 0) return i;
-    }
+    for (int i = 0; i < 63 && key->choices(i); i++) words[i] = key->choices(i);
+    const int choice = cJSON_IsString(json) ? key_choice(key, json->valuestring) : -1;
+    if (choice >= 0) return choice;
     char allowed[WORDS_SIZE], found[2 * SHOWN_SIZE];
     key_choices(key, allowed, sizeof allowed);
     describe(json, found, sizeof found);
@@ -137,7 +162,8 @@ void value_assign_wire(Config *config, const char *entry, const cJSON *json, Rep
     if (number) {
         value.number = json->valuedouble;
     } else {
-        value.text = string_keep(config, json->valuestring);
+        const int word = name_meant(wire_word, NULL, json->valuestring);
+        value.text = word >= 0 ? wire_word(word) : string_keep(config, json->valuestring);
     }
     /* Sorted by key, so that the order in the file makes no difference. */
     size_t i = 0, count = arrlenu(config->wire);

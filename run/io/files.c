@@ -160,7 +160,7 @@ int write_all(int fd, const void *data, size_t size) {
 
 FileOut file_begin(const char *path) {
     FileOut file = {.hash = HASH_START};
-    file.fd = fd_open(path, O_WRONLY | O_CREAT | O_TRUNC);
+    file.fd = fd_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
     if (file.fd < 0) file.error = errno;
     return file;
 }
@@ -210,14 +210,22 @@ int file_sum(const char *path, uint64_t *bytes, uint64_t *hash) {
     return error;
 }
 
+int file_settle(const char *temporary, const char *path) {
+    int error = file_move(temporary, path);
+    if (!error) error = sync_parent(path);
+    if (error) path_unlink(temporary);
+    return error;
+}
+
 int file_replace(const char *path, const char *text, size_t size) {
     char *temporary = text_format("%s.tmp", path);
     FileOut file = file_begin(temporary);
     file_put(&file, text, size);
     int error = file_end(&file);
-    if (!error) error = file_move(temporary, path);
-    if (!error) error = sync_parent(path);
-    if (error) unlink(temporary);
+    if (error)
+        path_unlink(temporary);
+    else
+        error = file_settle(temporary, path);
     mem_free(temporary);
     return error;
 }

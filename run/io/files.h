@@ -47,10 +47,15 @@ typedef struct {
     int fd, error;
     uint64_t bytes, hash;
 } FileOut;
+/* A link is not followed: in a folder from elsewhere it could lead to any file of the user. */
 FileOut file_begin(const char *path);
 void file_put(FileOut *file, const void *data, size_t size);
 /* Syncs and closes. */
 int file_end(FileOut *file);
+
+/* Gives the synced file `temporary` the name `path` in the same folder, and syncs that; on failure it
+ * is removed. */
+int file_settle(const char *temporary, const char *path);
 
 /* Size and hash of an existing file. */
 int file_sum(const char *path, uint64_t *bytes, uint64_t *hash);

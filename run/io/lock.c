@@ -8,6 +8,8 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -51,4 +53,31 @@ int lock_take(int fd, const char *path, char *owner, size_t size) {
     int length = snprintf(owner, size, "%ld\n", (long)getpid());
     error = fd_cut(fd, 0);
     return error ? error : write_all(fd, owner, (size_t)length);
+}
+
+/* Whether the kernel lists an exclusive flock of the file by `owner`, who may be another user's
+ * process. The device is not compared: layered file systems list another one than stat. */
+static bool is_listed(const char *owner, int fd) {
+    struct stat status;
+    char line[256], kind[16], mode[16], pid[16];
+    unsigned long inode;
+    bool found = false;
+    FILE *list = fstat(fd, &status) == 0 ? fopen("/proc/locks", "re") : NULL;
+    while (list && !found && fgets(line, sizeof line, list)) {
+        found = sscanf(line, "%*s %15s %*s %15s %15s %*x:%*x:%lu", kind, mode, pid, &inode) == 4 &&
+                strcmp(kind, "FLOCK") == 0 && strcmp(mode, "WRITE") == 0 &&
+                strcmp(pid, owner) == 0 && inode == (unsigned long)status.st_ino;
+    }
+    if (list) fclose(list);
+    return found;
+}
+
+bool lock_is_held(const char *path, char *owner, size_t size) {
+    const int fd = fd_open(path, O_RDONLY | O_NONBLOCK);
+    *owner = '\0';
+    if (fd < 0) return false;
+    read_owner(fd, owner, size);
+    const bool held = has_open(owner, fd) || is_listed(owner, fd);
+    close(fd);
+    return held;
 }

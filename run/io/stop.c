@@ -9,13 +9,16 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { BY_FLAG = -1 }; /* instead of a signal */
+
 static const struct {
     int number;
     const char *name;
     bool kills; /* the program dies of it after the checkpoint */
 } SIGNALS[] = {
-    {SIGINT, "SIGINT", true},    {SIGTERM, "SIGTERM", true},  {SIGHUP, "SIGHUP", true},
-    {SIGUSR1, "SIGUSR1", false}, {SIGUSR2, "SIGUSR2", false}, {SIGXCPU, "SIGXCPU", false},
+    {SIGINT, "SIGINT", true},      {SIGTERM, "SIGTERM", true},  {SIGHUP, "SIGHUP", true},
+    {SIGUSR1, "SIGUSR1", false},   {SIGUSR2, "SIGUSR2", false}, {SIGXCPU, "SIGXCPU", false},
+    {BY_FLAG, "--stop-at", false},
 };
 enum { SIGNAL_COUNT = sizeof SIGNALS / sizeof *SIGNALS };
 
@@ -54,9 +57,14 @@ void stop_install(const char *message) {
     first_message = message;
     sigemptyset(&action.sa_mask);
     for (int i = 0; i < SIGNAL_COUNT; i++) {
+        if (SIGNALS[i].number == BY_FLAG) continue;
         sigaction(SIGNALS[i].number, NULL, &before);
         if (before.sa_handler != SIG_IGN) sigaction(SIGNALS[i].number, &action, NULL);
     }
+}
+
+void stop_request(void) {
+    if (!requested) requested = BY_FLAG;
 }
 
 bool stop_requested(void) {

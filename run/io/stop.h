@@ -8,6 +8,8 @@
  *                               0.1 s after the first, kills immediately
  *     SIGUSR1, SIGUSR2, SIGXCPU checkpoint, then exit code 75: queues send them before they kill
  *
+ * --stop-at requests a stop like SIGUSR1, after the update it names.
+ *
  * A signal that was ignored when the program started (nohup) stays ignored.
  * State is static: one process, one run. Read next: train.c. */
 #ifndef RUN_IO_STOP_H
@@ -17,9 +19,11 @@
 
 /* Installs the handlers. The first signal prints `message`, a constant. */
 void stop_install(const char *message);
-/* Whether a signal has requested a stop. */
+/* Requests a stop without a signal, for --stop-at. */
+void stop_request(void);
+/* Whether a stop was requested. */
 bool stop_requested(void);
-/* The name of that signal, "SIGINT" ..., for messages. */
+/* What requested it, "SIGINT" ..., for messages. */
 const char *stop_signal_name(void);
 /* The exit code of the stopped run: 75, or 128 plus the signal number, as shells show it. */
 int stop_code(void);

@@ -1,6 +1,7 @@
 /* manifest.c - see manifest.h. */
 #include "run/log/manifest.h"
 
+#include "base/program.h"
 #include "run/io/json_out.h"
 #include "model/equations.h"
 #include "ops/ops.h"
@@ -69,6 +70,8 @@ static void print_machine(Json *json) {
 static void print_build_object(Json *json) {
     json_open(json, "build");
     json_string(json, "version", PERI_VERSION);
+    json_string(json, "commit", program_commit());
+    if (strcmp(program_commit(), "unknown") != 0) json_boolean(json, "dirty", program_is_dirty());
     json_string(json, "real", REAL_NAME);
     json_string(json, "compiler", __VERSION__);
     json_string(json, "flags", BUILD_FLAGS);
@@ -165,6 +168,10 @@ static const char *const ENDINGS[] = {
     [ENDING_STUCK] = "stuck",
 };
 
+const char *ending_name(Ending ending) {
+    return ENDINGS[ending];
+}
+
 static void print_summary(Json *json, const Summary *summary) {
     const HealthSummary *health = &summary->health;
     json_open(json, "summary");
@@ -190,6 +197,14 @@ static void print_summary(Json *json, const Summary *summary) {
     json_close(json);
 }
 
+static void print_best(Json *json, const Manifest *manifest) {
+    if (!manifest->best_step) return;
+    json_open(json, "best_checkpoint");
+    json_integer(json, "step", manifest->best_step);
+    json_number(json, "val_loss", manifest->best_loss);
+    json_close(json);
+}
+
 static void print_manifest(Json *json, const Manifest *manifest, const Summary *summary) {
     json_open(json, NULL);
     json_string(json, "format_version", FORMAT_VERSION);
@@ -205,21 +220,34 @@ static void print_manifest(Json *json, const Manifest *manifest, const Summary *
     fprintf(json->out, "[%s]", manifest->resumes ? manifest->resumes : "");
     json_key(json, "extensions");
     fprintf(json->out, "[%s]", manifest->extensions ? manifest->extensions : "");
+    print_best(json, manifest);
     if (summary) print_summary(json, summary);
     json_close(json);
     fputc('\n', json->out);
 }
 
-void manifest_write(const char *dir, const Manifest *manifest, const Summary *summary) {
+/* Returns 0 or an errno. */
+static int replace_manifest(const char *dir, const Manifest *manifest, const Summary *summary) {
     char *path = text_format("%s/run.json", dir);
     TextOut text;
     Json json = {.out = text_begin(&text)};
     print_manifest(&json, manifest, summary);
     char *contents = text_end(&text);
     int error = file_replace(path, contents, text.size);
-    if (error) die(EXIT_IO, "cannot write %s: %s", path, strerror(error));
     mem_free(contents);
     mem_free(path);
+    return error;
+}
+
+void manifest_write(const char *dir, const Manifest *manifest, const Summary *summary) {
+    const int error = replace_manifest(dir, manifest, summary);
+    if (error) die(EXIT_IO, "cannot write %s/run.json: %s", dir, strerror(error));
+}
+
+void manifest_update(const char *dir, const Manifest *manifest) {
+    const int error = replace_manifest(dir, manifest, NULL);
+    if (error)
+        fprintf(stderr, "train: warning: cannot write %s/run.json: %s\n", dir, strerror(error));
 }
 
 /* The elements of an array as JSON text without brackets, "" if there are none. */
@@ -290,6 +318,29 @@ bool manifest_ended(const char *dir) {
     return ended;
 }
 
+const char *manifest_ending(const char *dir) {
+    cJSON *json = read_old(dir);
+    const cJSON *summary = cJSON_GetObjectItemCaseSensitive(json, "summary");
+    const char *stored = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(summary, "ending"));
+    const char *ending = NULL;
+    for (int i = ENDING_DONE; stored && i <= ENDING_STUCK; i++) {
+        if (strcmp(stored, ENDINGS[i]) == 0) ending = ENDINGS[i];
+    }
+    cJSON_Delete(json);
+    return ending;
+}
+
+bool manifest_best(const char *dir, size_t *step) {
+    cJSON *json = read_old(dir);
+    const cJSON *best = cJSON_GetObjectItemCaseSensitive(json, "best_checkpoint");
+    const cJSON *number = cJSON_GetObjectItemCaseSensitive(best, "step");
+    const double value = cJSON_IsNumber(number) ? number->valuedouble : -1;
+    const bool valid = value >= 0 && value <= 1e9 && value == floor(value);
+    if (valid) *step = (size_t)value;
+    cJSON_Delete(json);
+    return valid;
+}
+
 /* The members of run.json that the bits of the results can depend on. */
 static const struct {
     const char *object, *name;
@@ -332,7 +383,8 @@ void manifest_free(Manifest *manifest) {
 
 void manifest_print_build(FILE *out) {
     fprintf(out,
-            "peri.c %s, %s\ncompiler %s\nflags    %s\nblas     %s\nnumerics %s\nthreads  %zu\n",
-            PERI_VERSION, REAL_NAME, __VERSION__, BUILD_FLAGS, ops_blas(), ops_numerics(),
-            ops_threads());
+            "peri.c %s, %s\ncommit   %s%s\ncompiler %s\nflags    %s\nblas     %s\nnumerics "
+            "%s\nthreads  %zu\n",
+            PERI_VERSION, REAL_NAME, program_commit(), program_is_dirty() ? ", with changes" : "",
+            __VERSION__, BUILD_FLAGS, ops_blas(), ops_numerics(), ops_threads());
 }

@@ -24,10 +24,15 @@ typedef struct {
     int64_t started;  /* seconds since 1970 */
     char *resumes;    /* JSON objects, separated by commas; NULL = never resumed */
     char *extensions; /* the same of changes of train.steps; NULL = none */
+    size_t best_step; /* of the checkpoint that train.keep_best keeps; 0 = none */
+    double best_loss; /* its validation loss */
 } Manifest;
 
 /* How a run ended: with a result, by a signal or a failure, diverged, or without having learned. */
 typedef enum { ENDING_DONE, ENDING_STOPPED, ENDING_DIVERGED, ENDING_STUCK } Ending;
+
+/* done, stopped, diverged or stuck. */
+const char *ending_name(Ending ending);
 
 /* The contents of "summary", written when the run ends. */
 typedef struct {
@@ -52,6 +57,12 @@ void manifest_free(Manifest *manifest);
 
 /* Writes DIR/run.json; `summary` is NULL until the run ends. */
 void manifest_write(const char *dir, const Manifest *manifest, const Summary *summary);
+/* The same during the run: a failure is only a warning. */
+void manifest_update(const char *dir, const Manifest *manifest);
+/* How the run of DIR/run.json ended: a name of an Ending; NULL if it has not, or has no run.json. */
+const char *manifest_ending(const char *dir);
+/* The step of the best checkpoint that DIR/run.json names; false if it names none. */
+bool manifest_best(const char *dir, size_t *step);
 
 /* Prints the build for --version: version, precision, compiler, flags. */
 void manifest_print_build(FILE *out);

@@ -200,7 +200,7 @@ static void draw_status(Progress *progress, const LogRow *row) {
 
 /* --- the run --- */
 
-Progress progress_start(const Manifest *manifest, const char *dir, size_t first) {
+static void print_banner(const Manifest *manifest, size_t first) {
     const Config *config = manifest->config;
     const Shape *s = &manifest->model->shape;
     char *line = dataset_describe(manifest->data);
@@ -226,13 +226,19 @@ Progress progress_start(const Manifest *manifest, const char *dir, size_t first)
               stderr);
     }
     if (first) fprintf(stderr, "resumed           at step %zu\n", first);
+}
+
+Progress progress_start(const Manifest *manifest, const char *dir, size_t first, bool quiet) {
+    if (!quiet) print_banner(manifest, first);
     Progress progress = {.manifest = manifest,
                          .dir = dir,
-                         .steps = config->train.steps,
+                         .quiet = quiet,
+                         .steps = manifest->config->train.steps,
                          .first = first,
                          .started = clock_seconds(),
                          .printed = clock_seconds(),
-                         .live = live_open()};
+                         .live = quiet ? (Live){.on = false} : live_open()};
+    if (quiet) return progress;
     fprintf(stderr, "run directory     %s\n\n", dir);
     print_titles(&progress);
     return progress;
@@ -243,6 +249,7 @@ void progress_pause(Progress *progress) {
 }
 
 void progress_row(Progress *progress, const LogRow *row, bool last) {
+    if (progress->quiet) return;
     double now = clock_seconds();
     bool validated = row->measured >> LOG_VAL_LOSS & 1, has_status = progress->live.on;
     if (row->measured >> LOG_TRAIN_LOSS & 1)
@@ -256,6 +263,7 @@ void progress_row(Progress *progress, const LogRow *row, bool last) {
 }
 
 void progress_checkpoint(Progress *progress, size_t step) {
+    if (progress->quiet) return;
     progress_pause(progress);
     fprintf(stderr, "%8zu checkpoint\n", step);
 }
@@ -264,6 +272,7 @@ void progress_spike(Progress *progress, size_t step, const SpikeReport *report, 
                     const char *action) {
     if (!progress->manifest) return; /* no output: --replay and --bench */
     progress->spikes++;
+    if (progress->quiet) return;
     progress_pause(progress);
     bool yellow = progress->live.on && progress->live.colors;
     fprintf(stderr, "%s%8zu spike:", yellow ? "\033[33m" : "", step);
@@ -336,7 +345,8 @@ void progress_end(Progress *progress, const Summary *summary) {
     if (!isnan(progress->manifest->floor)) printf(", floor %.4f", progress->manifest->floor);
     if (health->diverged) printf(", diverged at step %zu", health->diverged_step);
     if (summary->ending == ENDING_STUCK) print_stuck(progress->manifest, &health->signs);
-    printf("\nlog: %s/log.csv   next: %s --sample %s\n", progress->dir, program_name(),
-           progress->dir);
+    printf("%slog: %s/log.csv", progress->quiet ? "; " : "\n", progress->dir);
+    if (!progress->quiet) printf("   next: %s --sample %s", program_name(), progress->dir);
+    putchar('\n');
     stdout_flush();
 }

@@ -2,7 +2,7 @@
  *
  * One idea: results go to standard output and progress goes to standard error, in plain lines that
  * can be redirected to a file. On a terminal there is also a status line that is redrawn in place,
- * and columns that do not fit are omitted. Read next: run/io/live.h, manifest.h. */
+ * and columns that do not fit are omitted. --quiet leaves the summary and errors. Read next: run/io/live.h, manifest.h. */
 #ifndef RUN_LOG_PROGRESS_H
 #define RUN_LOG_PROGRESS_H
 
@@ -13,15 +13,16 @@
 typedef struct {
     const Manifest *manifest;
     const char *dir;
+    bool quiet;                  /* prints only errors and the last line */
     size_t steps, first, spikes; /* first: the first step of this process */
     double started, printed;     /* clock_seconds of the start and of the last line */
     Live live;
     Sparkline losses;
 } Progress;
 
-/* Prints the banner: model, equations, data, entropy floor, schedules, and the step at which a
+/* Prints the banner, unless `quiet`: model, equations, data, entropy floor, schedules, and the step at which a
  * resumed run continues. */
-Progress progress_start(const Manifest *manifest, const char *dir, size_t first);
+Progress progress_start(const Manifest *manifest, const char *dir, size_t first, bool quiet);
 /* Prints a line if the record has a validation loss, if it is the last, or if there is no status
  * line and the last line is old. */
 void progress_row(Progress *progress, const LogRow *row, bool last);

@@ -4,6 +4,7 @@
 #include "base/words.h"
 #include "run/log/layers.h"
 #include "run/log/log_repair.h"
+#include "run/log/tensors.h"
 
 #include <stdio.h>
 
@@ -32,6 +33,7 @@ static const char *const FILES[RUNLOG_FILES] = {
     [FILE_LOG] = "log.csv",
     [FILE_SPIKES] = "spikes.csv",
     [FILE_LAYERS] = "layers.csv",
+    [FILE_TENSORS] = "tensors.csv",
 };
 
 static const char *const HEADERS[RUNLOG_FILES] = {
@@ -40,6 +42,7 @@ static const char *const HEADERS[RUNLOG_FILES] = {
         "step,kind,value,z,center,scale,tensor1,growth1,tensor2,growth2,tensor3,growth3,"
         "batch_position,action\n",
     [FILE_LAYERS] = LAYERS_HEADER,
+    [FILE_TENSORS] = TENSORS_HEADER,
 };
 
 const char *runlog_name(int file) {
@@ -78,24 +81,33 @@ static Csv start_again(const char *dir, int i, size_t first) {
     return create_file(dir, i);
 }
 
+/* A file that the version of the checkpoint did not write. */
+static Csv start_later(const char *dir, int i, size_t first) {
+    mem_free(log_keep(dir, FILES[i], first));
+    return create_file(dir, i);
+}
+
+static Csv continue_file(const char *dir, int i, uint64_t bytes, size_t first) {
+    if (bytes == 0) return start_later(dir, i, first);
+    LogState state = log_state(dir, FILES[i], bytes);
+    if (state == LOG_LOST) return start_again(dir, i, first);
+    if (state == LOG_CONVERTED) {
+        log_convert(dir, FILES[i]);
+        fprintf(stderr, "train: warning: %s/%s had other line ends: it is converted back\n", dir,
+                FILES[i]);
+    }
+    return csv_continue(dir, FILES[i], bytes);
+}
+
 RunLog runlog_continue(const char *dir, const uint64_t bytes[RUNLOG_FILES], size_t first) {
     RunLog runlog;
-    for (int i = 0; i < RUNLOG_FILES; i++) {
-        LogState state = log_state(dir, FILES[i], bytes[i]);
-        if (state == LOG_CONVERTED) {
-            log_convert(dir, FILES[i]);
-            fprintf(stderr, "train: warning: %s/%s had other line ends: it is converted back\n",
-                    dir, FILES[i]);
-        }
-        runlog.file[i] =
-            state == LOG_LOST ? start_again(dir, i, first) : csv_continue(dir, FILES[i], bytes[i]);
-    }
+    for (int i = 0; i < RUNLOG_FILES; i++) runlog.file[i] = continue_file(dir, i, bytes[i], first);
     return runlog;
 }
 
 bool runlog_reaches(const char *dir, const uint64_t bytes[RUNLOG_FILES]) {
     for (int i = 0; i < RUNLOG_FILES; i++) {
-        if (log_state(dir, FILES[i], bytes[i]) == LOG_LOST) return false;
+        if (bytes[i] && log_state(dir, FILES[i], bytes[i]) == LOG_LOST) return false;
     }
     return true;
 }

@@ -1,4 +1,4 @@
-/* runlog.h - writes log.csv, spikes.csv and layers.csv.
+/* runlog.h - writes log.csv, spikes.csv, layers.csv and tensors.csv.
  *
  * One idea: one table defines the columns in order, and a record says which of them were measured;
  * the others are empty. Every record is written before the next step begins.
@@ -37,7 +37,7 @@ typedef struct {
 void log_set(LogRow *row, LogColumn column, double value);
 
 /* The files, in the order of their lengths in meta.json. */
-typedef enum { FILE_LOG, FILE_SPIKES, FILE_LAYERS, RUNLOG_FILES } RunLogFile;
+typedef enum { FILE_LOG, FILE_SPIKES, FILE_LAYERS, FILE_TENSORS, RUNLOG_FILES } RunLogFile;
 const char *runlog_name(int file); /* "log.csv" ... */
 
 typedef struct {
@@ -47,7 +47,8 @@ typedef struct {
 /* Creates the files in `dir` with their headers. Failing to write ends the program (EXIT_IO). */
 RunLog runlog_create(const char *dir);
 /* Opens the files for appending, each truncated to `bytes`, before step `first`. A file that was
- * changed since is repaired, or started again, with a warning (log_repair.h). */
+ * changed since is repaired, or started again, with a warning (log_repair.h). 0 bytes mean that the
+ * checkpoint is of a version without this file, which then begins at step `first`. */
 RunLog runlog_continue(const char *dir, const uint64_t bytes[RUNLOG_FILES], size_t first);
 /* Whether no file would have to be started again. */
 bool runlog_reaches(const char *dir, const uint64_t bytes[RUNLOG_FILES]);

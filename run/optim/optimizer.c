@@ -52,7 +52,7 @@ double optimizer_clip_scale(const OptimOptions *options, double grad_norm) {
     return options->clip == 0 || grad_norm <= options->clip ? 1 : options->clip / grad_norm;
 }
 
-void optimizer_update(Optimizer *optimizer, double lr, double grad_scale) {
+void optimizer_update(Optimizer *optimizer, double lr, double grad_scale, double *changes) {
     const OptimOptions *options = optimizer->options;
     Params *params = optimizer->params;
     double n = (double)++optimizer->applied;
@@ -67,10 +67,15 @@ void optimizer_update(Optimizer *optimizer, double lr, double grad_scale) {
     };
     for (size_t i = 0; i < params_count(params); i++) {
         const Param *param = &params->list[i];
-        size_t at = param->offset;
+        if (changes) changes[i] = NAN;
         if (!param_is_trained(param)) continue;
+        real *p = params->values + param->offset, *m = params->m + param->offset,
+             *v = params->v + param->offset;
+        const real *g = params->grads + param->offset;
         adamw.weight_decay = optimizer_decays(options, param->kind) ? options->weight_decay : 0;
-        adamw_update(params->values + at, params->m + at, params->v + at, params->grads + at,
-                     &adamw, param->count);
+        if (changes)
+            changes[i] = sqrt(adamw_update_measured(p, m, v, g, &adamw, param->count));
+        else
+            adamw_update(p, m, v, g, &adamw, param->count);
     }
 }

@@ -29,7 +29,8 @@ double optimizer_grad_norm(Optimizer *optimizer);
 /* min(1, clip / grad_norm), without an epsilon; 1 if clip is 0. */
 double optimizer_clip_scale(const OptimOptions *options, double grad_norm);
 
-/* Applies one AdamW update with the gradient times `grad_scale`. */
-void optimizer_update(Optimizer *optimizer, double lr, double grad_scale);
+/* Applies one AdamW update with the gradient times `grad_scale`. If `changes` is not NULL, it gets the
+ * L2 norm of the change of every tensor (params_count), NAN if the tensor is not trained. */
+void optimizer_update(Optimizer *optimizer, double lr, double grad_scale, double *changes);
 
 #endif

@@ -23,14 +23,15 @@ static const struct {
     const char *folder, *name;
     bool many;
 } OWN[] = {
-    {".", "log.csv", false},          {".", "spikes.csv", false},  {".", "layers.csv", false},
-    {".", "run.json", false},         {".", "config.json", false}, {"checkpoints", "step_", true},
-    {"checkpoints", "latest", false}, {"replay", "step_", true},
+    {".", "log.csv", false},        {".", "spikes.csv", false},       {".", "layers.csv", false},
+    {".", "tensors.csv", false},    {".", "run.json", false},         {".", "config.json", false},
+    {"checkpoints", "step_", true}, {"checkpoints", "latest", false}, {"replay", "step_", true},
 };
 enum { OWN_COUNT = sizeof OWN / sizeof *OWN };
 
 /* Files inside a folder of `replay`, and what crashes leave. */
-static const char *const REPLAYED[] = {"layers.csv", "log.csv", "spikes.csv", "rows.csv"};
+static const char *const REPLAYED[] = {"layers.csv", "tensors.csv", "log.csv", "spikes.csv",
+                                       "rows.csv"};
 static const char *const LEFTOVERS[] = {"run.json.tmp", "config.json.tmp", "checkpoints/latest.tmp",
                                         "replay/LOCK"};
 
@@ -158,7 +159,7 @@ static void remove_replay(const char *dir, const char *name, int *error) {
 static int remove_own(const char *dir) {
     int error = 0;
     checkpoint_clean(dir);
-    checkpoint_prune(dir, SIZE_MAX, 0, 0);
+    checkpoint_prune(dir, SIZE_MAX, &(CheckpointKeep){.newest = 0});
     for (size_t i = 0; i < OWN_COUNT; i++) {
         char **names = names_of(dir, i, &error);
         for (size_t k = 0; k < arrlenu(names); k++) {

@@ -120,8 +120,10 @@ static bool description_parse(const char *text, size_t size, Description *d) {
     d->meta.row_waits = integer_field(json, "row_waits", &good);
     const cJSON *seconds = cJSON_GetObjectItemCaseSensitive(json, "train_seconds");
     d->meta.train_seconds = cJSON_IsNumber(seconds) ? seconds->valuedouble : 0;
-    for (int i = 0; i < RUNLOG_FILES; i++)
-        d->meta.log_bytes[i] = integer_field(json, runlog_name(i), &good);
+    for (int i = 0; i < RUNLOG_FILES; i++) {
+        bool older = i == FILE_TENSORS && !cJSON_HasObjectItem(json, runlog_name(i));
+        d->meta.log_bytes[i] = older ? 0 : integer_field(json, runlog_name(i), &good);
+    }
     for (int i = 0; i < 2; i++) {
         const cJSON *file = cJSON_GetObjectItemCaseSensitive(json, i ? STATE : MODEL);
         d->bytes[i] = integer_field(file, "bytes", &good);
@@ -209,16 +211,18 @@ static int remove_checkpoint(const char *folder) {
     return error;
 }
 
-void checkpoint_prune(const char *dir, size_t newest, size_t keep, size_t healthy) {
+void checkpoint_prune(const char *dir, size_t last, const CheckpointKeep *keep) {
     size_t *steps, valid = 0;
     if (checkpoint_steps(dir, &steps))
         arrsetlen(steps, 0); /* the list is incomplete: remove nothing */
     bool healthy_kept = false;
     for (size_t i = 0; i < arrlenu(steps); i++) {
-        if (steps[i] > newest) continue;
-        bool newest_healthy = !healthy_kept && steps[i] < healthy;
+        if (steps[i] > last) continue;
+        bool newest_healthy = !healthy_kept && steps[i] < keep->healthy;
+        bool marked = (keep->best && steps[i] == keep->best) ||
+                      (keep->every && steps[i] && steps[i] % keep->every == 0);
         healthy_kept |= newest_healthy;
-        if (valid++ < keep || newest_healthy) continue;
+        if (valid++ < keep->newest || newest_healthy || marked) continue;
         char *folder = checkpoint_folder(dir, steps[i]);
         int error = remove_checkpoint(folder);
         if (error)

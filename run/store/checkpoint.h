@@ -49,10 +49,17 @@ typedef struct {
  * unchanged. An existing checkpoint of that step is kept if it is valid and its logs have the same
  * lengths. */
 char *checkpoint_write(const char *dir, const Snapshot *snapshot, const CheckpointMeta *meta);
-/* Removes checkpoints up to step `newest`, except the newest `keep` and the newest one before step
- * `healthy`. Checkpoints after `newest` are corrupt: they do not count towards `keep`, and the run
- * replaces them when it reaches their step. */
-void checkpoint_prune(const char *dir, size_t newest, size_t keep, size_t healthy);
+/* Which checkpoints stay. */
+typedef struct {
+    size_t newest;  /* so many of the newest ones */
+    size_t every;   /* those of multiples of this step; 0 = none */
+    size_t best;    /* the one of this step, 0 = none */
+    size_t healthy; /* the newest one before this step */
+} CheckpointKeep;
+
+/* Removes all other checkpoints up to step `last`. Those after it are corrupt: they do not count, and
+ * the run replaces them when it reaches their step. */
+void checkpoint_prune(const char *dir, size_t last, const CheckpointKeep *keep);
 /* Removes the temporary folders of a process that was killed. */
 void checkpoint_clean(const char *dir);
 /* NULL if the disk has room for a checkpoint of `bytes`, else a message for mem_free. */

@@ -31,6 +31,7 @@ static const struct {
     {"log.csv", true, {"step,tokens,train_loss,val_loss,"}},
     {"spikes.csv", true, {"step,kind,value,z,"}},
     {"layers.csv", true, {"step,layer,sublayer,"}},
+    {"tensors.csv", true, {"step,tensor,rms,"}},
 };
 enum { FILE_COUNT = sizeof FILES / sizeof *FILES };
 

@@ -7,6 +7,7 @@
 #include "base/words.h"
 #include "model/equations.h"
 #include "run/io/files.h"
+#include "run/log/manifest.h"
 #include "run/store/aside.h"
 
 #include <string.h>
@@ -166,13 +167,13 @@ static bool list_changed(const char *dir, const size_t *steps) {
     return changed;
 }
 
-/* The outcome of an attempt to read the newest valid checkpoint of a list. */
+/* The outcome of an attempt to read the first valid checkpoint of a list. */
 typedef enum { READ_DONE, READ_NOTHING, READ_OVERTAKEN } ReadOutcome;
 
-/* An invalid checkpoint is skipped, unless it was replaced while it was read: then the list is out of
- * date. */
-static ReadOutcome read_newest(StoredModel *stored, const char *dir, const size_t *steps,
-                               size_t batch) {
+/* `all` are the checkpoints of the run, `steps` those to try. An invalid checkpoint is skipped, unless
+ * it was replaced while it was read: then the list is out of date. */
+static ReadOutcome read_first(StoredModel *stored, const char *dir, const size_t *steps,
+                              const size_t *all, size_t batch) {
     for (size_t i = 0; i < arrlenu(steps); i++) {
         CheckpointMeta meta;
         Snapshot snapshot = {0};
@@ -180,29 +181,40 @@ static ReadOutcome read_newest(StoredModel *stored, const char *dir, const size_
         if (!wrong) wrong = read_model(stored, &snapshot, dir, steps[i], batch);
         snapshot_free(&snapshot);
         if (!wrong) return READ_DONE;
-        if (list_changed(dir, steps)) return READ_OVERTAKEN;
+        if (list_changed(dir, all)) return READ_OVERTAKEN;
         fprintf(stderr, "train: warning: skipping the checkpoint of step %zu in %s: %s\n", steps[i],
                 dir, wrong);
     }
     return READ_NOTHING;
 }
 
-/* The list of a folder that changes meanwhile may be empty, although it always has a checkpoint. */
-void stored_model_read(StoredModel *stored, const char *dir, size_t batch) {
-    enum { TRIES = 200, EMPTY_TRIES = 4 };
-    const struct timespec pause = {.tv_nsec = 5000000};
-    ReadOutcome outcome = READ_NOTHING;
-    bool any = false;
-    *stored = (StoredModel){0};
-    for (size_t tries = 1; outcome != READ_DONE && tries <= TRIES; tries++) {
-        size_t *steps = steps_of(dir);
-        any = steps != NULL;
-        outcome = read_newest(stored, dir, steps, batch);
-        arrfree(steps);
-        if (outcome == READ_NOTHING && (any || tries >= EMPTY_TRIES)) break;
-        if (outcome != READ_DONE) nanosleep(&pause, NULL);
+/* The members of `all` that `step` selects (stb_ds array): all, or one, or none. */
+static size_t *selected_steps(const char *dir, const size_t *all, size_t step) {
+    size_t *selected = NULL;
+    const bool any = step == STEP_NEWEST;
+    if (step == STEP_BEST && !manifest_best(dir, &step)) return NULL;
+    for (size_t i = 0; i < arrlenu(all); i++) {
+        if (any || all[i] == step) arrput(selected, all[i]);
     }
-    if (outcome == READ_DONE) return;
+    return selected;
+}
+
+/* `all` are the checkpoints that exist: at least one. */
+static _Noreturn void refuse_step(const char *dir, const size_t *all, size_t step) {
+    TextOut text;
+    FILE *list = text_begin(&text);
+    for (size_t i = arrlenu(all); i-- > 0;) fprintf(list, "%zu%s", all[i], i ? ", " : "");
+    char *steps = text_end(&text);
+    if (step == STEP_BEST)
+        die(EXIT_USAGE,
+            "--step best: %s keeps no best checkpoint (train.keep_best); its checkpoints are of "
+            "the steps %s",
+            dir, steps);
+    die(EXIT_USAGE, "--step %zu: %s has no checkpoint of that step, only of the steps %s", step,
+        dir, steps);
+}
+
+static _Noreturn void refuse_run(const char *dir, bool any, ReadOutcome outcome) {
     if (!any && aside_pending(dir)) {
         die(EXIT_DATA,
             "%s has no checkpoint: an --overwrite was interrupted, and the old run is in "
@@ -217,6 +229,26 @@ void stored_model_read(StoredModel *stored, const char *dir, size_t batch) {
             ? " for long enough to read it: its run replaces them faster; raise "
               "train.checkpoint_every or train.keep, or try again later"
             : "");
+}
+
+/* The list of a folder that changes meanwhile may be empty, although it always has a checkpoint; and
+ * its run may name another best checkpoint after it was listed. */
+void stored_model_read(StoredModel *stored, const char *dir, size_t step, size_t batch) {
+    enum { TRIES = 200, EMPTY_TRIES = 4 };
+    const struct timespec pause = {.tv_nsec = 5000000};
+    *stored = (StoredModel){0};
+    for (size_t tries = 1;; tries++) {
+        size_t *all = steps_of(dir), *steps = selected_steps(dir, all, step);
+        const bool last = tries >= (steps ? TRIES : EMPTY_TRIES), any = all != NULL;
+        if (last && any && !steps) refuse_step(dir, all, step);
+        const ReadOutcome outcome = read_first(stored, dir, steps, all, batch);
+        const bool invalid = steps && outcome == READ_NOTHING;
+        arrfree(steps);
+        arrfree(all);
+        if (outcome == READ_DONE) return;
+        if (last || invalid) refuse_run(dir, any, outcome);
+        nanosleep(&pause, NULL);
+    }
 }
 
 static void check_same(const StoredModel *from, const Model *to, const Vocab *vocab,
@@ -248,7 +280,7 @@ static void check_same(const StoredModel *from, const Model *to, const Vocab *vo
 
 void stored_model_begin(Model *model, const Vocab *vocab, const char *dir) {
     StoredModel from;
-    stored_model_read(&from, dir, 1);
+    stored_model_read(&from, dir, STEP_NEWEST, 1);
     check_same(&from, model, vocab, dir);
     const Params *stored = &from.model->params, *own = &model->params;
     for (size_t i = 0; i < params_count(own); i++) {
@@ -265,10 +297,12 @@ void stored_model_rewire(StoredModel *stored, const char *topology) {
     Model *old = stored->model;
     ModelOptions *options = &stored->config.model;
     char error[512];
-    options->topology = name_index(topology_name, topology);
-    if (options->topology < 0)
-        die(EXIT_USAGE, "--force-topology: there is no topology \"%s\"; see --list topologies",
-            topology);
+    options->topology = name_meant(topology_name, topology_synonyms, topology);
+    if (options->topology < 0) {
+        const char *near = name_near(topology_name, topology);
+        die(EXIT_USAGE, "--force-topology: there is no topology \"%s\"%s%s; see --list topologies",
+            topology, near ? "; did you mean " : "", near ? near : "");
+    }
     options->layers = "";
     if (!model_check(options, error, sizeof error)) die(EXIT_USAGE, "%s", error);
     Model *model = model_create(options, &stored->config.gamma_warmup, old->shape.V, old->shape.B,
@@ -286,7 +320,8 @@ void stored_model_rewire(StoredModel *stored, const char *topology) {
     fprintf(stderr,
             "train: warning: rewired as %s: %zu of %zu tensors come from the run, the others keep "
             "their initial values, and %zu tensors of the run are dropped\n",
-            topology, taken, params_count(&model->params), params_count(&old->params) - taken);
+            topology_name(options->topology), taken, params_count(&model->params),
+            params_count(&old->params) - taken);
     model_remove_norms(model, stored->step);
     model_free(old);
     stored->model = model;

@@ -20,11 +20,17 @@ typedef struct {
     size_t step;
 } StoredModel;
 
-/* Reads the newest valid checkpoint of a run directory into a model for batches of up to `batch`
- * sequences. Warns about each newer checkpoint that it skips. The run may be training: if it replaces
- * a checkpoint meanwhile, the next one is read. Ends the program (EXIT_DATA) if no checkpoint is valid
- * or the file belongs to another version. */
-void stored_model_read(StoredModel *stored, const char *dir, size_t batch);
+/* Which checkpoint of a run to read, besides a step: the newest valid one, or the one with the lowest
+ * validation loss, which train.keep_best keeps and run.json names. */
+#define STEP_NEWEST SIZE_MAX
+#define STEP_BEST (SIZE_MAX - 1)
+
+/* Reads the checkpoint of `step` into a model for batches of up to `batch` sequences. STEP_NEWEST
+ * warns about each newer checkpoint that it skips. The run may be training: if it replaces a
+ * checkpoint meanwhile, the next one is read. If the checkpoint does not exist, the program ends
+ * (EXIT_USAGE) and lists the steps that do; if it is invalid or belongs to another version, it ends
+ * with EXIT_DATA. */
+void stored_model_read(StoredModel *stored, const char *dir, size_t step, size_t batch);
 /* Copies the weights of the run directory `dir` into `model` (train.init_from). Both must have the
  * same tensors and the same vocabulary; else the program ends (EXIT_USAGE) and names the
  * difference. */

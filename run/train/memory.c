@@ -28,7 +28,8 @@ bool memory_plan(MemoryPlan *plan, const Config *config, size_t V) {
     double batch = (double)config->train.batch * (double)T, sequence = (double)T + 1;
     plan->tokens = 2 * batch * sizeof(int) + sequence * (sizeof(int) + 1);
     plan->detector = spike_bytes(&config->spike, size_total(&plan->model).tensors);
-    if (config->log.layers_every) plan->probe = (double)probe_bytes(config->model.n_layer);
+    if (config->log.layers_every)
+        plan->probe = (double)probe_bytes(config->model.n_layer) + tensors * sizeof(double);
     plan->lists = tensors * (ENTRY_BYTES + sizeof(double)) +
                   (double)config->model.n_layer *
                       (sizeof(Block) + sizeof(BlockWiring) + BLOCK_SITES * sizeof(NormSite));

@@ -13,7 +13,7 @@ typedef struct {
     ModelSize model;
     double tokens;   /* a batch, its targets, the work space of the dataset */
     double detector; /* windows of the spike detector */
-    double probe;    /* statistics for layers.csv */
+    double probe;    /* statistics for layers.csv and tensors.csv */
     double lists;    /* parameter registry, blocks, gradient norms per tensor */
 } MemoryPlan;
 

@@ -8,6 +8,7 @@
 #include "run/optim/schedule.h"
 #include "run/store/aside.h"
 #include "run/store/stored_model.h"
+#include "run/train/events.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -65,20 +66,50 @@ static char *save(Run *run, size_t step) {
     return failed;
 }
 
+/* The step of the checkpoint that train.keep_best keeps; 0 = none, for the initial weights are not
+ * kept: --overwrite removes the old run when the new one has a checkpoint. */
+static size_t best_step(const Run *run) {
+    return run->config->train.keep_best ? health_summary(run->health).best_val_step : 0;
+}
+
 static void prune(const Run *run, size_t step) {
+    const TrainOptions *train = &run->config->train;
     HealthSummary health = health_summary(run->health);
-    size_t healthy = health.diverged ? health.diverged_step : SIZE_MAX;
-    checkpoint_prune(run->dir, step, run->config->train.keep, healthy);
+    CheckpointKeep keep = {.newest = train->keep,
+                           .every = train->keep_every,
+                           .best = best_step(run),
+                           .healthy = health.diverged ? health.diverged_step : SIZE_MAX};
+    checkpoint_prune(run->dir, step, &keep);
+}
+
+bool run_wants_checkpoint(const Run *run, size_t step) {
+    const TrainOptions *train = &run->config->train;
+    const bool regular = train->checkpoint_every && step % train->checkpoint_every == 0;
+    const bool lasting = train->keep_every && step % train->keep_every == 0;
+    return step > 0 && (regular || lasting || step == best_step(run));
+}
+
+/* run.json names the new best checkpoint before the old one is removed, so that the one it names
+ * always exists. */
+static void name_best(Run *run) {
+    Manifest *manifest = &run->manifest;
+    const size_t best = best_step(run);
+    if (manifest->best_step == best) return;
+    manifest->best_step = best;
+    manifest->best_loss = health_summary(run->health).best_val_loss;
+    manifest_update(run->dir, manifest);
 }
 
 ExitCode run_save(Run *run, size_t step) {
     if (!params_finite(&run->model->params)) return EXIT_DIVERGED;
     char *failed = save(run, step);
     if (!failed) {
+        name_best(run);
         prune(run, step);
         aside_settle(false);
         run->failed_saves = 0;
         progress_checkpoint(&run->progress, step);
+        events_checkpoint(run, step);
         return EXIT_DONE;
     }
     progress_pause(&run->progress);
@@ -202,6 +233,7 @@ static size_t continue_run(Run *run, const CheckpointMeta *meta) {
     run->train_seconds = meta->train_seconds;
     model_remove_norms(run->model, meta->step);
     name_latest(run, meta->step);
+    name_best(run);
     prune(run, meta->step);
     size_t first = run->row.measured ? meta->step : meta->step + 1;
     run->log = runlog_continue(run->dir, meta->log_bytes, first);

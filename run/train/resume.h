@@ -14,6 +14,8 @@
  * fails, the run continues with the older checkpoints; the third failure in a row, or a failure at
  * the last step, returns EXIT_IO. Non-finite weights are never written: EXIT_DIVERGED. */
 ExitCode run_save(Run *run, size_t step);
+/* Whether a checkpoint is due after update `step`, whose validation is done. */
+bool run_wants_checkpoint(const Run *run, size_t step);
 
 /* Restores the newest valid checkpoint of run->dir, truncates the logs to the lengths recorded in
  * it and opens them. Logs that were changed since are repaired or started again: they never make a

@@ -4,6 +4,7 @@
 #include "norm/norm.h"
 #include "run/io/stop.h"
 #include "run/log/layers.h"
+#include "run/log/tensors.h"
 #include "run/optim/schedule.h"
 #include "run/train/memory.h"
 #include "run/train/validate.h"
@@ -42,7 +43,10 @@ void run_open(Run *run, const Config *config, int argc, char **argv) {
     health_expect(run->health, unigram.nats);
     run->data_hash = hash_of_data(run->data);
     run->val_hash = dataset_val_hash(run->data);
-    if (config->log.layers_every) run->probe = probe_create(config->model.n_layer);
+    if (config->log.layers_every) {
+        run->probe = probe_create(config->model.n_layer);
+        run->changes = mem_alloc(size_mul(params_count(&run->model->params), sizeof(double)));
+    }
     run->tokens = mem_alloc(size_mul(cells, sizeof(int)));
     run->targets = mem_alloc(size_mul(cells, sizeof(int)));
     bool rms = norm_is_rms(norm_kind(config->model.norm));
@@ -60,6 +64,7 @@ void run_open(Run *run, const Config *config, int argc, char **argv) {
 void run_close(Run *run) {
     runlog_close(&run->log);
     probe_free(run->probe);
+    mem_free(run->changes);
     health_free(run->health);
     spike_free(run->detector);
     optimizer_free(&run->optimizer);
@@ -72,7 +77,7 @@ void run_close(Run *run) {
 
 /* --- one update --- */
 
-/* Whether layers.csv records update `step`. The probe measures the first micro-batch. */
+/* Whether layers.csv and tensors.csv record update `step`. The probe measures the first micro-batch. */
 static bool wants_layers(const Run *run, size_t step) {
     return run->probe && step % run->config->log.layers_every == 0;
 }
@@ -190,8 +195,10 @@ static double block_gradient(const Probe *probe, size_t block) {
     return stats->grad_rms[stats->moments[TOKEN_REST].tokens > 0 ? TOKEN_REST : TOKEN_FIRST];
 }
 
-static void log_layers(Run *run, size_t step) {
+static void log_measured(Run *run, size_t step, bool applied) {
     layers_write(&run->log.file[FILE_LAYERS], step, run->probe);
+    tensors_write(&run->log.file[FILE_TENSORS], step, &run->model->params,
+                  run->optimizer.tensor_norms, applied ? run->changes : NULL);
     health_gradients(run->health, step, block_gradient(run->probe, 0),
                      block_gradient(run->probe, run->probe->L - 1));
 }
@@ -210,7 +217,7 @@ bool run_update(Run *run, size_t step, LogRow *row) {
     double scale = gradient_scale(run, &report, grad_norm);
     bool applied = may_apply(run, &report);
     if (applied) {
-        optimizer_update(&run->optimizer, lr, scale);
+        optimizer_update(&run->optimizer, lr, scale, wants_layers(run, step) ? run->changes : NULL);
         model_update_running_scales(run->model);
     }
     model_remove_norms(run->model, step);
@@ -233,7 +240,7 @@ bool run_update(Run *run, size_t step, LogRow *row) {
     log_set(row, LOG_STEP_MS, 1e3 * seconds);
     log_set(row, LOG_TOKENS_PER_S, (double)tokens / seconds);
     if (report.spike) log_spike(run, step, &report);
-    if (wants_layers(run, step)) log_layers(run, step);
+    if (wants_layers(run, step)) log_measured(run, step, applied);
     return true;
 }
 

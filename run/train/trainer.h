@@ -26,6 +26,8 @@ typedef struct {
     SpikeDetector *detector;
     Health *health;
     Probe *probe; /* NULL if log.layers_every is 0 */
+    double
+        *changes; /* (tensors) norms of the last measured update; NULL if log.layers_every is 0 */
     RunLog log;
     Manifest manifest;
     Progress progress;

@@ -83,7 +83,9 @@ def report(chosen, command):
     parts += [Part("Left out", "", [Bullets([f"{run.path} {run.why}." for run in left_out])])] * bool(left_out)
     parts.append(origin.facts(groups, left_out, command))
     title = chosen.title or title_of(arms, groups)
-    return Report(title, answer.headline(arms, groups, compared, equal_time), origin.shared(groups, keys), parts)
+    stopped = answer.stopped_sentence(grouping.stopped_settings(groups, left_out, equal_time))
+    headline = answer.headline(arms, groups, compared, equal_time) + stopped
+    return Report(title, headline, origin.shared(groups, keys), parts)
 
 
 def write(path, text):

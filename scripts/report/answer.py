@@ -17,12 +17,15 @@ RATE_WORDS = (
 )
 
 
+def rounded(rate, digits=3):
+    return short_number(float(f"{rate:.{digits}g}"))
+
+
 def rate_words(arm):
     """2.1e-3, with the effective rate if that is another one."""
-    rate = float(f"{arm.best_rate:.2g}") if arm.optimum else arm.best_rate
-    scaled = float(f"{arm.best_rate * arm.lr_scale:.3g}")
-    effective = f", effective {short_number(scaled)}" if arm.lr_scale != 1 else ""
-    return short_number(rate) + effective
+    rate = short_number(float(f"{arm.best_rate:.2g}") if arm.optimum else arm.best_rate)
+    scaled = rounded(arm.best_rate * arm.lr_scale, 2 if arm.optimum else 3)
+    return rate + (f", effective {scaled}" if arm.lr_scale != 1 else "")
 
 
 def at_its_rate(arm):
@@ -91,8 +94,8 @@ def seeds_sentence(found):
     if needed is None:
         return "Two or more seeds in common would give an interval."
     return (
-        f"{needed:,} seeds would show a difference of {SHOWN} nats between these two with a probability of 80 %; "
-        f"this report has {found.seeds}."
+        f"{needed:,} seeds would show a difference of {SHOWN} nats between {found.group.label} and {found.base.label} "
+        f"with a probability of 80 %; this report has {found.seeds}."
     )
 
 
@@ -118,6 +121,13 @@ def failure_sentence(groups):
     parts = [f"{diverged} diverged"] if diverged else []
     parts += [f"{stuck} {'was' if stuck == 1 else 'were'} stuck"] if stuck else []
     return [f"Of {total} runs {' and '.join(parts)}; these are in no mean."] if parts else []
+
+
+def stopped_sentence(settings):
+    if not settings:
+        return []
+    names = [f"{arm} at lr {', '.join(map(short_number, sorted(rates)))}" for arm, rates in settings.items()]
+    return [f"Stopped at a third of their steps, and in no comparison: {'; '.join(names)}."]
 
 
 def time_sentence(best, base, equal_time):
@@ -196,9 +206,9 @@ def columns(arms, equal_time):
     scaled = any(arm.lr_scale != 1 for arm in arms)
     rated = any(arm.best_rate for arm in arms)
     found = [("arm", lambda arm: Cell(arm.label)), ("seeds", lambda arm: count(len(arm.losses())))]
-    found += [("best rate", lambda arm: Cell(short_number(float(f"{arm.best_rate:.3g}")), arm.best_rate))] * rated
+    found += [("best rate", lambda arm: Cell(rounded(arm.best_rate), arm.best_rate))] * rated
     found += [
-        ("effective rate", lambda arm: Cell(f"{arm.best_rate * arm.lr_scale:.3g}", arm.best_rate * arm.lr_scale))
+        ("effective rate", lambda arm: Cell(rounded(arm.best_rate * arm.lr_scale), arm.best_rate * arm.lr_scale))
     ] * (rated and scaled)
     found += [("how found", lambda arm: Cell(note(arm)))] * rated
     found.append(("loss at that rate", loss_cell))

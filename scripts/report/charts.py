@@ -3,16 +3,19 @@
 The first key that differs between groups selects the color, all others together the panel."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import stats
 from content import Charts, Part
 from groups import LR, label_of, with_effective_lr
-from runs import number
+from runs import depth, number
 from svg import Axis, Series, panel
 
 WINDOWS, POINTS = 50, 200  # training loss: means over a fiftieth of the steps, of which 200 are drawn
 STEP = "step (updates)"
+DEPTH = "depth (l: attention, l + \N{VULGAR FRACTION ONE HALF}: MLP of layer l)"
+UNFOLDED = 4  # panels of gains; more of them would fill the page
+SLOTS = ("norm_in", "norm_out", "norm_post", "norm_q", "norm_k", "norm_v")  # of a block, in the order of the registry
 BAND = "Mean over seeds, with its 95 % interval as a band."
 
 
@@ -223,16 +226,17 @@ def lr_sensitivity(groups, keys):
     )
 
 
-def depth(row):
-    """Layer l: l before the attention, l + 1/2 before the MLP; the last depth is the input of the head."""
-    return number(row["layer"]) + (0.5 if row["sublayer"] == "mlp" else 0)
-
-
 def by_depth(run, column):
     """{depth: value} at the last measured step; the embedding is the input of layer 1."""
     rows = [row for row in run.stream if row["sublayer"] != "embedding"]
     last = max((number(row["step"]) for row in rows), default=0)
-    return positive({depth(row): number(row[column]) for row in rows if number(row["step"]) == last})
+    return positive(
+        {
+            depth(number(row["layer"]), row["sublayer"]): number(row[column])
+            for row in rows
+            if number(row["step"]) == last
+        }
+    )
 
 
 def by_step(run, column):
@@ -256,7 +260,6 @@ def of_layers(groups, keys, title, words, curve, x_label, y_label):
 
 def of_stream(groups, keys):
     """The charts of the residual stream."""
-    depths = "depth (l: attention, l + \N{VULGAR FRACTION ONE HALF}: MLP of layer l)"
     return [
         of_layers(
             groups,
@@ -264,7 +267,7 @@ def of_stream(groups, keys):
             "Variance of the residual stream over depth",
             f"Over the features of a token, without first tokens, at the last measured step. {BAND}",
             lambda run: by_depth(run, "variance"),
-            depths,
+            DEPTH,
             "variance (log)",
         ),
         of_layers(
@@ -282,16 +285,39 @@ def of_stream(groups, keys):
             "Gradient of the residual stream over depth",
             f"Root mean square of the gradient of the loss per element, at the last measured step. {BAND}",
             lambda run: by_depth(run, "grad_rms"),
-            depths,
+            DEPTH,
             "gradient rms (nats per token, log)",
         ),
     ]
 
 
+def of_gains(groups, keys):
+    """The gains of the norms in the blocks: a panel for each slot that a group has."""
+    drawn = []
+    for slot in SLOTS:
+        for placing in placings(groups, keys):
+            curves = [run.gains[slot] for run in placing.group.healthy if slot in run.gains]
+            if not curves:
+                continue
+            caption = f"{slot} \N{EN DASH} {placing.panel}" if placing.panel else slot
+            series = Series(placing.name, placing.style, *over_seeds(curves))
+            drawn.append((replace(placing, panel=caption), [series]))
+    plus1 = any(group.config.get("model.norm") == "rmsnorm_plus1" for group in groups)
+    words = (
+        "Root mean square of gamma at the last measured step, without the factor of gamma-warmup."
+        + " Of rmsnorm_plus1, whose gain is 1 + g, it is that of g." * plus1
+        + f" {BAND}"
+    )
+    found = section("Gains of the norms over depth", words, drawn, (DEPTH, "rms of gamma"))
+    if found:
+        found.folded = len(found.items[0].panels) > UNFOLDED
+    return found
+
+
 def parts(arms, arm_keys, groups, keys):
     """The charts: curves of every arm, at the best learning rate of its grid, and the loss over the rate."""
     best = [arm.best_cell for arm in arms]
-    curves = [losses(best, arm_keys), late_losses(best, arm_keys), *of_stream(best, arm_keys)]
+    curves = [losses(best, arm_keys), late_losses(best, arm_keys), *of_stream(best, arm_keys), of_gains(best, arm_keys)]
     curves = [one for one in curves if one]
     if len(arms) < len(groups):
         for one in curves:

@@ -156,6 +156,17 @@ def at_equal_time(runs):
     return all(run.equal_time for run in runs if run.ending != LEFT_OUT)
 
 
+def stopped_settings(groups, left_out, equal_time):
+    """{name of an arm: learning rates} that --halving stopped."""
+    stopped, found = [compared(run, equal_time) for run in left_out if run.stopped], {}
+    configs = [group.config for group in groups] + stopped
+    keys, known = differing_keys(configs) if configs else [], {key for config in configs for key in config}
+    for config in stopped:
+        rates = found.setdefault(name_of(config, [key for key in keys if key != LR], known), set())
+        rates.update([config[LR]] if LR in config else [])
+    return found
+
+
 def gather(runs):
     """Groups sorted by the values of their labels, the keys that differ, and the runs that are left out.
 

@@ -15,6 +15,7 @@ RMS_NORMS = ("rmsnorm", "rmsnorm_plus1")  # optim.rmsnorm_lr_scale applies to th
 EXIT_DIVERGED = 5  # of ./train
 STUCK_RATIO = 0.98  # of the unigram entropy, as in run/optim/health.c
 VAL_TOKENS = re.compile(r"(\d+) validation tokens")  # in data.description of run.json
+GAIN = re.compile(r"blocks\.(\d+)\.(attn|mlp)\.(norm_\w+)\.gamma")
 
 
 class NoRun(Exception):
@@ -83,6 +84,11 @@ class Run:
         return sweep_mark(self.path.parent).get("equal_time") is True
 
     @property
+    def stopped(self):
+        """Whether --halving of its sweep stopped the run at a third of its steps."""
+        return self.ending == LEFT_OUT and self.path.name in stopped_runs(self.path.parent)
+
+    @property
     def val_tokens(self):
         """(tokens of one validation, tokens of the validation split), NaN if unknown."""
         sequences, context = number(self.config.get("train.eval_rows")), number(self.config.get("model.context"))
@@ -97,6 +103,16 @@ class Run:
         rows = csv_rows(self.path / "layers.csv")
         return [row for row in rows if row.get("site") == "stream" and row.get("position") == "rest"]
 
+    @cached_property
+    def gains(self):
+        """{slot: {depth: RMS of gamma}} of the blocks, the last ones in tensors.csv."""
+        found = {}
+        for row in csv_rows(self.path / "tensors.csv"):
+            gain, rms = GAIN.fullmatch(row.get("tensor", "")), number(row.get("rms"))
+            if gain and math.isfinite(rms):
+                found.setdefault(gain[3], {})[depth(int(gain[1]) + 1, gain[2])] = rms
+        return found
+
 
 def number(value):
     """A float; NaN for what is empty, null or malformed."""
@@ -104,6 +120,11 @@ def number(value):
         return float(value)
     except (TypeError, ValueError):
         return math.nan
+
+
+def depth(layer, sublayer):
+    """Layer l: l at the attention, l + 1/2 at the MLP; the last depth is the input of the head."""
+    return layer + (0.5 if sublayer == "mlp" else 0)
 
 
 def csv_rows(path):
@@ -189,12 +210,22 @@ def read_run(path):
         return Run(path, config, facts, LEFT_OUT, str(error))
     if extended(facts):
         config["train.extended"] = extended(facts)
-    return Run(path, config, facts, *how_it_ended(config, facts))
+    ending, why = how_it_ended(config, facts)
+    reason = stopped_runs(path.parent).get(path.name)
+    if ending == LEFT_OUT and isinstance(reason, dict):
+        why = f"was stopped at a third of its steps by --halving: {reason.get('why')}"
+    return Run(path, config, facts, ending, why)
+
+
+def stopped_runs(folder):
+    """{name: why} of the runs that --halving stopped."""
+    stopped = sweep_mark(folder).get("stopped")
+    return stopped if isinstance(stopped, dict) else {}
 
 
 @cache
 def sweep_mark(folder):
-    """sweep.json, which a sweep at equal time writes into the folder of its runs; empty without one."""
+    """sweep.json, which --equal-time and --halving write into the folder of the runs; empty without one."""
     try:
         return read_object(folder / "sweep.json")
     except ValueError:

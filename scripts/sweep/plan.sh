@@ -12,9 +12,12 @@ sets=()               # KEY=VALUE for every run
 keys=()               # keys that vary
 names=()              # names of the runs
 declare -A choices=() # KEY: its values, one per line
-declare -A fixed=()   # KEY: set by an option
-declare -A pieces=()  # KEY=VALUE: its part of a name
-declare -A words=()   # NAME: KEY=VALUE of that run, one per line
+declare -A fixed=() # KEY: set by an option
+declare -A pieces=() # KEY=VALUE: its part of a name
+declare -A words=() # NAME: KEY=VALUE of that run, one per line
+# An arm is the runs that differ in learning rate and seed alone, as in a report.
+declare -A arm_of=()   # NAME: its arm
+declare -A steps_of=() # ARM: train.steps, of a sweep at equal time
 
 plan() {
     local i
@@ -67,7 +70,8 @@ fix() {
     local key rest=()
     for key in "${keys[@]}"; do [[ $key == "$1" ]] || rest+=("$key"); done
     keys=("${rest[@]}")
-    unset "choices[$1]"
+    # shellcheck disable=SC2016 # expanded by unset, once: twice would run the commands in a key
+    unset 'choices[$1]'
     fixed[$1]=yes
 }
 
@@ -188,34 +192,69 @@ expand_all() {
     local key seed others=()
     for key in "${keys[@]}"; do [[ $key == train.seed ]] || others+=("$key"); done
     if [[ -z ${choices[train.seed]+there} ]]; then
-        expand "" "" "" "${others[@]}"
+        expand "" "${others[@]}"
         return
     fi
     while IFS= read -r seed; do
-        expand "" "-${pieces[train.seed=$seed]}" "train.seed=$seed" "${others[@]}"
+        expand "train.seed=$seed" "${others[@]}"
     done <<<"${choices[train.seed]}"
 }
 
-# expand NAME ENDING WORDS KEY...: adds a run for every combination of values of the KEYs.
+# expand WORDS KEY...: adds a run for every combination of values of the KEYs.
 expand() {
-    local name=$1 ending=$2 chosen=$3 key=${4:-} value
+    local key=${2:-} value name arm
     if [[ -z $key ]]; then
-        name=$name$ending
-        name=${name#-}
+        name_run "$1"
         [[ -z ${words[$name]+there} ]] || refuse "two runs would be called $name"
-        names+=("$name")
-        words[$name]=$chosen
+        add_run "$1"
         return
     fi
     while IFS= read -r value; do
-        expand "$name-${pieces[$key=$value]}" "$ending" "$chosen"$'\n'"$key=$value" "${@:5}"
+        expand "$1"$'\n'"$key=$value" "${@:3}"
     done <<<"${choices[$key]}"
+}
+
+# name_run WORDS: sets $name and $arm, the name without the learning rate and the seed.
+name_run() {
+    local word ending=''
+    name='' arm=''
+    while IFS= read -r word; do
+        case $word in
+        '') ;;
+        train.seed=*) ending=-${pieces[$word]} ;;
+        optim.lr=*) name+=-${pieces[$word]} ;;
+        *) name+=-${pieces[$word]} arm+=-${pieces[$word]} ;;
+        esac
+    done <<<"$1"
+    name=$name$ending
+    name=${name#-} arm=${arm#-}
+    arm=${arm:-all}
+}
+
+add_run() {
+    local name arm
+    name_run "$1"
+    names+=("$name")
+    words[$name]=$1
+    arm_of[$name]=$arm
+}
+
+# arms: the arms of the runs, one per line, in the order of the grid.
+arms() {
+    local name
+    for name in "${names[@]}"; do echo "${arm_of[$name]}"; done | awk '!seen[$0]++'
+}
+
+# rate_of NAME: its optim.lr, empty if that does not vary.
+rate_of() {
+    sed -n 's/^optim\.lr=//p' <<<"${words[$1]}"
 }
 
 # args_of NAME: sets $args to the arguments of the trainer, without the folder.
 args_of() {
-    local word
+    local word steps=${steps_of[${arm_of[$1]}]:-}
     args=(--config "$config" --set "train.threads=$threads" --set "name=$1")
     for word in "${sets[@]}"; do args+=(--set "$word"); done
     while IFS= read -r word; do [[ -z $word ]] || args+=(--set "$word"); done <<<"${words[$1]}"
+    [[ -z $steps ]] || args+=(--set "train.steps=$steps")
 }

@@ -3,14 +3,14 @@
 #
 # The state of a run is stored only in its folder, so a sweep may be killed at any time. A diverged run
 # is a result: it is kept and not repeated.
-# shellcheck disable=SC2154 # sweep.sh and sweep/plan.sh assign out, names, jobs, before, todo, estimate
+# shellcheck disable=SC2154,SC2034,SC2004 # sweep.sh and sweep/plan.sh assign out, jobs, args
 
 stopping=''           # the signal that stopped the sweep
 declare -A running=() # process: name of its run
 failures=()           # "NAME CODE" of failed runs
+declare -A over=()    # NAME: the run ended
 ended=0 diverged=0    # runs that ended, and those of them that diverged
-trained=0             # runs that ended of the $todo runs to train
-begun=0               # $SECONDS when training began
+third=''              # runs are trained to a third of their steps, of --halving
 
 # lock OPTION... FD: locks an open file; false if another process holds it. Sets $lacking to an exit code
 # of flock, not 0 if the file system has no locks.
@@ -30,13 +30,10 @@ hold_sweep() {
     ((!lacking)) || say "$script_name: warning: files in $out cannot be locked; another sweep there would not be noticed"
 }
 
+# train_all NAME...: trains these runs.
 train_all() {
     local name
-    trap 'stop INT' INT
-    trap 'stop TERM' TERM
-    trap 'stop HUP' HUP
-    begun=$SECONDS
-    for name in "${names[@]}"; do
+    for name in "$@"; do
         while ((${#running[@]} >= jobs)); do await; done
         [[ -z $stopping ]] || break
         train_one "$name" 9>&- &
@@ -44,12 +41,26 @@ train_all() {
         status_line
     done
     while ((${#running[@]})); do await; done
-    [[ ! -t 1 ]] || printf '\r\033[K'
-    trap - INT TERM HUP
-    if [[ -n $stopping ]]; then
-        echo "$script_name: stopped by SIG$stopping; the same command resumes it" >&2
-        kill "-$stopping" $$
-    fi
+}
+
+# with_signals: from here on, a signal stops every run with a checkpoint.
+with_signals() {
+    local signal
+    for signal in INT TERM HUP USR1 USR2 XCPU; do
+        # shellcheck disable=SC2064 # the signal of this round
+        trap "stop $signal" "$signal"
+    done
+    begun=$SECONDS said=$SECONDS
+}
+
+# end_of_signals: if one stopped the sweep, ends it in the same way as the trainer.
+end_of_signals() {
+    [[ ! -t 1 ]] || printf '\r\033[K' || true
+    trap - INT TERM HUP USR1 USR2 XCPU
+    [[ -n $stopping ]] || return 0
+    echo "$script_name: stopped by SIG$stopping; the same command resumes it" >&2
+    case $stopping in USR1 | USR2 | XCPU) exit 75 ;; esac
+    kill "-$stopping" $$
 }
 
 # train_one NAME: runs in its own process, which becomes the trainer. It locks the log before it reads
@@ -67,6 +78,7 @@ train_one() {
         done
     fi
     if [[ $(state_of "$1") == diverged ]] && same_config "$dir"; then exit 5; fi
+    [[ -z $third ]] || third_args "$1"
     exec "$TRAIN" "${args[@]}" --run-dir "$dir" --resume 2>&1
 }
 
@@ -78,7 +90,8 @@ same_config() {
     [[ $said != *"with another config"* ]]
 }
 
-# stop SIGNAL: the trainers write a checkpoint and exit. They do not receive Ctrl-C themselves.
+# stop SIGNAL: the trainers write a checkpoint and exit. They do not receive Ctrl-C themselves; the signals
+# of queues are passed on as they are.
 stop() {
     [[ -n $stopping ]] || say "$script_name: stopping; every run writes a checkpoint"
     stopping=$1
@@ -86,7 +99,9 @@ stop() {
 }
 
 stop_running() {
-    ((!${#running[@]})) || kill -TERM "${!running[@]}" 2>/dev/null || true
+    local signal=TERM
+    case $stopping in USR1 | USR2 | XCPU) signal=$stopping ;; esac
+    ((!${#running[@]})) || kill "-$signal" "${!running[@]}" 2>/dev/null || true
 }
 
 # await: waits for the end of a run, or 0.05 s. While stopping, the signal is sent again, for a run that
@@ -103,6 +118,7 @@ await() {
         status_line
         return
     done
+    tick
     sleep 0.05 9>&- || true # Ctrl-C ends sleep, too
 }
 
@@ -114,15 +130,22 @@ note_end() {
         diverged=$((diverged + 1))
     elif [[ $(state_of "$1") == stuck ]]; then
         word=stuck
+    elif [[ -n $third ]] && (($2 == 75)); then
+        [[ -z $stopping ]] || return 0
+        word="a third"
     elif (($2)); then
         [[ -z $stopping ]] || return 0
         word=failed
         failures+=("$1 $2")
     fi
-    ended=$((ended + 1))
-    [[ ${before[$1]} =~ done|diverged|stuck ]] || trained=$((trained + 1))
+    if [[ $word == "a third" ]]; then
+        note_part "$1"
+    else
+        [[ -n ${over[$1]:-} ]] || ended=$((ended + 1))
+        over[$1]=yes at[$1]=1000
+    fi
     read -r _ loss < <(end_of "$1") || loss=-
-    [[ -t 1 ]] || echo "$1 $word $loss"
+    [[ -t 1 ]] || say_line "$1 $word $loss, $(status)"
 }
 
 # state_of NAME: new, unfinished, done, stuck or diverged.
@@ -142,7 +165,7 @@ end_of() {
     local log=$out/$1/log.csv
     [[ -e $log ]] || log=/dev/null
     awk -F, 'NR > 1 { step = $1 } NR > 1 && $4 != "" { loss = sprintf("%.4f", $4) }
-        END { print step == "" ? "-" : step, loss == "" ? "-" : loss }' "$log"
+        END { print step == "" ? "-" : step, loss == "" ? "-" : loss }' <"$log"
 }
 
 # effective_rate NAME: optim.lr times the factor of its norm, "-" if the run has no files.
@@ -151,22 +174,6 @@ effective_rate() {
     lr=$(sed -n 's/^ *"lr": \([^,]*\).*/\1/p' "$out/$1/config.json" 2>/dev/null | head -1) || true
     factor=$(sed -n 's/^ *"rmsnorm_lr_scale": \([^,]*\).*/\1/p' "$out/$1/run.json" 2>/dev/null | head -1) || true
     awk -v lr="$lr" -v factor="$factor" 'BEGIN { if (lr == "" || factor == "") print "-"; else printf "%.4g\n", lr * factor }'
-}
-
-# say MESSAGE: prints it on stderr, replacing the status line.
-say() {
-    [[ ! -t 2 ]] || printf '\r\033[K' >&2
-    echo "$1" >&2
-}
-
-# status_line: progress and remaining time, on a terminal.
-status_line() {
-    [[ -t 1 && -z $stopping ]] || return 0
-    local left=$estimate width line LC_ALL=C.UTF-8 # names are cut between characters
-    ((trained == 0)) || left=$(((SECONDS - begun) * (todo - trained) / trained))
-    width=$(tput cols 2>/dev/null) || width=80
-    line="$ended/${#names[@]}, $diverged diverged, ${#failures[@]} failed, $(time_text "$left") left: ${running[*]}" || true
-    printf '\r\033[K%s' "${line:0:width-1}"
 }
 
 # report_failures: prints the failed runs; false if there are any.

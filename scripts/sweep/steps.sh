@@ -10,7 +10,7 @@ config_steps='' # the train.steps of runs for which neither the grid nor --set h
 # stored_steps NAME: the train.steps in the config.json of a run.
 stored_steps() {
     awk '/^ *"train": *[{]/ { inside = 1 }
-        inside && /"steps":/ { gsub(/[^0-9]/, ""); print; exit }' "$out/$1/config.json" 2>/dev/null
+        inside && /"steps":/ { gsub(/[^0-9]/, ""); print; exit }' 2>/dev/null <"$out/$1/config.json"
 }
 
 # planned_steps NAME: sets $steps to the train.steps of a run in this sweep; false if that is unknown.

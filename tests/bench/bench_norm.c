@@ -73,8 +73,9 @@ int main(void) {
     c = mem_alloc(sizeof(real) * N);
     normal_fill(b, 1, "x", 1, 0, N);
     normal_fill(c, 1, "dy", 1, 0, N);
-    for (; norm_kind((int)kinds) && norm_kind((int)kinds) != &norm_none; kinds++)
-        norms[kinds] = norm_of(norm_kind((int)kinds));
+    for (int i = 0; norm_kind(i); i++) {
+        if (norm_kind(i)->gamma && !norm_kind(i)->gather) norms[kinds++] = norm_of(norm_kind(i));
+    }
     triad_rate();
     for (size_t round = 0; round < ROUNDS; round++) {
         for (size_t i = 0; i < 3 * kinds; i++) {

@@ -1,12 +1,13 @@
 /* norm_bench.h - a norm with its tensors, on rows of several kinds, and its formulas.
  *
  * The rows are ordinary, tiny (eps dominates), large, shifted, constant and zero. The formulas, in
- * long double, are those at the top of each file of norm/. Tests compare row by row, with errors
- * relative to the scale of the row, so that large rows do not hide errors of small ones. */
+ * long double, are those of tests/lib/norms.h with their gradients. Tests compare row by row, with
+ * errors relative to the scale of the row, so that large rows do not hide errors of small ones. */
 #ifndef TESTS_BENCH_NORM_BENCH_H
 #define TESTS_BENCH_NORM_BENCH_H
 
 #include "norm/norm.h"
+#include "tests/lib/norms.h"
 #include "tests/lib/numbers.h"
 
 static const struct {
@@ -15,13 +16,22 @@ static const struct {
             {3, 0.5}, {1.7, 0},  {0, 0},    {1e-3, 1e-3}};
 enum { WIDEST = 129 };
 
-static const NormKind *const NORM_KINDS[] = {&norm_layernorm, &norm_rmsnorm, &norm_rmsnorm_plus1,
-                                             &norm_dyt,       &norm_scale,   &norm_none};
 static const size_t NORM_WIDTHS[] = {1, 2, 13, 48, WIDEST};
 static const double NORM_FACTORS[] = {1, 0.5, 0.1}; /* of the gamma warm-up */
 
+/* Kind k of those that a Bench computes: the norms of the program except those over the batch, and
+ * the gain of layerscale. NULL past the last. */
+static inline const NormKind *bench_kind(size_t k) {
+    size_t count = 0;
+    for (int i = 0; norm_kind(i); i++) {
+        if (!norm_kind(i)->gather && count++ == k) return norm_kind(i);
+    }
+    return k == count ? &norm_scale : NULL;
+}
+
 typedef struct {
     Norm norm;
+    const NormFormula *formula;
     size_t rows, C;
     real w, *gamma, *beta, *alpha; /* as in norm, but writable */
     real *x, *y, *dx, *dy;
@@ -41,7 +51,8 @@ static inline real *draw_rows(size_t rows, size_t C) {
 /* Gains are in [0.5, 1.5], because a gain of 1 would hide a missing factor. Gradients start at
  * zero; what the norm only writes starts with random numbers. */
 static inline Bench bench_draw(const NormKind *kind, size_t rows, size_t C, double w) {
-    Bench b = {.rows = rows, .C = C, .w = (real)w};
+    Bench b = {.formula = norm_formula(kind->name), .rows = rows, .C = C, .w = (real)w};
+    if (!b.formula) die(EXIT_INTERNAL, "norm %s has no row in tests/lib/norms.h", kind->name);
     b.norm = (Norm){.kind = kind, .C = C, .eps = (real)1e-5};
     b.x = draw_rows(rows, C);
     b.y = new_drawn(rows * C, 1);
@@ -52,8 +63,8 @@ static inline Bench bench_draw(const NormKind *kind, size_t rows, size_t C, doub
     if (kind->gamma) {
         b.norm.gamma = b.gamma = new_reals(C);
         b.norm.dgamma = new_reals(C);
-        double offset = kind == &norm_rmsnorm_plus1 ? 1 : 0;
-        for (size_t c = 0; c < C; c++) b.gamma[c] = (real)(draw_uniform(0.5, 1.5) - offset);
+        for (size_t c = 0; c < C; c++)
+            b.gamma[c] = (real)(draw_uniform(0.5, 1.5) - b.formula->plus);
     }
     if (kind->beta) {
         b.norm.beta = b.beta = new_drawn(C, 1);
@@ -89,7 +100,7 @@ static inline long double mean_of(const long double *a, const long double *b, si
     return sum / (long double)C;
 }
 
-/* xhat = (x - mean) r; mean is 0 for rmsnorm. */
+/* xhat = (x - mean) r; mean is 0 without `center`. */
 static inline void standardize(RowFormula *f, const real *x, size_t C, bool center, real eps) {
     double largest = 0;
     f->mean = 0;
@@ -112,22 +123,23 @@ static inline void standardize_backward(RowFormula *f, size_t C, bool center) {
 
 static inline void row_formula(RowFormula *f, const Bench *b, size_t row) {
     const Norm *norm = &b->norm;
+    const NormFormula *formula = b->formula;
     const real *x = b->x + row * b->C, *dy = b->dy + row * b->C;
-    const bool center = norm->kind == &norm_layernorm, dyt = norm->kind == &norm_dyt;
-    const bool standard = norm->kind->n_stats > 0;
-    const long double alpha = dyt ? (long double)*norm->alpha : 1;
+    const bool center = formula->centers, standard = formula->n_stats > 0;
+    const long double alpha = formula->squash ? (long double)*norm->alpha : 1;
     f->unit = (double)alpha;
     f->condition = 0;
     f->dalpha = 0;
     if (standard) standardize(f, x, b->C, center, norm->eps);
     for (size_t c = 0; c < b->C; c++) {
-        if (!standard) f->xhat[c] = dyt ? tanhl(alpha * (long double)x[c]) : (long double)x[c];
+        const long double z = alpha * (long double)x[c];
+        if (!standard) f->xhat[c] = formula->squash ? formula->squash(z) : z;
         f->gain[c] = norm->gamma ? (long double)norm->gamma[c] : 1;
-        if (norm->kind == &norm_rmsnorm_plus1) f->gain[c] += 1;
+        f->gain[c] += (long double)formula->plus;
         if (norm->gamma) f->gain[c] *= (long double)b->w;
         f->y[c] = f->gain[c] * f->xhat[c] + (norm->beta ? (long double)norm->beta[c] : 0);
         f->u[c] = f->gain[c] * (long double)dy[c];
-        long double derivative = dyt ? 1 - f->xhat[c] * f->xhat[c] : 1;
+        long double derivative = formula->squash ? formula->slope(z) : 1;
         f->dx[c] = f->u[c] * alpha * derivative;
         f->dalpha += f->u[c] * (long double)x[c] * derivative;
     }

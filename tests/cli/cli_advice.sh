@@ -97,8 +97,10 @@ dry_run_prints_verdicts() {
     has "pre" "$said" "docs/claims.md#peri-lower, verdict there: undecided;"
 }
 
+# 1,300 words with the 19 topologies of 2026; a new one may have its line.
 readme_is_short() {
-    (($(wc -w <README.md) <= 1300)) || fail "README.md has more than 1,300 words"
+    (($(grep -vE '^\| .[a-z0-9_]+. \|' README.md | wc -w) <= 1044)) ||
+        fail "README.md has more than 1,044 words besides the table of topologies"
 }
 
 test_case "advice: claims.md and its tables are what the verdicts say" pages_are_written_by_the_script

@@ -8,6 +8,8 @@ tree() {
     mkdir "$tmp/$1"
     tar -cf - Makefile train.c base ops norm data model run scripts configs sweeps build/float/{train,train.o,libperi.a,flags} \
         build/float/{base,ops,norm,data,model,run} | tar -C "$tmp/$1" -xf -
+    echo unknown >"$tmp/$1/build/float/commit" # no checkout: git does not know it
+    touch -r build/float/flags "$tmp/$1/build/float/commit"
     cp -p build/float/train "$tmp/$1/train"
 }
 
@@ -96,11 +98,63 @@ checkout_without_carriage_returns() {
     "$tmp/checkout/scripts/check.sh" --help >/dev/null
 }
 
+# built NAME: the commit that the program of a tree prints.
+built() {
+    "$tmp/$1/train" --version | sed -n 's/^commit *//p'
+}
+
+# commit_in NAME: commits the tree.
+commit_in() {
+    git -C "$tmp/$1" add -A
+    git -C "$tmp/$1" -c user.name=test -c user.email=test@example.org commit -qm "a commit"
+    git -C "$tmp/$1" rev-parse HEAD
+}
+
+commit_is_built_in() {
+    command -v git >/dev/null || { echo "note: skipped: no git" && return; }
+    local name="a checkout" hash
+    tree "$name"
+    rm "$tmp/$name/build/float/commit"
+    printf '/build/\n/train\n' >"$tmp/$name/.gitignore"
+    make_in "$name"
+    same "without git" "$code $(built "$name")" "0 unknown"
+    "$tmp/$name/train" --config "$tmp/toy.json" --set name=unknown --steps 0 2>/dev/null
+    has "run.json" "$(<"$tmp/unknown/run.json")" '"commit": "unknown",'
+    [[ $(<"$tmp/unknown/run.json") != *'"dirty"'* ]] || fail "an unknown commit is dirty"
+    git init -q "$tmp/$name"
+    hash=$(commit_in "$name")
+    make_in "$name"
+    same "a commit" "$code $(built "$name") $(grep -c -- ' -c -o ' <<<"$said")" "0 $hash 1"
+    "$tmp/$name/train" --config "$tmp/toy.json" --set name=known --steps 0 2>/dev/null
+    has "run.json" "$(tr -d '\n' <"$tmp/known/run.json")" "\"commit\": \"$hash\",    \"dirty\": false,"
+    echo "# a comment" >>"$tmp/$name/configs/base_xs.json"
+    make_in "$name"
+    [[ $said != *" -c -o "* ]] || fail "a config is no code: $said"
+    echo "/* changed */" >>"$tmp/$name/train.c"
+    make_in "$name"
+    same "changes" "$code $(built "$name")" "0 $hash, with changes"
+    "$tmp/$name/train" --config "$tmp/toy.json" --set name=dirty --steps 0 2>/dev/null
+    has "run.json" "$(<"$tmp/dirty/run.json")" '"dirty": true,'
+    GIT_TEST_ASSUME_DIFFERENT_OWNER=1 make_in "$name" -n install PREFIX="$tmp/prefix"
+    [[ $code == 0 && $said != *" -c -o "* ]] || fail "make install as another user builds: $said"
+    GIT_TEST_ASSUME_DIFFERENT_OWNER=1 make_in "$name"
+    same "as another user" "$code $(built "$name")" "0 unknown"
+    # Unpacked into a repository of somebody else.
+    git init -q "$tmp/outer"
+    echo text >"$tmp/outer/file"
+    commit_in outer >/dev/null
+    tree outer/inner
+    rm "$tmp/outer/inner/build/float/commit"
+    make_in outer/inner
+    same "in another repository" "$code $(built outer/inner)" "0 unknown"
+}
+
 unset MAKEFLAGS MAKELEVEL
 [[ -e build/float/flags ]] || { echo "cli_build.sh: needs the float build: make" >&2 && exit 2; }
 test_case "build: a running program is replaced" running_program_is_replaced
 test_case "build: a folder for each compiler" compilers_have_folders
 test_case "build: other options build everything again" changed_options_build_again
 test_case "build: a folder named train" folder_named_train
+test_case "build: the commit" commit_is_built_in
 test_case "build: a checkout with core.autocrlf" checkout_without_carriage_returns
 test_done

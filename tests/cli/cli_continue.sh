@@ -13,6 +13,7 @@ all_equal() {
         fail "runs $1 and $2 have different states"
     cmp "$tmp/$1/spikes.csv" "$tmp/$2/spikes.csv" || fail "runs $1 and $2 have different spikes"
     cmp "$tmp/$1/layers.csv" "$tmp/$2/layers.csv" || fail "runs $1 and $2 have different layers"
+    cmp "$tmp/$1/tensors.csv" "$tmp/$2/tensors.csv" || fail "runs $1 and $2 have different tensors"
 }
 
 # steps FILE: the first and the last step of a CSV file.
@@ -162,9 +163,9 @@ missing_logs_are_started_again() {
     split_at whole 15 bare
     rm "$tmp"/bare/*.csv "$tmp/bare/run.json"
     continues bare
-    for log in log spikes layers; do has "warning" "$said" "bare/$log.csv is not as the checkpoint recorded it"; done
+    for log in log spikes layers tensors; do has "warning" "$said" "bare/$log.csv is not as the checkpoint recorded it"; done
     same "steps" "$(steps "$tmp/bare/log.csv")" "16 to 20"
-    for log in log spikes layers; do
+    for log in log spikes layers tensors; do
         split_at whole 15 bare
         rm "$tmp/bare/$log.csv"
         continues bare
@@ -209,6 +210,21 @@ converted_logs_are_repaired() {
     all_equal whole windows
 }
 
+# A checkpoint of a version without tensors.csv: the file begins where the run continues.
+logs_of_later_versions_begin_late() {
+    local meta
+    command -v python3 >/dev/null || { echo "note: skipped checkpoints without tensors.csv: no python3" && return; }
+    toy whole "${often[@]}" --overwrite
+    split_at whole 15 earlier
+    rm "$tmp/earlier/tensors.csv"
+    printf 'step_00000010\n' >"$tmp/earlier/checkpoints/latest" # killed before the name was written
+    for meta in "$tmp"/earlier/checkpoints/*/meta.json; do python3 tests/lib/without_log.py "$meta" tensors.csv; done
+    continues earlier
+    [[ $said != *tensors.csv* ]] || fail "a warning: $said"
+    cmp "$tmp/whole/layers.csv" "$tmp/earlier/layers.csv"
+    diff "$tmp/earlier/tensors.csv" <(awk -F, 'NR == 1 || $1 > 15' "$tmp/whole/tensors.csv")
+}
+
 # A checkpoint that could not be read once, while the logs were continued from the one before it.
 stale_checkpoints_do_not_cut_logs() {
     toy whole "${often[@]}" --overwrite
@@ -250,6 +266,7 @@ test_case "continue: the same data at another path" same_data_at_another_path
 test_case "continue: missing logs" missing_logs_are_started_again
 test_case "continue: logs that are too short" short_logs_are_kept
 test_case "continue: logs with other line ends" converted_logs_are_repaired
+test_case "continue: a checkpoint without tensors.csv" logs_of_later_versions_begin_late
 test_case "continue: a checkpoint newer than the logs" stale_checkpoints_do_not_cut_logs
 test_case "continue: no config.json, no checkpoints" lost_configs_do_not_matter
 test_done

@@ -75,6 +75,21 @@ prediction_holds() {
     echo "note:     $topology $norm: $(value peak_rss_mb) MiB predicted, $(of_run sized peak_rss_mb) used"
 }
 
+# All CSV files, with records of layers.csv and tensors.csv at every update or at none.
+log_size_is_estimated() {
+    local model every logged
+    for model in "peri rmsnorm" "post layernorm" "pre dyt" "olmo2 rmsnorm" "none batchnorm"; do
+        for every in 0 1; do
+            logged=(--config "$tmp/toy.json" --topology "${model% *}" --norm "${model#* }" --set name=logged
+                --set train.steps=200 --set "log.layers_every=$every")
+            dry_run "${logged[@]}"
+            rm -rf "$tmp/logged"
+            exits 0 "${logged[@]}"
+            near "bytes of the logs of $model" "$(value log_bytes)" "$(cat "$tmp"/logged/*.csv | wc -c)" 40
+        done
+    done
+}
+
 # XS of the reference workloads, without biases: a table of 256 * 128, 4 blocks of 12 * 128^2 and
 # two gammas, one final gamma: 820,352 parameters, and 64 * 128 positions. For 768 tokens: 6 *
 # (820,352 + 4 * 64 * 128) * 768 FLOPs.
@@ -143,6 +158,10 @@ disk_space_is_checked() {
     has "warning" "$(cat "$tmp/stderr")" "train.keep"
     dry_run --config "$tmp/toy.json" --set train.checkpoint_every=6 --set train.keep=9
     has "kept" "$said" "4 kept"
+    # Records of layers.csv and tensors.csv at each of a billion updates fill any disk.
+    dry_run --config "$tmp/toy.json" --set train.steps=1000000000 --set log.layers_every=1
+    has "logs" "$said" $'\nlogs         about 5.9'
+    has "warning" "$(cat "$tmp/stderr")" "measure less often (log.every, log.layers_every)"
     dry_run --config "$tmp/toy.json" --set train.checkpoint_every=0
     has "kept" "$said" "1 kept"
 }
@@ -206,6 +225,7 @@ test_case "dry run: FLOPs" flops_are_counted
 test_case "dry run: running statistics" statistics_are_counted
 test_case "dry run: schedule" schedule_matches_the_run
 test_case "dry run: data, equations, validations" data_and_equations_are_printed
+test_case "dry run: size of the logs" log_size_is_estimated
 test_case "dry run: disk space" disk_space_is_checked
 test_case "dry run: advice" advice_is_printed
 test_case "dry run: errors" errors_are_those_of_training

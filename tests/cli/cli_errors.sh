@@ -79,19 +79,25 @@ flags_are_checked() {
     exits 3 --sample "$tmp/nothing"
 }
 
+# lists_choices WHAT KEY LINE: --list WHAT prints a name and its meaning a line, LINE among them, in the order of KEY.
+lists_choices() {
+    local names
+    exits 0 --list "$1"
+    grep -q "^$3" <<<"$said" || fail "--list $1 lacks $3"
+    ! grep -qvE '^[a-z0-9_]+ +[^ ]' <<<"$said" || fail "--list $1: a line without a meaning"
+    names=$(cut -d' ' -f1 <<<"$said" | paste -sd ' ')
+    exits 0 --list keys
+    has "the choices of $2" "$(grep "^$2 " <<<"$said")" "(one of ${names// /, })"
+}
+
 help_and_lists() {
     exits 0 --help
     has "--help" "$said" "--overwrite"
     has "--help" "$said" "Exit codes"
     exits 0 --version
     has "--version" "$said" "OpenBLAS"
-    exits 0 --list topologies
-    same "topologies" "$(cut -d' ' -f1 <<<"$said" | tr '\n' ' ')" "post pre peri sandwich olmo2 \
-deepnorm resi_dual mixln lns hybrid hybrid_star keel pre_post b2t parallel parallel2 layerscale \
-respost none "
-    exits 0 --list norms
-    same "norms" "$(cut -d' ' -f1 <<<"$said" | tr '\n' ' ')" \
-        "layernorm rmsnorm rmsnorm_plus1 dyt none batchnorm "
+    lists_choices topologies model.topology "peri  *x = x + N(F(N(x)))"
+    lists_choices norms model.norm "rmsnorm  *x / sqrt(mean(x^2) + eps) "
     exits 0 --list keys
     has "--list keys" "$said" "optim.rmsnorm_lr_scale"
     exits 0 --print-schema

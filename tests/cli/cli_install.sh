@@ -20,7 +20,7 @@ install_and_uninstall() {
         for file in peri-{train,sweep,report,plot}; do echo "755 bin/$file"; done
         echo "644 share/bash-completion/completions/peri-train"
         echo "644 share/man/man1/peri-train.1"
-        for file in configs/*.json sweeps/*.json scripts/usage.sh scripts/sweep/*.sh; do echo "644 share/peri/$file"; done
+        for file in configs/*.json sweeps/*.json scripts/usage.sh scripts/sweep/*.*; do echo "644 share/peri/$file"; done
         for file in scripts/{plot,sweep,report}.sh; do [[ ! -e $file ]] || echo "755 share/peri/$file"; done
         echo "644 share/peri/installed"
     } | sort -k 2)
@@ -125,8 +125,13 @@ page_renders() {
     has "a flag" "$said" "--config FILE"
     has "a default" "$said" 'model.topology = "peri"'
     has "a range" "$said" "integer 1 to 1024"
-    has "a choice" "$said" "one of layernorm, rmsnorm, rmsnorm_plus1, dyt, none, batchnorm"
+    has "a choice" "$(tr -s ' \n' ' ' <<<"$said")" "one of $(names norms | paste -sd , | sed 's/,/, /g')"
     has "a sign" "$said" "0 to 2^32-1 (default 1)"
+}
+
+# names WHAT: the names of --list WHAT, one a line.
+names() {
+    "$TRAIN" --list "$1" | cut -d ' ' -f 1
 }
 
 # offered WORD...: sets COMPREPLY to the completions of the last word; the words are split as by
@@ -142,6 +147,20 @@ completes() {
     same "completion of ${*:2}" "${COMPREPLY[*]}" "$1"
 }
 
+# Every value of every key with choices, from the schema.
+all_choices_complete() {
+    local key values
+    while read -r key values; do
+        completes "$values" peri-train --set "$key" = ""
+        completes "$values" peri-train "--$key" ""
+    done < <("$TRAIN" --print-schema | python3 -c '
+import json, sys
+for section, keys in json.load(sys.stdin)["properties"].items():
+    for key, value in keys.get("anyOf", [keys])[0].get("properties", {}).items():
+        words = ["true", "false"] if value.get("type") == "boolean" else value.get("enum", [])
+        if words: print(f"{section}.{key}", *sorted(words))')
+}
+
 bash_completes() {
     local flag
     # shellcheck disable=SC1090 # what is tested
@@ -150,14 +169,26 @@ bash_completes() {
     completes "--decay-fraction --decay-gamma-in --decay-gamma-out --describe --detector" peri-train --de
     completes "--topology" peri-train --resume --topo
     completes "keys" peri-train --list k
-    completes "pre pre_post" peri-train --topology pr
-    completes "rmsnorm rmsnorm_plus1" peri-train --norm rms
+    completes "$(names topologies | grep ^pr | sort | paste -sd ' ')" peri-train --topology pr
+    completes "$(names norms | grep ^rms | sort | paste -sd ' ')" peri-train --norm rms
     completes "off on" peri-train --qk-norm o
     completes "model.n_head= model.n_kv_head= model.n_layer= model.norm= model.norm_eps=" peri-train --set model.n
     completes "false true" peri-train --set model.bias =
     completes "swiglu" peri-train --set model.mlp = sw
     completes "--resume" peri-train --set model.mlp = swiglu --res
     completes "" peri-train --steps 5
+    completes "frozen frozen_first" peri-train --eval runs/x --norms fr
+    completes "identity" peri-train --eval runs/x --norms = i
+    completes "parallel parallel2" peri-train --force-topology par
+    completes "configs keys norms sweeps topologies" peri-train --list ""
+    completes "--model.n_head --model.n_kv_head --model.n_layer --model.norm --model.norm_eps" peri-train --model.n
+    completes "layernorm" peri-train --model.norm la
+    completes "layernorm" peri-train --model.norm = la
+    completes "pre pre_post" peri-train --topology = pr
+    completes "pre pre_post" peri-train model.topology = pr
+    COMP_WORDBREAKS=" " completes "--topology=peri" peri-train --topology=per
+    COMP_WORDBREAKS=" " completes "--list=norms" peri-train --list=n
+    all_choices_complete
     COMP_WORDBREAKS=" " completes "model.mlp=swiglu" peri-train --set model.mlp=sw
     offered peri-train --config x --
     for flag in $(flags) --topology --steps --n-layer; do
@@ -169,12 +200,15 @@ bash_completes_files() {
     # shellcheck disable=SC1090 # what is tested
     source <("$TRAIN" --print-completion)
     completes "peri_ln.json peri_rms.json" peri-train --config peri_
+    completes "peri_ln.json peri_rms.json" peri-train peri_
+    completes "peri_ln.json peri_rms.json" peri-train --config = peri_
     made install
     mkdir -p "$tmp/away/perish" "$tmp/away/other"
     cd "$tmp/away"
     echo '{}' >peri_mine.json
     completes "peri_ln.json peri_mine.json peri_rms.json perish/" ../root/usr/bin/peri-train --config peri
     completes "perish/" peri-train --sample pe
+    completes "perish/" peri-train --resume pe
     completes "other/ perish/" peri-train --run-dir ""
 }
 

@@ -100,7 +100,7 @@ interrupted_moves_are_settled() {
     local before name
     toy moving
     before=$(contents moving)
-    for name in log.csv config.json checkpoints/latest checkpoints/step_00000020; do
+    for name in log.csv tensors.csv config.json checkpoints/latest checkpoints/step_00000020; do
         mkdir -p "$tmp/moving/.old-run/checkpoints"
         mv "$tmp/moving/$name" "$tmp/moving/.old-run/$name"
         toy moving
@@ -136,6 +136,7 @@ files_of_others_stay() {
     stays log.csv $'step,loss\n1,2.5'
     stays spikes.csv $'time,kind\n1,a'
     stays layers.csv $'step,layer\n1,a'
+    stays tensors.csv $'step,tensor\n1,a'
     stays run.json '{"mine": [1, 2, 3]}'
     stays config.json '{"architectures": ["GPT2LMHeadModel"], "n_layer": 12}'
     stays config.json 'lr: 0.1'

@@ -30,6 +30,13 @@ run two <<'CSV'
 step,tokens,train_loss,val_loss
 1,10,5,
 CSV
+cat >"$tmp/one/tensors.csv" <<'CSV'
+step,tensor,rms,grad_rms,update_rms
+5,tok_emb.weight,0.02,1e-3,1e-4
+5,final_norm.gamma,1,,
+10,tok_emb.weight,0.03,1e-3,0
+10,final_norm.gamma,1.5,1e-3,1e-4
+CSV
 cat >"$tmp/one/layers.csv" <<'CSV'
 step,layer,sublayer,site,position,variance
 5,0,embedding,stream,rest,9
@@ -104,6 +111,12 @@ layers_are_drawn_over_depth() {
     points "0 9 0 9 0 1" one --file layers --where layer=0 --where sublayer=embedding
 }
 
+tensors_are_drawn_over_steps() {
+    points "5 0.02 10 0.03" one --file tensors --where tensor=tok_emb.weight
+    points "5 1 10 1.5" one --file tensors # the last tensor
+    points "5 0.0001 10 0" one --file tensors --y update_rms --where tensor=tok_emb.weight
+}
+
 # refused CODE MESSAGE ARGUMENT...
 refused() {
     local got=0
@@ -120,7 +133,7 @@ mistakes_are_refused() {
     refused 2 "one/log.csv has no column \"loss\", only step, tokens, train_loss, val_loss$more" one --y loss
     refused 2 "one/log.csv has no column \"zebra\", only step, tokens, train_loss, val_loss$more" one --where zebra=1
     refused 2 "--where takes COLUMN=VALUE, not \"step\"$more" one --where step
-    refused 2 "--file takes log, layers or spikes, not \"run\"$more" one --file run
+    refused 2 "--file takes log, layers, tensors or spikes, not \"run\"$more" one --file run
     refused 2 "--smooth takes an integer from 1 on, not \"0\"$more" one --smooth 0
     refused 2 "--log takes x, y or xy, not \"z\"$more" one --log z
     refused 2 "--out takes FILE.png or FILE.svg, not \"a.gif\"$more" one --out a.gif
@@ -154,6 +167,7 @@ test_case "plot: without an entropy floor" a_floor_is_not_always_known
 test_case "plot: several runs" runs_share_a_picture
 test_case "plot: --smooth" smoothing_is_a_running_mean
 test_case "plot: layers.csv" layers_are_drawn_over_depth
+test_case "plot: tensors.csv" tensors_are_drawn_over_steps
 test_case "plot: mistakes" mistakes_are_refused
 test_case "plot: gnuplot draws" gnuplot_draws
 test_done

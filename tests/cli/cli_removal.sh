@@ -22,7 +22,7 @@ resumes_are_exact() {
             split_at whole "$step" part
             exits 0 --config "$tmp/toy.json" "${removing[@]}" --set name=whole --run-dir "$tmp/part" --resume
             same_run whole part
-            for file in spikes.csv layers.csv checkpoints/step_00000020/optimizer.safetensors; do
+            for file in spikes.csv layers.csv tensors.csv checkpoints/step_00000020/optimizer.safetensors; do
                 cmp "$tmp/whole/$file" "$tmp/part/$file" || fail "$model, resumed after $step: $file"
             done
         done
@@ -111,7 +111,9 @@ run_of_0_1_0_resumes() {
     exits 0 --eval "$tmp/first"
     has "--eval" "$said" "has format version 1"
     exits 0 --sample "$tmp/first" --tokens 5
-    exits 0 --config "$tmp/first/config.json" --run-dir "$tmp/first" --resume
+    exits 0 --config "$tmp/first/config.json" --run-dir "$tmp/first" --resume --set log.layers_every=3
+    [[ $said != *tensors.csv* ]] || fail "a warning about a file that 0.1.0 did not write: $said"
+    same "steps in tensors.csv" "$(cut -d, -f1 "$tmp/first/tensors.csv" | uniq | tr '\n' ' ')" "step 6 "
     awk -F, 'NR == FNR { want[$1] = $3; next }
         FNR > 2 { n++; d = $3 - want[$1]; if (d < 0) d = -d; if (d > 1e-3) exit 1 }
         END { if (n != 8) exit 1 }' tests/lib/run_of_0_1_0/log.csv "$tmp/first/log.csv" ||

@@ -4,7 +4,7 @@ set -euo pipefail
 source "$(dirname "$0")/../lib/cli.sh"
 
 # A sensitive detector with skipped updates, two micro-batches, dropout, spikes during gamma-warmup,
-# checkpoints every fourth update and records of layers.csv every update.
+# checkpoints every fourth update and records of layers.csv and tensors.csv every update.
 full=(--set optim.lr=0.03 --set spike.min_history=2 --set spike.threshold=0.7 --set spike.action=skip
     --set spike.window=4 --set optim.warmup_steps=2 --set train.accum=2 --set model.dropout=0.1 --set gamma_warmup.steps=30
     --set gamma_warmup.from=0.2 --set train.checkpoint_every=4 --set train.keep=100
@@ -42,8 +42,9 @@ repeats() {
     diff <(tail -n +2 "$place/log.csv" | cut -d, -f1-3,5-12) \
         <(awk -F, -v a="$3" -v b="$4" 'NR > 1 && $1 >= a && $1 <= b' "$tmp/$1/log.csv" | cut -d, -f1-3,5-12)
     diff "$place/layers.csv" <(awk -F, -v a="$3" -v b="$4" 'NR == 1 || ($1 >= a && $1 <= b)' "$tmp/$1/layers.csv")
+    diff "$place/tensors.csv" <(awk -F, -v a="$3" -v b="$4" 'NR == 1 || ($1 >= a && $1 <= b)' "$tmp/$1/tensors.csv")
     diff "$place/spikes.csv" <(awk -F, -v a="$3" -v b="$4" 'NR == 1 || ($1 >= a && $1 <= b)' "$tmp/$1/spikes.csv")
-    same "files" "$(inside "$place")" "layers.csv log.csv rows.csv spikes.csv "
+    same "files" "$(inside "$place")" "layers.csv log.csv rows.csv spikes.csv tensors.csv "
 }
 
 spikes_repeat_to_the_bit() {

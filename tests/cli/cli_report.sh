@@ -87,8 +87,8 @@ layers_and_rates_are_drawn() {
     report "$tmp/rates" --title "Two & two" --out "$tmp/rates.html"
     has "row" "$(row "$tmp/rates.md" Results "lr 0.01")" "| lr 0.01 | 1 | "
     has "title" "$(<"$tmp/rates.html")" "<title>Two &amp; two</title>"
-    # Five at the best rate, the loss over the rate, and the loss at all rates.
-    same "charts" "$(grep -o '<svg viewBox="0 0 440 290" role="img"' "$tmp/rates.html" | wc -l)" 7
+    # Seven at the best rate, two of them for the slots of peri, the loss over the rate, and the loss at all rates.
+    same "charts" "$(grep -o '<svg viewBox="0 0 440 290" role="img"' "$tmp/rates.html" | wc -l)" 9
     has "learning rates" "$(<"$tmp/rates.html")" "<h2>Sensitivity to the learning rate</h2>"
     has "link from elsewhere" "$(<"$tmp/rates.md")" "[config.json](rates/lr-1e-3/config.json)"
 }
@@ -233,7 +233,7 @@ effective_rates_are_shown() {
     has "chart" "$(<"$tmp/rates2/report.html")" "Runs with rmsnorm trained at 0.95 times these rates."
     report "$tmp/rates2" --baseline "rmsnorm lr 1e-3"
     has "baseline without the effective rate" "$(<"$tmp/rates2/report.md")" "| layernorm lr 1e-3 | rmsnorm lr 1e-3 (effective 9.5e-4) |"
-    has "column of the arm" "$(row "$tmp/rates2/report.md" "Arms at their best learning rates" rmsnorm)" "| rmsnorm | 1 | 3e-3 | 0.00285 | edge: highest |"
+    has "column of the arm" "$(row "$tmp/rates2/report.md" "Arms at their best learning rates" rmsnorm)" "| rmsnorm | 1 | 3e-3 | 2.85e-3 | edge: highest |"
     rate one_rate layernorm 1e-3 0.95 1.0
     rate one_rate rmsnorm 1e-3 0.95 0.9
     report "$tmp/one_rate"
@@ -253,7 +253,7 @@ arms_are_compared_at_their_best_rates() {
     text=$(<"$tmp/72/report.md")
     same "first sentence" "${said%%. *}." "$first"
     same "first words of the page" "$(sed -n 3p "$tmp/72/report.md" | head -c ${#first})" "$first"
-    has "seeds" "$said" "$need seeds would show a difference of 0.02 nats"
+    has "seeds" "$said" "$need seeds would show a difference of 0.02 nats between peri rmsnorm and pre rmsnorm with"
     has "peri with layernorm" "$(arm "peri layernorm")" "| pre layernorm | $peri | better |"
     has "by norm" "$(row "$tmp/72/report.md" "By model.norm" "rmsnorm minus layernorm, mean of 3")" "| 3 | $norm | better |"
     has "edge" "$(arm "post layernorm")" "| 3 | 1e-3 | edge: lowest | "
@@ -282,6 +282,15 @@ keys_are_chosen() {
     refused 2 "--by steps: no such key differs between these runs; there are: model.topology, model.norm, optim.lr" "$tmp/72" --by steps
 }
 
+# A fitted rate and its effective rate have the same digits.
+fitted_rates_are_rounded() {
+    cp -r "$tmp/72" "$tmp/scaled"
+    sed -i 's/"optim": {/&"rmsnorm_lr_scale": 0.95, /' "$tmp"/scaled/*/config.json
+    report "$tmp/scaled"
+    has "first sentence" "$said" "at its best learning rate (3.7e-3, effective 3.5e-3) it ends"
+    has "columns" "$(row "$tmp/scaled/report.md" "Arms at their best learning rates" "peri rmsnorm")" "| 3 | 3.67e-3 | 3.49e-3 | fitted |"
+}
+
 equal_time_is_said() {
     local known
     mapfile -t known < <(python3 -B tests/lib/known_sweep.py "$tmp/timed" at-equal-time)
@@ -300,8 +309,7 @@ equal_time_is_said() {
 # Points far from the others leave the chart, with an arrow. Failed rates have a cross. Texts have no floor.
 outliers_leave_the_chart() {
     local chart
-    chart=$(grep -o '<svg [^>]*aria-label="Variance of the residual stream over depth: rmsnorm".*' "$tmp/72/report.html")
-    chart=${chart%%</svg>*}
+    chart=$(chart "Variance of the residual stream over depth: rmsnorm")
     same "arrows" "$(grep -o 'class="arrow[^>]*><title>[^<]*' <<<"$chart")" \
         "$(grep -o 'class="arrow[^>]*><title>post: 3.5, 1e+09, outside the chart' <<<"$chart")"
     has "an arrow" "$chart" 'class="arrow'
@@ -309,8 +317,45 @@ outliers_leave_the_chart() {
         "$(printf 'post: %s, 3 of 3 runs failed\n' 4e-3 8e-3)"
     has "failed runs" "$(<"$tmp/72/report.html")" "<figcaption>rmsnorm lr 4e-3 – failed runs: post</figcaption>"
     has "contents" "$(<"$tmp/72/report.html")" '<nav aria-label="Contents"><ul><li><a href="#arms-at-their-best-learning-rates">'
-    same "folded parts" "$(grep -o '<details class="part"' "$tmp/72/report.html" | wc -l)" 9
+    same "folded parts" "$(grep -o '<details class="part"' "$tmp/72/report.html" | wc -l)" 10
     [[ $(<"$tmp/72/report.html") != *"from the lowest to the highest"* ]] || fail "two kinds of error bars"
+}
+
+# chart NAME: the drawing with that name on the page of the 72 runs.
+chart() {
+    local drawing
+    drawing=$(grep -o "<svg [^>]*aria-label=\"$1\".*" "$tmp/72/report.html")
+    echo "${drawing%%</svg>*}"
+}
+
+# points NAME: series, depth and value of every point of a drawing.
+points() {
+    chart "$1" | grep -oE '<circle[^>]*><title>[^<]*' | sed 's/.*>//'
+}
+
+# The means over three seeds at the last step, of the slots that an arm has; tests/lib/known_sweep.py sets them.
+gains_are_drawn() {
+    local slot title="Gains of the norms over depth" at
+    same "charts" "$(grep -o "<figcaption>norm_[^<]*" "$tmp/72/report.html" | sed 's/.*>//' | tr '\n' ',')" \
+        "norm_in – layernorm,norm_in – rmsnorm,norm_out – layernorm,norm_out – rmsnorm,norm_post – layernorm,norm_post – rmsnorm,"
+    at=$(awk 'BEGIN { for (l = 1; l <= 4.5; l += 0.5) print l }')
+    for slot in "norm_in:1:pre" "norm_in:0.8:peri" "norm_out:0.5:peri" "norm_post:2:post"; do
+        same "$slot" "$(points "$title: ${slot%%:*} – rmsnorm" | grep "^${slot##*:}:")" \
+            "$(awk -F: -v slot="$slot" 'BEGIN { split(slot, s, ":") } { print s[3] ": " $1 ", " s[2] + $1 / 10 }' <<<"$at")"
+    done
+    same "points of norm_post" "$(points "$title: norm_post – rmsnorm" | wc -l)" 8
+    has "bands" "$(chart "$title: norm_in – layernorm")" 'class="band c2'
+    # Without the files there is no such part, and half a line at the end is no value.
+    report "$tmp/sweep"
+    [[ $(<"$tmp/sweep/report.html") != *"$title"* ]] || fail "gains of runs that measured none"
+    cp -r "$tmp/sweep" "$tmp/gained"
+    printf 'step,tensor,rms,grad_rms,update_rms\n20,blocks.0.attn.norm_in.gamma,1.25,,\n20,blocks.0.mlp.norm_in.gam' >"$tmp/gained/pre-1/tensors.csv"
+    report "$tmp/gained"
+    has "one value" "$(<"$tmp/gained/report.html")" "<title>pre: 1, 1.25</title>"
+    has "words" "$(<"$tmp/gained/report.html")" "at the last measured step, without the factor of gamma-warmup. Mean"
+    sed -i 's/"norm": "[a-z]*"/"norm": "rmsnorm_plus1"/' "$tmp"/gained/*/config.json
+    report "$tmp/gained"
+    has "words" "$(<"$tmp/gained/report.html")" "Of rmsnorm_plus1, whose gain is 1 + g, it is that of g."
 }
 
 # With one seed there are no intervals, with one rate nothing is tuned; with two rates the best one is at the edge.
@@ -378,7 +423,9 @@ test_case "report: stuck runs are marked" stuck_runs_are_marked
 test_case "report: effective learning rates" effective_rates_are_shown
 test_case "report: arms at their best learning rates, as computed independently" arms_are_compared_at_their_best_rates
 test_case "report: outliers, crosses, contents" outliers_leave_the_chart
+test_case "report: gains of the norms over depth" gains_are_drawn
 test_case "report: comparisons by a key, and another baseline" keys_are_chosen
+test_case "report: fitted effective rates" fitted_rates_are_rounded
 test_case "report: equal time" equal_time_is_said
 test_case "report: one seed, one rate, one arm" little_data_is_said
 test_case "report: markup in a config is text" markup_is_text

@@ -14,6 +14,7 @@ identical() {
         "$(dirname "$(weights "$2")")/optimizer.safetensors" || fail "runs $1 and $2 have different states"
     cmp "$tmp/$1/spikes.csv" "$tmp/$2/spikes.csv" || fail "runs $1 and $2 have different spikes"
     cmp "$tmp/$1/layers.csv" "$tmp/$2/layers.csv" || fail "runs $1 and $2 have different layers"
+    cmp "$tmp/$1/tensors.csv" "$tmp/$2/tensors.csv" || fail "runs $1 and $2 have different tensors"
 }
 
 # Warm-ups that end during the run, a sensitive detector that skips, two micro-batches, dropout.
@@ -188,9 +189,31 @@ changed_data_are_refused() {
     has "other data" "$said" "data.train has changed"
 }
 
+# --stop-at leaves a run that --resume continues, on its own schedule.
+stop_at_is_exact() {
+    local n
+    toy straight --set train.eval_every=3
+    for n in 0 7 9; do
+        rm -rf "$tmp/stopped"
+        exits 75 --config "$tmp/toy.json" --set name=stopped --set train.eval_every=3 --stop-at "$n"
+        has "message" "$said" "stopped by --stop-at after step $n; --resume continues the run"
+        same "last step" "$(tail -n 1 "$tmp/stopped/log.csv" | cut -d, -f1)" "$n"
+        exits 75 --config "$tmp/toy.json" --set name=stopped --set train.eval_every=3 --resume --stop-at 0
+        same "no step back" "$(tail -n 1 "$tmp/stopped/log.csv" | cut -d, -f1)" "$n"
+        exits 0 --config "$tmp/toy.json" --set name=stopped --set train.eval_every=3 --resume
+        same_run straight stopped
+    done
+    # A step that the run does not have, or its last one, changes nothing.
+    for n in 20 21; do
+        rm -r "$tmp/stopped"
+        exits 0 --config "$tmp/toy.json" --set name=stopped --set train.eval_every=3 --stop-at "$n"
+    done
+}
+
 test_case "resume: random splits are exact to the bit" random_splits_are_exact
 test_case "resume: signals leave a checkpoint and the correct status" signals_leave_a_checkpoint
 test_case "resume: a wrapper that signals twice" wrappers_may_signal_twice
+test_case "resume: --stop-at" stop_at_is_exact
 test_case "resume: a stop within an update" stop_within_an_update_is_exact
 test_case "resume: a stop within a validation" stop_within_a_validation_is_exact
 test_case "resume: a second writer is refused" second_writer_is_refused

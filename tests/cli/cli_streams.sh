@@ -23,6 +23,9 @@ full_device() {
     printed --sample "$tmp/a" --tokens 3
     printed --eval "$tmp/a"
     printed --replay "$tmp/a" --step 5
+    printed --status "$tmp/a"
+    printed --status "$tmp/a" --json
+    printed --logits "$tmp/a" "$tmp/a.npy"
     for what in --describe --dry-run; do printed --config "$tmp/toy.json" "$what"; done
 }
 

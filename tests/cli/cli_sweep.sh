@@ -3,48 +3,12 @@
 set -euo pipefail
 [[ ! -w /dev/shm ]] || export TMPDIR=/dev/shm
 source "$(dirname "$0")/../lib/cli.sh"
-
-# sweep CODE ARGUMENT...: runs sweep.sh; sets $out to its stdout and $said to its stderr.
-sweep() {
-    local got=0
-    out=$(TRAIN=${program:-$TRAIN} timeout 60 scripts/sweep.sh "${@:2}" 2>"$tmp/said" </dev/null) || got=$?
-    said=$(<"$tmp/said")
-    ((got == $1)) || fail "sweep.sh ${*:2}: exit code $got, want $1; output: $said"
-}
-
-# program_that BODY: a trainer that runs BODY first; sets $program, which replaces $TRAIN.
-program_that() {
-    program=$tmp/program
-    printf '#!/usr/bin/env bash\n%s\nexec "%s" "$@"\n' "$1" "$TRAIN" >"$program"
-    chmod +x "$program"
-}
-
-# fixed_estimate: a trainer whose --dry-run is the same on every machine: 2 minutes, 3 MB of checkpoints.
-fixed_estimate() {
-    # shellcheck disable=SC2016 # for the program
-    program_that '[[ " $* " != *" --dry-run "* ]] || { cat <<TEXT
-run          2.0 min for 20 updates and 3 validations, +-25 %
-checkpoint   1.5 MB, 2 kept and one being written: 4.5 MB
-parameters=1 ms_per_step=1 checkpoint_bytes=1500000
-TEXT
-exit; }'
-}
+source tests/lib/sweep.sh
 
 # Without jq sweep files cannot be read.
 without_jq() {
     command -v jq >/dev/null && return 1
     echo "note: skipped sweep files: no jq"
-}
-
-# results DIR: weights and logs of the runs, without times.
-results() {
-    local run
-    for run in "$1"/*/; do
-        basename "$run"
-        cut -d, -f1-12 "$run/log.csv"
-        [[ ! -e $run/checkpoints/latest ]] ||
-            cksum <"$run/checkpoints/$(<"$run/checkpoints/latest")/model.safetensors"
-    done
 }
 
 names_are_values() {
@@ -204,66 +168,6 @@ failures_are_reported() {
     same "row without a loss" "$(grep -A 3 '^run' <<<"$out" | awk 'END { print $1, $2, $3 }')" "s2 - -"
 }
 
-long=(--set train.steps=100000000 --set train.eval_every=0 --set log.layers_every=0)
-
-# start DIR ARGUMENT...: starts a sweep in the background in its own process group and waits until its
-# trainers run; sets $pid.
-start() {
-    TRAIN=$TRAIN setsid env --default-signal=INT scripts/sweep.sh --jobs 2 --out "$@" "$tmp/toy.json" \
-        >/dev/null 2>"$1.said" </dev/null &
-    pid=$!
-    for _ in {1..500}; do
-        [[ ! -s $1/s1/log.csv || ! -s $1/s2/log.csv ]] || break
-        sleep 0.01
-    done
-}
-
-# trainers DIR: the process ids of running trainers.
-trainers() {
-    local lock
-    for lock in "$1"/*/LOCK; do flock -n "$lock" true || cat "$lock"; done
-}
-
-signals_stop_all() {
-    local pid signal code run
-    for signal in TERM:143 INT:130; do
-        code=0
-        start "$tmp/$signal" --seeds 4 "${long[@]}"
-        # A terminal sends SIGINT to the whole foreground group.
-        if [[ $signal == INT:* ]]; then kill -INT -- "-$pid"; else kill -TERM "$pid"; fi
-        wait "$pid" || code=$?
-        same "status after ${signal%:*}" "$code" "${signal#*:}"
-        same "trainers left" "$(trainers "$tmp/$signal")" ""
-        for run in s1 s2; do [[ -e $tmp/$signal/$run/checkpoints/latest ]] || fail "no checkpoint of $run"; done
-        [[ ! -e $tmp/$signal/s3 ]] || fail "a run was started after SIG${signal%:*}"
-        has "said" "$(<"$tmp/$signal.said")" "stopped by SIG${signal%:*}; the same command resumes it"
-    done
-}
-
-# Only the sweep is killed. Its trainers continue, and are stopped here until a second sweep waits for
-# them. That one excludes a third, and ends with the results of an undisturbed sweep.
-kills_lose_nothing() {
-    local pid middle=(--seeds 2 --set train.steps=1000 --set log.layers_every=0)
-    start "$tmp/killed" "${middle[@]}"
-    mapfile -t left < <(trainers "$tmp/killed")
-    trap 'kill -CONT "${left[@]}" 2>/dev/null || true' EXIT # also if the test fails, so left is not local
-    kill -9 "$pid"
-    kill -STOP "${left[@]}" || fail "the trainers ended too early"
-    wait "$pid" || true
-    start "$tmp/killed" "${middle[@]}"
-    for _ in {1..100}; do
-        [[ $(<"$tmp/killed.said") != *"s2 is still being trained"* ]] || break
-        sleep 0.05
-    done
-    sweep 2 --out "$tmp/killed" "${middle[@]}" "$tmp/toy.json"
-    has "third sweep" "$said" "another sweep is running in $tmp/killed"
-    kill -CONT "${left[@]}"
-    wait "$pid" || fail "the second sweep failed"
-    has "waiting" "$(<"$tmp/killed.said")" "s1 is still being trained by an earlier sweep; waiting for it"
-    sweep 0 --out "$tmp/whole" "${middle[@]}" --jobs 2 "$tmp/toy.json"
-    diff <(results "$tmp/killed") <(results "$tmp/whole") || fail "the results of the killed sweep differ"
-}
-
 # wrong PART ARGUMENT...: these are refused with a one-line message that contains PART.
 wrong() {
     sweep 2 "${@:2}"
@@ -342,8 +246,6 @@ test_case "sweep: steps in the grid" steps_in_the_grid_are_compared
 test_case "sweep: stuck runs are marked" stuck_runs_are_marked
 test_case "sweep: effective learning rates" effective_rates_are_shown
 test_case "sweep: failures are reported, and the other runs trained" failures_are_reported
-test_case "sweep: SIGTERM and Ctrl-C stop every run" signals_stop_all
-test_case "sweep: resumes after a kill; one at a time" kills_lose_nothing
 test_case "sweep: mistakes" mistakes_are_refused
 test_case "sweep: mistakes in files" mistakes_in_files_are_refused
 test_case "sweep: without jq" jq_is_required

@@ -103,6 +103,7 @@ recomputing_changes_no_bit() {
         toy "again_$topology" --topology "$topology" "${deep[@]}" --set train.recompute=true
         same_run "kept_$topology" "again_$topology"
         cmp "$tmp"/{kept,again}"_$topology/layers.csv" || fail "$topology: layers.csv differs"
+        cmp "$tmp"/{kept,again}"_$topology/tensors.csv" || fail "$topology: tensors.csv differs"
     done
     toy kept_batch --norm batchnorm "${deep[@]}"
     toy again_batch --norm batchnorm "${deep[@]}" --set train.recompute=true
@@ -151,7 +152,7 @@ csv_readers_agree() {
     if command -v python3 >/dev/null; then
         same "python" "$(python3 -c '
 import csv, sys
-rows = {name: list(csv.DictReader(open(f"{sys.argv[1]}/{name}.csv"))) for name in ("log", "spikes", "layers")}
+rows = {name: list(csv.DictReader(open(f"{sys.argv[1]}/{name}.csv"))) for name in ("log", "spikes", "layers", "tensors")}
 assert all(None not in row and None not in row.values() for table in rows.values() for row in table)
 assert all(rows.values()), "an empty table"
 print("%.6f" % sum(float(row["train_loss"]) for row in rows["log"] if row["train_loss"]))' "$tmp/logs")" "$sum"

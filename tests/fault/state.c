@@ -3,8 +3,8 @@
  *     state DIR
  *
  * Prints the name of the last checkpoint, a hash of its model and optimizer, of log.csv without the
- * two columns of times, of spikes.csv and layers.csv, and a hash of the names of all files of the
- * run. Two runs are equal if their lines are. A missing file exits with 99.
+ * two columns of times, of spikes.csv, layers.csv and tensors.csv, and a hash of the names of all
+ * files of the run. Two runs are equal if their lines are. A missing file exits with 99.
  *
  * One idea: one process per comparison, because thousands of runs are compared. */
 #include "tests/fault/tracee.h"
@@ -79,6 +79,7 @@ int main(int argc, char **argv) {
     hash_log("log.csv");
     hash_file("spikes.csv");
     if (access("layers.csv", F_OK) == 0) hash_file("layers.csv");
+    if (access("tensors.csv", F_OK) == 0) hash_file("tensors.csv");
     nftw(".", add_name, 16, FTW_PHYS);
     printf("%s %016llx %016llx\n", last, (unsigned long long)hash, (unsigned long long)names);
     return 0;

@@ -18,7 +18,7 @@ static char dir[32];
 static char *model_path, *meta_path;
 
 static void remove_dir(void) {
-    checkpoint_prune(dir, SIZE_MAX, 0, 0);
+    checkpoint_prune(dir, SIZE_MAX, &(CheckpointKeep){.newest = 0});
     char *checkpoints = text_format("%s/checkpoints", dir);
     rmdir(checkpoints);
     rmdir(dir);

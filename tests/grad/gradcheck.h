@@ -9,6 +9,7 @@
 
 #include "model/equations.h"
 #include "model/model.h"
+#include "model/topologies.h"
 #include "base/philox.h"
 #include "tests/lib/test.h"
 
@@ -48,7 +49,8 @@ static ModelOptions gc_options(int topology, int norm) {
                             .tie_embeddings = true,
                             .init_std = 0.02,
                             .layers = ""};
-    if (strcmp(topology_name(topology), "mixln") == 0) options.n_layer = 4;
+    size_t least = topology_at(topology)->min_blocks;
+    if (options.n_layer < least) options.n_layer = least;
     return options;
 }
 
@@ -87,14 +89,15 @@ static bool gc_has_kink(const Model *model) {
 /* Effective gains in [0.5, 1.5]; some embedding rows are tiny. */
 static void gc_draw(GradCheck *check) {
     Model *model = check->model;
-    bool plus1 = norm_kind(model->options.norm) == &norm_rmsnorm_plus1;
+    const double zero =
+        norm_kind(model->options.norm)->gamma_zero; /* -1 if the gain is 1 + gamma */
     for (size_t p = 0; p < params_count(&model->params); p++) {
         const Param *param = &model->params.list[p];
         real *value = model->params.values + param->offset;
         gc_draw_param(param, value);
-        bool gamma = strstr(param->name, ".gamma") != NULL, gain_alone = param->start != 0 && plus1;
-        if (gamma && plus1 && !gain_alone) {
-            for (size_t i = 0; i < param->count; i++) value[i] -= 1;
+        bool gamma = strstr(param->name, ".gamma") != NULL, gain_alone = param->start != 0;
+        if (gamma && zero != 0 && !gain_alone) {
+            for (size_t i = 0; i < param->count; i++) value[i] += zero;
         }
     }
     const size_t C = model->shape.C;
@@ -167,20 +170,22 @@ static bool gc_truly_zero(const Model *model, const char *name) {
     return strstr(name, "norm_k.beta") && model->options.position != POSITION_ROPE;
 }
 
-/* batchnorm is invariant to a shift of all rows: shifts in front of one have no gradient. Which
- * ones these are depends on the topology. */
+/* A norm over the batch is invariant to a shift of all rows: shifts in front of one have no gradient.
+ * Which ones these are depends on the topology. */
 static bool gc_may_be_zero(const Model *model, const Param *param) {
     bool shift = param->kind == PARAM_BIAS || param->kind == PARAM_BETA;
-    return shift && norm_kind(model->options.norm) == &norm_batchnorm;
+    return shift && norm_kind(model->options.norm)->gather;
 }
 
-/* Central differences of eight points have an error of O(h^8). Tiny embedding rows have a curvature
- * at the scale of sqrt(eps) = 1e-3, squared where one norm follows another. A step must not cross a
+/* Central differences of eight points have an error of O(h^8). Behind a norm with a statistic, tiny
+ * embedding rows have a curvature at the scale of sqrt(eps) = 1e-3, squared where one norm follows
+ * another. Without a statistic a step that small only has rounding errors. A step must not cross a
  * kink. */
 static double gc_step(const Model *model, const char *name) {
     if (gc_truly_zero(model, name)) return 1e-3;
     if (gc_has_kink(model)) return 1e-6;
-    return strstr(name, "_emb.") ? 2e-7 : 1e-3;
+    const bool curved = norm_kind(model->options.norm)->eps > 0;
+    return curved && strstr(name, "_emb.") ? 2e-7 : 1e-3;
 }
 
 /* Checks twelve entries and one random direction of a tensor. Returns the error relative to the

@@ -62,6 +62,7 @@ def write_run(folder, number, key, loss, steps):
         lines.append(f"{step},{value + 0.01:.6f},{value:.6f},{took}")
     (run / "log.csv").write_text("\n".join(lines) + "\n")
     write_layers(run, placement)
+    write_tensors(run, placement, seed)
 
 
 def write_layers(run, placement):
@@ -73,8 +74,22 @@ def write_layers(run, placement):
             if placement == "post" and (layer, sublayer) == (3, "mlp"):
                 variance = 1e9
             lines.append(f"{step},{layer},{sublayer},stream,rest,{variance},{1e-4 * layer}")
-        lines.append(f"{step},0,final,stream,rest,{3 + step / 100},1e-4")
+        lines.append(f"{step},5,final,stream,rest,{3 + step / 100},1e-4")
     (run / "layers.csv").write_text("\n".join(lines) + "\n")
+
+
+def write_tensors(run, placement, seed):
+    """Gains of 1 halfway; at the end they grow by 0.1 with every layer, and seed 2 has their mean."""
+    slots = {"post": {"norm_post": 2.0}, "pre": {"norm_in": 1.0}, "peri": {"norm_in": 0.8, "norm_out": 0.5}}[placement]
+    lines = ["step,tensor,rms,grad_rms,update_rms"]
+    for step in (200, 400):
+        lines.append(f"{step},tok_emb.weight,0.02,1e-3,1e-4")
+        for layer, sublayer, slot in itertools.product(range(4), ("attn", "mlp"), slots):
+            depth = layer + 1 + 0.5 * (sublayer == "mlp")
+            rms = slots[slot] + depth / 10 + (seed - 2) / 100 if step == 400 else 1
+            lines.append(f"{step},blocks.{layer}.{sublayer}.{slot}.gamma,{rms:.9g},1e-3,1e-4")
+        lines.append(f"{step},final_norm.gamma,7,1e-3,1e-4")
+    (run / "tensors.csv").write_text("\n".join(lines) + "\n")
 
 
 def write(folder, found, equal_time):

@@ -1,13 +1,14 @@
 /* reference.h - the forward pass of a whole model from the equations, in plain loops and in double.
  *
  * Uses nothing of ops/, norm/ and model/ except the options, the values of parameters, found by
- * name, and Philox for the dropout masks. The norms of every slot come from rows.h. Computes one
- * sequence at a time. */
+ * name, and Philox for the dropout masks. The norms of every slot come from rows.h, their
+ * formulas from norms.h. Computes one sequence at a time. */
 #ifndef TESTS_LIB_REFERENCE_H
 #define TESTS_LIB_REFERENCE_H
 
 #include "model/mlp.h"
 #include "base/philox.h"
+#include "tests/lib/norms.h"
 #include "tests/lib/rows.h"
 
 #include <stdarg.h>
@@ -67,24 +68,23 @@ static inline void ref_dropout(const Reference *ref, RefRows x, size_t site) {
     }
 }
 
-/* x (n) in place. */
-static inline void ref_normalize(const char *norm, double *x, size_t n, double eps, double w,
+/* x (n) in place, by a formula of norms.h with statistics of a token, or without. */
+static inline void ref_normalize(const NormFormula *f, double *x, size_t n, double eps, double w,
                                  const real *gamma, const real *beta, const real *alpha) {
-    bool layernorm = strcmp(norm, "layernorm") == 0, dyt = strcmp(norm, "dyt") == 0;
-    double mean = 0, squares = 0, one = strcmp(norm, "rmsnorm_plus1") == 0 ? 1 : 0;
-    if (strcmp(norm, "none") == 0) return;
-    for (size_t i = 0; i < n && layernorm; i++) mean += x[i] / (double)n;
+    double mean = 0, squares = 0;
+    for (size_t i = 0; i < n && f->centers; i++) mean += x[i] / (double)n;
     for (size_t i = 0; i < n; i++) squares += (x[i] - mean) * (x[i] - mean) / (double)n;
-    for (size_t i = 0; i < n; i++) {
-        double xhat = dyt ? tanh((double)*alpha * x[i]) : (x[i] - mean) / sqrt(squares + eps);
-        x[i] = w * (one + (double)gamma[i]) * xhat + (beta ? (double)beta[i] : 0);
+    for (size_t i = 0; i < n && gamma; i++) {
+        double xhat = x[i];
+        if (f->squash) xhat = (double)f->squash((long double)*alpha * (long double)x[i]);
+        if (f->n_stats) xhat = (x[i] - mean) / sqrt(squares + eps);
+        x[i] = w * (f->plus + (double)gamma[i]) * xhat + (beta ? (double)beta[i] : 0);
     }
 }
 
-/* batchnorm in evaluation, x (n) in place, by the running statistics. */
+/* A norm over the batch in evaluation, x (n) in place, by the running statistics. */
 static inline void ref_running(const Reference *ref, const char *prefix, double *x, size_t n,
-                               double w) {
-    const double own = ref->options->norm_eps, eps = own == 0 ? 1e-5 : own;
+                               double eps, double w) {
     const real *mean = ref_param(ref, "%s.running_mean", prefix);
     const real *var = ref_param(ref, "%s.running_var", prefix);
     const real *gamma = ref_param(ref, "%s.gamma", prefix);
@@ -99,14 +99,16 @@ static inline void ref_running(const Reference *ref, const char *prefix, double 
 static inline void ref_norm(const Reference *ref, char kind, const char *prefix, double *x,
                             size_t n, bool out, double w) {
     const char *norm = norm_name(ref->options->norm);
+    const NormFormula *formula = norm_formula(norm);
+    if (!formula) die(EXIT_INTERNAL, "norm %s has no row in tests/lib/norms.h", norm);
     if (kind == '.') return;
     const real *gamma = ref_param(ref, "%s.gamma", prefix);
     double eps = ref->options->norm_eps;
-    if (eps == 0) eps = strcmp(norm, "layernorm") == 0 && !out ? 1e-5 : 1e-6;
-    if (kind == 'n' && strcmp(norm, "batchnorm") == 0)
-        ref_running(ref, prefix, x, n, w);
+    if (eps == 0) eps = out ? formula->eps_out : formula->eps;
+    if (kind == 'n' && formula->batch)
+        ref_running(ref, prefix, x, n, eps, w);
     else if (kind == 'n')
-        ref_normalize(norm, x, n, eps, w, gamma, ref_param(ref, "%s.beta", prefix),
+        ref_normalize(formula, x, n, eps, w, gamma, ref_param(ref, "%s.beta", prefix),
                       ref_param(ref, "%s.alpha", prefix));
     for (size_t i = 0; i < n && kind == 'S'; i++) x[i] *= w * (double)gamma[i];
 }

@@ -6,13 +6,15 @@
 #ifndef TESTS_LIB_ROWS_H
 #define TESTS_LIB_ROWS_H
 
+#include "base/base.h"
+
 #include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROW_BLOCKS = 32, ROW_COUNT = 19 };
+enum { ROW_BLOCKS = 32 };
 
 typedef struct {
     const char *name, *emb;
@@ -21,7 +23,7 @@ typedef struct {
 } Row;
 
 /* clang-format off */
-static const Row ROWS[ROW_COUNT] = {
+static const Row ROWS[] = {
     /*name          emb  attn   mlp    skip        other                          final     init */
     {"post",        ".", "..n", "..n", "1",        "",                            "none",   "plain"},
     {"pre",         ".", "n..", "n..", "1",        "",                            "n",      "scaled"},
@@ -44,6 +46,7 @@ static const Row ROWS[ROW_COUNT] = {
     {"none",        ".", "...", "...", "1",        "",                            "n",      "scaled"},
 };
 /* clang-format on */
+enum { ROW_COUNT = sizeof ROWS / sizeof *ROWS };
 
 typedef struct {
     char slot[3];     /* in, out, post */
@@ -70,7 +73,7 @@ static inline const Row *row_find(const char *name) {
     for (size_t i = 0; i < ROW_COUNT; i++) {
         if (strcmp(ROWS[i].name, name) == 0) return &ROWS[i];
     }
-    abort();
+    die(EXIT_INTERNAL, "topology %s has no row in tests/lib/rows.h", name);
 }
 
 static inline bool row_says(const Row *row, const char *words) {

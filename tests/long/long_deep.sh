@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# long_deep.sh [STEPS] - 64 blocks of Pre-LN and of Peri-LN train, within the memory that --dry-run
-# predicts.
+# long_deep.sh [STEPS] - 64 blocks of Pre-LN and of Peri-LN train, in the memory that --dry-run predicts.
+#
+# Libraries and the allocator differ between machines by a few pages, so 1 % more is accepted.
 #
 # STEPS is 20 by default.
 set -euo pipefail
@@ -19,7 +20,7 @@ deep() {
     last=$(awk -F, 'END { print $1 }' "$tmp/$1/log.csv")
     same "last step" "$last" "$steps"
     echo "note:     $1: $predicted MiB predicted, $taken used, loss $(cell "$1" "$steps" train_loss) after $steps steps"
-    awk -v predicted="$predicted" -v taken="$taken" 'BEGIN { exit !(taken > 0 && taken <= predicted) }' || fail "$1 used more memory than predicted"
+    awk -v predicted="$predicted" -v taken="$taken" 'BEGIN { exit !(taken > 0 && taken <= 1.01 * predicted) }' || fail "$1 used more memory than predicted"
     awk -v first="$(cell "$1" 1 train_loss)" -v last="$(cell "$1" "$steps" train_loss)" 'BEGIN { exit !(last < first) }' || fail "$1 does not learn"
 }
 

@@ -59,5 +59,20 @@ kills_change_nothing() {
         "$done_by_then of $(records "$tmp/whole") lines were written between them"
 }
 
+# --equal-time with the measurements of --bench itself: one pair of models of 1 and 8 blocks.
+equal_time_is_measured() {
+    local steps
+    command -v python3 >/dev/null || { echo "note: skipped: no python3" && return; }
+    cp -r scripts "$tmp/scripts"
+    sed -i 's/^bench_pairs=5/bench_pairs=1/' "$tmp/scripts/sweep/equal_time.sh"
+    TRAIN=$TRAIN "$tmp/scripts/sweep.sh" --equal-time --grid model.n_layer=1,8 --set train.steps=200 --out "$tmp/time" \
+        "$tmp/toy.json" >"$tmp/printed" 2>"$tmp/said" </dev/null || fail "the sweep ended with $?: $(<"$tmp/said")"
+    same "steps of the baseline" "$(tail -n 1 "$tmp/time/n_layer1/log.csv" | cut -d, -f1)" 200
+    steps=$(tail -n 1 "$tmp/time/n_layer8/log.csv" | cut -d, -f1)
+    ((steps > 15 && steps < 140)) || fail "$steps steps for 8 blocks: $(<"$tmp/time/sweep.json")"
+    echo "note: 200 steps of 1 block take the time of $steps of 8 blocks"
+}
+
+test_case "sweep: the time of a step is measured" equal_time_is_measured
 test_case "sweep: kill -9 at random moments" kills_change_nothing
 test_done

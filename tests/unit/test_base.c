@@ -237,6 +237,7 @@ static void name_nearest_suggests(void) {
         {"perl", "peri"},
         {"pots", "post"},
         {"batchnorm", NULL},
+        {"RMSNrom", "rmsnorm"}, /* in any case */
         {"", NULL},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
@@ -244,6 +245,49 @@ static void name_nearest_suggests(void) {
         CHECK(got == want || (got && want && strcmp(got, want) == 0), "%s: %s, want %s",
               CASES[i].word, got ? got : "nothing", want ? want : "nothing");
     }
+}
+
+static const char *meant_name(int i) {
+    static const char *const NAMES[] = {"layernorm", "rmsnorm", "rmsnorm_plus1",
+                                        "pre",       "mixln",   "pre_post"};
+    return NAME_AT(NAMES, i);
+}
+
+static void name_meant_ignores_spelling(void) {
+    static const Synonym SYNONYMS[] = {{"zeta", "pre"}, {"rms", "layernorm"}, {0}};
+    static const struct {
+        const char *word, *meant;
+    } CASES[] = {
+        {"layernorm", "layernorm"},
+        {"LayerNorm", "layernorm"},
+        {"Layer Norm", "layernorm"},
+        {"layer", "layernorm"},
+        {"RMSNorm-Plus1", "rmsnorm_plus1"},
+        {"RMS", "layernorm"}, /* a synonym is asked before endings are dropped */
+        {"ze-TA", "pre"},
+        {"Pre-LN", "pre"},
+        {"prenorm", "pre"},
+        {"pre_layernorm", "pre"},
+        {"Mix-LN", "mixln"},
+        {"mix", "mixln"},
+        {"PrePost", "pre_post"},
+        {"pre-post norm", "pre_post"},
+        {"norm", NULL},
+        {"ln", NULL},
+        {"-", NULL},
+        {"", NULL},
+        {"prelude", NULL},
+        {"preln ln", NULL},
+        {"pre------------------------------------------------------------------------", "pre"},
+        {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        int index = name_meant(meant_name, SYNONYMS, CASES[i].word);
+        const char *got = index < 0 ? NULL : meant_name(index), *want = CASES[i].meant;
+        CHECK(got == want || (got && want && strcmp(got, want) == 0), "%s: %s, want %s",
+              CASES[i].word, got ? got : "nothing", want ? want : "nothing");
+    }
+    CHECK(name_meant(meant_name, NULL, "RMS") == 1, "without synonyms");
 }
 
 static void name_nearest_ignores_long_words(void) {
@@ -334,6 +378,7 @@ static const Test TESTS[] = {
     {"size_mul multiplies", size_mul_multiplies},
     {"errors exit with their code and message", errors_exit},
     {"name_nearest suggests near names", name_nearest_suggests},
+    {"name_meant ignores spelling", name_meant_ignores_spelling},
     {"name_nearest ignores long words", name_nearest_ignores_long_words},
     {"hash_text: published known answers", hash_text_known_answers},
     {"the clock is monotonic", clock_is_monotonic},

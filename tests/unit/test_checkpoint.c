@@ -241,36 +241,45 @@ static void test_malformed_headers(void) {
     restore_file(0);
 }
 
+/* The checkpoints that remain, newest first. */
+static void prune_to(const CheckpointKeep *keep, const size_t *kept, size_t count) {
+    size_t *steps;
+    checkpoint_prune(saved.dir, 14, keep);
+    CHECK(checkpoint_steps(saved.dir, &steps) == 0, "steps");
+    CHECK(arrlenu(steps) == count, "%zu remain", (size_t)arrlenu(steps));
+    for (size_t i = 0; i < count && i < arrlenu(steps); i++) {
+        CHECK(steps[i] == kept[i], "step %zu remains", steps[i]);
+    }
+    arrfree(steps);
+}
+
 static void test_prune(void) {
     set_up();
-    static const size_t KEPT[] = {15, 14, 13, 11};
     for (size_t step = 10; step <= 15; step++) {
         char *folder = checkpoint_folder(saved.dir, step);
         CHECK(mkdir(folder, 0777) == 0, "mkdir");
         mem_free(folder);
     }
     /* 15 is ahead of the run, 14 and 13 are the newest, 11 is the newest before step 12. */
-    checkpoint_prune(saved.dir, 14, 2, 12);
-    size_t *steps;
-    CHECK(checkpoint_steps(saved.dir, &steps) == 0, "steps");
-    CHECK(arrlenu(steps) == 4, "%zu remain", (size_t)arrlenu(steps));
-    for (size_t i = 0; i < 4 && i < arrlenu(steps); i++) {
-        CHECK(steps[i] == KEPT[i], "step %zu remains", steps[i]);
-    }
-    arrfree(steps);
+    prune_to(&(CheckpointKeep){.newest = 2, .healthy = 12}, (size_t[]){15, 14, 13, 11}, 4);
+    prune_to(&(CheckpointKeep){.newest = 1, .every = 13, .best = 11}, (size_t[]){15, 14, 13, 11},
+             4);
+    prune_to(&(CheckpointKeep){.newest = 1, .best = 11}, (size_t[]){15, 14, 11}, 3);
+    prune_to(&(CheckpointKeep){.newest = 1, .every = 11}, (size_t[]){15, 14, 11}, 3);
+    prune_to(&(CheckpointKeep){.newest = 1}, (size_t[]){15, 14}, 2);
 }
 
 static void clean_up(void) {
     set_up();
     run_close(&saved.run);
     config_free(&saved.config);
-    checkpoint_prune(saved.dir, SIZE_MAX, 0, 0);
+    checkpoint_prune(saved.dir, SIZE_MAX, &(CheckpointKeep){.newest = 0});
     for (int i = 0; i < 3; i++) {
         mem_free(saved.path[i]);
         mem_free(saved.text[i]);
     }
-    static const char *const REST[] = {"checkpoints/latest", "checkpoints", "log.csv",
-                                       "spikes.csv",         "layers.csv",  "."};
+    static const char *const REST[] = {"checkpoints/latest", "checkpoints", "log.csv", "spikes.csv",
+                                       "layers.csv",         "tensors.csv", "."};
     for (size_t i = 0; i < sizeof REST / sizeof *REST; i++) {
         char *path = text_format("%s/%s", saved.dir, REST[i]);
         remove(i + 1 < sizeof REST / sizeof *REST ? path : saved.dir);

@@ -124,6 +124,8 @@ static const struct {
     {"train.sample_every", "50", "50"},
     {"train.checkpoint_every", "0", "0"},
     {"train.keep", "1000", "1000"},
+    {"train.keep_every", "50", "50"},
+    {"train.keep_best", "true", "true"},
     {"train.threads", "2", "2"},
     {"train.recompute", "true", "true"},
     {"spike.detector", "\"sigma\"", "\"sigma\""},
@@ -281,9 +283,19 @@ static void test_find(void) {
     config_free(&c);
     CHECK(load(&c, "found.json", NO_SETS) && c.model.n_layer == 4, "%s", printed);
     config_free(&c);
+    CHECK(load(&c, "configs/found", NO_SETS) && c.model.n_layer == 4, "%s", printed);
+    config_free(&c);
+    static const char *const TYPOS[] = {"fuond",        "Fuond.json", "configs/fonud.json",
+                                        "config/found", "foun",       "/nowhere/founds.json"};
+    for (size_t i = 0; i < sizeof TYPOS / sizeof *TYPOS; i++) {
+        CHECK(!load(&c, TYPOS[i], NO_SETS), "%s is found", TYPOS[i]);
+        CHECK(strstr(printed, "; did you mean configs/found.json?\n"), "%s", printed);
+    }
     CHECK(!load(&c, "lost", NO_SETS), "found a lost config");
-    CHECK(strstr(printed, "tried lost, configs/lost, configs/lost.json\n1 error; "), "%s", printed);
-    CHECK(!load(&c, "/lost", NO_SETS) && strstr(printed, "tried /lost\n"), "%s", printed);
+    CHECK(strstr(printed, "tried lost, configs/lost, lost.json, configs/lost.json; ./train --list"),
+          "%s", printed);
+    CHECK(!load(&c, "/lost", NO_SETS) && strstr(printed, "tried /lost, /lost.json; "), "%s",
+          printed);
     if (chdir(here) != 0) abort();
 }
 
@@ -329,8 +341,8 @@ static void test_identity(void) {
     must_load(&a, "{}", NO_SETS);
     must_load(&b, "{}",
               SETS("name=other", "train.threads=1", "train.eval_every=7", "train.eval_rows=8",
-                   "train.checkpoint_every=3", "train.keep=5", "log.every=9", "log.layers_every=9",
-                   "log.dir=there"));
+                   "train.checkpoint_every=3", "train.keep=5", "train.keep_best=true",
+                   "train.keep_every=2", "log.every=9", "log.layers_every=9", "log.dir=there"));
     char *json_a = config_json(&a, CONFIG_IDENTITY), *json_b = config_json(&b, CONFIG_IDENTITY);
     CHECK(strcmp(json_a, json_b) == 0, "%s\n%s", json_a, json_b);
     for (size_t i = 0; i < SETTINGS; i++) {

@@ -30,7 +30,7 @@ static const struct {
      "model.norm: unknown value \"rmsnrom\"; did you mean \"rmsnorm\"? "
      "(allowed: layernorm, rmsnorm, "},
     {"model.norm", "3", "model.norm must be a string, not the number 3 (allowed: layernorm, "},
-    {"model.norm", "\"RMSNorm\"", "model.norm: unknown value \"RMSNorm\""},
+    {"model.norm", "\"GroupNorm\"", "model.norm: unknown value \"GroupNorm\" (allowed: "},
     {"model.qk_norm", "true", "model.qk_norm must be a string, not true (allowed: auto, on, off)"},
     {"model.wire", "[]", "model.wire must be an object, not a list"},
     {"model.wire", "{\"mlp.out\": true}",

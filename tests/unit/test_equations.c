@@ -212,7 +212,7 @@ static void test_texts_differ(void) {
             ModelOptions wired = options;
             wired.wire = &ENTRIES[i];
             wired.n_wire = 1;
-            bool scaled = strcmp(ROWS[row].name, "layerscale") == 0 && strcmp(name, "out") == 0;
+            bool scaled = ROWS[row].attn[1] == 'S' && strcmp(name, "out") == 0;
             CHECK(same_text(&options, &wired) == scaled, "%s: %s", ROWS[row].name, ENTRIES[i].key);
         }
     }

@@ -103,11 +103,13 @@ typedef struct {
 } Case;
 
 /* False where the model is refused: keel needs a norm. The plain loops take one sequence at a time,
- * which batchnorm in training cannot: it is compared in evaluation (and in test_batchnorm.c). */
+ * which a norm over the batch cannot in training: it is compared in evaluation (and in
+ * test_batchnorm.c). */
 static bool case_open(Case *c, const char *topology, const char *norm, const Variant *v) {
-    bool keel = strcmp(topology, "keel") == 0, none = strcmp(norm, "none") == 0;
+    bool refused =
+        topology_at(index_named(topology_name, topology))->needs_norm && strcmp(norm, "none") == 0;
     GammaWarmup warmup = {.steps = v->warm ? 10 : 0, .from = 0.1, .to = 1, .slots = v->warm};
-    if ((keel && none) || (v->topology && strcmp(topology, v->topology) != 0)) return false;
+    if (refused || (v->topology && strcmp(topology, v->topology) != 0)) return false;
     c->options = net_options(topology, norm);
     c->net = row_net(topology, 4);
     apply_variant(v, &c->options, &c->net);
@@ -128,7 +130,7 @@ static bool case_open(Case *c, const char *topology, const char *norm, const Var
     c->pass.step = 5;
     c->pass.micro = 2;
     if (v->warm) c->pass.gamma = (real)v->w;
-    if (strcmp(norm, "batchnorm") == 0) { /* with running statistics by then */
+    if (norm_kind(c->options.norm)->running) { /* with running statistics by then */
         for (int i = 0; i < 30; i++) model_forward(c->model, &c->pass);
         c->pass.training = false;
         c->options.dropout = 0;
@@ -185,13 +187,14 @@ static void check_gradient(const char *topology, const char *norm, const Variant
     Case c;
     if (!case_open(&c, topology, norm, v)) return;
     const Params *params = &c.model->params;
+    const double h = 1e-5; /* small: at 1e-4 the third derivative of tiny tokens shows */
     double ahead = 0, behind = 0, size = 0;
     real *from = mem_alloc(params->size * sizeof(real));
     memcpy(from, params->values, params->size * sizeof(real));
     train(c.model, &c.pass);
-    double change = loss_beside(&c, from, 1e-4, &ahead) - loss_beside(&c, from, -1e-4, &behind);
+    double change = loss_beside(&c, from, h, &ahead) - loss_beside(&c, from, -h, &behind);
     for (size_t i = 0; i < params->size; i++)
-        size += pow(1e-4 * (double)from[i] * (double)params->grads[i], 2);
+        size += pow(h * (double)from[i] * (double)params->grads[i], 2);
     CHECK(fabs(ahead - behind - change) <= 1e-3 * sqrt(size), "%s: %.9g, but the loss moves %.9g",
           c.label, ahead - behind, change);
     mem_free(from);
@@ -215,7 +218,7 @@ static void test_gradient(void) {
         if (strcmp(smooth.mlp, "relu") == 0)
             smooth.mlp = "gelu"; /* finite differences fail at kinks */
         for (size_t row = 0; row < ROW_COUNT; row++)
-            check_gradient(ROWS[row].name, norm_name((int)(i + row) % 5), &smooth);
+            check_gradient(ROWS[row].name, net_norm(i + row), &smooth);
     }
 }
 
@@ -270,7 +273,7 @@ static void test_warm_one(void) {
     const GammaWarmup warmup = {.steps = 10, .from = 0.1, .to = 1, .slots = ALL_SLOTS};
     draw_batch();
     for (size_t row = 0; row < ROW_COUNT; row++) {
-        ModelOptions options = net_options(ROWS[row].name, norm_name((int)row % 4));
+        ModelOptions options = net_options(ROWS[row].name, net_norm(row));
         Model *plain = drawn_model(&options, NULL), *warm = drawn_model(&options, &warmup);
         Pass pass = net_pass(tokens, targets, B, T);
         double a = train(plain, &pass), b = train(warm, &pass);
@@ -305,7 +308,6 @@ static void check_folded(const char *topology, const char *norm, unsigned slots,
     RowNet net = row_net(topology, 4);
     Model *warm = drawn_model(&options, &warmup), *folded = drawn_model(&options, NULL);
     Pass pass = net_pass(tokens, targets, B, T), one = pass;
-    bool plus1 = strcmp(norm, "rmsnorm_plus1") == 0;
     pass.gamma = w;
     for (size_t p = 0; p < params_count(&folded->params); p++) {
         const Param *param = &folded->params.list[p];
@@ -314,7 +316,7 @@ static void check_folded(const char *topology, const char *norm, unsigned slots,
         if (!named_warm(&net, param->name, slots)) continue;
         bool scale = sscanf(param->name, "blocks.%zu.", &l) == 1 &&
                      strstr(param->name, "norm_out") && net.block[l].attn.slot[1] == 'S';
-        real offset = plus1 && !scale ? 1 : 0;
+        real offset = scale ? 0 : (real)norm_formula(norm)->plus;
         for (size_t i = 0; i < param->count; i++) gamma[i] = w * (offset + gamma[i]) - offset;
     }
     double a = train(warm, &pass), b = train(folded, &one);
@@ -327,7 +329,7 @@ static void check_folded(const char *topology, const char *norm, unsigned slots,
         double factor = named_warm(&net, param->name, slots) ? (double)w : 1;
         snprintf(label, sizeof label, "%s %s, slots %u: gradient of %s", topology, norm, slots,
                  param->name);
-        check_close(got, want, factor, param->count, 10 * net_tolerance(), label);
+        check_close(got, want, factor, param->count, 30 * net_tolerance(), label);
     }
     model_free(warm);
     model_free(folded);
@@ -335,9 +337,12 @@ static void check_folded(const char *topology, const char *norm, unsigned slots,
 
 static void test_warm_folds(void) {
     draw_batch();
-    for (size_t i = 0; i < ROW_COUNT * 4; i++) {
-        check_folded(ROWS[i / 4].name, norm_name((int)(i % 4)), ALL_SLOTS, (real)0.25);
-        check_folded(ROWS[i / 4].name, norm_name((int)(i % 4)), 1u << i % 3, (real)0.25);
+    for (size_t row = 0; row < ROW_COUNT; row++) {
+        for (int n = 0; norm_kind(n); n++) {
+            if (!norm_kind(n)->gamma || norm_kind(n)->gather) continue;
+            check_folded(ROWS[row].name, norm_name(n), ALL_SLOTS, (real)0.25);
+            check_folded(ROWS[row].name, norm_name(n), 1u << (row + (size_t)n) % 3, (real)0.25);
+        }
     }
 }
 
@@ -396,7 +401,8 @@ static void test_first_loss(void) {
     const GammaWarmup off = {0};
     draw_batch();
     for (size_t row = 0; row < ROW_COUNT; row++) {
-        for (int norm = 0; norm < 4; norm++) {
+        for (int norm = 0; norm_kind(norm); norm++) {
+            if (!norm_kind(norm)->gamma || norm_kind(norm)->gather) continue;
             ModelOptions options = net_options(ROWS[row].name, norm_name(norm));
             Model *model = model_create(&options, &off, V, B, false);
             Pass pass = net_pass(tokens, targets, B, T);

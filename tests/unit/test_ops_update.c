@@ -76,6 +76,31 @@ static void decay_is_decoupled(void) {
     CHECK(m[0] == 0 && v[1] == 0, "m %g v %g", (double)m[0], (double)v[1]);
 }
 
+/* The bits of the plain update, and the sum of squares of what it changed. Sizes around a block, and one
+ * that is computed in parallel. */
+static void measuring_changes_no_bit(void) {
+    static const size_t SIZES[] = {1, 5, 1023, 1024, 1025, 16400, 100003};
+    for (size_t k = 0; k < COUNT(SIZES); k++) {
+        const size_t N = SIZES[k];
+        AdamW adamw = adamw_of_step(3, 0.01, 0.1, 0.7);
+        real *p = new_drawn(N, 1), *m = new_drawn(N, 1), *v = new_drawn(N, 1), *g = new_drawn(N, 1);
+        real *same_p = new_reals(N), *same_m = new_reals(N), *same_v = new_reals(N);
+        for (size_t i = 0; i < N; i++) v[i] *= v[i];
+        memcpy(same_p, p, N * sizeof *p);
+        memcpy(same_m, m, N * sizeof *m);
+        memcpy(same_v, v, N * sizeof *v);
+        double *old = new_widened(p, N), want = 0;
+        adamw_update(p, m, v, g, &adamw, N);
+        for (size_t i = 0; i < N; i++) want += ((double)p[i] - old[i]) * ((double)p[i] - old[i]);
+        double got = adamw_update_measured(same_p, same_m, same_v, g, &adamw, N);
+        CHECK(memcmp(p, same_p, N * sizeof *p) == 0, "p of %zu", N);
+        CHECK(memcmp(m, same_m, N * sizeof *m) == 0, "m of %zu", N);
+        CHECK(memcmp(v, same_v, N * sizeof *v) == 0, "v of %zu", N);
+        CHECK(want > 0 && fabs(got - want) <= 1e-12 * want, "%zu: %.17g, want %.17g", N, got, want);
+        free_all();
+    }
+}
+
 /* --- initial values --- */
 
 /* Box & Muller on the words of the Philox call of element i. */
@@ -161,6 +186,7 @@ static void constants_are_floats(void) {
 }
 
 static const Test TESTS[] = {
+    {"AdamW changes the same bits when its change is measured", measuring_changes_no_bit},
     {"AdamW matches the recursion for 100 steps", adamw_matches_the_recursion},
     {"AdamW: the first step is the sign of the gradient", first_step_is_the_sign},
     {"AdamW: weight decay is decoupled", decay_is_decoupled},

@@ -1,6 +1,7 @@
 /* test_params.c - the parameters of a model: names, shapes, initial values, and sizes that are
  * refused. */
 #include "tests/lib/nets.h"
+#include "tests/lib/norms.h"
 
 enum { V = 13 };
 
@@ -175,14 +176,15 @@ static double rule_std(const char *rule, const char *name, size_t N) {
 
 static double gamma_start(const Model *model, const RowNet *net, const char *name) {
     size_t l;
-    bool plus1 = norm_kind(model->options.norm) == &norm_rmsnorm_plus1, gain_alone = false;
+    const NormFormula *formula = norm_formula(norm_name(model->options.norm));
+    bool gain_alone = false;
     double gain = 1;
     if (strstr(name, "norm_out") && sscanf(name, "blocks.%zu", &l) == 1) {
         const RowBlock *block = &net->block[l];
         gain = block->out_gain;
         gain_alone = (strstr(name, ".mlp.") ? &block->mlp : &block->attn)->slot[1] == 'S';
     }
-    return gain - (plus1 && !gain_alone);
+    return gain - (gain_alone ? 0 : formula->plus);
 }
 
 static void check_start(const Model *model, const RowNet *net, const Param *param) {
@@ -204,7 +206,8 @@ static void check_start(const Model *model, const RowNet *net, const Param *para
         return;
     }
     if (net_is_gamma(param)) start = gamma_start(model, net, param->name);
-    if (param->kind == PARAM_ALPHA) start = 0.5;
+    if (param->kind == PARAM_ALPHA)
+        start = norm_formula(norm_name(model->options.norm))->alpha_start;
     for (size_t i = 0; i < param->count; i++)
         CHECK(x[i] == (real)(float)start, "%s: initial value %g, want %g", label, (double)x[i],
               start);
@@ -215,7 +218,7 @@ static void test_start(void) {
     const GammaWarmup off = {0};
     for (size_t i = 0; i < ROW_COUNT * 4; i++) {
         const Row *row = &ROWS[i / 4];
-        ModelOptions options = net_options(row->name, norm_name((int)(i / 4 + i) % 4));
+        ModelOptions options = net_options(row->name, net_norm(i / 4 + i));
         RowNet net = row_net(row->name, 4);
         options.d_model = 32;
         options.d_ff = 48;

@@ -266,11 +266,11 @@ static void pair_open(Pair *pair, const char *topology, const char *norm, bool a
 }
 
 static void pair_close(Pair *pair) {
-    static const char *const FILES[] = {"log.csv", "spikes.csv", "layers.csv"};
+    static const char *const FILES[] = {"log.csv", "spikes.csv", "layers.csv", "tensors.csv"};
     run_close(&pair->run);
     model_free(pair->twin);
     mem_free(pair->want);
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 4; i++) {
         char path[96];
         snprintf(path, sizeof path, "%s/%s", pair->dir, FILES[i]);
         unlink(path);

@@ -126,6 +126,7 @@ static void test_adamw(void) {
                 want[p][i].p = (double)params.values[params.list[p].offset + i];
         }
         Optimizer optimizer = optimizer_create(&options, &params);
+        double changes[TENSORS];
         for (size_t s = 1; s <= UPDATES; s++) {
             double lr = 1e-2 * (double)s / UPDATES, scale = s % 3 ? 1 : 0.25;
             bool applied = s != 1 && s % 10 != 7;
@@ -138,7 +139,7 @@ static void test_adamw(void) {
                                       decays[switches][p] ? 0.1 : 0, optimizer.applied + 1);
                 }
             }
-            if (applied) optimizer_update(&optimizer, lr, scale);
+            if (applied) optimizer_update(&optimizer, lr, scale, s % 2 ? changes : NULL);
         }
         CHECK(optimizer.applied == UPDATES - 6, "%zu applied", optimizer.applied);
         for (size_t p = 0; p < TENSORS; p++) {
@@ -325,6 +326,7 @@ int main(int argc, char **argv) {
     unlink(path_of("log.csv"));
     unlink(path_of("spikes.csv"));
     unlink(path_of("layers.csv"));
+    unlink(path_of("tensors.csv"));
     rmdir(folder);
     return code;
 }

@@ -37,9 +37,10 @@ static void toy_open(Toy *toy, const char *const *sets, size_t n_sets) {
 }
 
 static void toy_close(Toy *toy) {
-    static const char *const FILES[] = {"log.csv", "spikes.csv", "layers.csv", "empty.json"};
+    static const char *const FILES[] = {"log.csv", "spikes.csv", "layers.csv", "tensors.csv",
+                                        "empty.json"};
     run_close(&toy->run);
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 5; i++) {
         char *path = text_format("%s/%s", toy->dir, FILES[i]);
         unlink(path);
         mem_free(path);

@@ -78,11 +78,10 @@ static void test_keys(void) {
            100.0 * right / total);
 }
 
+/* Whether `word` is a spelling of a choice and not a typo: "hybri_dstar" has the letters of
+ * "hybrid_star". */
 static bool is_choice(const Key *key, const char *word) {
-    for (int i = 0; key->choices(i); i++) {
-        if (strcmp(key->choices(i), word) == 0) return true;
-    }
-    return false;
+    return key_choice(key, word) >= 0;
 }
 
 static void test_values(void) {
@@ -137,6 +136,9 @@ static const char *const names[][2] = {
     {"norm_type", "model.norm"},
     {"normalization", "model.norm"},
     {"max_iters", "train.steps"},
+    {"save_steps", "train.checkpoint_every"},
+    {"gradient_checkpointing", "train.recompute"},
+    {"warmup_ratio", "optim.warmup_steps"},
     {"max_steps", "train.steps"},
     {"train_steps", "train.steps"},
     {"batch_size", "train.batch"},

@@ -1,0 +1,108 @@
+/* describe.c - see describe.h. */
+#include "run/commands/describe.h"
+
+#include "base/text_out.h"
+#include "model/equations.h"
+#include "norm/norm.h"
+#include "run/io/json_out.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* On stderr: it is not part of the equations. */
+static void print_lr(const OptimOptions *optim, const NormKind *norm) {
+    if (!norm_is_rms(norm) || optim->rmsnorm_lr_scale == 1) return;
+    fprintf(stderr, "learning rate %.9g * optim.lr = %.9g (optim.rmsnorm_lr_scale)\n",
+            optim->rmsnorm_lr_scale, optim->rmsnorm_lr_scale * optim->lr);
+}
+
+/* --- JSON --- */
+
+static void print_json_lines(Json *json, const char *text) {
+    json_list_open(json, "text");
+    while (*text) {
+        const size_t length = strcspn(text, "\n");
+        char *line = text_format("%.*s", (int)length, text);
+        json_item(json);
+        json_print_string(json->out, line);
+        mem_free(line);
+        text += length + (text[length] == '\n');
+    }
+    json_list_close(json);
+}
+
+static void print_json_sublayer(Json *json, const char *name, const SublayerWiring *w) {
+    json_open(json, name);
+    for (int slot = 0; slot < SLOTS; slot++)
+        json_string(json, slot_name(slot), wire_kind_name((int)w->slot[slot]));
+    json_string(json, "read", wire_read_name((int)w->read));
+    json_number(json, "skip", w->skip);
+    json_number(json, "branch", w->branch);
+    json_number(json, "gain", w->gain);
+    json_number(json, "block_skip", w->block_skip);
+    json_number(json, "dual", w->dual);
+    json_close(json);
+}
+
+static void print_json_wiring(Json *json, const Wiring *wiring) {
+    static const char *const QKV[] = {[QKV_PLAIN] = "none",
+                                      [QK_WHOLE] = "q and k over all heads",
+                                      [QK_HEAD] = "q and k per head",
+                                      [QKV_HEAD] = "q, k and v per head"};
+    static const char *const FINALS[] = {
+        [FINAL_NONE] = "x", [FINAL_NORM] = "N(x)", [FINAL_DUAL] = "x + N(d)"};
+    const bool bare = wiring->final == FINAL_DUAL && !wiring->final_norm;
+    json_boolean(json, "embed_norm", wiring->embed_norm);
+    json_string(json, "head", bare ? "x + d" : FINALS[wiring->final]);
+    json_string(json, "init", init_name((int)wiring->init));
+    json_list_open(json, "blocks");
+    for (size_t l = 0; l < wiring->L; l++) {
+        const BlockWiring *block = &wiring->block[l];
+        json_item(json);
+        json_open(json, NULL);
+        json->layout = JSON_INLINE;
+        json_string(json, "topology", block->row);
+        json_string(json, "qkv_norms", QKV[block->qkv]);
+        json_number(json, "out_gain", block->out_gain);
+        print_json_sublayer(json, "attn", &block->attn);
+        print_json_sublayer(json, "mlp", &block->mlp);
+        json_close(json);
+        json->layout = JSON_LINES;
+    }
+    json_list_close(json);
+}
+
+static void print_json(const Config *config, const char *text, const char *hash) {
+    const NormKind *norm = norm_kind(config->model.norm);
+    char error[256];
+    Wiring wiring;
+    if (!wiring_resolve(&wiring, &config->model, error, sizeof error)) die(EXIT_USAGE, "%s", error);
+    Json json = {.out = stdout};
+    json_open(&json, NULL);
+    json_string(&json, "name", config->name);
+    json_string(&json, "topology", topology_name(config->model.topology));
+    json_string(&json, "norm", norm->name);
+    json_string(&json, "equations", hash);
+    json_string(&json, "precision", precision_name(config->model.precision));
+    json_string(&json, "stream_precision", stream_precision_name(config->model.stream_precision));
+    json_number(&json, "lr",
+                config->optim.lr * (norm_is_rms(norm) ? config->optim.rmsnorm_lr_scale : 1));
+    print_json_wiring(&json, &wiring);
+    print_json_lines(&json, text);
+    json_close(&json);
+    putchar('\n');
+    wiring_free(&wiring);
+}
+
+void describe(const Config *config, bool as_json) {
+    char hash[17],
+        *text = equations_text(&config->model, &config->gamma_warmup, &config->branch_warmup);
+    equations_hash(hash, &config->model, &config->gamma_warmup, &config->branch_warmup);
+    if (as_json)
+        print_json(config, text, hash);
+    else
+        printf("%sequations    %s\n", text, hash);
+    if (!as_json) equations_print_precision(stdout, &config->model);
+    mem_free(text);
+    print_lr(&config->optim, norm_kind(config->model.norm));
+}
