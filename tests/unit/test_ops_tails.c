@@ -33,6 +33,11 @@ static void whole_tensors(real **a, size_t n) {
     scale(a[2], (real)1.3457, n);
 }
 
+static void rounding(real **a, size_t n) {
+    round_scaled(a[0], PRECISION_BFLOAT16, (real)0.7123, n);
+    round_scaled(a[1], PRECISION_FLOAT16, (real)0.7123, n);
+}
+
 static void adamw(real **a, size_t n) {
     const AdamW step = {.lr = 0.01,
                         .beta1 = 0.9,
@@ -92,6 +97,7 @@ static const struct {
     {"residual with block skip", residual_with_block},
     {"scaled pieces", scaled_pieces},
     {"whole tensors", whole_tensors},
+    {"rounding", rounding},
     {"AdamW", adamw},
     {"rope", rope},
     {"activations", activations_plain},
@@ -193,7 +199,7 @@ static void head(void) {
 }
 
 /* Token t of a causal sequence does not depend on the length of the sequence, nor does dq of it. */
-static void attention(void) {
+static void check_attention(Precision precision) {
     enum { HS = 10, WIDTH = 3 * HS, T_LONG = 100 };
     const Dropout none = {.p = 0};
     const AttentionShape all = {1, T_LONG, 1, 1, HS};
@@ -202,19 +208,26 @@ static void attention(void) {
     real *dqkv = new_reals(T_LONG * WIDTH), *scratch = new_reals(attention_scratch(T_LONG, HS));
     real *short_out = new_reals(T_LONG * HS), *short_lse = new_reals(T_LONG);
     real *short_dqkv = new_reals(T_LONG * WIDTH);
+    ops_set_precision(precision);
     attention_forward(out, lse, qkv, scratch, &none, all);
     attention_backward(dqkv, dout, out, lse, qkv, scratch, &none, all);
     for (size_t T = 1; T < T_LONG; T++) {
         const AttentionShape shape = {1, T, 1, 1, HS};
         attention_forward(short_out, short_lse, qkv, scratch, &none, shape);
         attention_backward(short_dqkv, dout, short_out, short_lse, qkv, scratch, &none, shape);
-        CHECK(same_bits(short_out, out, T * HS), "out of %zu tokens", T);
-        CHECK(same_bits(short_lse, lse, T), "lse of %zu tokens", T);
+        CHECK(same_bits(short_out, out, T * HS), "precision %d, out of %zu tokens", precision, T);
+        CHECK(same_bits(short_lse, lse, T), "precision %d, lse of %zu tokens", precision, T);
         for (size_t t = 0; t < T; t++)
-            CHECK(same_bits(short_dqkv + t * WIDTH, dqkv + t * WIDTH, HS), "dq of token %zu of %zu",
-                  t, T);
+            CHECK(same_bits(short_dqkv + t * WIDTH, dqkv + t * WIDTH, HS),
+                  "precision %d, dq of token %zu of %zu", precision, t, T);
     }
+    ops_set_precision(PRECISION_FLOAT32);
     free_all();
+}
+
+static void attention(void) {
+    check_attention(PRECISION_FLOAT32);
+    check_attention(PRECISION_BFLOAT16);
 }
 
 static const Test TESTS[] = {
