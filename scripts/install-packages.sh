@@ -12,7 +12,7 @@
 #              ~/.cache/peri/venv (XDG_CACHE_HOME)
 #     claims   NumPy and SciPy, for tests/claims/recompute.py
 #     fuzz     clang and libFuzzer, for scripts/fuzz.sh
-#     chroots  debootstrap, for scripts/soak.sh chroots
+#     chroots  debootstrap, for scripts/soak.sh chroots and compilers
 #     oracle   PyTorch, for make oracle and scripts/bench_torch.py
 #
 # Prints and does nothing if all are installed. Without dpkg it cannot know: it prints the names and exits with 0, and
