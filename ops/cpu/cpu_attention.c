@@ -189,9 +189,9 @@ static void weighted_values(real *out, const real *p, real total, const real *v,
     for (size_t j = 0; j <= t; j++, v += ld) {
         if (rounded) {
             real weight = bfloat16_round(p[j]);
-            for (size_t i = 0; i < HS; i++) out[i] += weight * bfloat16_round(v[i]);
+            for (size_t i = 0; i < HS; i++) out[i] = fused(weight, bfloat16_round(v[i]), out[i]);
         } else {
-            for (size_t i = 0; i < HS; i++) out[i] += p[j] / total * v[i];
+            for (size_t i = 0; i < HS; i++) out[i] = fused(p[j] / total, v[i], out[i]);
         }
     }
     for (size_t i = 0; rounded && i < HS; i++) out[i] /= total;

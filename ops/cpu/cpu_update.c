@@ -35,8 +35,8 @@ static inline void update_element(real *p, real *m, real *v, real g, Factors f) 
     real grad = f.grad_scale * g;
     *m = fused(f.beta1, *m, f.rest1 * grad);
     *v = fused(f.beta2, *v, f.rest2 * grad * grad);
-    real update = f.step * *m / (f.root * (real)sqrt(*v) + f.eps);
-    *p -= update + f.decay * *p;
+    real update = f.step * *m / fused(f.root, (real)sqrt(*v), f.eps);
+    *p -= fused(f.decay, *p, update);
 }
 
 void adamw_update(real *p, real *m, real *v, const real *g, const AdamW *adamw, size_t n) {
