@@ -56,7 +56,7 @@ test_case "compilers: a minimal system" start
 for compiler in "$@"; do
     test_case "compilers: $compiler, installed" install "$compiler"
     test_case "compilers: $compiler, float" build "float-$compiler" "all tests" CC="$compiler"
-    test_case "compilers: $compiler, double" build "double-$compiler" "all tests" CC="$compiler" REAL=double
+    test_case "compilers: $compiler, double" build "double-$compiler" all CC="$compiler" REAL=double
     test_case "compilers: $compiler, without AVX-512" build "float-$compiler-avx2" all CC="$compiler" AVX512=0
     test_case "compilers: $compiler, hardening flags" build "hardened-$compiler" "all tests" \
         CC="$compiler" BUILD="build/hardened-$compiler" CFLAGS="'$hardening'"
