@@ -96,10 +96,12 @@ void describe(const Config *config, bool as_json) {
     char hash[17],
         *text = equations_text(&config->model, &config->gamma_warmup, &config->branch_warmup);
     equations_hash(hash, &config->model, &config->gamma_warmup, &config->branch_warmup);
-    if (as_json)
+    if (as_json) {
         print_json(config, text, hash);
-    else
+    } else {
         printf("%sequations    %s\n", text, hash);
+        equations_print_precision(stdout, &config->model);
+    }
     mem_free(text);
     print_lr(&config->optim, norm_kind(config->model.norm));
 }
