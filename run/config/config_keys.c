@@ -172,11 +172,11 @@ static const Key keys[] = {
     {KEY_AT("train.precision", model.precision, "\"float32\"",
             "operands of matrix multiplications: float32, or rounded to bfloat16; weights, sums "
             "and everything else stay float32"),
-     .choices = precision_name},
+     .choices = precision_name, .synonyms = precision_synonyms},
     {KEY_AT("train.stream_precision", model.stream_precision, "\"float32\"",
             "precision to which the residual stream, its gradient and the outputs of the branches "
             "are rounded"),
-     .choices = stream_precision_name},
+     .choices = stream_precision_name, .synonyms = precision_synonyms},
     {KEY(train.eval_every, "100", "steps between validations; 0 = never"), .max = STEPS_MAX,
      .aside = true},
     {KEY(train.eval_rows, "240", "sequences per validation"), .min = 1, .max = STEPS_MAX,
@@ -241,7 +241,6 @@ static const struct {
     {"random_seed", "train.seed"},
     {"dtype", "train.precision"},
     {"mixed_precision", "train.precision"},
-    {"bf16", "train.precision"},
     {"eval_interval", "train.eval_every"},
     {"val_every", "train.eval_every"},
     {"eval_iters", "train.eval_rows"},
