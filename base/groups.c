@@ -84,7 +84,6 @@ static double take_number(const char **text) {
     if (!isdigit((unsigned char)**text)) return -1;
     char *end;
     const double value = (double)strtoull(*text, &end, 10);
-    if (*end && !isspace((unsigned char)*end)) return -1;
     *text = end + strspn(end, " \n");
     return value;
 }
@@ -150,7 +149,7 @@ static bool group_read(Group *group, char *line) {
     strsep(&line, ":");
     group->controllers = strsep(&line, ":");
     group->path = line;
-    return line && *line == '/';
+    return line != NULL;
 }
 
 /* "ID PARENT DEVICE ROOT POINT OPTIONS OPTIONAL... - TYPE SOURCE OPTIONS" */
@@ -167,7 +166,7 @@ static bool mount_read(Mount *mount, char *line) {
     mount->type = strsep(&line, " ");
     (void)strsep(&line, " "); /* the source */
     mount->options = line;
-    return line && *mount->root == '/' && *mount->point == '/';
+    return line != NULL;
 }
 
 /* Whether the limit may be in the hierarchy in which the group is. */
