@@ -121,13 +121,16 @@ $(BUILD)/flags:
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(subst ','\'',$(strip $(FLAGS)))' >$@
 
-# The commit of the sources and whether they differ from it, for --version and run.json: "unknown" in a
-# folder that git does not track, or does not open for this user. Only train.c is compiled with it, so
-# that a commit builds one file again. The program that is installed was built before, by another user.
+# The commit of the sources and whether they differ from it, for --version and run.json. In a folder that git does not
+# track, or does not open for this user: that of the last build if no source is newer, else "unknown". Only train.c is
+# compiled with it, so that a commit builds one file again. `make install` keeps that of the build, which may be another
+# user's.
 COMMIT := $(shell { git ls-files --error-unmatch train.c >/dev/null && git rev-parse --verify -q HEAD && \
     git --no-optional-locks status --porcelain -- Makefile train.c $(ROOMS) | sed -n '1s/.*/dirty/p'; } 2>/dev/null)
-COMMIT := $(or $(if $(filter install uninstall,$(MAKECMDGOALS)),$(strip $(file <$(BUILD)/commit))),$(strip $(COMMIT)),unknown)
-ifneq ($(strip $(file <$(BUILD)/commit)),$(COMMIT))
+BUILT  := $(strip $(file <$(BUILD)/commit))
+NEWER   = $(shell find Makefile train.c $(ROOMS) -newer $(BUILD)/commit -print -quit 2>/dev/null)
+COMMIT := $(or $(if $(filter install uninstall,$(MAKECMDGOALS)),$(BUILT)),$(strip $(COMMIT)),$(if $(NEWER),,$(BUILT)),unknown)
+ifneq ($(BUILT),$(COMMIT))
 $(BUILD)/commit: changed
 endif
 $(BUILD)/commit:

@@ -179,7 +179,10 @@ commit_is_built_in() {
     GIT_TEST_ASSUME_DIFFERENT_OWNER=1 make_in "$name" -n install PREFIX="$tmp/prefix"
     [[ $code == 0 && $said != *" -c -o "* ]] || fail "make install as another user builds: $said"
     GIT_TEST_ASSUME_DIFFERENT_OWNER=1 make_in "$name"
-    same "as another user" "$code $(built "$name")" "0 unknown"
+    [[ $code == 0 && $said != *" -c -o "* ]] || fail "make as another user builds the same sources again: $said"
+    touch "$tmp/$name/model/model.c"
+    GIT_TEST_ASSUME_DIFFERENT_OWNER=1 make_in "$name"
+    same "newer sources of another user" "$code $(built "$name")" "0 unknown"
     # Unpacked into a repository of somebody else.
     git init -q "$tmp/outer"
     echo text >"$tmp/outer/file"
