@@ -17,6 +17,7 @@ declare -A parts=(
     [bits]="tests/long/long_bits.sh 20"
     [deep]="tests/long/long_deep.sh 500"
     [chroots]="tests/soak/chroots.sh"
+    [aarch64]="tests/soak/aarch64.sh all"
     [errors]="STRIDE=1 ERRORS='ENOSPC EIO EDQUOT EFBIG EMFILE EROFS ENOMEM' tests/fault/fault_errors.sh"
 )
 for source in tests/fuzz/fuzz_*.c; do
@@ -46,7 +47,9 @@ for part in "$@"; do
     [[ -n ${parts[$part]:-} ]] || wrong "there is no part $part, only ${!parts[*]}"
 done
 scripts/install-packages.sh build
-[[ " $* " != *" chroots "* && $# != 0 ]] || scripts/install-packages.sh chroots
+for part in aarch64 chroots; do
+    [[ " $* " != *" $part "* && $# != 0 ]] || scripts/install-packages.sh "$part" || true # the part tells what is missing
+done
 make -s all faults
 mkdir -p build/soak
 touch build/soak.txt
