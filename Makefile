@@ -11,16 +11,22 @@
 #
 # Options: REAL=float|double  CC=gcc|clang|"ccache gcc"|/usr/bin/gcc-12  SANITIZE=1  NATIVE=1 (-march=native)
 #          WERROR=1  AVX512=0 (without AVX-512 kernels, as on a processor that does not have it)
-# Each combination has its own build folder; a float build by gcc without SANITIZE, NATIVE and AVX512=0 makes ./train.
+#          CC=aarch64-linux-gnu-gcc (for another processor; scripts/install-packages.sh aarch64)  SYSROOT=FOLDER
+# Each combination has its own build folder; a float build by gcc for this processor, without SANITIZE, NATIVE and
+# AVX512=0, makes ./train.
 # If other options change, such as CFLAGS, make builds everything again.
 
 REAL     ?= float
 PREFIX   ?= /usr/local
 CC       := $(if $(filter default,$(origin CC)),gcc,$(CC))
-COMPILER := $(notdir $(firstword $(filter-out -% %ccache %distcc,$(CC))))
+HOST     := $(shell uname -m)
+TARGET   := $(or $(shell $(CC) -dumpmachine 2>/dev/null),$(HOST))
+ARCH     := $(firstword $(subst -, ,$(TARGET)))
+CROSS    := $(filter-out $(HOST),$(ARCH))
+COMPILER := $(patsubst $(TARGET)-%,%,$(notdir $(firstword $(filter-out -% %ccache %distcc,$(CC)))))
 CLANG    := $(findstring clang,$(COMPILER))
-MARCH    := $(if $(NATIVE),native,x86-64-v3)
-KIND     := $(if $(SANITIZE),-sanitize)$(if $(NATIVE),-native)$(if $(filter 0,$(AVX512)),-avx2)
+MARCH    := $(if $(NATIVE),native,$(patsubst $(ARCH):%,%,$(filter $(ARCH):%,x86_64:x86-64-v3 aarch64:armv8-a)))
+KIND     := $(if $(CROSS),-$(CROSS))$(if $(SANITIZE),-sanitize)$(if $(NATIVE),-native)$(if $(filter 0,$(AVX512)),-avx2)
 BUILD    := build/$(REAL)$(if $(filter gcc,$(COMPILER)),,-$(COMPILER))$(KIND)
 # The program that people run: not from a build folder that was given, as by scripts/coverage.sh.
 MAIN     := $(if $(CLANG)$(KIND)$(filter command,$(origin BUILD))$(filter-out float,$(REAL)),,train)
@@ -43,17 +49,27 @@ PERI_CFLAGS = -std=gnu11 -march=$(MARCH) -fopenmp -fno-math-errno -fno-trapping-
     -DBUILD_FLAGS='"$(CC) $(CFLAGS) -march=$(MARCH) REAL=$(REAL)"'
 comma := ,
 
+ifdef CROSS
+# The libraries of the other processor, where Debian puts them, below SYSROOT. pkg-config would name those of this one.
+SYSROOT     ?= $(wildcard $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/peri/$(ARCH))
+LIBDIR      := $(SYSROOT)/usr/lib/$(ARCH)-linux-gnu
+BLASDIR     := $(patsubst %/libopenblas.so,%,$(firstword $(wildcard $(LIBDIR)/openblas-openmp/libopenblas.so $(LIBDIR)/libopenblas.so)))
+BLAS_CFLAGS := -I$(BLASDIR:$(SYSROOT)/usr/lib/%=$(SYSROOT)/usr/include/%) -I$(SYSROOT)/usr/include/cjson
+LIBRARIES   := -L$(BLASDIR) -L$(LIBDIR) -Wl,-rpath-link,$(LIBDIR) -Wl,-rpath,$(BLASDIR:$(SYSROOT)/%=/%)
+else
 # pkg-config names the flavour of OpenBLAS that was installed first. The one for OpenMP is 3.5 times as fast here.
 FOUND       := $(shell pkg-config --variable=libdir openblas)
 OPENMP      := $(patsubst %/libopenblas.so,%,$(wildcard $(FOUND:%/=%)/../openblas-openmp/libopenblas.so))
 BLASDIR     := $(abspath $(or $(OPENMP),$(FOUND)))
 BLAS_CFLAGS := $(subst /$(notdir $(FOUND:%/=%)),/$(notdir $(BLASDIR)),$(shell pkg-config --cflags openblas libcjson))
+LIBRARIES   := -L$(BLASDIR) -Wl,-rpath,$(BLASDIR)
+endif
 
 # RPATH, not RUNPATH: the default libopenblas of the loader is the pthread flavour, 3.5 times slower here.
 # -fopenmp comes before -lopenblas: program and library must share one OpenMP runtime. With clang that is
 # libomp, which also provides the functions of libgomp that OpenBLAS calls.
 # requirements_check runs before the libraries start, and nobody calls it (base/requirements.c).
-PERI_LDFLAGS = -L$(BLASDIR) -Wl,--disable-new-dtags -Wl,-rpath,$(BLASDIR) -Wl,-u,requirements_check \
+PERI_LDFLAGS = $(LIBRARIES) -Wl,--disable-new-dtags -Wl,-u,requirements_check \
     $(if $(SANITIZE),-fsanitize=address$(comma)undefined)
 LDLIBS   := -fopenmp -lopenblas -lcjson -lm
 
@@ -66,6 +82,8 @@ TESTS    := $(sort $(wildcard tests/unit/test_*.c)) $(if $(filter double,$(REAL)
 TESTBINS := $(TESTS:%.c=$(BUILD)/%)
 
 $(if $(filter float double,$(REAL)),,$(error REAL must be float or double, not "$(REAL)"))
+$(if $(MARCH),,$(error peri.c runs on x86-64 and aarch64, not on "$(ARCH)"))
+$(if $(BLASDIR),,$(if $(CROSS),$(error OpenBLAS for $(ARCH) not found in $(LIBDIR): run scripts/install-packages.sh $(ARCH), or set SYSROOT)))
 $(if $(BLASDIR),,$(error OpenBLAS not found: apt-get install libopenblas-openmp-dev libcjson-dev libstb-dev pkg-config, or run scripts/quickstart.sh))
 
 all: $(BUILD)/train $(MAIN)
@@ -103,13 +121,16 @@ $(BUILD)/flags:
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(subst ','\'',$(strip $(FLAGS)))' >$@
 
-# The commit of the sources and whether they differ from it, for --version and run.json: "unknown" in a
-# folder that git does not track, or does not open for this user. Only train.c is compiled with it, so
-# that a commit builds one file again. The program that is installed was built before, by another user.
+# The commit of the sources and whether they differ from it, for --version and run.json. In a folder that git does not
+# track, or does not open for this user: that of the last build if no source is newer, else "unknown". Only train.c is
+# compiled with it, so that a commit builds one file again. `make install` keeps that of the build, which may be another
+# user's.
 COMMIT := $(shell { git ls-files --error-unmatch train.c >/dev/null && git rev-parse --verify -q HEAD && \
     git --no-optional-locks status --porcelain -- Makefile train.c $(ROOMS) | sed -n '1s/.*/dirty/p'; } 2>/dev/null)
-COMMIT := $(or $(if $(filter install uninstall,$(MAKECMDGOALS)),$(strip $(file <$(BUILD)/commit))),$(strip $(COMMIT)),unknown)
-ifneq ($(strip $(file <$(BUILD)/commit)),$(COMMIT))
+BUILT  := $(strip $(file <$(BUILD)/commit))
+NEWER   = $(shell find Makefile train.c $(ROOMS) -newer $(BUILD)/commit -print -quit 2>/dev/null)
+COMMIT := $(or $(if $(filter install uninstall,$(MAKECMDGOALS)),$(BUILT)),$(strip $(COMMIT)),$(if $(NEWER),,$(BUILT)),unknown)
+ifneq ($(BUILT),$(COMMIT))
 $(BUILD)/commit: changed
 endif
 $(BUILD)/commit:
@@ -125,7 +146,7 @@ $(BUILD)/%.o: %.c Makefile $(BUILD)/flags
 $(patsubst %.c,$(BUILD)/%.o,$(wildcard ops/cpu/cpu_gemm_*.c)): PERI_CFLAGS += -O3
 
 # For any processor, and before the sanitizers start.
-$(BUILD)/base/requirements.o: PERI_CFLAGS += -march=x86-64 -fno-sanitize=all
+$(BUILD)/base/requirements.o: PERI_CFLAGS += $(if $(filter x86_64,$(ARCH)),-march=x86-64) -fno-sanitize=all
 
 tests: $(TESTBINS)
 

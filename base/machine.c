@@ -1,6 +1,8 @@
 /* machine.c - see machine.h. */
 #include "base/machine.h"
 
+#include "base/groups.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,52 +26,6 @@ static double kilobytes(const char *path, const char *name, double missing) {
     return found;
 }
 
-/* The number in a file; INFINITY if the file contains "max" or does not exist. */
-static double file_number(const char *path) {
-    double value = INFINITY;
-    FILE *in = fopen(path, "r");
-    if (!in) return INFINITY;
-    if (fscanf(in, "%lf", &value) != 1) value = INFINITY;
-    fclose(in);
-    return value;
-}
-
-/* The smallest limit from the control group `path` up to the root of its hierarchy. */
-static double group_limit(const char *root, char *path, const char *file) {
-    double least = INFINITY;
-    for (;;) {
-        char name[2 * LINE_SIZE];
-        snprintf(name, sizeof name, "%s%s/%s", root, path, file);
-        least = fmin(least, file_number(name));
-        char *slash = strrchr(path, '/');
-        if (!slash) return least;
-        *slash = '\0';
-    }
-}
-
-/* Control groups of version 2 have one hierarchy ("0::/path"), those of version 1 have one for
- * memory ("4:memory:/path"). In a container the path and its parents may be invisible, but the root
- * is visible and is the container's own group. */
-static double groups_limit(void) {
-    char line[LINE_SIZE];
-    double least = INFINITY;
-    FILE *in = fopen("/proc/self/cgroup", "r");
-    while (in && fgets(line, sizeof line, in)) {
-        line[strcspn(line, "\n")] = '\0';
-        char *names = strchr(line, ':'), *path = names ? strchr(names + 1, ':') : NULL;
-        if (!path) continue;
-        *path++ = '\0';
-        if (!names[1]) {
-            least = fmin(least, group_limit("/sys/fs/cgroup", path, "memory.max"));
-        } else if (strstr(names, "memory")) {
-            least =
-                fmin(least, group_limit("/sys/fs/cgroup/memory", path, "memory.limit_in_bytes"));
-        }
-    }
-    if (in) fclose(in);
-    return least;
-}
-
 /* RLIMIT_AS limits addresses, and libraries and threads reserve many that they never use. */
 static double address_limit(void) {
     struct rlimit limit;
@@ -81,7 +37,7 @@ static double address_limit(void) {
 MachineMemory machine_memory(void) {
     const MachineMemory limits[] = {
         {kilobytes("/proc/meminfo", "MemTotal", INFINITY), "this machine has"},
-        {groups_limit(), "this control group allows"},
+        {groups_memory(""), "this control group allows"},
         {address_limit(), "ulimit -v leaves"},
     };
     MachineMemory least = limits[0];

@@ -2,7 +2,7 @@
  *
  * One idea: a run that does not fit in memory is rejected in the first second, not by the kernel's
  * OOM killer on the second day. Linux only: every call reads /proc and /sys, nothing is cached.
- * Read next: ../model/size.h. */
+ * Read next: groups.h, ../model/size.h. */
 #ifndef BASE_MACHINE_H
 #define BASE_MACHINE_H
 

@@ -31,12 +31,17 @@ typedef enum { GRAD_ADD, GRAD_SET } GradWrite;
  * know. Returns if there is nothing to set, if the loader was called with the program as its
  * argument, or if the system call fails. */
 void ops_exec_tuned(char **argv);
-/* Sets the number of threads (0 = OMP_NUM_THREADS, else all cores), at most OMP_THREAD_LIMIT. Exits
- * if isnan() does not work in this build; warns on stderr if the OpenBLAS that was loaded is not
+/* Sets the number of threads: 0 = the smallest of the processors that this process may use, the CPU
+ * quota of its control groups, rounded up, and OMP_NUM_THREADS; at most OMP_THREAD_LIMIT. Exits if
+ * isnan() does not work in this build; warns on stderr if the OpenBLAS that was loaded is not
  * built for OpenMP or does not know the processor. */
 void ops_start(size_t threads);
 /* The number of threads that work. */
 size_t ops_threads(void);
+/* The CPU quota that decided it, in processors; 0 if none did. */
+double ops_threads_quota(void);
+/* Both in words: "2 threads", "2 threads (CPU quota 1.5)". */
+const char *ops_threads_text(void);
 /* Number formats, in the order of stream_precision_name() in model/options.h. */
 typedef enum { PRECISION_FLOAT32, PRECISION_BFLOAT16, PRECISION_FLOAT16 } Precision;
 /* Sets the operands of matrix multiplications, those of attention included: as they are, or rounded

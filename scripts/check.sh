@@ -2,8 +2,8 @@
 # check.sh [--full | PROGRAM...] - builds everything and runs all tests, two at a time.
 #
 # --full adds the checks that a change must pass before it is merged: clang without warnings, the tests under
-# AddressSanitizer and UBSan, clang-format, shellcheck, ruff, the long tests, fault injection, fuzzing and a sample of
-# mutants. It also prints the seconds of each stage: "stage NAME SECONDS".
+# AddressSanitizer and UBSan, clang-format, shellcheck, ruff, aarch64 in an emulator, the long tests, fault injection,
+# fuzzing and a sample of mutants. It also prints the seconds of each stage: "stage NAME SECONDS".
 # With PROGRAMs, which must be built, only these run.
 # A program prints one line per test: "ok" or "FAIL", seconds, name (tests/lib/test.h, tests/lib/test.sh). The whole
 # output of a program with a failure is shown. The last line is "N passed, N failed".
@@ -81,6 +81,7 @@ full() {
     stage quick quick -B
     stage clang clang_builds
     stage style style
+    stage aarch64 aarch64
     stage sanitizers sanitized
     stage long long
     stage mutants mutants
@@ -111,6 +112,12 @@ long() {
         list+=("scripts/fuzz.sh 200000 $(basename "$target" .c)")
     done
     run_programs "${list[@]}"
+}
+
+# Without the packages the test is skipped, with a note.
+aarch64() {
+    scripts/install-packages.sh aarch64 || true
+    run_programs tests/soak/aarch64.sh
 }
 
 # Every commit draws another sample; no mutant may survive (docs/mutants.md).

@@ -12,6 +12,8 @@
 #              ~/.cache/peri/venv (XDG_CACHE_HOME)
 #     claims   NumPy and SciPy, for tests/claims/recompute.py
 #     fuzz     clang and libFuzzer, for scripts/fuzz.sh
+#     aarch64  a cross compiler, QEMU and Debian's libraries for aarch64, which are unpacked into ~/.cache/peri/aarch64;
+#              apt and dpkg are not told of another architecture
 #     chroots  debootstrap, for scripts/soak.sh chroots and compilers
 #     oracle   PyTorch, for make oracle and scripts/bench_torch.py
 #
@@ -26,6 +28,7 @@ declare -A groups=(
     [report]="python3"
     [browser]="chromium"
     [sweep]="jq"
+    [aarch64]="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
     [chroots]="debootstrap"
     [oracle]="python3-torch"
     [fuzz]="clang libclang-rt-dev libomp-dev"
@@ -37,7 +40,12 @@ declare -A groups=(
 )
 # What a group installs from PyPI. The formatting of ruff may change between versions.
 declare -A from_pypi=([ruff]=ruff==0.17.6 [tensorboard]=tensorboardX==2.6.5 [wandb]=wandb==0.31.0)
-venv=${XDG_CACHE_HOME:-$HOME/.cache}/peri/venv
+# What a group unpacks for another processor: architecture and packages.
+declare -A from_debian=(
+    [aarch64]="arm64 libc6 libgcc-s1 libgomp1 libgfortran5 libopenblas0-openmp libopenblas-openmp-dev libcjson1 libcjson-dev"
+)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/peri
+venv=$cache/venv
 
 # refuse MESSAGE: ends with the command that an administrator can use.
 refuse() {
@@ -73,6 +81,27 @@ install_from_pypi() {
     "$venv/bin/pip" install --quiet --disable-pip-version-check "$1"
 }
 
+# install_from_debian NAME ARCHITECTURE PACKAGE...: unpacks packages of the system's sources into $cache/NAME, as any user.
+# apt has lists of its own there, in which nothing is installed.
+install_from_debian() {
+    local folder=$cache/$1 new=$cache/$1.new package
+    local own=(-qq -o APT::Architecture="$2" -o APT::Architectures::="$2" -o Dir::State::Lists="$new/apt/lists"
+        -o Dir::State::Status="$new/apt/status" -o Dir::Cache="$new/apt" -o APT::Sandbox::User="")
+    [[ ! -d $folder ]] || return 0
+    echo "installing ${*:3} for $2 in $folder"
+    rm -rf "$new"
+    mkdir -p "$new/apt/lists/partial" "$new/apt/archives/partial"
+    touch "$new/apt/status"
+    if ! (cd "$new/apt" && apt-get "${own[@]}" update && apt-get "${own[@]}" download "${@:3}"); then
+        echo "install-packages.sh: apt-get finds no packages for $2 in the sources of this system" >&2
+        exit 1
+    fi
+    for package in "$new"/apt/*.deb; do dpkg-deb -x "$package" "$new"; done
+    [[ -e $new/lib ]] || ln -s usr/lib "$new/lib" # since Debian 13
+    rm -r "$new/apt"
+    mv "$new" "$folder"
+}
+
 packages=()
 for group in "$@"; do
     [[ -n ${groups[$group]:-} ]] || wrong "there is no group $group, only ${!groups[*]}"
@@ -85,5 +114,7 @@ else
     install_missing "${packages[@]}"
 fi
 for group in "$@"; do
+    # shellcheck disable=SC2086 # an architecture and packages
+    [[ -z ${from_debian[$group]:-} ]] || install_from_debian "$group" ${from_debian[$group]}
     [[ -z ${from_pypi[$group]:-} ]] || install_from_pypi "${from_pypi[$group]}"
 done

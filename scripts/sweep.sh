@@ -196,6 +196,7 @@ parse_arguments "$@"
 plan
 check_options
 [[ -f ${TRAIN:-} && -x $TRAIN ]] || refuse "there is no program ${TRAIN:-./train}; make builds it"
+divide_cores
 check_all
 if [[ -z $dry_run ]]; then
     mkdir -p "$out" || refuse "cannot make the folder $out" 4

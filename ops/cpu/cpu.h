@@ -13,6 +13,10 @@
 /* Loops over fewer elements run on one thread: starting a team costs a few microseconds. */
 #define PARALLEL_MIN ((size_t)1 << 15)
 
+#ifndef __x86_64__
+#define NO_AVX512
+#endif
+
 /* A function that is compiled twice and selected by the processor. For elementwise loops without
  * sums over vector lanes, whose bits are the same for any vector width. */
 #ifdef NO_AVX512

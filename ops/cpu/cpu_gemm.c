@@ -40,6 +40,7 @@ void gemm_reserve(void) {
 
 /* --- engines --- */
 
+/* base/requirements.c has refused processors without AVX2; every aarch64 has NEON. */
 static bool any_processor(void) {
     return true;
 }
@@ -65,14 +66,22 @@ static const struct {
 #ifndef NO_AVX512
     {PRECISION_FLOAT32, &gemm_avx512, has_avx512},
 #endif
+#ifdef __x86_64__
     {PRECISION_FLOAT32, &gemm_avx2, any_processor},
+#endif
 #if !defined NO_AVX512 && !defined REAL_DOUBLE
     {PRECISION_BFLOAT16, &gemm_avx512_bf16, has_avx512_bf16},
 #endif
 #ifndef NO_AVX512
     {PRECISION_BFLOAT16, &gemm_avx512_rounded, has_avx512},
 #endif
+#ifdef __x86_64__
     {PRECISION_BFLOAT16, &gemm_avx2_rounded, any_processor},
+#endif
+#ifdef __aarch64__
+    {PRECISION_FLOAT32, &gemm_neon, any_processor},
+    {PRECISION_BFLOAT16, &gemm_neon_rounded, any_processor},
+#endif
 };
 enum { ENGINE_COUNT = sizeof ENGINES / sizeof *ENGINES };
 

@@ -1,4 +1,7 @@
 /* cpu_gemm_avx2_rounded.c - GEMM of operands rounded to bfloat16, for AVX2. */
+#include "ops/cpu/gemm.h"
+
+#ifdef __x86_64__
 #define KERNELS gemm_avx2_rounded
 #define ENGINE "avx2_rounded"
 #define TARGET
@@ -6,3 +9,4 @@
 #define MR 4
 #define ROUNDED 1
 #include "ops/cpu/gemm_block.h"
+#endif

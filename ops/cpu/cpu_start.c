@@ -6,10 +6,12 @@
  * Read next: cpu_gemm.c. */
 #include "ops/cpu/cpu.h"
 #include "ops/ops.h"
+#include "base/groups.h"
 #include "base/program.h"
 #include "base/requirements.h"
 
 #include <cblas.h>
+#include <math.h>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,15 +26,20 @@ static bool spins_by_default(void) {
 }
 
 /* OpenBLAS treats a processor that is newer than itself as a Prescott of 2004, which cannot run
- * this build at all, so the name is a sure sign. Returns the kernels that it should have chosen, or
+ * this build at all, so the name is a sure sign. On aarch64 its kernels for an unknown processor are
+ * made for every ARMv8. Returns the kernels that it should have chosen, or
  * NULL if its choice is right. On a Xeon of 2023 they are 4 to 6 times as fast (OpenBLAS
  * 0.3.21). */
 static const char *better_kernels(void) {
+#ifdef __x86_64__
     if (getenv("OPENBLAS_CORETYPE") || strcmp(openblas_get_corename(), "Prescott") != 0)
         return NULL;
     bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
                 __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
     return wide ? "SkylakeX" : "Haswell";
+#else
+    return NULL;
+#endif
 }
 
 /* libgomp and OpenBLAS read their environment variables in constructors, before main(). It is too
@@ -56,13 +63,36 @@ static bool isnan_works(void) {
     return __builtin_isnan(zero / zero) && !__builtin_isfinite(1 / zero);
 }
 
+static double deciding_quota; /* see ops_threads_quota */
+
+double ops_threads_quota(void) {
+    return deciding_quota;
+}
+
+const char *ops_threads_text(void) {
+    static char text[64];
+    int length = snprintf(text, sizeof text, "%zu threads", ops_threads());
+    if (deciding_quota > 0)
+        snprintf(text + length, sizeof text - (size_t)length, " (CPU quota %.3g)", deciding_quota);
+    return text;
+}
+
+/* More threads than the quota pays for wait for each other: as soon as the quota of a period is used
+ * up, the kernel stops all of them until the next period. */
+static size_t default_threads(void) {
+    const double cores = fmin((double)ops_threads(), omp_get_num_procs()), quota = groups_cpus("");
+    if (ceil(quota) < cores) deciding_quota = quota;
+    return (size_t)fmin(ceil(quota), cores);
+}
+
 /* A team must have the size that was asked for. OpenMP may give fewer threads if OMP_DYNAMIC or
  * OMP_MAX_ACTIVE_LEVELS says so, which are overridden, or if OMP_THREAD_LIMIT does, which cannot
  * be: OpenBLAS then waits for ever for the others. */
 static void start_team(size_t threads) {
     omp_set_dynamic(0);
     omp_set_max_active_levels(1);
-    if (threads) omp_set_num_threads((int)threads);
+    deciding_quota = 0;
+    omp_set_num_threads((int)(threads ? threads : default_threads()));
     omp_set_num_threads((int)ops_threads());
     if (ops_threads() < threads)
         fprintf(stderr,

@@ -30,9 +30,10 @@ typedef struct {
                    size_t n, size_t k, bool add);
 } GemmKernels;
 
-/* The engines of float32, and of bfloat16. */
-extern const GemmKernels gemm_avx512, gemm_avx2;
-extern const GemmKernels gemm_avx512_bf16, gemm_avx512_rounded, gemm_avx2_rounded;
+/* The engines of float32, and of bfloat16; those of other processors are not compiled. */
+extern const GemmKernels gemm_avx512, gemm_avx2, gemm_neon;
+extern const GemmKernels gemm_avx512_bf16, gemm_avx512_rounded, gemm_avx2_rounded,
+    gemm_neon_rounded;
 
 static inline size_t ceil_div(size_t a, size_t b) {
     return (a + b - 1) / b;

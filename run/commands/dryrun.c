@@ -152,9 +152,9 @@ static void print_time(const Estimate *estimate) {
     double step = seconds_per_update(estimate);
     printf("\nmodel FLOPs  %.4g GFLOP per update, %.4g MFLOP per token\n", 1e-9 * estimate->flops,
            1e-6 * model_flops_per_token(&estimate->memory.model));
-    printf("GEMM         %.4g GFLOP/s now (best %.4g), AdamW %.4g M parameters/s, %zu threads\n",
+    printf("GEMM         %.4g GFLOP/s now (best %.4g), AdamW %.4g M parameters/s, %s\n",
            1e-9 * estimate->gemm.mean, 1e-9 * estimate->gemm.best, 1e-6 * estimate->update.mean,
-           ops_threads());
+           ops_threads_text());
     printf("update       %.4g ms, %.4g tokens/s, +-%.0f %%\n", 1e3 * step, estimate->tokens / step,
            100 * UNCERTAINTY);
     printf("run          ");
@@ -362,6 +362,7 @@ static void print_json_time(Json *json, const Estimate *estimate) {
     json_number(json, "gemm_flops", estimate->gemm.mean);
     json_number(json, "adamw_parameters_per_s", estimate->update.mean);
     json_integer(json, "threads", ops_threads());
+    if (ops_threads_quota() > 0) json_number(json, "cpu_quota", ops_threads_quota());
     json_number(json, "seconds_per_update", step);
     json_number(json, "tokens_per_s", estimate->tokens / step);
     json_number(json, "seconds", seconds_total(estimate));

@@ -85,7 +85,7 @@ static const Item SIGNALS[] = {
 };
 
 static const Item ENVIRONMENT[] = {
-    {"OMP_NUM_THREADS", "number of threads if train.threads is 0"},
+    {"OMP_NUM_THREADS", "upper limit of the number of threads if train.threads is 0"},
     {"GOMP_SPINCOUNT",
      "how long idle threads spin; set to 3000 if neither it nor OMP_WAIT_POLICY is set"},
     {"OPENBLAS_CORETYPE",

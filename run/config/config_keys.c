@@ -191,7 +191,9 @@ static const Key keys[] = {
     {KEY(train.keep_best, "false",
          "write a checkpoint at each new lowest validation loss, and keep the last of these"),
      .aside = true},
-    {KEY(train.threads, "0", "number of CPU threads; 0 = all cores; results do not depend on it"),
+    {KEY(train.threads, "0",
+         "number of CPU threads; 0 = all cores, or fewer by a CPU quota or OMP_NUM_THREADS; "
+         "results do not depend on it"),
      .max = 1024, .aside = true, .machine = true},
     {KEY(train.recompute, "false",
          "activation checkpointing: store only the outputs of blocks and recompute the rest in the "

@@ -4,6 +4,7 @@
  * found no source for. */
 #include "run/config/config_rules.h"
 
+#include "base/groups.h"
 #include "base/text_out.h"
 #include "model/model.h"
 #include "model/removal.h"
@@ -12,6 +13,7 @@
 #include "base/stb_ds.h"
 #include "run/config/config_keys.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -194,6 +196,17 @@ static bool rule_threads(const Config *config, char *sentence, size_t size) {
     return cores < 1 || config->train.threads <= (size_t)cores;
 }
 
+static bool rule_quota(const Config *config, char *sentence, size_t size) {
+    if (!config->train.threads) return true;
+    const double quota = groups_cpus("");
+    snprintf(
+        sentence, size,
+        "train.threads = %zu is more than the CPU quota of the control group, %.3g: the kernel "
+        "stops all threads when the quota of a period is used up",
+        config->train.threads, quota);
+    return (double)config->train.threads <= ceil(quota);
+}
+
 static bool rule_best_measured(const Config *config, char *sentence, size_t size) {
     snprintf(sentence, size, "train.keep_best has no effect: train.eval_every is 0");
     return !config->train.keep_best || config->train.eval_every;
@@ -232,6 +245,7 @@ static const Rule rules[] = {
      .basis = "published: LayerNorm Scaling, github.com/lmsdss/LayerNorm-Scaling"},
     {.holds = rule_clip, .basis = folklore},
     {.holds = rule_threads, .basis = folklore},
+    {.holds = rule_quota, .basis = by_definition},
 };
 
 /* The rules of model_check, in its order, and the keys that each is about. */

@@ -204,11 +204,10 @@ static void print_banner(const Manifest *manifest, size_t first) {
     const Config *config = manifest->config;
     const Shape *s = &manifest->model->shape;
     char *line = dataset_describe(manifest->data);
-    fprintf(stderr,
-            "peri.c %s  %s: %s, %s, %zu blocks, d_model %zu, %.3g M parameters, %s, %zu threads\n",
+    fprintf(stderr, "peri.c %s  %s: %s, %s, %zu blocks, d_model %zu, %.3g M parameters, %s, %s\n",
             PERI_VERSION, config->name, topology_name(config->model.topology),
             norm_name(config->model.norm), s->L, s->C,
-            1e-6 * (double)params_total(&manifest->model->params), REAL_NAME, ops_threads());
+            1e-6 * (double)params_total(&manifest->model->params), REAL_NAME, ops_threads_text());
     print_equations(config);
     fprintf(stderr, "data              %s\n", line);
     mem_free(line);

@@ -28,10 +28,16 @@ plan() {
     for ((i = 0; i < ${#options[@]}; i += 2)); do take_option "${options[i]}" "${options[i + 1]}"; done
     [[ -n $out ]] || refuse "the folder of the runs is missing: --out DIR"
     ((${#keys[@]})) || refuse "nothing varies in $file: --grid KEY=A,B or --seeds N"
-    threads=$(($(nproc) / jobs))
-    ((threads)) || threads=1
     name_values
     expand_all
+}
+
+# divide_cores: sets $threads; a CPU quota may leave fewer cores than nproc counts.
+divide_cores() {
+    local cores
+    cores=$("$TRAIN" --version 2>/dev/null </dev/null | sed -n 's/^threads *//p') || true
+    threads=$((${cores:-$(nproc)} / jobs))
+    ((threads)) || threads=1
 }
 
 # take_option NAME VALUE

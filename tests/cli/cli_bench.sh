@@ -14,13 +14,15 @@ figures_agree() {
     gflop=$(figure model_gflop)
     exits 0 --config "$tmp/toy.json" --set name=benched --bench 30
     same "keys" "$(tail -n 1 <<<"$said" | tr ' ' '\n' | cut -d= -f1 | tr '\n' ' ')" \
-        "ms_per_step tokens_per_s model_gflops sgemm_gflops ratio peak_rss_mb "
+        "ms_per_step tokens_per_s model_gflops sgemm_gflops ratio peak_rss_mb precision engine engine_gflops "
     # 32 tokens per step; FLOPs per step as printed by --dry-run.
     awk -v ms="$(figure ms_per_step)" -v tokens="$(figure tokens_per_s)" -v gflop="$gflop" \
         -v rate="$(figure model_gflops)" -v sgemm="$(figure sgemm_gflops)" -v ratio="$(figure ratio)" 'BEGIN {
             exit !(near(tokens, 32 / ms * 1000) && near(rate, gflop / ms * 1000) && sgemm > 0.1 && ratio > 0) }
         function near(a, b) { return a > 0 && a / b > 0.9999 && a / b < 1.0001 }' ||
         fail "inconsistent figures: $said, with $gflop GFLOP per step"
+    same "precision" "$(figure precision)" float32
+    [[ $(figure engine) =~ ^avx ]] || fail "engine $(figure engine)"
     same "phases" "$(tail -n 2 <<<"$said" | head -n 1 | tr ' ' '\n' | cut -d= -f1 | tr '\n' ' ')" \
         "gemm attention norm elementwise loss optimizer other "
     tail -n 2 <<<"$said" | head -n 1 | tr -d '%' | tr ' ' '\n' |

@@ -73,6 +73,47 @@ changed_options_build_again() {
     has "another library" "$said" " -c -o build/float/ops/cpu/cpu_gemm.o"
 }
 
+# compiler_for TARGET: a compiler in $tmp/bin that only says what it compiles for.
+compiler_for() {
+    mkdir -p "$tmp/bin"
+    printf '#!/bin/sh\necho %s\n' "$1" >"$tmp/bin/$1-gcc"
+    cp "$tmp/bin/$1-gcc" "$tmp/bin/$1-gcc-14"
+    chmod +x "$tmp/bin/$1-gcc" "$tmp/bin/$1-gcc-14"
+}
+
+other_processors() {
+    local target=aarch64-linux-gnu own=x86-64 libraries
+    [[ $(uname -m) != aarch64 ]] || { target=x86_64-linux-gnu own=armv8-a; }
+    local arch=${target%%-*} cc=$tmp/bin/$target-gcc
+    libraries=$tmp/root/usr/lib/$target
+    compiler_for "$target"
+    compiler_for riscv64-linux-gnu
+    printf '#!/bin/sh\ntouch %s/asked\n' "$tmp" >"$tmp/bin/pkg-config"
+    chmod +x "$tmp/bin/pkg-config"
+    PATH=$tmp/bin:$PATH
+    tree other
+    make_in other CC="$cc" SYSROOT="$tmp/root"
+    has "without libraries" "$said" "OpenBLAS for $arch not found in $libraries: run scripts/install-packages.sh $arch, or set SYSROOT"
+    make_in other CC=riscv64-linux-gnu-gcc
+    has "another processor" "$said" "peri.c runs on x86-64 and aarch64, not on \"riscv64\""
+    mkdir -p "$libraries/openblas-openmp"
+    touch "$libraries/openblas-openmp/libopenblas.so"
+    export SYSROOT=$tmp/root
+    same "its folder" "$(variable BUILD CC="$cc")" "build/float-$arch"
+    same "a version" "$(variable BUILD CC="$cc-14" REAL=double SANITIZE=1)" "build/double-gcc-14-$arch-sanitize"
+    same "./train" "$(variable MAIN CC="$cc")" ""
+    make_in other -n CC="$cc"
+    same "exit code, after $said" "$code" 0
+    [[ $said != *"-march=$own"* && ! -e $tmp/asked ]] || fail "options or libraries of this processor: $said"
+    has "its libraries" "$said" " -L$libraries/openblas-openmp "
+    has "as the other machine has them" "$said" " -Wl,-rpath,/usr/lib/$target/openblas-openmp "
+    has "its headers" "$said" " -isystem $tmp/root/usr/include/$target/openblas-openmp "
+    unset SYSROOT
+    same "libraries next to those of this processor" "$(XDG_CACHE_HOME=$tmp/cache variable LIBDIR CC="$cc")" "/usr/lib/$target"
+    mkdir -p "$tmp/cache/peri/$arch"
+    same "libraries of install-packages.sh" "$(XDG_CACHE_HOME=$tmp/cache variable LIBDIR CC="$cc")" "$tmp/cache/peri/$arch/usr/lib/$target"
+}
+
 folder_named_train() {
     tree folder
     rm "$tmp/folder/train"
@@ -138,7 +179,10 @@ commit_is_built_in() {
     GIT_TEST_ASSUME_DIFFERENT_OWNER=1 make_in "$name" -n install PREFIX="$tmp/prefix"
     [[ $code == 0 && $said != *" -c -o "* ]] || fail "make install as another user builds: $said"
     GIT_TEST_ASSUME_DIFFERENT_OWNER=1 make_in "$name"
-    same "as another user" "$code $(built "$name")" "0 unknown"
+    [[ $code == 0 && $said != *" -c -o "* ]] || fail "make as another user builds the same sources again: $said"
+    touch "$tmp/$name/model/model.c"
+    GIT_TEST_ASSUME_DIFFERENT_OWNER=1 make_in "$name"
+    same "newer sources of another user" "$code $(built "$name")" "0 unknown"
     # Unpacked into a repository of somebody else.
     git init -q "$tmp/outer"
     echo text >"$tmp/outer/file"
@@ -153,6 +197,7 @@ unset MAKEFLAGS MAKELEVEL
 [[ -e build/float/flags ]] || { echo "cli_build.sh: needs the float build: make" >&2 && exit 2; }
 test_case "build: a running program is replaced" running_program_is_replaced
 test_case "build: a folder for each compiler" compilers_have_folders
+test_case "build: other processors" other_processors
 test_case "build: other options build everything again" changed_options_build_again
 test_case "build: a folder named train" folder_named_train
 test_case "build: the commit" commit_is_built_in

@@ -104,14 +104,14 @@ little_address_space() {
 }
 
 old_processors() {
-    local processor
-    command -v qemu-x86_64-static >/dev/null || { echo "note: skipped old processors: no qemu-x86_64-static" && return; }
+    local processor emulator
+    emulator=$(command -v qemu-x86_64 || command -v qemu-x86_64-static) || { echo "note: skipped old processors: no qemu-x86_64" && return; }
     for processor in Nehalem IvyBridge; do
-        limited env GOMP_SPINCOUNT=3000 qemu-x86_64-static -cpu "$processor" "$TRAIN" --help
+        limited env GOMP_SPINCOUNT=3000 "$emulator" -cpu "$processor" "$TRAIN" --help
         same "exit code on $processor" "$code" 2
         has "$processor" "$said" "train: error: this processor has no AVX2, FMA and BMI2"
     done
-    limited env GOMP_SPINCOUNT=3000 qemu-x86_64-static -cpu Haswell "$TRAIN" --list norms
+    limited env GOMP_SPINCOUNT=3000 "$emulator" -cpu Haswell "$TRAIN" --list norms
     same "exit code on Haswell" "$code" 0
 }
 

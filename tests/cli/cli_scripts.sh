@@ -156,12 +156,39 @@ stand_in() {
     chmod 755 "$tmp/bin/$1"
 }
 
+# The libraries of another processor: dpkg-query and apt-get stand in, and apt finds them only if $tmp/offered exists.
+other_processor_is_unpacked() {
+    local folder=$tmp/cache/peri/aarch64
+    mkdir -m 777 "$tmp/cache"
+    export XDG_CACHE_HOME=$tmp/cache
+    stand_in dpkg-query <<<'echo -n installed'
+    # shellcheck disable=SC2016 # for the program
+    stand_in dpkg-deb <<<'[[ $1 == -x ]] && mkdir -p "$3/usr/lib" && touch "$3/usr/lib/${2##*/}"'
+    stand_in apt-get <<BASH
+echo "\$*" >>$tmp/asked
+[[ \$* == *"APT::Architecture=arm64 "*" Dir::State::Lists=$folder.new/"* ]] || exit 1
+[[ \$* != *download* ]] || for name in libcjson1 libc6; do touch "\$name.deb"; done
+[[ -e $tmp/offered ]]
+BASH
+    packages 1 aarch64
+    has "a system without them" "$complained" "apt-get finds no packages for arm64"
+    [[ ! -e $folder ]] || fail "$folder is there"
+    touch "$tmp/offered"
+    packages 0 aarch64
+    same "unpacked" "$(cd "$folder" && echo lib/* *)" "lib/libc6.deb lib/libcjson1.deb lib usr"
+    packages 0 aarch64
+    same "the second time" "$said" ""
+    stand_in apt-get <<<"echo \"\$*\" >>$tmp/asked; [[ \$* != *gnuplot* ]]"
+    # shellcheck disable=SC2016 # for the program
+    stand_in dpkg-query <<<'[[ "${@: -1}" == gcc ]] && echo -n installed'
+}
+
 packages_are_named() {
     local program
     chmod 755 "$tmp"
     mkdir -m 755 "$tmp/bin" "$tmp/scripts"
     cp scripts/{install-packages,usage}.sh "$tmp/scripts"
-    for program in bash sh basename dirname env sed cat setpriv; do ln -s "$(command -v "$program")" "$tmp/bin/$program"; done
+    for program in bash sh basename dirname env sed cat setpriv mkdir rm touch ln mv; do ln -s "$(command -v "$program")" "$tmp/bin/$program"; done
     packages 0 build
     has "without dpkg" "$complained" "there is no dpkg here, so nothing was checked; Debian calls what is needed: gcc libc6-dev make"
     # shellcheck disable=SC2016 # for the program
@@ -178,6 +205,7 @@ packages_are_named() {
     same "packages" "$said $(tail -n 1 "$tmp/asked")" "installing jq install -qq --no-install-recommends jq"
     packages 1 plot
     has "apt-get fails" "$complained" "apt-get install failed; an administrator can install what is missing: apt-get install gnuplot-nox"
+    other_processor_is_unpacked
     packages 0 fuzz
     [[ $(tail -n 1 "$tmp/asked") != *[0-9]* ]] || fail "packages of one version of Debian: $(tail -n 1 "$tmp/asked")"
 }

@@ -26,7 +26,7 @@ class Entry:
 def entries(path=PATH):
     file = rule = before = ""
     for number, text in enumerate(path.read_text().splitlines(), start=1):
-        if head := re.fullmatch(r"([a-z]+(?:/[a-z_0-9]+)+\.c) ([a-z]+)", text):
+        if head := re.fullmatch(r"([a-z]+(?:/[a-z_0-9]+)+\.[ch]) ([a-z]+)", text):
             file, rule = head.groups()
         elif text.startswith("- "):
             before = text[2:]

@@ -8,7 +8,7 @@ docs/mutants.md lists the rules in words.
 import re
 from dataclasses import dataclass
 
-COMPUTING = ["norm/*.c", "base/*.c", "ops/cpu/*.c", "model/*.c", "run/optim/*.c"]
+COMPUTING = ["norm/*.c", "base/*.c", "ops/cpu/*.[ch]", "model/*.c", "run/optim/*.c"]
 
 EXCHANGED = [
     ("sign", " + ", " - "),

@@ -105,8 +105,10 @@ class Workshop:
         sys.exit(2)
 
     def same_code(self, file):
-        """Whether both builds of a file give the object that they give without the mutant."""
-        objects = [f"build/{build}/{file.removesuffix('.c')}.o" for build in ("float", "double")]
+        """Whether both builds of a file give the object that they give without the mutant, those of a header all of
+        them."""
+        name = "libperi.a" if file.endswith(".h") else file.removesuffix(".c") + ".o"
+        objects = [f"build/{build}/{name}" for build in ("float", "double")]
         if not self.make("float", objects[0]):
             raise DoesNotCompile
         return self.unchanged(objects[0]) and self.make("double", objects[1]) and self.unchanged(objects[1])

@@ -169,7 +169,9 @@ class Model:
         if self.has_embed_norm:
             x = self.norm("emb_norm", x)
         x = self.stream(x)
-        self.d, x = x, self.stream(x) if self.c["topology"] == "resi_dual" else x  # two streams, each rounds its gradient
+        self.d = x
+        if self.c["topology"] == "resi_dual":
+            x = self.stream(x)  # each of the two streams rounds its gradient
         for i in range(self.c["n_layer"]):
             equations = self.block or TOPOLOGIES[self.topologies[i]]
             x = equations(Block(self, i), x)
