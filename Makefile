@@ -122,7 +122,7 @@ $(BUILD)/%.o: %.c Makefile $(BUILD)/flags
 	$(CC) $(CFLAGS) $(PERI_CFLAGS) $(if $(filter train.c,$<),-DPERI_COMMIT='"$(COMMIT)"') -MMD -MP -c -o $@ $<
 
 # At every optimization level: without -O3 their tiles are not kept in registers, which is 16 times slower.
-$(BUILD)/ops/cpu/cpu_gemm_avx2.o $(BUILD)/ops/cpu/cpu_gemm_avx512.o: PERI_CFLAGS += -O3
+$(patsubst %.c,$(BUILD)/%.o,$(wildcard ops/cpu/cpu_gemm_*.c)): PERI_CFLAGS += -O3
 
 # For any processor, and before the sanitizers start.
 $(BUILD)/base/requirements.o: PERI_CFLAGS += -march=x86-64 -fno-sanitize=all

@@ -235,3 +235,10 @@ char *equations_text(const ModelOptions *options, const GammaWarmup *warmup,
     wiring_free(&wiring);
     return text_end(&text);
 }
+
+void equations_print_precision(FILE *out, const ModelOptions *options) {
+    if (options->precision == 0 && options->stream_precision == 0) return;
+    fprintf(out, "%-12s operands of matrix multiplications %s, residual stream and branches %s\n",
+            "precision", precision_name(options->precision),
+            stream_precision_name(options->stream_precision));
+}

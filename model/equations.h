@@ -8,6 +8,8 @@
 
 #include "model/wiring.h"
 
+#include <stdio.h>
+
 /* The equations of a model, a few lines of text that end with a line break; free with mem_free. The
  * options must pass model_check. */
 char *equations_text(const ModelOptions *options, const GammaWarmup *warmup,
@@ -20,5 +22,9 @@ char *equations_canonical(const ModelOptions *options, const GammaWarmup *warmup
 /* The hash of the canonical form: 16 hexadecimal digits and a NUL. */
 void equations_hash(char hash[17], const ModelOptions *options, const GammaWarmup *warmup,
                     const BranchWarmup *branch);
+
+/* Prints the precision of a model that does not compute in float32 alone, one line; it is not part of
+ * the equations. */
+void equations_print_precision(FILE *out, const ModelOptions *options);
 
 #endif

@@ -28,9 +28,19 @@ static bool has_final_norm(const Model *model) {
     return model->final_norm.kind != &norm_none;
 }
 
+/* The precision of matrix multiplications of the model, in everything that may come first. */
+static void set_precision(const Model *model) {
+    ops_set_precision((Precision)model->options.precision);
+}
+
+static Precision stream_precision(const Model *model) {
+    return (Precision)model->options.stream_precision;
+}
+
 /* Tells the norms which mode the pass has, and at which position of the sequence it begins: the
  * constants of frozen norms depend on the position. */
 static void forward_begin(Model *model, const Pass *pass) {
+    set_precision(model);
     model->norm_mode =
         (NormMode){.training = pass->training, .observes = pass->training && !pass->repeats};
     for (size_t i = 0; i < model->n_sites; i++)
@@ -78,6 +88,7 @@ void model_forward(Model *model, const Pass *pass) {
                       pass->T, C);
     norm_forward(&model->embed_norm, x0, model->e, 1, R);
     dropout_apply(x0, &dropout, n);
+    round_scaled(x0, stream_precision(model), 1, n);
     if (d) copy(d, x0, n);
     for (size_t l = 0; l < model->shape.L; l++) block_forward(model, &model->block[l], pass);
     norm_forward(&model->final_norm, h, d ? d : model->x, 1, R);
@@ -90,6 +101,7 @@ void model_forward(Model *model, const Pass *pass) {
 
 double model_loss(Model *model, const Pass *pass) {
     const size_t R = pass->B * pass->T;
+    set_precision(model);
     head_loss(model->losses, pass->training ? model->dh : NULL, model->head.grad, model->h,
               model->head.value, pass->targets, model->head_scratch, pass->grad_scale, R,
               model->shape.C, model->shape.V, params_grad_write(&model->params));
@@ -107,6 +119,8 @@ static void final_backward(Model *model, const Pass *pass) {
     if (model->d) copy(model->dx, model->dh, n);
     norm_backward(&model->final_norm, model->d ? model->dd : model->dx, model->dh,
                   model->d ? model->d : model->x, 1, R, GRAD_SET);
+    round_scaled(model->dx, stream_precision(model), stream_scale(pass), n);
+    if (model->d) round_scaled(model->dd, stream_precision(model), stream_scale(pass), n);
     record_gradient(model, final, PROBE_STREAM, model->dx, pass);
 }
 
@@ -135,6 +149,7 @@ void model_backward(Model *model, const Pass *given) {
     const Dropout dropout = embedding_dropout(model, pass);
     real *const dx0 = model->dstream[0];
     pass->grads = params_grad_write(&model->params);
+    set_precision(model);
     model->norm_mode.observes = false; /* recomputation must not update running statistics again */
 
     final_backward(model, pass);
@@ -144,6 +159,7 @@ void model_backward(Model *model, const Pass *given) {
         block_backward(&model->block[l], pass);
     }
     if (model->d) add_scaled(dx0, model->dd, 1, n);
+    if (model->d) round_scaled(dx0, stream_precision(model), stream_scale(pass), n);
     record_gradient(model, probe_embedding(), PROBE_STREAM, dx0, pass);
     dropout_apply(dx0, &dropout, n);
     norm_backward(&model->embed_norm, model->de, dx0, model->e, 1, R, GRAD_SET);
@@ -187,6 +203,7 @@ void model_update_running_scales(Model *model) {
 /* --- sampling --- */
 
 real *model_logits(Model *model, size_t t) {
+    set_precision(model);
     head_logits(model->logits, model->h, model->head.value, t, model->shape.C, model->shape.V);
     return model->logits;
 }

@@ -2,6 +2,7 @@
 #include "model/options.h"
 
 #include "base/words.h"
+#include "ops/ops.h"
 
 const char *slot_name(int i) {
     static const char *const NAMES[] = {[SLOT_IN] = "in", [SLOT_OUT] = "out", [SLOT_POST] = "post"};
@@ -31,4 +32,17 @@ const char *init_name(int i) {
                                         [INIT_SCALED] = "scaled",
                                         [INIT_DEEPNORM] = "deepnorm"};
     return NAME_AT(NAMES, i);
+}
+
+/* Entries are indices into Precision in ops.h; matrix multiplications have no float16. */
+static const char *const PRECISIONS[] = {[PRECISION_FLOAT32] = "float32",
+                                         [PRECISION_BFLOAT16] = "bfloat16",
+                                         [PRECISION_FLOAT16] = "float16"};
+
+const char *precision_name(int i) {
+    return i > PRECISION_BFLOAT16 ? NULL : NAME_AT(PRECISIONS, i);
+}
+
+const char *stream_precision_name(int i) {
+    return NAME_AT(PRECISIONS, i);
 }

@@ -16,11 +16,13 @@ typedef enum { INIT_AUTO, INIT_PLAIN, INIT_SCALED, INIT_DEEPNORM } InitRule;
 typedef enum { BRANCH_DEEPER, BRANCH_EQUAL } BranchOrder;
 
 /* Entry i of each list; NULL past the end. */
-const char *slot_name(int i);         /* in out post */
-const char *position_name(int i);     /* learned rope none */
-const char *switch_name(int i);       /* auto on off */
-const char *init_name(int i);         /* auto plain scaled deepnorm */
-const char *branch_order_name(int i); /* deeper equal */
+const char *slot_name(int i);             /* in out post */
+const char *position_name(int i);         /* learned rope none */
+const char *switch_name(int i);           /* auto on off */
+const char *init_name(int i);             /* auto plain scaled deepnorm */
+const char *branch_order_name(int i);     /* deeper equal */
+const char *precision_name(int i);        /* float32 bfloat16 */
+const char *stream_precision_name(int i); /* float32 bfloat16 float16 */
 
 /* One entry of model.wire, such as {"mlp.out", "none", 0} or {"attn.branch", NULL, 0.5}. */
 typedef struct {
@@ -58,6 +60,8 @@ typedef struct {
     const WireEntry *wire;
     size_t n_wire;
     NormRemoval removal;
+    int precision;        /* Precision in ops.h, of the operands of matrix multiplications */
+    int stream_precision; /* Precision of the residual stream and of the outputs of branches */
 } ModelOptions;
 
 /* Gamma-warmup: gamma_eff = w * gamma in the block slots of the mask; steps 0 = off. */

@@ -40,4 +40,9 @@ typedef struct {
  * off. */
 double branch_factor(const BranchRamp *ramp, size_t block);
 
+/* The power of two by which gradients of the residual stream are multiplied while they are rounded
+ * to stream_precision: 1/grad_scale, the number of tokens of a step, rounded up. Without it they are
+ * near the smallest numbers of float16. */
+real stream_scale(const Pass *pass);
+
 #endif

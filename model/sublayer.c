@@ -109,6 +109,7 @@ void sublayer_plan(Sublayer *sublayer, Plan *plan, const SublayerShared *shared,
     sublayer->shared = shared;
     sublayer->C = plan->shape.C;
     sublayer->dropout = plan->options->dropout;
+    sublayer->stream_precision = (Precision)plan->options->stream_precision;
     /* Every dropout of the model has its own id: the embedding 0, block l (from 0) 4l + 1 for the
      * output of attention, 4l + 2 for the attention probabilities, 4l + 3 for the MLP. */
     sublayer->dropout_id = (uint32_t)(4 * block + (is_mlp ? 3 : 1));
@@ -197,7 +198,9 @@ static void residual_sum_forward(void *context, size_t chunk, size_t first, size
     (void)chunk;
     residual_piece(sub->s + at, sub->x + at, sub->o + at, sub->x_block + at, (real)w->skip,
                    work->branch, (real)w->block_skip, n);
-    if (sub->d) scaled_piece(sub->d + at, sub->o + at, (real)w->dual, n, GRAD_ADD);
+    if (!sub->d) return;
+    scaled_piece(sub->d + at, sub->o + at, (real)w->dual, n, GRAD_ADD);
+    round_piece(sub->d + at, sub->stream_precision, n);
 }
 
 /* Rows first .. end-1 of dx = or += skip ds, dx_block += block_skip ds and
@@ -220,13 +223,15 @@ static NormSpan span_of(const ResidualWork *work, Slot slot, size_t first, size_
     return (NormSpan){first, end, gamma_scale(work->sublayer, slot, work->pass), GRAD_SET};
 }
 
-/* Rows first .. end-1 of o = N_out(b), the sums, and y = N_post(s). */
+/* Rows first .. end-1 of o = N_out(b), the sums, and y = N_post(s). y is the stream, which is rounded
+ * to its precision. */
 static void residual_rows_forward(void *context, size_t chunk, size_t first, size_t end) {
     const ResidualWork *work = context;
     const Sublayer *sub = work->sublayer;
     norm_forward_piece(&sub->norm[SLOT_OUT], sub->o, sub->b, span_of(work, SLOT_OUT, first, end));
     residual_sum_forward(context, chunk, first, end);
     norm_forward_piece(&sub->norm[SLOT_POST], sub->y, sub->s, span_of(work, SLOT_POST, first, end));
+    round_piece(sub->y + first * sub->C, sub->stream_precision, (end - first) * sub->C);
 }
 
 /* Rows first .. end-1 of ds, the gradients of the sums, and db. */
@@ -251,6 +256,7 @@ static void residual_forward(const Sublayer *sub, const Pass *pass) {
     norm_forward(&sub->norm[SLOT_OUT], sub->o, sub->b, w_out, R);
     rows_share(residual_sum_forward, &work, R, sub->C);
     norm_forward(&sub->norm[SLOT_POST], sub->y, sub->s, w_post, R);
+    round_scaled(sub->y, sub->stream_precision, 1, R * sub->C);
 }
 
 static void residual_backward(Sublayer *sub, const Pass *pass) {
@@ -281,6 +287,7 @@ void sublayer_forward(Sublayer *sublayer, const Pass *pass) {
     record(sublayer, PROBE_NORM_IN, sublayer->u, pass);
     branch_forward(sublayer, pass);
     dropout_apply(sublayer->b, &dropout, n);
+    round_scaled(sublayer->b, sublayer->stream_precision, 1, n);
     residual_forward(sublayer, pass);
     record(sublayer, PROBE_BRANCH, sublayer->b, pass);
     record(sublayer, PROBE_NORM_OUT, sublayer->o, pass);
@@ -302,5 +309,6 @@ void sublayer_backward(Sublayer *sublayer, const Pass *pass) {
     scale(sublayer->du, (real)sublayer->wiring->gain, n);
     norm_backward(&sublayer->norm[SLOT_IN], sublayer->dr, sublayer->du, sublayer->r,
                   gamma_scale(sublayer, SLOT_IN, pass), R, GRAD_ADD);
+    round_scaled(sublayer->dx, sublayer->stream_precision, stream_scale(pass), n);
     record_gradient(sublayer, PROBE_STREAM, sublayer->dx, pass);
 }

@@ -25,12 +25,13 @@ typedef struct {
     Norm norm[SLOTS];
     bool warm[SLOTS]; /* slots under gamma-warmup */
     bool is_mlp;
-    size_t block;            /* counts from 0 */
-    size_t point;            /* where its activations are recorded, see probe.h */
-    bool sites[PROBE_SITES]; /* the sites that it has: stream, branch, and its norms */
-    Attention attention;     /* f = attention, or ... */
-    Mlp mlp;                 /* ... f = mlp, as is_mlp says */
-    double dropout;          /* of the branch output */
+    size_t block;               /* counts from 0 */
+    size_t point;               /* where its activations are recorded, see probe.h */
+    bool sites[PROBE_SITES];    /* the sites that it has: stream, branch, and its norms */
+    Attention attention;        /* f = attention, or ... */
+    Mlp mlp;                    /* ... f = mlp, as is_mlp says */
+    double dropout;             /* of the branch output */
+    Precision stream_precision; /* of y, d, b and of the gradients of the stream */
     uint32_t dropout_id;
     size_t C;
     const real *x, *x_block, *r;  /* (B,T,C) inputs */

@@ -37,6 +37,15 @@ void ops_exec_tuned(char **argv);
 void ops_start(size_t threads);
 /* The number of threads that work. */
 size_t ops_threads(void);
+/* Number formats, in the order of stream_precision_name() in model/options.h. */
+typedef enum { PRECISION_FLOAT32, PRECISION_BFLOAT16, PRECISION_FLOAT16 } Precision;
+/* Sets the operands of matrix multiplications, those of attention included: as they are, or rounded
+ * to bfloat16 (to nearest, ties to even). Sums and all other operations are float32. The model sets
+ * it before every pass; float32 at the start. */
+void ops_set_precision(Precision precision);
+Precision ops_precision(void);
+/* The name of the code that multiplies matrices in a precision on this processor. */
+const char *ops_engine(Precision precision);
 /* For run.json: build options, version and kernels of the BLAS. */
 const char *ops_blas(void);
 /* For run.json: the constants on which the bits of results depend. */
@@ -63,6 +72,10 @@ double sum_of_squares(const real *x, size_t n);
 /* y (R,N) = x (R,N), columns of wider tensors with rows of y_stride and x_stride elements. */
 void copy_columns(real *y, size_t y_stride, const real *x, size_t x_stride, size_t R, size_t N);
 
+/* x = round(a*x) / a for a power of two a, to nearest, ties to even. float16 has denormals, and what
+ * rounds beyond 65,504 becomes infinite; in bfloat16 denormals become 0. */
+void round_scaled(real *x, Precision precision, real a, size_t n);
+
 /* --- chains of row-wise operations --- */
 
 /* A chain of operations on independent rows runs chunk by chunk instead of tensor by tensor, so
@@ -75,6 +88,8 @@ void rows_share(RowWork *work, void *context, size_t R, size_t C);
 /* s = skip*x + branch*o + block_skip*x_block (n each); x_block is not read if block_skip is 0. */
 void residual_piece(real *s, const real *x, const real *o, const real *x_block, real skip,
                     real branch, real block_skip, size_t n);
+/* As round_scaled with a = 1. */
+void round_piece(real *x, Precision precision, size_t n);
 /* y = or += a*x; x is not read if a is 0. */
 void scaled_piece(real *y, const real *x, real a, size_t n, GradWrite write);
 

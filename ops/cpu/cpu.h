@@ -77,12 +77,13 @@ void gemm(const Gemm *g, Epilogue *epilogue, const void *context);
  * Operand A (m,k) consists of packed panels of rows, or it is a matrix (k,m) that is read in place,
  * with rows `stride` apart. In place, up to 7 elements past its end are read but not used. */
 typedef struct {
-    const real *data;
+    const void *data;
     size_t panel;      /* elements from one panel of rows to the next */
     size_t stride;     /* elements from k to k+1, or from row to row if k_contiguous */
     bool k_contiguous; /* the elements of a row are neighbours in memory */
 } OperandA;
-OperandA a_in_place(const real *x, size_t stride);
+/* x (k,m) itself. Without float32 it is overwritten by what the engine reads. */
+OperandA a_in_place(real *x, size_t stride, size_t m, size_t k);
 /* Elements of packed operands: A of m rows, B of n columns. */
 size_t packed_a_size(size_t m, size_t k);
 size_t packed_b_size(size_t n, size_t k);
@@ -96,6 +97,9 @@ void pack_b(real *panels, const real *x, size_t stride, bool k_contiguous, size_
 void gemm_packed(real *c, size_t ldc, OperandA a, const real *b, size_t b_rows, size_t m, size_t n,
                  size_t k, bool add);
 
+/* Selects the engine `number` of those for a precision that run on this processor, the fastest is 0.
+ * Returns its name; NULL if there are fewer. For tests. */
+const char *gemm_use_engine(Precision precision, size_t number);
 /* Allocates the pack buffers of gemm for the current number of threads. */
 void gemm_reserve(void);
 /* Plain OpenBLAS: outside of parallel regions it uses threads of its own. */

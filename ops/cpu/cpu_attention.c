@@ -8,6 +8,7 @@
  * backward tasks (sequence, key/value head), so every gradient element is written by one thread.
  * Read next: cpu_head.c. */
 #include "ops/cpu/cpu.h"
+#include "ops/cpu/half.h"
 #include "ops/cpu/vmath.h"
 
 #include <math.h>
@@ -150,8 +151,8 @@ static void head_forward(real *out, real *lse, const real *qkv, HeadOffsets at,
         gemm_packed(s, BLOCK, keys_a, scratch->queries, HS, keys, rows, HS, false);
         exponentials(s, largest, total, t0, keys);
         if (dropout->p > 0) dropout_columns(s, scratch->dp, dropout, row + t0, rows, keys, T);
-        gemm_packed(out + t0 * ldo, ldo, a_in_place(s, BLOCK), scratch->by_key, T, rows, HS, keys,
-                    false);
+        gemm_packed(out + t0 * ldo, ldo, a_in_place(s, BLOCK, rows, keys), scratch->by_key, T, rows,
+                    HS, keys, false);
         for (size_t q = 0; q < rows; q++) {
             real normalizer = 1 / total[q], *out_row = out + (t0 + q) * ldo;
             for (size_t i = 0; i < HS; i++) out_row[i] *= normalizer;
@@ -173,26 +174,45 @@ void attention_forward(real *out, real *lse, const real *qkv, real *scratch, con
     }
 }
 
+/* scale * q.k; with bfloat16 the operands are scale * q and k, as in pack_b. */
+static real score(const real *q, const real *k, real scale, size_t HS, bool rounded) {
+    if (!rounded) return scale * dot(q, k, HS);
+    real sum = 0;
+    for (size_t i = 0; i < HS; i++) sum += bfloat16_round(scale * q[i]) * bfloat16_round(k[i]);
+    return sum;
+}
+
+/* out (HS) = sum of p_j v_j / total over t+1 tokens; p (t+1) has exponentials. */
+static void weighted_values(real *out, const real *p, real total, const real *v, size_t ld,
+                            size_t t, size_t HS, bool rounded) {
+    for (size_t i = 0; i < HS; i++) out[i] = 0;
+    for (size_t j = 0; j <= t; j++, v += ld) {
+        if (rounded) {
+            real weight = bfloat16_round(p[j]);
+            for (size_t i = 0; i < HS; i++) out[i] += weight * bfloat16_round(v[i]);
+        } else {
+            for (size_t i = 0; i < HS; i++) out[i] += p[j] / total * v[i];
+        }
+    }
+    for (size_t i = 0; rounded && i < HS; i++) out[i] /= total;
+}
+
 /* As head_forward for the single query t, with dot products instead of GEMMs. */
 static void head_next(real *out, const real *qkv, HeadOffsets at, real *s, size_t t,
                       AttentionShape shape) {
     const size_t HS = shape.HS, ld = qkv_width(shape.NH, shape.NKV, HS);
-    const real *q = qkv + at.q + t * ld;
     const real scale = (real)(1 / sqrt((double)HS));
+    const bool rounded = ops_precision() == PRECISION_BFLOAT16;
     real largest = -INFINITY, total = 0;
     for (size_t j = 0; j <= t; j++) {
-        s[j] = scale * dot(q, qkv + at.k + j * ld, HS);
+        s[j] = score(qkv + at.q + t * ld, qkv + at.k + j * ld, scale, HS, rounded);
         largest = s[j] > largest ? s[j] : largest;
     }
     for (size_t j = 0; j <= t; j++) {
         s[j] = real_exp(s[j] - largest);
         total += s[j];
     }
-    for (size_t i = 0; i < HS; i++) out[i] = 0;
-    for (size_t j = 0; j <= t; j++) {
-        const real *v = qkv + at.v + j * ld;
-        for (size_t i = 0; i < HS; i++) out[i] += s[j] / total * v[i];
-    }
+    weighted_values(out, s, total, qkv + at.v, ld, t, HS, rounded);
 }
 
 void attention_next(real *out, const real *qkv, real *scratch, size_t t, AttentionShape shape) {
@@ -261,13 +281,19 @@ static void block_backward(real *dqkv, const real *dout, const real *out, const 
                          t0 + i + 1, keys);
     }
     pack_b(scratch->by_query, dout, ldo, false, HS, rows, 1);
-    gemm_packed(dqkv + at.v, ld, a_in_place(s, keys), scratch->by_query, rows, keys, HS, rows, add);
+    gemm_packed(dqkv + at.v, ld, a_in_place(s, keys, keys, rows), scratch->by_query, rows, keys, HS,
+                rows, add);
+    /* P is no longer needed, so s takes the packed dS. In bfloat16 dS is rounded before it is
+     * scaled, and packing dp in place comes last, because it overwrites dp. */
+    const bool scales_after = ops_precision() == PRECISION_BFLOAT16;
+    gemm_packed(dqkv + at_q, ld, pack_a(s, dp, keys, rows, keys, scales_after ? 1 : scale),
+                scratch->by_key, T, rows, HS, keys, false);
+    for (size_t i = 0; scales_after && i < rows; i++) {
+        for (size_t j = 0; j < HS; j++) dqkv[at_q + i * ld + j] *= scale;
+    }
     pack_b(scratch->by_query, qkv + at_q, ld, false, HS, rows, scale);
-    gemm_packed(dqkv + at.k, ld, a_in_place(dp, keys), scratch->by_query, rows, keys, HS, rows,
-                add);
-    /* P is no longer needed, so s takes the packed dS */
-    gemm_packed(dqkv + at_q, ld, pack_a(s, dp, keys, rows, keys, scale), scratch->by_key, T, rows,
-                HS, keys, false);
+    gemm_packed(dqkv + at.k, ld, a_in_place(dp, keys, keys, rows), scratch->by_query, rows, keys,
+                HS, rows, add);
 }
 
 /* The last block of queries sees all keys. It comes first and sets dk and dv; the others add. */

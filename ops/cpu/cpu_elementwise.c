@@ -3,6 +3,7 @@
  * One idea: plain loops that the compiler vectorizes; only long ones run on several threads.
  * Read next: cpu_update.c. */
 #include "ops/cpu/cpu.h"
+#include "ops/cpu/half.h"
 
 #include <string.h>
 
@@ -36,6 +37,30 @@ void copy_columns(real *y, size_t y_stride, const real *x, size_t x_stride, size
     PHASE(PHASE_ELEMENTWISE);
 #pragma omp parallel for schedule(static) if (R * N > PARALLEL_MIN)
     for (size_t r = 0; r < R; r++) memcpy(y + r * y_stride, x + r * x_stride, N * sizeof *y);
+}
+
+/* --- rounding --- */
+
+static inline void round_scaled_piece(real *x, Precision precision, real a, size_t n) {
+    const real inverse = 1 / a;
+    if (precision == PRECISION_BFLOAT16) {
+        for (size_t i = 0; i < n; i++) x[i] = inverse * bfloat16_round(a * x[i]);
+    } else if (precision == PRECISION_FLOAT16) {
+        for (size_t i = 0; i < n; i++) x[i] = inverse * float16_round(a * x[i]);
+    }
+}
+
+void round_piece(real *x, Precision precision, size_t n) {
+    round_scaled_piece(x, precision, 1, n);
+}
+
+void round_scaled(real *x, Precision precision, real a, size_t n) {
+    PHASE(PHASE_ELEMENTWISE);
+    enum { BLOCK = 4096 };
+    if (precision == PRECISION_FLOAT32) return;
+#pragma omp parallel for schedule(static) if (n > PARALLEL_MIN)
+    for (size_t first = 0; first < n; first += BLOCK)
+        round_scaled_piece(x + first, precision, a, n - first < BLOCK ? n - first : BLOCK);
 }
 
 /* --- chains of row-wise operations --- */

@@ -14,12 +14,13 @@
  * Read next: gemm_block.h, then cpu_linear.c. */
 #include "ops/cpu/cpu.h"
 #include "ops/cpu/gemm.h"
+#include "ops/cpu/half.h"
 
 #include <cblas.h>
 #include <omp.h>
 #include <stdio.h>
 
-/* --- on one thread --- */
+/* --- memory --- */
 
 size_t ops_threads(void) {
     return size_min((size_t)omp_get_max_threads(), (size_t)omp_get_thread_limit());
@@ -37,13 +38,85 @@ void gemm_reserve(void) {
     buffers.of_thread = mem_alloc(size_mul(buffers.threads, sizeof(PackBuffers)));
 }
 
-static const GemmKernels *kernels(void) {
-#ifndef NO_AVX512
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq"))
-        return &gemm_avx512;
-#endif
-    return &gemm_avx2;
+/* --- engines --- */
+
+static bool any_processor(void) {
+    return true;
 }
+#ifndef NO_AVX512
+static bool has_avx512(void) {
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+#endif
+#if !defined NO_AVX512 && !defined REAL_DOUBLE
+static bool has_avx512_bf16(void) {
+    return has_avx512() && __builtin_cpu_supports("avx512bf16");
+}
+#endif
+
+/* The engines of each precision, the fastest first. The bits of a precision are the same on all of
+ * them (tests/unit/test_ops_half.c). */
+static const struct {
+    Precision precision;
+    const GemmKernels *kernels;
+    bool (*runs_here)(void);
+} ENGINES[] = {
+#ifndef NO_AVX512
+    {PRECISION_FLOAT32, &gemm_avx512, has_avx512},
+#endif
+    {PRECISION_FLOAT32, &gemm_avx2, any_processor},
+#if !defined NO_AVX512 && !defined REAL_DOUBLE
+    {PRECISION_BFLOAT16, &gemm_avx512_bf16, has_avx512_bf16},
+#endif
+#ifndef NO_AVX512
+    {PRECISION_BFLOAT16, &gemm_avx512_rounded, has_avx512},
+#endif
+    {PRECISION_BFLOAT16, &gemm_avx2_rounded, any_processor},
+};
+enum { ENGINE_COUNT = sizeof ENGINES / sizeof *ENGINES };
+
+static struct {
+    Precision precision;
+    const GemmKernels *kernels; /* NULL until the first use */
+} engine;
+
+/* The engine number `skip` of those for the precision that run here; NULL if there are fewer. */
+static const GemmKernels *engine_for(Precision precision, size_t skip) {
+    for (size_t i = 0; i < ENGINE_COUNT; i++) {
+        if (ENGINES[i].precision == precision && ENGINES[i].runs_here() && skip-- == 0)
+            return ENGINES[i].kernels;
+    }
+    return NULL;
+}
+
+static const GemmKernels *kernels(void) {
+    if (!engine.kernels) engine.kernels = engine_for(engine.precision, 0);
+    return engine.kernels;
+}
+
+void ops_set_precision(Precision precision) {
+    engine.precision = precision;
+    engine.kernels = engine_for(precision, 0);
+}
+
+Precision ops_precision(void) {
+    return engine.precision;
+}
+
+const char *ops_engine(Precision precision) {
+    return engine_for(precision, 0)->name;
+}
+
+const char *gemm_use_engine(Precision precision, size_t number) {
+    const GemmKernels *found = engine_for(precision, number);
+    if (!found) return NULL;
+    engine.precision = precision;
+    engine.kernels = found;
+    return found->name;
+}
+
+/* --- on one thread --- */
 
 static void block_tile(const Gemm *g, const Tile *tile, Epilogue *epilogue, const void *context) {
     kernels()->block(g, tile, &buffers.of_thread[omp_get_thread_num()], epilogue, context);
@@ -53,13 +126,12 @@ size_t packed_a_size(size_t m, size_t k) {
     return ceil_div(m, 8) * (8 * k + 2 * A_PAD);
 }
 
-OperandA a_in_place(const real *x, size_t stride) {
-    return (OperandA){x, kernels()->mr, stride, false};
+OperandA a_in_place(real *x, size_t stride, size_t m, size_t k) {
+    return kernels()->a_in_place(x, stride, m, k);
 }
 
 OperandA pack_a(real *panels, const real *x, size_t stride, size_t m, size_t k, real alpha) {
-    kernels()->pack_a(panels, x, stride, true, m, k, alpha);
-    return (OperandA){panels, kernels()->mr * k + A_PAD, kernels()->mr, false};
+    return kernels()->pack_a(panels, x, stride, m, k, alpha);
 }
 
 size_t packed_b_size(size_t n, size_t k) {
@@ -145,27 +217,43 @@ static void openblas_tile(const Gemm *g, const Tile *tile, Epilogue *epilogue,
 /* --- one row --- */
 
 /* y (count) = alpha * dot products of x (n) with lines of n elements, `stride` apart. */
-ANY_WIDTH static void vector_times_lines(real *y, const real *x, const real *lines, size_t stride,
-                                         size_t count, size_t n, real alpha) {
+static inline __attribute__((always_inline)) void dot_products(real *y, const real *x,
+                                                               const real *lines, size_t stride,
+                                                               size_t count, size_t n, real alpha,
+                                                               const bool rounded) {
     enum { LANES = 32 }; /* partial sums: the same order for any vector width */
+#define OPERAND(x) (rounded ? bfloat16_round(x) : (x))
     for (size_t j = 0; j < count; j++) {
         const real *line = lines + j * stride;
         real lane[LANES] = {0}, rest = 0;
         size_t i = 0;
         for (; i + LANES <= n; i += LANES) {
-            for (size_t k = 0; k < LANES; k++) lane[k] += x[i + k] * line[i + k];
+            for (size_t k = 0; k < LANES; k++) lane[k] += OPERAND(x[i + k]) * OPERAND(line[i + k]);
         }
-        for (; i < n; i++) rest += x[i] * line[i];
+        for (; i < n; i++) rest += OPERAND(x[i]) * OPERAND(line[i]);
         for (size_t half = LANES / 2; half; half /= 2) {
             for (size_t k = 0; k < half; k++) lane[k] += lane[k + half];
         }
         y[j] = alpha * (lane[0] + rest);
     }
+#undef OPERAND
+}
+
+ANY_WIDTH static void vector_times_lines(real *y, const real *x, const real *lines, size_t stride,
+                                         size_t count, size_t n, real alpha) {
+    dot_products(y, x, lines, stride, count, n, alpha, false);
+}
+
+ANY_WIDTH static void rounded_vector_times_lines(real *y, const real *x, const real *lines,
+                                                 size_t stride, size_t count, size_t n,
+                                                 real alpha) {
+    dot_products(y, x, lines, stride, count, n, alpha, true);
 }
 
 static void row_tile(const Gemm *g, const Tile *tile, Epilogue *epilogue, const void *context) {
-    vector_times_lines(g->C + tile->col, g->A, g->B + tile->col * g->ldb, g->ldb, tile->cols, g->K,
-                       g->alpha);
+    bool rounded = engine.precision == PRECISION_BFLOAT16;
+    (rounded ? rounded_vector_times_lines : vector_times_lines)(
+        g->C + tile->col, g->A, g->B + tile->col * g->ldb, g->ldb, tile->cols, g->K, g->alpha);
     if (epilogue) epilogue(tile, context);
 }
 
@@ -191,7 +279,8 @@ void gemm(const Gemm *g, Epilogue *epilogue, const void *context) {
     size_t tiles = parallel ? ops_threads() : 1;
     if (g->M == 1 && g->tb && g->beta == 0) {
         run_tiles(row_tile, g, grid_of(g, tiles), epilogue, context);
-    } else if (g->M >= LARGE && g->N >= LARGE && g->K >= LARGE) {
+    } else if (engine.precision == PRECISION_FLOAT32 && g->M >= LARGE && g->N >= LARGE &&
+               g->K >= LARGE) {
         run_tiles(openblas_tile, g, grid_of(g, openblas_tiles(g)), epilogue, context);
     } else {
         run_tiles(block_tile, g, grid_of(g, tiles), epilogue, context);

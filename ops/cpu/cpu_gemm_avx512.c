@@ -3,6 +3,7 @@
 
 #ifndef NO_AVX512
 #define KERNELS gemm_avx512
+#define ENGINE "avx512"
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
 #define VECTOR 64
 #define MR 8

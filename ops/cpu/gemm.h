@@ -17,20 +17,22 @@ typedef struct {
 } PackBuffers;
 
 typedef struct {
-    size_t mr; /* rows of a register tile */
+    const char *name; /* for users */
     /* Computes tile `t` of C; calls `epilogue` for every part of it that is finished. */
     void (*block)(const Gemm *g, const Tile *t, PackBuffers *buffers, Epilogue *epilogue,
                   const void *context);
-    /* As pack_a, pack_b and gemm_packed in cpu.h. */
-    void (*pack_a)(real *panels, const real *x, size_t stride, bool k_contiguous, size_t m,
-                   size_t k, real alpha);
+    /* As the functions in cpu.h. */
+    OperandA (*pack_a)(real *panels, const real *x, size_t stride, size_t m, size_t k, real alpha);
+    OperandA (*a_in_place)(real *x, size_t stride, size_t m, size_t k);
     void (*pack_b)(real *panels, const real *x, size_t stride, bool k_contiguous, size_t n,
                    size_t k, real alpha);
     void (*packed)(real *c, size_t ldc, OperandA a, const real *b, size_t b_rows, size_t m,
                    size_t n, size_t k, bool add);
 } GemmKernels;
 
+/* The engines of float32, and of bfloat16. */
 extern const GemmKernels gemm_avx512, gemm_avx2;
+extern const GemmKernels gemm_avx512_bf16, gemm_avx512_rounded, gemm_avx2_rounded;
 
 static inline size_t ceil_div(size_t a, size_t b) {
     return (a + b - 1) / b;

@@ -13,6 +13,7 @@
 
 /* Warm-up steps touch all pages, start the threads and fill the moments of AdamW. */
 enum { WARM_STEPS = 3, SAMPLES_MIN = 20, SIDE = 2048 };
+static const double ENGINE_SECONDS = 0.5; /* for the speed of the engine */
 
 typedef struct {
     double seconds, rate; /* of a step; FLOP/s of the GEMMs before and after it */
@@ -94,9 +95,11 @@ static void print_figures(const Run *run, const Pair *pairs, size_t blocks, doub
     }
     double seconds = median(column[0], blocks), rate = median(column[1], blocks);
     printf("ms_per_step=%.6g tokens_per_s=%.6g model_gflops=%.6g sgemm_gflops=%.6g ratio=%.4f "
-           "peak_rss_mb=%.6g\n",
+           "peak_rss_mb=%.6g precision=%s engine=%s engine_gflops=%.6g\n",
            1e3 * seconds, tokens / seconds, 1e-9 * flops / seconds, 1e-9 * rate,
-           median(column[2], blocks), peak_mb);
+           median(column[2], blocks), peak_mb, precision_name(run->config->model.precision),
+           ops_engine((Precision)run->config->model.precision),
+           1e-9 * ops_probe_gemm(SIDE, SIDE, SIDE, ENGINE_SECONDS).best);
     for (size_t k = 0; k < 3; k++) mem_free(column[k]);
 }
 

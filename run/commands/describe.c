@@ -83,6 +83,8 @@ static void print_json(const Config *config, const char *text, const char *hash)
     json_string(&json, "topology", topology_name(config->model.topology));
     json_string(&json, "norm", norm->name);
     json_string(&json, "equations", hash);
+    json_string(&json, "precision", precision_name(config->model.precision));
+    json_string(&json, "stream_precision", stream_precision_name(config->model.stream_precision));
     json_number(&json, "lr",
                 config->optim.lr * (norm_is_rms(norm) ? config->optim.rmsnorm_lr_scale : 1));
     print_json_wiring(&json, &wiring);
@@ -100,6 +102,7 @@ void describe(const Config *config, bool as_json) {
         print_json(config, text, hash);
     else
         printf("%sequations    %s\n", text, hash);
+    if (!as_json) equations_print_precision(stdout, &config->model);
     mem_free(text);
     print_lr(&config->optim, norm_kind(config->model.norm));
 }

@@ -93,7 +93,9 @@ static double seconds_total(const Estimate *estimate) {
 static void print_equations(const Config *config) {
     char hash[17];
     equations_hash(hash, &config->model, &config->gamma_warmup, &config->branch_warmup);
-    printf("equations    %s (see --describe)\n\n", hash);
+    printf("equations    %s (see --describe)\n", hash);
+    equations_print_precision(stdout, &config->model);
+    putchar('\n');
 }
 
 static void print_group(const char *name, const GroupSize *group) {
@@ -445,6 +447,7 @@ int dryrun(const Config *config, const char *dir, bool as_json) {
     estimate.data = data;
     estimate.tokens = (double)train->batch * (double)train->accum * (double)config->model.context;
     estimate.flops = estimate.tokens * model_flops_per_token(&estimate.memory.model);
+    ops_set_precision((Precision)config->model.precision);
     probe(&estimate);
 
     if (as_json)

@@ -169,6 +169,14 @@ static const Key keys[] = {
     {KEY(train.init_from, "\"\"",
          "run directory whose latest weights initialize this run; empty = random initialization"),
      .max = PATH_LENGTH_MAX},
+    {KEY_AT("train.precision", model.precision, "\"float32\"",
+            "operands of matrix multiplications: float32, or rounded to bfloat16; weights, sums "
+            "and everything else stay float32"),
+     .choices = precision_name, .synonyms = precision_synonyms},
+    {KEY_AT("train.stream_precision", model.stream_precision, "\"float32\"",
+            "precision to which the residual stream, its gradient and the outputs of the branches "
+            "are rounded"),
+     .choices = stream_precision_name, .synonyms = precision_synonyms},
     {KEY(train.eval_every, "100", "steps between validations; 0 = never"), .max = STEPS_MAX,
      .aside = true},
     {KEY(train.eval_rows, "240", "sequences per validation"), .min = 1, .max = STEPS_MAX,
@@ -231,6 +239,8 @@ static const struct {
     {"gradient_accumulation_steps", "train.accum"},
     {"grad_accum", "train.accum"},
     {"random_seed", "train.seed"},
+    {"dtype", "train.precision"},
+    {"mixed_precision", "train.precision"},
     {"eval_interval", "train.eval_every"},
     {"val_every", "train.eval_every"},
     {"eval_iters", "train.eval_rows"},

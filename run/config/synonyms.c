@@ -27,6 +27,11 @@ const Synonym position_synonyms[] = {
     {"nope", "none"},
     {0},
 };
+const Synonym precision_synonyms[] = {
+    {"fp32", "float32"}, {"f32", "float32"},   {"float", "float32"},
+    {"32", "float32"},   {"bf16", "bfloat16"}, {"half", "float16"},
+    {"fp16", "float16"}, {"f16", "float16"},   {0},
+};
 const Synonym schedule_synonyms[] = {
     {"cosineannealing", "cosine"},
     {"cosinedecay", "cosine"},

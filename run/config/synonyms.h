@@ -10,6 +10,7 @@
 #include "base/words.h"
 
 /* Ended by {0}. */
-extern const Synonym norm_synonyms[], mlp_synonyms[], position_synonyms[], schedule_synonyms[];
+extern const Synonym norm_synonyms[], mlp_synonyms[], position_synonyms[], precision_synonyms[],
+    schedule_synonyms[];
 
 #endif

@@ -103,6 +103,9 @@ static void print_resolved(Json *json, const Manifest *manifest) {
     json_integer(json, "tensors", params_count(&model->params));
     print_eps(json, model);
     json_number(json, "rmsnorm_lr_scale", manifest->lr_scale);
+    json_string(json, "precision", precision_name(model->options.precision));
+    json_string(json, "engine", ops_engine((Precision)model->options.precision));
+    json_string(json, "stream_precision", stream_precision_name(model->options.stream_precision));
     json_list_open(json, "rows");
     json->layout = JSON_INLINE;
     for (size_t l = 0; l < s->L; l++) {

@@ -3,6 +3,7 @@
 
 #include "base/program.h"
 #include "model/equations.h"
+#include "model/pass.h"
 #include "norm/norm.h"
 #include "ops/ops.h"
 #include "run/io/stop.h"
@@ -48,6 +49,19 @@ static void print_schedule(const Manifest *manifest) {
         if (warmup->slots >> slot & 1) fprintf(stderr, " %s", slot_name(slot));
     }
     fputc('\n', stderr);
+}
+
+static void print_precision(const Manifest *manifest) {
+    const Config *config = manifest->config;
+    const ModelOptions *model = &config->model;
+    if (model->precision != PRECISION_FLOAT32)
+        fprintf(stderr, "precision         %s operands of matrix multiplications (engine %s)\n",
+                precision_name(model->precision), ops_engine((Precision)model->precision));
+    if (model->stream_precision == PRECISION_FLOAT32) return;
+    const double tokens = (double)(config->train.batch * config->train.accum * model->context);
+    Pass pass = {.grad_scale = (real)(1 / tokens)};
+    fprintf(stderr, "stream precision  %s; its gradients are multiplied by %.9g for it\n",
+            stream_precision_name(model->stream_precision), (double)stream_scale(&pass));
 }
 
 /* --- progress lines --- */
@@ -205,6 +219,7 @@ static void print_banner(const Manifest *manifest, size_t first) {
     }
     print_unigram(&manifest->unigram);
     print_schedule(manifest);
+    print_precision(manifest);
     if (sizeof(real) != sizeof(float)) {
         fputs("checkpoints       in float32, but this build computes in double: resuming is not "
               "bit-exact\n",

@@ -258,7 +258,32 @@ def removals_of_blocks(norm):
     some("heads removed", heads, of_heads, topology="hybrid", t=3, n_head=4, n_kv_head=2)
 
 
-for add in (every_topology, other_norms, batch_norms, switches, warmups, branches, mixes, wires, removals):
+def precisions():
+    """Matrix multiplications in bfloat16, in every topology; the residual stream in half precision, where it differs."""
+    norms = itertools.cycle(["layernorm", "rmsnorm", "rmsnorm_plus1"])
+    shapes = itertools.cycle([(8, 4, 2, "learned", "swiglu"), (12, 2, 1, "rope", "gelu"), (24, 2, 0, "rope", "geglu")])
+    for topology in TOPOLOGIES:
+        d_model, n_head, n_kv_head, position, mlp = next(shapes)
+        case(
+            topology + " bfloat16",
+            topology=topology,
+            norm=next(norms),
+            precision="bfloat16",
+            n_layer=4 if topology == "mixln" else 2,
+            d_model=d_model,
+            n_head=n_head,
+            n_kv_head=n_kv_head,
+            position=position,
+            mlp=mlp,
+        )
+    for stream in ("bfloat16", "float16"):
+        for topology in ("post", "pre", "peri", "resi_dual", "b2t", "parallel", "parallel2", "layerscale", "none"):
+            case(f"{topology} stream {stream}", topology=topology, stream_precision=stream)
+        case(f"post bfloat16, stream {stream}", topology="post", precision="bfloat16", stream_precision=stream)
+        case(f"batchnorm, stream {stream}", norm="batchnorm", topology="pre_post", stream_precision=stream)
+
+
+for add in (every_topology, other_norms, batch_norms, switches, warmups, branches, mixes, wires, removals, precisions):
     add()
 
 OPTIM = {
@@ -317,6 +342,8 @@ run(
 run("branches warm up", plus1, branch={"steps": 6, "from": 0.0, "order": "deeper"})
 run("batchnorm", {"norm": "batchnorm", "bias": False}, accum=2)
 run("no lr scale of batchnorm", {"norm": "batchnorm", "bias": False, "topology": "post"}, rmsnorm_lr_scale=0.5)
+run("bfloat16", {"norm": "rmsnorm", "mlp": "swiglu", "precision": "bfloat16"}, accum=2)
+run("stream float16", {"topology": "pre", "precision": "bfloat16", "stream_precision": "float16"}, accum=2)
 run(
     "dyt, large eps",
     {"norm": "dyt", "mlp": "swiglu", "position": "learned"},

@@ -30,6 +30,7 @@ DEFAULTS = {
     "tie_embeddings": True,
     "layers": "",
 }
+PRECISIONS = {"precision": "float32", "stream_precision": "float32"}  # section `train` of a config
 
 MASK64 = 2**64 - 1
 
@@ -64,15 +65,81 @@ def initial_value(name, label, i):
     return size * (k - 2**19) / 2**20  # -size/2 .. size/2
 
 
+# --- half precision ---
+
+
+def rounded(x, precision):
+    """The nearest numbers of a precision, ties to even. `float32` is what the other arrays have: no rounding."""
+    kinds = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    return x if kinds[precision] is None else x.float().to(kinds[precision]).double()
+
+
+class MatMul(torch.autograd.Function):
+    """a @ b of operands rounded to bfloat16, and the same for both gradients."""
+
+    @staticmethod
+    def forward(ctx, a, b):
+        a, b = rounded(a, "bfloat16"), rounded(b, "bfloat16")
+        ctx.save_for_backward(a, b)
+        return a @ b
+
+    @staticmethod
+    def backward(ctx, dy):
+        a, b = ctx.saved_tensors
+        dy = rounded(dy, "bfloat16")
+        return dy @ b.transpose(-1, -2), (a.transpose(-1, -2) @ dy).reshape(-1, *b.shape).sum(0).reshape(b.shape)
+
+
+class Attention(torch.autograd.Function):
+    """Causal attention of one head, (B,T,HS) each, with operands rounded to bfloat16; q is already divided by sqrt(HS).
+    Exponentials are rounded as operands, not in their sum."""
+
+    @staticmethod
+    def forward(ctx, q, k, v):
+        q, k, v = (rounded(x, "bfloat16") for x in (q, k, v))
+        future = torch.ones(q.shape[1], q.shape[1]).triu(1).bool()
+        scores = (q @ k.transpose(1, 2)).masked_fill(future, -math.inf)
+        powers = torch.exp(scores - scores.amax(-1, keepdim=True))
+        out = rounded(powers, "bfloat16") @ v / powers.sum(-1, keepdim=True)
+        ctx.save_for_backward(q, k, v, scores, out)
+        return out
+
+    @staticmethod
+    def backward(ctx, dout):
+        q, k, v, scores, out = ctx.saved_tensors
+        p = torch.exp(scores - torch.logsumexp(scores, -1, keepdim=True))
+        D = (dout * out).sum(-1, keepdim=True)
+        dout = rounded(dout, "bfloat16")
+        ds = rounded(p * (dout @ v.transpose(1, 2) - D), "bfloat16")
+        return ds @ k, ds.transpose(1, 2) @ q, rounded(p, "bfloat16").transpose(1, 2) @ dout
+
+
+class Rounding(torch.autograd.Function):
+    """Rounds x; its gradient is multiplied by `scale`, rounded and divided again, or passes unchanged if scale is 0."""
+
+    @staticmethod
+    def forward(ctx, x, precision, scale):
+        ctx.precision, ctx.scale = precision, scale
+        return rounded(x, precision)
+
+    @staticmethod
+    def backward(ctx, dx):
+        if ctx.scale:
+            dx = rounded(dx * ctx.scale, ctx.precision) / ctx.scale
+        return dx, None, None
+
+
 class Model:
     """label: the stream of the weights. w: the factor of gamma-warmup, for the slots in `warm`. ramp(l): the factor of
     branch-warmup in block l = 1..N. block: the equations of every block, if they are not those of a topology (a `wire`
     override). removed: norms that divide by constants."""
 
     def __init__(self, label, config, vocab, block=None):
-        unknown = set(config) - set(DEFAULTS)
+        unknown = set(config) - set(DEFAULTS) - set(PRECISIONS)
         assert not unknown, unknown
         self.c = {**DEFAULTS, **config}
+        self.precisions = {key: self.c.pop(key, value) for key, value in PRECISIONS.items()}
+        self.stream_scale = 1.0  # a power of two, at least the number of tokens of a step
         self.label, self.vocab, self.block = label, vocab, block
         self.w, self.warm = 1.0, set()
         self.ramp = lambda l: 1.0
@@ -101,7 +168,8 @@ class Model:
             x = x + self.param("pos_emb.weight", T, C)
         if self.has_embed_norm:
             x = self.norm("emb_norm", x)
-        self.d = x
+        x = self.stream(x)
+        self.d, x = x, self.stream(x) if self.c["topology"] == "resi_dual" else x  # two streams, each rounds its gradient
         for i in range(self.c["n_layer"]):
             equations = self.block or TOPOLOGIES[self.topologies[i]]
             x = equations(Block(self, i), x)
@@ -110,8 +178,21 @@ class Model:
         else:
             h = self.norm("final_norm", x) if self.has_final_norm else x
         head = table if self.c["tie_embeddings"] else self.param("head.weight", self.vocab, C)
-        logits = h @ head.T
+        logits = self.matmul(h, head.T)
         return F.cross_entropy(logits.reshape(-1, self.vocab), targets.reshape(-1))
+
+    def matmul(self, a, b):
+        return a @ b if self.precisions["precision"] == "float32" else MatMul.apply(a, b)
+
+    def stream(self, x):
+        """x in the precision of the residual stream."""
+        precision = self.precisions["stream_precision"]
+        return x if precision == "float32" else Rounding.apply(x, precision, self.stream_scale)
+
+    def branch(self, b):
+        """The output of a branch, rounded as the stream is; its gradient is not."""
+        precision = self.precisions["stream_precision"]
+        return b if precision == "float32" else Rounding.apply(b, precision, 0)
 
     def norm(self, name, x, slot=None):
         """slot: in, out or post of a block; None for norms to which gamma-warmup never applies."""
@@ -170,7 +251,7 @@ class Model:
         return name == last and not follows
 
     def linear(self, name, x, out):
-        y = x @ self.param(name + ".weight", out, x.shape[-1]).T
+        y = self.matmul(x, self.param(name + ".weight", out, x.shape[-1]).T)
         return y + self.param(name + ".bias", out) if self.c["bias"] else y
 
     def attention(self, prefix, u, qkv_norms):
@@ -196,6 +277,9 @@ class Model:
         heads = []
         for h in range(NH):
             g = h // (NH // NKV)
+            if self.precisions["precision"] != "float32":
+                heads.append(Attention.apply(q[:, :, h] / math.sqrt(HS), k[:, :, g], v[:, :, g]))
+                continue
             scores = q[:, :, h] @ k[:, :, g].transpose(1, 2) / math.sqrt(HS)
             future = torch.ones(T, T).triu(1).bool()
             heads.append(torch.softmax(scores.masked_fill(future, -math.inf), -1) @ v[:, :, g])
@@ -253,10 +337,14 @@ class Block:
         self.a = model.ramp(self.l)
 
     def A(self, u, qkv_norms=None):
-        return self.model.attention(self.prefix + ".attn", u, qkv_norms)
+        return self.model.branch(self.model.attention(self.prefix + ".attn", u, qkv_norms))
 
     def M(self, u):
-        return self.model.mlp(self.prefix + ".mlp", u)
+        return self.model.branch(self.model.mlp(self.prefix + ".mlp", u))
+
+    def x(self, x):
+        """The stream after a sublayer."""
+        return self.model.stream(x)
 
     def n(self, where, slot, x):
         return self.model.norm(f"{self.prefix}.{where}.norm_{slot}", x, slot)
@@ -271,36 +359,36 @@ NO_FINAL_NORM = {"post", "deepnorm", "keel", "pre_post", "b2t"}
 
 
 def post(b, x):
-    x = b.n("attn", "post", x + b.a * b.A(x))
-    return b.n("mlp", "post", x + b.a * b.M(x))
+    x = b.x(b.n("attn", "post", x + b.a * b.A(x)))
+    return b.x(b.n("mlp", "post", x + b.a * b.M(x)))
 
 
 def pre(b, x):
-    x = x + b.a * b.A(b.n("attn", "in", x))
-    return x + b.a * b.M(b.n("mlp", "in", x))
+    x = b.x(x + b.a * b.A(b.n("attn", "in", x)))
+    return b.x(x + b.a * b.M(b.n("mlp", "in", x)))
 
 
 def peri(b, x):
-    x = x + b.a * b.n("attn", "out", b.A(b.n("attn", "in", x)))
-    return x + b.a * b.n("mlp", "out", b.M(b.n("mlp", "in", x)))
+    x = b.x(x + b.a * b.n("attn", "out", b.A(b.n("attn", "in", x))))
+    return b.x(x + b.a * b.n("mlp", "out", b.M(b.n("mlp", "in", x))))
 
 
 def olmo2(b, x):
-    x = x + b.a * b.n("attn", "out", b.A(x, "qk whole"))
-    return x + b.a * b.n("mlp", "out", b.M(x))
+    x = b.x(x + b.a * b.n("attn", "out", b.A(x, "qk whole")))
+    return b.x(x + b.a * b.n("mlp", "out", b.M(x)))
 
 
 def deepnorm(b, x):
     alpha = (2 * b.N) ** 0.25
-    x = b.n("attn", "post", alpha * x + b.a * b.A(x))
-    return b.n("mlp", "post", alpha * x + b.a * b.M(x))
+    x = b.x(b.n("attn", "post", alpha * x + b.a * b.A(x)))
+    return b.x(b.n("mlp", "post", alpha * x + b.a * b.M(x)))
 
 
 def resi_dual(b, x):
     o = b.A(x)
-    x, b.model.d = b.n("attn", "post", x + b.a * o), b.model.d + o
+    x, b.model.d = b.x(b.n("attn", "post", x + b.a * o)), b.x(b.model.d + o)
     o = b.M(x)
-    x, b.model.d = b.n("mlp", "post", x + b.a * o), b.model.d + o
+    x, b.model.d = b.x(b.n("mlp", "post", x + b.a * o)), b.x(b.model.d + o)
     return x
 
 
@@ -309,59 +397,59 @@ def mixln(b, x):
 
 
 def lns(b, x):
-    x = x + b.a * b.A(b.n("attn", "in", x) / math.sqrt(b.l))
-    return x + b.a * b.M(b.n("mlp", "in", x) / math.sqrt(b.l))
+    x = b.x(x + b.a * b.A(b.n("attn", "in", x) / math.sqrt(b.l)))
+    return b.x(x + b.a * b.M(b.n("mlp", "in", x) / math.sqrt(b.l)))
 
 
 def hybrid(b, x):
-    n = b.n("attn", "post", x + b.a * b.A(x, "qkv per head"))
-    return n + b.a * b.M(n)
+    n = b.x(b.n("attn", "post", x + b.a * b.A(x, "qkv per head")))
+    return b.x(n + b.a * b.M(n))
 
 
 def hybrid_star(b, x):
     if b.l > 1:
         return hybrid(b, x)
-    x = x + b.a * b.A(b.n("attn", "in", x), "qkv per head")
-    return x + b.a * b.M(b.n("mlp", "in", x))
+    x = b.x(x + b.a * b.A(b.n("attn", "in", x), "qkv per head"))
+    return b.x(x + b.a * b.M(b.n("mlp", "in", x)))
 
 
 def keel(b, x):
-    x = b.n("attn", "post", 2 * b.N * x + b.a * b.A(b.n("attn", "in", x)))
-    return b.n("mlp", "post", 2 * b.N * x + b.a * b.M(b.n("mlp", "in", x)))
+    x = b.x(b.n("attn", "post", 2 * b.N * x + b.a * b.A(b.n("attn", "in", x))))
+    return b.x(b.n("mlp", "post", 2 * b.N * x + b.a * b.M(b.n("mlp", "in", x))))
 
 
 def pre_post(b, x):
-    x = b.n("attn", "post", x + b.a * b.A(b.n("attn", "in", x)))
-    return b.n("mlp", "post", x + b.a * b.M(b.n("mlp", "in", x)))
+    x = b.x(b.n("attn", "post", x + b.a * b.A(b.n("attn", "in", x))))
+    return b.x(b.n("mlp", "post", x + b.a * b.M(b.n("mlp", "in", x))))
 
 
 def b2t(b, x):
-    x1 = b.n("attn", "post", x + b.a * b.A(x))
-    return b.n("mlp", "post", x + x1 + b.a * b.M(x1))
+    x1 = b.x(b.n("attn", "post", x + b.a * b.A(x)))
+    return b.x(b.n("mlp", "post", x + x1 + b.a * b.M(x1)))
 
 
 def parallel(b, x):
     u = b.n("attn", "in", x)
-    return x + b.a * b.A(u) + b.a * b.M(u)
+    return b.x(b.x(x + b.a * b.A(u)) + b.a * b.M(u))
 
 
 def parallel2(b, x):
-    return x + b.a * b.A(b.n("attn", "in", x)) + b.a * b.M(b.n("mlp", "in", x))
+    return b.x(b.x(x + b.a * b.A(b.n("attn", "in", x))) + b.a * b.M(b.n("mlp", "in", x)))
 
 
 def layerscale(b, x):
-    x = x + b.a * b.S("attn", b.A(b.n("attn", "in", x)))
-    return x + b.a * b.S("mlp", b.M(b.n("mlp", "in", x)))
+    x = b.x(x + b.a * b.S("attn", b.A(b.n("attn", "in", x))))
+    return b.x(x + b.a * b.S("mlp", b.M(b.n("mlp", "in", x))))
 
 
 def respost(b, x):
-    x = x + b.a * b.n("attn", "out", b.A(x))
-    return x + b.a * b.n("mlp", "out", b.M(x))
+    x = b.x(x + b.a * b.n("attn", "out", b.A(x)))
+    return b.x(x + b.a * b.n("mlp", "out", b.M(x)))
 
 
 def none(b, x):
-    x = x + b.a * b.A(x)
-    return x + b.a * b.M(x)
+    x = b.x(x + b.a * b.A(x))
+    return b.x(x + b.a * b.M(x))
 
 
 TOPOLOGIES = {

@@ -71,8 +71,13 @@ def write_array(out, name, values):
     out.write(struct.pack(f"<{len(values)}d", *values) + b"\n")
 
 
+def set_stream_scale(model, accum=1):
+    model.stream_scale = 2.0 ** math.ceil(math.log2(BATCH * model.c["context"] * accum))
+
+
 def write_header(out, kind, name, model, warmup, branch, wire=None, rest=None):
     config = {"model": dict(model.c), **(rest or {})}
+    config["train"] = {**model.precisions, **config["train"]}
     if wire:
         config["model"]["wire"] = wire
     if warmup:
@@ -90,6 +95,7 @@ def write_statistics(out, model):
 def write_gradients(out, name, keys, warmup, branch, t, wire, block, removal, removed):
     model = Model(name, keys, VOCAB, block)
     warm(model, warmup, branch, t)
+    set_stream_scale(model)
     model.removed, model.first_apart = set(removed), (removal or {}).get("first_apart", True)
     shape = (BATCH, model.c["context"])
     tokens = torch.tensor(tokens_of(name + "/tokens", shape[0] * shape[1])).view(shape)
@@ -157,6 +163,7 @@ def micro_batch(stream, k, T):
 
 def write_run(out, name, keys, o, warmup, branch, accum):
     model = Model(name, keys, VOCAB)
+    set_stream_scale(model, accum)
     stream, moments, log = tokens_of("runs/tokens", STREAM), {}, []
     for s in range(1, STEPS + 1):
         warm(model, warmup, branch, s - 1)
