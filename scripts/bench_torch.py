@@ -32,7 +32,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "bench_torch"))
 
-from common import LEG_SECONDS, MODES, PRECISIONS, ROOT, SAMPLES_MIN  # noqa: E402
+from common import LEG_SECONDS, MODES, PRECISIONS, ROOT, SAMPLES_MIN, fail  # noqa: E402
 
 DISTURBED = 0.1  # cores taken by other processes during a leg, from which on the output warns
 
@@ -158,8 +158,10 @@ def measure(arguments):
 def main():
     arguments = parse_arguments()
     if arguments.child:
-        import child
-
+        try:
+            import child
+        except ModuleNotFoundError as error:
+            fail(f"{sys.executable}: {error}; scripts/install-packages.sh torch installs PyTorch")
         child.answer(json.loads(arguments.child))
     else:
         measure(arguments)

@@ -77,8 +77,8 @@ def why_not_compile():
 def describe_process(request):
     """PyTorch, its threads and the BLAS of its matrix multiplications."""
     torch.mm(torch.ones(64, 64), torch.ones(64, 64))
-    # NumPy, which PyTorch imports, contains an OpenBLAS that it alone uses.
-    files = [file for file in mapped_libraries(r"blas|mkl_rt|mkl_core") if "scipy_openblas" not in file]
+    # NumPy, which PyTorch imports, contains an OpenBLAS that it alone uses; cublas is for GPUs.
+    files = mapped_libraries(r"^(?!libscipy_openblas|libcublas).*(blas|mkl_rt|mkl_core)")
     answer = {
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),

@@ -131,7 +131,7 @@ ADAMWS = {"plain": {"foreach": False}, "foreach": {"foreach": True}, "fused": {"
 def compiled(model):
     if not hasattr(torch, "compile"):
         raise RuntimeError("this version has no torch.compile")
-    torch._dynamo.reset()  # each variant of a process is compiled anew
+    torch._dynamo.reset()  # each variant of a process is compiled by itself
     return torch.compile(model)
 
 

@@ -19,9 +19,13 @@ SETTINGS = {
 
 
 def run(words, environment):
-    done = subprocess.run(
-        words, env=environment, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
+    nothing = subprocess.DEVNULL
+    try:
+        done = subprocess.run(
+            words, env=environment, cwd=ROOT, stdin=nothing, capture_output=True, text=True, check=False
+        )
+    except OSError as error:
+        fail(f"cannot start {words[0]}: {error.strerror}")
     if done.returncode != 0:
         lines = (done.stderr or done.stdout).strip().splitlines() or ["it printed nothing"]
         fail(f"{' '.join(words[:3])} failed with exit code {done.returncode}: {lines[-1]}")
