@@ -61,7 +61,8 @@ class Table:
         if theirs[1] and theirs[0] == ours[0]:
             x = theirs[1]["x"][precision]
             times = f"{x[0]:.2f} ({x[1]:.2f}..{x[2]:.2f})"
-        return [workload.upper(), precision, self.speed(ours), self.speed(theirs, with_way=True), times, self.speed(llmc)]
+        speeds = [self.speed(ours), self.speed(theirs, with_way=True), times, self.speed(llmc)]
+        return [workload.upper(), precision, *speeds]
 
     def lines(self):
         head = ["workload", "precision", "peri.c, tokens/s", "best PyTorch, tokens/s", "x", "llm.c, tokens/s"]
