@@ -15,6 +15,7 @@
  * pass updates the running statistics even if the optimizer then skips the step. */
 #include "norm/norm.h"
 #include "ops/cpu/cpu.h"
+#include "ops/cpu/vmath.h"
 
 #include <math.h>
 
@@ -58,7 +59,7 @@ static void sum_squares(void *context, size_t chunk, size_t first, size_t end) {
     for (size_t row = first; row < end; row++) {
         for (size_t c = 0; c < C; c++) {
             real d = reduction->x[row * C + c] - mean[c];
-            sums[c] += d * d;
+            sums[c] = fused(d, d, sums[c]);
         }
     }
 }
@@ -72,7 +73,8 @@ static void sum_gradients(void *context, size_t chunk, size_t first, size_t end)
         for (size_t c = 0; c < C; c++) {
             real dy = reduction->dy[row * C + c];
             dy_sum[c] += dy;
-            dy_xhat_sum[c] += dy * ((reduction->x[row * C + c] - mean[c]) * r[c]);
+            real xhat = (reduction->x[row * C + c] - mean[c]) * r[c];
+            dy_xhat_sum[c] = fused(dy, xhat, dy_xhat_sum[c]);
         }
     }
 }
@@ -99,8 +101,8 @@ static void update_running(const Norm *norm, const real *mean, const real *varia
     if (!finite) return;
     for (size_t c = 0; c < C; c++) {
         real *m = &norm->running_mean[c], *v = &norm->running_var[c];
-        *m = (1 - MOMENTUM) * *m + MOMENTUM * mean[c];
-        *v = (1 - MOMENTUM) * *v + MOMENTUM * (variance[c] * unbiased);
+        *m = fused(1 - MOMENTUM, *m, MOMENTUM * mean[c]);
+        *v = fused(1 - MOMENTUM, *v, MOMENTUM * (variance[c] * unbiased));
     }
 }
 
@@ -152,8 +154,9 @@ static void batchnorm_backward(const Norm *norm, NormSums sums, real *dx, const 
 #pragma omp simd
         for (size_t c = 0; c < C; c++) {
             real xhat = (x_row[c] - mean[c]) * r[c];
-            dx_row[c] += w * gamma[c] * r[c] * (dy_row[c] - dy_mean[c] - xhat * dy_xhat_mean[c]);
-            sums.dgamma[c] += dy_row[c] * xhat;
+            real du = fused(-xhat, dy_xhat_mean[c], dy_row[c] - dy_mean[c]);
+            dx_row[c] = fused(w * gamma[c] * r[c], du, dx_row[c]);
+            sums.dgamma[c] = fused(dy_row[c], xhat, sums.dgamma[c]);
             sums.dbeta[c] += dy_row[c];
         }
     }

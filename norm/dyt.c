@@ -30,10 +30,10 @@ static void dyt_backward(const Norm *norm, NormSums sums, real *dx, const real *
         norm_row_start(dx_row, C, span.write);
 #pragma omp simd reduction(+ : dalpha)
         for (size_t c = 0; c < C; c++) {
-            real t = real_tanh(alpha * x_row[c]), dz = w * gamma[c] * dy_row[c] * (1 - t * t);
-            dx_row[c] += alpha * dz;
+            real t = real_tanh(alpha * x_row[c]), dz = w * gamma[c] * dy_row[c] * fused(-t, t, 1);
+            dx_row[c] = fused(alpha, dz, dx_row[c]);
             dalpha += x_row[c] * dz;
-            sums.dgamma[c] += dy_row[c] * t;
+            sums.dgamma[c] = fused(dy_row[c], t, sums.dgamma[c]);
             sums.dbeta[c] += dy_row[c];
         }
         *sums.dalpha += dalpha;

@@ -9,6 +9,7 @@
  * Statistics per row: m, r. The variance is computed in a second pass over x - m, which avoids the
  * cancellation of mean(x^2) - m^2. */
 #include "norm/norm.h"
+#include "ops/cpu/vmath.h"
 
 #include <math.h>
 
@@ -44,7 +45,7 @@ static void layernorm_forward(const Norm *norm, real *y, const real *x, NormSpan
         norm->stats[2 * row + 1] = r;
         if (beta) {
             for (size_t c = 0; c < C; c++)
-                y_row[c] = w * gamma[c] * ((x_row[c] - mean) * r) + beta[c];
+                y_row[c] = fused(w * gamma[c], (x_row[c] - mean) * r, beta[c]);
         } else {
             for (size_t c = 0; c < C; c++) y_row[c] = w * gamma[c] * ((x_row[c] - mean) * r);
         }
@@ -65,15 +66,17 @@ static void layernorm_backward(const Norm *norm, NormSums sums, real *dx, const 
             real xhat = (x_row[c] - mean) * r, u = w * gamma[c] * dy_row[c];
             u_sum += u;
             u_xhat += u * xhat;
-            sums.dgamma[c] += dy_row[c] * xhat;
+            sums.dgamma[c] = fused(dy_row[c], xhat, sums.dgamma[c]);
             sums.dbeta[c] += dy_row[c];
         }
         bool frozen = norm_is_frozen(norm), centers = !frozen || norm->frozen->centers;
         real u_mean = centers ? u_sum / (real)C : 0;
         real u_xhat_mean = frozen ? 0 : u_xhat / (real)C;
-        for (size_t c = 0; c < C; c++)
-            dx_row[c] +=
-                r * (w * gamma[c] * dy_row[c] - u_mean - (x_row[c] - mean) * r * u_xhat_mean);
+        for (size_t c = 0; c < C; c++) {
+            real centered = fused(w * gamma[c], dy_row[c], -u_mean);
+            real du = fused(-(x_row[c] - mean) * r, u_xhat_mean, centered);
+            dx_row[c] = fused(r, du, dx_row[c]);
+        }
     }
 }
 

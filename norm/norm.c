@@ -5,6 +5,7 @@
  * number of threads. To add a norm, add its file and a line here. */
 #include "norm/norm.h"
 #include "ops/cpu/cpu.h"
+#include "ops/cpu/vmath.h"
 
 #include <string.h>
 
@@ -52,7 +53,8 @@ void norm_sum(const Norm *norm, real w) {
     for (size_t chunk = 0; chunk < ROW_CHUNKS; chunk++) {
         NormSums sums = sums_of(norm, chunk);
         if (norm->dgamma) {
-            for (size_t c = 0; c < norm->C; c++) norm->dgamma[c] += w * sums.dgamma[c];
+            for (size_t c = 0; c < norm->C; c++)
+                norm->dgamma[c] = fused(w, sums.dgamma[c], norm->dgamma[c]);
         }
         if (norm->dbeta) {
             for (size_t c = 0; c < norm->C; c++) norm->dbeta[c] += sums.dbeta[c];

@@ -7,6 +7,7 @@
  * If r is frozen, dx_i = r u_i.
  * Statistics per row: r. */
 #include "norm/rmsnorm.h"
+#include "ops/cpu/vmath.h"
 
 #include <math.h>
 
@@ -37,11 +38,13 @@ void rms_backward(const Norm *norm, NormSums sums, real *dx, const real *dy, con
         for (size_t c = 0; c < C; c++) {
             real xhat = x_row[c] * r;
             u_xhat += w * (offset + gamma[c]) * dy_row[c] * xhat;
-            sums.dgamma[c] += dy_row[c] * xhat;
+            sums.dgamma[c] = fused(dy_row[c], xhat, sums.dgamma[c]);
         }
         real u_xhat_mean = norm_is_frozen(norm) ? 0 : u_xhat / (real)C;
-        for (size_t c = 0; c < C; c++)
-            dx_row[c] += r * (w * (offset + gamma[c]) * dy_row[c] - x_row[c] * r * u_xhat_mean);
+        for (size_t c = 0; c < C; c++) {
+            real du = fused(w * (offset + gamma[c]), dy_row[c], -(x_row[c] * r * u_xhat_mean));
+            dx_row[c] = fused(r, du, dx_row[c]);
+        }
     }
 }
 

@@ -4,6 +4,7 @@
  *   dx = w gamma dy   dgamma = w sum(dy x)
  * No statistics. */
 #include "norm/norm.h"
+#include "ops/cpu/vmath.h"
 
 static void scale_forward(const Norm *norm, real *y, const real *x, NormSpan span) {
     const size_t C = norm->C;
@@ -21,8 +22,8 @@ static void scale_backward(const Norm *norm, NormSums sums, real *dx, const real
         norm_row_start(dx_row, C, span.write);
 #pragma omp simd
         for (size_t c = 0; c < C; c++) {
-            dx_row[c] += span.w * norm->gamma[c] * dy_row[c];
-            sums.dgamma[c] += dy_row[c] * x_row[c];
+            dx_row[c] = fused(span.w * norm->gamma[c], dy_row[c], dx_row[c]);
+            sums.dgamma[c] = fused(dy_row[c], x_row[c], sums.dgamma[c]);
         }
     }
 }

@@ -14,7 +14,7 @@
 #     fuzz     clang and libFuzzer, for scripts/fuzz.sh
 #     aarch64  a cross compiler, QEMU and Debian's libraries for aarch64, which are unpacked into ~/.cache/peri/aarch64;
 #              apt and dpkg are not told of another architecture
-#     chroots  debootstrap, for scripts/soak.sh chroots
+#     chroots  debootstrap, for scripts/soak.sh chroots and compilers
 #     oracle   PyTorch 1.13, for make oracle and scripts/bench_torch.py
 #     torch    the current PyTorch of PyPI, for scripts/bench_torch.py, in a virtual environment of its own in
 #              ~/.cache/peri/torch, and a C++ compiler for torch.compile. On x86 this is the build for GPUs, about 5 GB;

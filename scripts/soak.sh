@@ -17,9 +17,12 @@ declare -A parts=(
     [bits]="tests/long/long_bits.sh 20"
     [deep]="tests/long/long_deep.sh 500"
     [chroots]="tests/soak/chroots.sh"
+    [compilers]="tests/soak/compilers.sh"
     [aarch64]="tests/soak/aarch64.sh all"
     [errors]="STRIDE=1 ERRORS='ENOSPC EIO EDQUOT EFBIG EMFILE EROFS ENOMEM' tests/fault/fault_errors.sh"
 )
+# What scripts/install-packages.sh installs for a part.
+declare -A packages=([aarch64]=aarch64 [chroots]=chroots [compilers]=chroots)
 for source in tests/fuzz/fuzz_*.c; do
     target=$(basename "$source" .c)
     for seed in {1..10}; do # five million inputs in all
@@ -47,8 +50,8 @@ for part in "$@"; do
     [[ -n ${parts[$part]:-} ]] || wrong "there is no part $part, only ${!parts[*]}"
 done
 scripts/install-packages.sh build
-for part in aarch64 chroots; do
-    [[ " $* " != *" $part "* && $# != 0 ]] || scripts/install-packages.sh "$part" || true # the part tells what is missing
+for part in "${!packages[@]}"; do
+    [[ " $* " != *" $part "* && $# != 0 ]] || scripts/install-packages.sh "${packages[$part]}" || true # the part tells what is missing
 done
 make -s all faults
 mkdir -p build/soak

@@ -189,9 +189,9 @@ static void weighted_values(real *out, const real *p, real total, const real *v,
     for (size_t j = 0; j <= t; j++, v += ld) {
         if (rounded) {
             real weight = bfloat16_round(p[j]);
-            for (size_t i = 0; i < HS; i++) out[i] += weight * bfloat16_round(v[i]);
+            for (size_t i = 0; i < HS; i++) out[i] = fused(weight, bfloat16_round(v[i]), out[i]);
         } else {
-            for (size_t i = 0; i < HS; i++) out[i] += p[j] / total * v[i];
+            for (size_t i = 0; i < HS; i++) out[i] = fused(p[j] / total, v[i], out[i]);
         }
     }
     for (size_t i = 0; rounded && i < HS; i++) out[i] /= total;
@@ -344,8 +344,8 @@ static void rotate(real *x, const real *table, real direction, size_t B, size_t 
             real *a = x + row * stride + h * HS, *b = a + half;
             for (size_t i = 0; i < half; i++) {
                 real cosine = pairs[2 * i], sine = direction * pairs[2 * i + 1];
-                real rotated = a[i] * cosine - b[i] * sine;
-                b[i] = b[i] * cosine + a[i] * sine;
+                real rotated = fused(a[i], cosine, -(b[i] * sine));
+                b[i] = fused(b[i], cosine, a[i] * sine);
                 a[i] = rotated;
             }
         }

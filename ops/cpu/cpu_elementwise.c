@@ -4,6 +4,7 @@
  * Read next: cpu_update.c. */
 #include "ops/cpu/cpu.h"
 #include "ops/cpu/half.h"
+#include "ops/cpu/vmath.h"
 
 #include <string.h>
 
@@ -30,7 +31,7 @@ void scale(real *x, real a, size_t n) {
 void add_scaled(real *y, const real *x, real a, size_t n) {
     PHASE(PHASE_ELEMENTWISE);
     if (a == 0) return;
-    FOR_EACH(i, n) y[i] += a * x[i];
+    FOR_EACH(i, n) y[i] = fused(a, x[i], y[i]);
 }
 
 void copy_columns(real *y, size_t y_stride, const real *x, size_t x_stride, size_t R, size_t N) {
@@ -76,16 +77,17 @@ void rows_share(RowWork *work, void *context, size_t R, size_t C) {
 void residual_piece(real *s, const real *x, const real *o, const real *x_block, real skip,
                     real branch, real block_skip, size_t n) {
     if (block_skip != 0) {
-        for (size_t i = 0; i < n; i++) s[i] = skip * x[i] + branch * o[i] + block_skip * x_block[i];
+        for (size_t i = 0; i < n; i++)
+            s[i] = fused(block_skip, x_block[i], fused(skip, x[i], branch * o[i]));
     } else {
-        for (size_t i = 0; i < n; i++) s[i] = skip * x[i] + branch * o[i];
+        for (size_t i = 0; i < n; i++) s[i] = fused(skip, x[i], branch * o[i]);
     }
 }
 
 void scaled_piece(real *y, const real *x, real a, size_t n, GradWrite write) {
     if (write == GRAD_ADD) {
         if (a == 0) return;
-        for (size_t i = 0; i < n; i++) y[i] += a * x[i];
+        for (size_t i = 0; i < n; i++) y[i] = fused(a, x[i], y[i]);
     } else if (a == 0) {
         memset(y, 0, n * sizeof *y);
     } else {

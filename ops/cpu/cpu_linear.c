@@ -16,22 +16,22 @@ static const real GELU_CUBIC = (real)0.044715;
 
 /* (1 + tanh(u))/2, computed as sigmoid(2u), which is faster and does not cancel near 0. */
 static inline real gelu_gate(real x) {
-    return real_sigmoid(2 * GELU_SCALE * (x + GELU_CUBIC * x * x * x));
+    return real_sigmoid(2 * GELU_SCALE * fused(GELU_CUBIC * x * x, x, x));
 }
 static inline real gelu(real x) {
     return x * gelu_gate(x);
 }
 static inline real gelu_derivative(real x) {
     real gate = gelu_gate(x);
-    real inner = 2 * GELU_SCALE * (1 + 3 * GELU_CUBIC * x * x);
-    return gate * (1 + x * (1 - gate) * inner);
+    real inner = 2 * GELU_SCALE * fused(3 * GELU_CUBIC * x, x, 1);
+    return gate * fused(x * (1 - gate), inner, 1);
 }
 static inline real silu(real x) {
     return x * real_sigmoid(x);
 }
 static inline real silu_derivative(real x) {
-    real s = real_sigmoid(x);
-    return s * (1 + x * (1 - s));
+    real s = real_sigmoid(x), slope = fused(x, 1 - s, 0); /* a product that cannot be fused */
+    return s * (1 + slope);
 }
 /* Written so that NaN stays NaN: max(0, NaN) would be 0. */
 static inline real relu(real x) {

@@ -11,17 +11,6 @@
 #include <math.h>
 #include <string.h>
 
-/* a*b + c, rounded once. In a sum of two products a compiler may fuse either of them, and gcc 15
- * fuses one in the vectors and the other in their scalar tail, whose place depends on the number of
- * threads. */
-static inline real fused(real a, real b, real c) {
-#ifdef REAL_DOUBLE
-    return __builtin_fma(a, b, c);
-#else
-    return __builtin_fmaf(a, b, c);
-#endif
-}
-
 /* --- AdamW --- */
 
 /* The factors of an update, in the precision of the weights. */
@@ -46,8 +35,8 @@ static inline void update_element(real *p, real *m, real *v, real g, Factors f) 
     real grad = f.grad_scale * g;
     *m = fused(f.beta1, *m, f.rest1 * grad);
     *v = fused(f.beta2, *v, f.rest2 * grad * grad);
-    real update = f.step * *m / (f.root * (real)sqrt(*v) + f.eps);
-    *p -= update + f.decay * *p;
+    real update = f.step * *m / fused(f.root, (real)sqrt(*v), f.eps);
+    *p -= fused(f.decay, *p, update);
 }
 
 void adamw_update(real *p, real *m, real *v, const real *g, const AdamW *adamw, size_t n) {

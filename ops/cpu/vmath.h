@@ -1,4 +1,5 @@
-/* vmath.h - exp, tanh and sigmoid that vectorize, with one code path for every element.
+/* vmath.h - exp, tanh, sigmoid and sums of products that vectorize, with one code path for every
+ * element.
  *
  * One idea: branch-free float arithmetic, which the compiler vectorizes by itself. The vector body
  * and the scalar tail of a loop give the same bits on any CPU with FMA; those of libmvec differ. A
@@ -15,6 +16,17 @@
 
 #include <math.h>
 #include <string.h>
+
+/* a*b + c, rounded once. Elementwise loops say so, because the compiler may choose otherwise in the
+ * vectors than in their scalar tail, whose place depends on the number of threads: gcc 15 fuses the
+ * other product of a*b + c*d, clang 21 none if it can compute two products in one instruction. */
+static inline real fused(real a, real b, real c) {
+#ifdef REAL_DOUBLE
+    return __builtin_fma(a, b, c);
+#else
+    return __builtin_fmaf(a, b, c);
+#endif
+}
 
 #ifdef REAL_DOUBLE
 
@@ -43,17 +55,17 @@ static inline uint32_t bits_of_float(float x) {
 static inline float expm1_reduced(float x, int32_t *n) {
     const float log2e = 0x1.715476p+0f, ln2_high = 0x1.62e4p-1f, ln2_low = 0x1.7f7d1cp-20f;
     const float round_to_int = 0x1.8p23f;
-    float shifted = x * log2e + round_to_int;
+    float shifted = fused(x, log2e, round_to_int);
     *n = (int32_t)(bits_of_float(shifted) - bits_of_float(round_to_int));
     float whole = shifted - round_to_int;
-    float r = (x - whole * ln2_high) - whole * ln2_low;
+    float r = fused(-whole, ln2_low, fused(-whole, ln2_high, x));
     float q = 1.99141675e-4f;
-    q = q * r + 1.39410515e-3f;
-    q = q * r + 8.33327306e-3f;
-    q = q * r + 4.16663541e-2f;
-    q = q * r + 1.66666668e-1f;
-    q = q * r + 5.00000005e-1f;
-    return r + r * r * q;
+    q = fused(q, r, 1.39410515e-3f);
+    q = fused(q, r, 8.33327306e-3f);
+    q = fused(q, r, 4.16663541e-2f);
+    q = fused(q, r, 1.66666668e-1f);
+    q = fused(q, r, 5.00000005e-1f);
+    return fused(r * r, q, r);
 }
 
 static inline float power_of_two(int32_t n) { /* -126 <= n <= 127 */
@@ -74,9 +86,9 @@ static inline float real_tanh(float x) {
     a = a > 10.0f ? 10.0f : a;
     int32_t n;
     float m = expm1_reduced(2.0f * a, &n), two_n = power_of_two(n & 63);
-    float e = two_n * m + (two_n - 1.0f), t = e / (e + 2.0f); /* e = expm1(2a) */
+    float e = fused(two_n, m, two_n - 1.0f), t = e / (e + 2.0f); /* e = expm1(2a) */
     float half = 0.5f * e;
-    t = a < 0.35f ? half - half * t : t; /* equal to t, but rounds less for small t */
+    t = a < 0.35f ? fused(-half, t, half) : t; /* equal to t, but rounds less for small t */
     return copysignf(t, x);
 }
 

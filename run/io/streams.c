@@ -23,10 +23,16 @@ void streams_hold(void) {
     signal(SIGXFSZ, SIG_IGN);
 }
 
+/* Text that is longer than the buffer fails before it is flushed, and errno is gone by then. Another
+ * byte usually fails for the same reason. */
 bool stdout_flush(void) {
     bool before = ferror(stdout) != 0;
+    if (before) {
+        clearerr(stdout);
+        putchar('\n');
+    }
     if (fflush(stdout) != 0 && !lost) lost = errno;
-    if (before && !lost) lost = EIO; /* the reason was lost with the bytes */
+    if (before && !lost) lost = EIO;
     return !lost;
 }
 

@@ -54,7 +54,7 @@ closed_pipe() {
     local what status
     ends_by_pipe --sample "$tmp/a" --tokens 2000000000
     # Before a short listing, the reader must have gone.
-    for what in "--list keys" "--print-schema" "--eval $tmp/a" "--dry-run --config $tmp/toy.json"; do
+    for what in --help "--list keys" "--print-schema" "--eval $tmp/a" "--dry-run --config $tmp/toy.json"; do
         set +e
         # shellcheck disable=SC2086 # several words
         { sleep 0.2 && exec "$TRAIN" $what 2>"$tmp/said" </dev/null; } | true

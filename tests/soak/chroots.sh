@@ -1,49 +1,10 @@
 #!/usr/bin/env bash
 # chroots.sh [SUITE...] - both commands of the README in minimal systems of Debian, as people with other settings start them.
 #
-# SUITES are bookworm and trixie. debootstrap makes a system for each in FOLDER (build/chroots), which is kept; every test
-# runs in a copy, which is removed. Needs root, a network, and half an hour for each.
+# SUITES are bookworm and trixie. Needs root, a network, and half an hour for each (tests/soak/system.sh).
 set -euo pipefail
 source "$(dirname "$0")/../../scripts/usage.sh"
-cd "$(dirname "$0")/../.."
-source tests/lib/test.sh
-
-folder=$(realpath -m "${FOLDER:-build/chroots}")
-
-# inside USER LOCALE COMMAND: runs a command line in the copy of the system, in the sources.
-inside() {
-    local home=/root
-    [[ $1 == root ]] || home=/home/$1
-    chroot --userspec="$1" "$system" /usr/bin/env -i HOME="$home" LC_ALL="$2" \
-        PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-        bash -c "cd '$home/peri in Übung' && $3" </dev/null
-}
-
-# sources USER: a copy of the sources, as an archive would give them, in a folder with a blank and an umlaut.
-sources() {
-    local home=$system/root
-    [[ $1 == root ]] || home=$system/home/$1
-    mkdir -p "$home/peri in Übung"
-    tar --exclude=./build --exclude=./.git --exclude=./runs --exclude=./train -cf - . | tar -C "$home/peri in Übung" -xf - --no-same-owner
-    [[ $1 == root ]] || chroot "$system" chown -R "$1" "/home/$1"
-}
-
-# prepare SUITE: sets $system to a fresh copy.
-prepare() {
-    [[ -e $folder/$1.done ]] || {
-        debootstrap --variant=minbase "$1" "$folder/$1" http://deb.debian.org/debian >"$folder/$1.log"
-        touch "$folder/$1.done"
-    }
-    rm -rf --one-file-system "$system"
-    cp -a "$folder/$1" "$system"
-    cp /etc/resolv.conf "$system/etc/resolv.conf"
-    mount -t proc proc "$system/proc"
-}
-
-leave() {
-    ! mountpoint -q "$system/proc" || umount "$system/proc"
-    rm -rf --one-file-system "$system"
-}
+source "$(dirname "$0")/system.sh"
 
 # losses HOME: what quickstart.sh must print, from the log.
 losses() {
@@ -84,10 +45,6 @@ locales() {
     inside root de_DE.UTF-8 "printf '%.1f' 1,5 | grep -q ,"
 }
 
-((EUID == 0)) || { echo "chroots.sh: needs root, for chroot and mount" >&2 && exit 1; }
-mkdir -p "$folder"
-system=$folder/copy.$$
-trap leave EXIT
 (($#)) || set -- bookworm trixie
 for suite in "$@"; do
     test_case "chroots: $suite, a minimal system" prepare "$suite"
