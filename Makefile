@@ -1,7 +1,7 @@
 # make               the trainer, ./train
 # make REAL=double   the same sources in double, build/double/train
 # make check         the quick tests; make check-full adds sanitizers, clang and the long tests
-# make bench         speed of every workload, topology and norm (QUICK=1, THREADS="1 2", PARTS=tables), for docs/performance.md
+# make bench         speed of every workload, topology and norm (QUICK=1, THREADS="1 2", PARTS=tables); PARTS=compared: PyTorch
 # make fuzz          build/fuzz/fuzz_* from tests/fuzz/, for scripts/fuzz.sh
 # make oracle        computes tests/oracle/fixtures.bin again with PyTorch (scripts/install-packages.sh oracle)
 # make install       PREFIX=/usr/local, DESTDIR= for packagers; make uninstall removes the files again

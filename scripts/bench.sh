@@ -6,8 +6,12 @@
 #     growth  time over context, depth and batch size
 #     pairs   Peri-LN against Pre-LN and RMSNorm against LayerNorm, in alternating steps of one process
 #     norms   the norms compared with the memory bandwidth
+#     compared
+#             ./train and PyTorch in both precisions (bench_torch.py) on workloads xs, s and m: measures again what
+#             docs/performance/compared.jsonl contains, and writes the first table of docs/performance.md; with
+#             --quick only prints it. PYTHON is an interpreter with PyTorch
 #
-# Without a PART, all. THREADS="1 2" repeats the tables for each number of threads (default: all cores);
+# Without a PART, all but compared. THREADS="1 2" repeats the tables for each number of threads (default: all cores);
 # --quick runs a tenth of the steps; TRAIN is the program (./train). No speed is a failure: the exit code
 # is 1 only if a run fails.
 set -euo pipefail
@@ -21,7 +25,8 @@ if [[ ${1:-} == --quick ]]; then
 fi
 (($#)) || set -- tables growth pairs norms
 for part in "$@"; do
-    [[ $part =~ ^(tables|growth|pairs|norms)$ ]] || wrong "a PART is tables, growth, pairs or norms, not \"$part\""
+    [[ $part =~ ^(tables|growth|pairs|norms|compared)$ ]] ||
+        wrong "a PART is tables, growth, pairs, norms or compared, not \"$part\""
 done
 TRAIN=${TRAIN:-./train}
 read -ra counts <<<"${THREADS:-$(nproc)}"
@@ -165,6 +170,18 @@ pairs() {
 norms() {
     printf '\n### Norms on arrays larger than the cache\n\n'
     build/float/tests/bench/bench_norm
+}
+
+# The output of bench_torch.py goes to stderr: it takes minutes. llm.c was measured by hand.
+compared() {
+    local measured=docs/performance/compared.jsonl page=(--write docs/performance.md)
+    local words=(--train "$TRAIN" ${PYTHON:+--python "$PYTHON"})
+    if ((steps < 100)); then
+        page=() words+=(--rounds 1 --steps 5)
+        measured=$said
+    fi
+    scripts/bench_torch.py "${words[@]}" --json "$measured" >&2
+    python3 -B scripts/bench_torch/table.py "${page[@]}" "$measured" docs/performance/llmc.jsonl
 }
 
 head_lines

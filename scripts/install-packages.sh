@@ -15,7 +15,10 @@
 #     aarch64  a cross compiler, QEMU and Debian's libraries for aarch64, which are unpacked into ~/.cache/peri/aarch64;
 #              apt and dpkg are not told of another architecture
 #     chroots  debootstrap, for scripts/soak.sh chroots and compilers
-#     oracle   PyTorch, for make oracle and scripts/bench_torch.py
+#     oracle   PyTorch 1.13, for make oracle and scripts/bench_torch.py
+#     torch    the current PyTorch of PyPI, for scripts/bench_torch.py, in a virtual environment of its own in
+#              ~/.cache/peri/torch, and a C++ compiler for torch.compile. On x86 this is the build for GPUs, about 5 GB;
+#              PIP_INDEX_URL names another index. Remove the folder to get a newer version
 #
 # Prints and does nothing if all are installed. Without dpkg it cannot know: it prints the names and exits with 0, and
 # make finds out. Exit code 1: a package is missing and cannot be installed.
@@ -37,15 +40,15 @@ declare -A groups=(
     [tensorboard]="python3-venv"
     [wandb]="python3-venv"
     [claims]="python3-numpy python3-scipy"
+    [torch]="python3-venv python3-dev g++"
 )
 # What a group installs from PyPI. The formatting of ruff may change between versions.
-declare -A from_pypi=([ruff]=ruff==0.17.6 [tensorboard]=tensorboardX==2.6.5 [wandb]=wandb==0.31.0)
+declare -A from_pypi=([ruff]=ruff==0.17.6 [tensorboard]=tensorboardX==2.6.5 [wandb]=wandb==0.31.0 [torch]=torch)
 # What a group unpacks for another processor: architecture and packages.
 declare -A from_debian=(
     [aarch64]="arm64 libc6 libgcc-s1 libgomp1 libgfortran5 libopenblas0-openmp libopenblas-openmp-dev libcjson1 libcjson-dev"
 )
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/peri
-venv=$cache/venv
 
 # refuse MESSAGE: ends with the command that an administrator can use.
 refuse() {
@@ -72,10 +75,11 @@ install_missing() {
         refuse "apt-get install failed"
 }
 
-# install_from_pypi NAME==VERSION: into the virtual environment, if it is not there.
+# install_from_pypi NAME[==VERSION] VENV: into this virtual environment, if it is not there.
 install_from_pypi() {
-    local folder=${1/==/-}.dist-info
-    compgen -G "$venv/lib/*/site-packages/${folder,,}" >/dev/null && return
+    local folder=${1/==/-} venv=$2
+    [[ $1 == *==* ]] || folder+="-[0-9]*"
+    compgen -G "$venv/lib/*/site-packages/${folder,,}.dist-info" >/dev/null && return
     echo "installing $1 in $venv"
     [[ -x $venv/bin/pip ]] || /usr/bin/python3 -m venv "$venv"
     "$venv/bin/pip" install --quiet --disable-pip-version-check "$1"
@@ -116,5 +120,8 @@ fi
 for group in "$@"; do
     # shellcheck disable=SC2086 # an architecture and packages
     [[ -z ${from_debian[$group]:-} ]] || install_from_debian "$group" ${from_debian[$group]}
-    [[ -z ${from_pypi[$group]:-} ]] || install_from_pypi "${from_pypi[$group]}"
+    [[ -n ${from_pypi[$group]:-} ]] || continue
+    venv=$cache/venv
+    [[ $group != torch ]] || venv=$cache/torch
+    install_from_pypi "${from_pypi[$group]}" "$venv"
 done

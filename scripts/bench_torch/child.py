@@ -6,13 +6,16 @@ import math
 import os
 import re
 import resource
+import shutil
 import statistics
+import struct
+import sysconfig
 import time
 
 import torch
 
-from common import MB, SAMPLES_MIN, SIDE, TRIAL_STEPS, WARM_STEPS, fail
-from model import Training, attentions
+from common import MB, SAMPLES_MIN, SIDE, TRIAL_SECONDS, TRIAL_STEPS, WARM_STEPS, fail
+from model import ADAMWS, Training, attentions, casts
 
 
 def peak_mb():
@@ -36,16 +39,56 @@ def describe_openblas(file):
     }
 
 
+def runs(adamw):
+    """Whether this PyTorch has an implementation of AdamW for the CPU."""
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    parameter.grad = torch.zeros(1)
+    try:
+        torch.optim.AdamW([parameter], **ADAMWS[adamw]).step()
+    except (RuntimeError, TypeError):
+        return False
+    return True
+
+
+def built_with():
+    """The matrix libraries that this PyTorch was built with, in words."""
+    shown = torch.__config__.show()
+    names = [
+        r"BLAS_INFO=(\w+)",
+        r"(Math Kernel Library Version \S+)",
+        r"(MKL-DNN v\S+)",
+        r"CPU capability usage: (\S+)",
+    ]
+    found = [re.search(name, shown) for name in names]
+    return ", ".join(match[1] for match in found if match)
+
+
+def why_not_compile():
+    """What torch.compile lacks here; empty if nothing does."""
+    if not hasattr(torch, "compile"):
+        return f"PyTorch {torch.__version__} has no torch.compile"
+    if not shutil.which(os.environ.get("CXX", "g++")):
+        return "there is no C++ compiler (g++, or that of CXX)"
+    if not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")):
+        return "there are no headers of Python (python3-dev)"
+    return ""
+
+
 def describe_process(request):
     """PyTorch, its threads and the BLAS of its matrix multiplications."""
     torch.mm(torch.ones(64, 64), torch.ones(64, 64))
-    files = mapped_libraries(r"blas|mkl_rt|mkl_core")
+    # NumPy, which PyTorch imports, contains an OpenBLAS that it alone uses; cublas is for GPUs.
+    files = mapped_libraries(r"^(?!libscipy_openblas|libcublas).*(blas|mkl_rt|mkl_core)")
     answer = {
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
         "files": files,
         "openmp": mapped_libraries(r"^lib(gomp|omp|iomp5)\b"),
         "attentions": sorted(attentions()),
+        "adamws": [name for name in ADAMWS if runs(name)],
+        "casts": casts(),
+        "modes": {"eager": "", "compile": why_not_compile()},
+        "built": built_with(),
         "imported_mb": peak_mb(),
     }
     for file in files:
@@ -54,20 +97,66 @@ def describe_process(request):
     return answer
 
 
+def trial(config, variant):
+    """The median step of a variant in ms, or why this PyTorch cannot run it."""
+    try:
+        training = Training(config, variant)
+        seconds = [training.step()[1]]
+        start = time.perf_counter()  # the first step may compile
+        while len(seconds) < WARM_STEPS + TRIAL_STEPS:
+            seconds.append(training.step()[1])
+            if time.perf_counter() - start > TRIAL_SECONDS:
+                break
+    except Exception as error:  # of any kind, from PyTorch or from a compiler it started
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        return {**variant, "failed": lines[0][:200]}
+    return {**variant, "ms": 1e3 * statistics.median(seconds[min(WARM_STEPS, len(seconds) - 1) :])}
+
+
 def try_variants(request):
-    """The median step of one variant, or of every way to write it: first the attention, then the optimizer."""
+    return {"trials": [trial(request["config"], variant) for variant in request["variants"]]}
 
-    def trial(variant):
-        training = Training(request["config"], variant)
-        seconds = [training.step()[1] for _ in range(WARM_STEPS + TRIAL_STEPS)]
-        return {**variant, "ms": 1e3 * statistics.median(seconds[WARM_STEPS:])}
 
-    if request["variant"]:
-        return {"trials": [trial(request["variant"])]}
-    trials = [trial({"attention": way, "foreach": False}) for way in attentions()]
-    fastest = min(trials, key=lambda t: t["ms"])
-    trials.append(trial({"attention": fastest["attention"], "foreach": True}))
-    return {"trials": trials}
+def load_weights(path):
+    """The tensors of a model.safetensors of ./train, under the names of Model."""
+    with open(path, "rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        tensors, data = json.loads(file.read(length)), bytearray(file.read())
+    weights = {}
+    for name, tensor in tensors.items():
+        if name != "__metadata__":
+            first, last = tensor["data_offsets"]
+            values = torch.frombuffer(data, dtype=torch.float32, count=(last - first) // 4, offset=first)
+            name = re.sub(r"(attn|mlp)\.norm_(in|out)\.", r"\1_\2.", name)
+            name = name.replace(".gamma", ".weight").replace(".beta", ".bias")
+            weights[name] = values.view(tensor["shape"])
+    return weights
+
+
+def losses_of(config, variant, weights, batches):
+    """Losses and gradient norms of the first updates from given weights."""
+    training = Training(config, variant, weights)
+    updates = []
+    for rate, batch in batches:
+        for group in training.optimizer.param_groups:
+            group["lr"] = rate
+        updates.append(training.update(batch))
+    return updates
+
+
+def check_losses(request):
+    """The first updates of each variant with the weights, tokens and learning rates of a run of ./train.
+
+    Tokens are in the order of data.order = sequential: sequence r of update k starts at token (k B + r) T.
+    """
+    config, weights = request["config"], load_weights(request["weights"])
+    B, T = config["train.batch"], config["model.context"]
+    with open(request["tokens"], "rb") as file:
+        tokens = torch.frombuffer(bytearray(file.read()), dtype=torch.int16).long() & 0xFFFF
+    starts = [[(k * B + r) * T for r in range(B)] for k in range(len(request["rates"]))]
+    batches = [torch.stack([tokens[at : at + T + 1] for at in row]) for row in starts]
+    rated = list(zip(request["rates"], batches))  # noqa: B905 - strict= is of Python 3.10
+    return {"updates": [losses_of(config, variant, weights, rated) for variant in request["variants"]]}
 
 
 class Matmul:
@@ -120,5 +209,5 @@ def measure_torch(request):
 
 def answer(request):
     torch.set_num_threads(request["threads"])
-    work = {"describe": describe_process, "try": try_variants, "measure": measure_torch}
+    work = {"describe": describe_process, "try": try_variants, "measure": measure_torch, "check": check_losses}
     print(json.dumps(work[request["work"]](request)))

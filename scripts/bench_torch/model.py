@@ -108,24 +108,82 @@ def attend_baddbmm(q, k, v, bias):
 
 
 def attend_sdpa(q, k, v, bias):
+    return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+
+def attend_sdpa_1_13(q, k, v, bias):
     return F._scaled_dot_product_attention(q, k, v, None, 0.0, False, True)[0]
 
 
 def attentions():
-    """The ways to write causal attention in PyTorch 1.13, by name."""
+    """The ways to write causal attention in this version of PyTorch, by name. The kernel of 2.x is fused."""
     ways = {"matmul": attend_matmul, "baddbmm": attend_baddbmm}
-    if hasattr(F, "_scaled_dot_product_attention"):
+    if hasattr(F, "scaled_dot_product_attention"):
         ways["sdpa"] = attend_sdpa
+    elif hasattr(F, "_scaled_dot_product_attention"):
+        ways["sdpa"] = attend_sdpa_1_13
     return ways
 
 
-class Training:
-    """A model, its optimizer and its steps. A variant is {"attention": NAME, "foreach": BOOL}."""
+ADAMWS = {"plain": {"foreach": False}, "foreach": {"foreach": True}, "fused": {"fused": True}}
 
-    def __init__(self, config, variant):
+
+def compiled(model):
+    if not hasattr(torch, "compile"):
+        raise RuntimeError("this version has no torch.compile")
+    torch._dynamo.reset()  # each variant of a process is compiled by itself
+    return torch.compile(model)
+
+
+def set_medium(medium):
+    """Whether float32 matrix multiplications may round their operands to bfloat16."""
+    if hasattr(torch, "set_float32_matmul_precision"):
+        torch.set_float32_matmul_precision("medium" if medium else "highest")
+
+
+def medium_rounds():
+    """Whether "medium" does round on this processor, or None if this PyTorch has no such setting.
+
+    Where it does not, it only changes the library that multiplies float32 matrices (oneDNN instead of MKL).
+    """
+    if not hasattr(torch, "set_float32_matmul_precision"):
+        return None
+    torch.manual_seed(1)
+    left, right = torch.randn(512, 512), torch.randn(512, 512)
+    set_medium(True)
+    found = left @ right
+    set_medium(False)
+    exact = left.double() @ right.double()
+    return bool((found - exact).abs().max() > 1e-4 * exact.abs().max())
+
+
+def casts():
+    """The ways to multiply matrices in each precision of ./train.
+
+    "autocast" computes linear layers and attention in bfloat16. "medium" lets float32 multiplications round their
+    operands to bfloat16, which is what ./train does, if the processor has instructions that oneDNN uses for it.
+    """
+    found = {"float32": ["none"], "bfloat16": ["autocast"]}
+    if medium_rounds() is not None:
+        found["bfloat16" if medium_rounds() else "float32"].append("medium")
+    return found
+
+
+class Training:
+    """A model, its optimizer and its steps.
+
+    A variant is {"mode": of MODES, "cast": of casts(), "attention": of attentions(), "adamw": of ADAMWS}.
+    """
+
+    def __init__(self, config, variant, weights=None):
         torch.manual_seed(config["train.seed"])
         self.config = config
         self.model = Model(config, attentions()[variant["attention"]])
+        if weights:
+            self.model.load_state_dict(weights)
+        self.autocast = variant["cast"] == "autocast"
+        set_medium(variant["cast"] == "medium")
+        self.forward = compiled(self.model) if variant["mode"] == "compile" else self.model
         matrices = [p for p in self.model.parameters() if p.dim() == 2]
         others = [p for p in self.model.parameters() if p.dim() != 2]
         groups = [
@@ -137,16 +195,21 @@ class Training:
             lr=config["optim.lr"],
             betas=(config["optim.beta1"], config["optim.beta2"]),
             eps=config["optim.eps"],
-            foreach=variant["foreach"],
+            **ADAMWS[variant["adamw"]],
         )
 
-    def step(self):
-        """One update; returns the loss before it and the seconds it took."""
-        start, c = time.perf_counter(), self.config
-        tokens = torch.randint(c["data.vocab_size"], (c["train.batch"], c["model.context"] + 1))
-        loss = self.model(tokens[:, :-1], tokens[:, 1:])
+    def update(self, tokens):
+        """One update with tokens (B,T+1); returns the loss before it and the norm of its gradient."""
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.autocast):
+            loss = self.forward(tokens[:, :-1], tokens[:, 1:])
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), c["optim.clip"])
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config["optim.clip"])
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        return loss.item(), time.perf_counter() - start
+        return loss.item(), norm.item()
+
+    def step(self):
+        """An update with random tokens; returns the loss before it and the seconds it took."""
+        start, c = time.perf_counter(), self.config
+        tokens = torch.randint(c["data.vocab_size"], (c["train.batch"], c["model.context"] + 1))
+        return self.update(tokens)[0], time.perf_counter() - start

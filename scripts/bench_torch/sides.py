@@ -4,7 +4,7 @@ import json
 import os
 import re
 import subprocess
-import sys
+import tempfile
 
 from common import ROOT, fail
 
@@ -19,9 +19,13 @@ SETTINGS = {
 
 
 def run(words, environment):
-    done = subprocess.run(
-        words, env=environment, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
+    nothing = subprocess.DEVNULL
+    try:
+        done = subprocess.run(
+            words, env=environment, cwd=ROOT, stdin=nothing, capture_output=True, text=True, check=False
+        )
+    except OSError as error:
+        fail(f"cannot start {words[0]}: {error.strerror}")
     if done.returncode != 0:
         lines = (done.stderr or done.stdout).strip().splitlines() or ["it printed nothing"]
         fail(f"{' '.join(words[:3])} failed with exit code {done.returncode}: {lines[-1]}")
@@ -29,13 +33,23 @@ def run(words, environment):
 
 
 def keys_of(line):
-    """The key=value words of a line; percent signs are dropped."""
-    return {key: float(value.rstrip("%")) for key, value in (word.split("=") for word in line.split())}
+    """The key=value words of a line; values are numbers, without percent signs, or names."""
+
+    def value_of(text):
+        try:
+            return float(text.rstrip("%"))
+        except ValueError:
+            return text
+
+    return {key: value_of(value) for key, value in (word.split("=") for word in line.split())}
 
 
 class Sides:
-    def __init__(self, train, threads):
-        self.train, self.threads = os.path.abspath(train), threads
+    """Owns a folder for what torch.compile writes: each process finds what an earlier one compiled."""
+
+    def __init__(self, train, threads, python):
+        self.train, self.threads, self.python = os.path.abspath(train), threads, python
+        self.compiled = tempfile.TemporaryDirectory(prefix="bench_torch_")
         if not os.access(self.train, os.X_OK):
             fail(f"there is no program {train}; run make first")
         self.environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
@@ -48,7 +62,13 @@ class Sides:
         self.blas = found[1]
         # Debian's PyTorch loads libblas.so.3, which any BLAS may provide; OpenBLAS's is in the same folder.
         path = [os.path.dirname(self.blas), os.environ.get("LD_LIBRARY_PATH")]
-        self.torch_environment = {**self.environment, "LD_LIBRARY_PATH": ":".join(filter(None, path))}
+        self.torch_environment = {
+            **self.environment,
+            "LD_LIBRARY_PATH": ":".join(filter(None, path)),
+            "TORCHINDUCTOR_CACHE_DIR": self.compiled.name,
+            # No pool of compilers that outlives the first step.
+            "TORCHINDUCTOR_COMPILE_THREADS": "1",
+        }
 
     def ask_torch(self, work, settings=(), **request):
         request = json.dumps({"work": work, "threads": self.threads, **request})
@@ -56,22 +76,26 @@ class Sides:
         for name in settings:
             environment.update(SETTINGS[name])
         program = os.path.join(ROOT, "scripts", "bench_torch.py")
-        return json.loads(run([sys.executable, "-B", program, "--child", request], environment).splitlines()[-1])
+        return json.loads(run([self.python, "-B", program, "--child", request], environment).splitlines()[-1])
 
     def ask_train(self, *words):
         return run([self.train, *words], self.environment)
 
     def require_blas(self, said):
-        """Refuses to measure PyTorch with a BLAS other than the OpenMP flavour of OpenBLAS."""
-        files, where = said["files"], os.path.dirname(os.path.realpath(self.blas))
-        others = [file for file in files if os.path.dirname(os.path.realpath(file)) != where]
-        if others or "parallel" not in said:
-            theirs = ", ".join(others or files) or "not a file of its own"
-            fail(f"PyTorch's BLAS is {theirs} and that of ./train is {self.blas}; nothing was measured")
-        if said["parallel"] != OPENBLAS_OPENMP:
+        """Refuses to measure a PyTorch that loads a slow BLAS of the system.
+
+        Packages of PyPI contain their own (MKL and oneDNN on x86) and are measured with it. Debian's loads a shared
+        BLAS, which has to be that of ./train.
+        """
+        where = os.path.dirname(os.path.realpath(self.blas))
+        others = [file for file in said["files"] if os.path.dirname(os.path.realpath(file)) != where]
+        own = [file for file in others if "site-packages" in file or "mkl" in os.path.basename(file)]
+        if others != own:
+            fail(f"PyTorch's BLAS is {', '.join(others)} and that of ./train is {self.blas}; nothing was measured")
+        if "parallel" in said and said["parallel"] != OPENBLAS_OPENMP:
             fail(
-                f"{self.blas} is not the OpenMP flavour of OpenBLAS; install libopenblas-openmp-dev and run make; "
-                "nothing was measured"
+                f"{', '.join(said['files'])} is not the OpenMP flavour of OpenBLAS; install libopenblas-openmp-dev and "
+                "run make; nothing was measured"
             )
-        if not said["threads"] == said["blas_threads"] == self.threads:
-            fail(f"PyTorch has {said['threads']} threads and its BLAS {said['blas_threads']}")
+        if said["threads"] != self.threads or said.get("blas_threads", self.threads) != self.threads:
+            fail(f"PyTorch has {said['threads']} threads and its BLAS {said.get('blas_threads', 'as many')}")

@@ -1,17 +1,20 @@
-"""workload: one config measured on both sides, round by round, and its line of the table."""
+"""workload: one config measured on both sides, round by round.
+
+In a round every way to run PyTorch has a leg next to a leg of ./train in the same precision: eager, ./train, compiled.
+Every second round runs backwards. A ratio is that of two legs of one round.
+"""
 
 import json
-import math
 import os
 import re
 import resource
-import statistics
-import subprocess
-import tempfile
 import time
 
-from common import LEG_SECONDS, MB, ROOT, SAMPLES_MIN, fail
+from common import LEG_SECONDS, ROOT, SAMPLES_MIN, fail
+from losses import Losses
+from results import PERI
 from sides import keys_of
+from variants import Search, variant_words
 
 # The values that model.py is written for; other configs are refused.
 ONLY = {
@@ -32,6 +35,7 @@ ONLY = {
     "branch_warmup.steps": 0,
     "data.train": "builtin:random",
     "train.accum": 1,
+    "train.stream_precision": "float32",
 }
 
 
@@ -50,21 +54,6 @@ class Workload:
         self.parameters, self.gflop = int(predicted["parameters"]), predicted["model_gflop"]
         self.tokens = self.config["train.batch"] * self.config["model.context"]
 
-    def fastest_variant(self):
-        """The fastest way to write the model; then, with that one, the fastest settings."""
-
-        def tried(settings, variant):
-            said = self.sides.ask_torch("try", settings, config=self.config, variant=variant)
-            for trial in said["trials"]:
-                trial["settings"] = settings
-                print(f"{self.name}: PyTorch with {variant_words(trial)}: {trial['ms']:.1f} ms")
-            return min(said["trials"], key=lambda trial: trial["ms"])
-
-        best = written = tried([], None)
-        for settings in (["keep"], ["patient"], ["keep", "patient"]):
-            best = min(best, tried(settings, written), key=lambda trial: trial["ms"])
-        return best
-
     def torch_leg(self, variant, steps):
         request = {"config": self.config, "variant": variant, "steps": steps, "gflop": self.gflop}
         leg = self.sides.ask_torch("measure", variant["settings"], **request)
@@ -72,70 +61,53 @@ class Workload:
             fail(f"{self.name}: the PyTorch model has {leg['parameters']} parameters, ./train has {self.parameters}")
         return leg
 
-    def train_leg(self, steps):
-        said = keys_of(self.sides.ask_train(*self.words, "--bench", str(steps)).splitlines()[-1])
+    def train_leg(self, precision, steps):
+        words = [*self.words, "--set", f"train.precision={precision}", "--bench", str(steps)]
+        said = keys_of(self.sides.ask_train(*words).splitlines()[-1])
         names = {"ms": "ms_per_step", "sgemm": "sgemm_gflops", "ratio": "ratio", "peak_mb": "peak_rss_mb"}
-        return {name: said[key] for name, key in names.items()}
+        leg = {name: said[key] for name, key in names.items()}
+        return {**leg, "engine": said["engine"], "engine_gflops": said["engine_gflops"]}
 
-    def train_loss(self):
-        """The loss of the first batch. The run is killed there: its end would write a checkpoint."""
-        with tempfile.TemporaryDirectory() as folder:
-            words = [self.sides.train, *self.words, "--run-dir", folder + "/run", "--set", "log.every=1"]
-            nothing = subprocess.DEVNULL
-            process = subprocess.Popen(words, env=self.sides.environment, cwd=ROOT, stdout=nothing, stderr=nothing)
-            try:
-                while process.poll() is None:
-                    lines = complete_lines(folder + "/run/log.csv")
-                    if len(lines) > 2:
-                        return float(lines[2].split(",")[lines[0].split(",").index("train_loss")])
-                    time.sleep(0.01)
-            finally:
-                process.kill()
-                process.wait()
-        return fail(f"{self.name}: ./train ended before its first update")
+    def leg(self, way, variants, steps):
+        precision, mode = way
+        if mode == PERI:
+            return watched(self.train_leg, precision, steps)
+        return watched(self.torch_leg, variants[way], steps)
 
-    def check_losses(self, torch_loss):
-        """At initialization the loss is ln V, plus a little for the spread of the logits."""
-        uniform = math.log(self.config["data.vocab_size"])
-        losses = {"PyTorch": torch_loss, "./train": self.train_loss()}
-        listed = ", ".join(f"{side} {loss:.4f}" for side, loss in losses.items())
-        print(f"{self.name}: {self.parameters} parameters on both sides; first loss {listed}; ln V is {uniform:.4f}")
-        for side, loss in losses.items():
-            if not abs(loss - uniform) < 0.5:
-                fail(f"{self.name}: the first loss of {side} is {loss:.4f}, which is not near ln V")
+    def order(self, variants, precisions, backwards):
+        """The ways of a round: those of PyTorch around ./train."""
+        ways = []
+        for precision in precisions:
+            ours = [(precision, mode) for mode in ("eager", PERI, "compile")]
+            ways += [way for way in ours if way[1] == PERI or way in variants]
+        return ways[::-1] if backwards else ways
 
-    def measure(self, rounds, steps):
-        """The cells of the table, and the most cores that other processes took during a leg."""
-        variant = self.fastest_variant()
-        steps = steps or max(SAMPLES_MIN, round(1e3 * LEG_SECONDS / variant["ms"]))
-        print(f"{self.name}: PyTorch runs with {variant_words(variant)}; {steps} steps per leg")
-        pairs = []
+    def check(self, variants):
+        """Ends the program unless the losses of the variants, [(precision, variant)], are those of ./train."""
+        losses = Losses(self.sides, self.words, self.config)
+        for wanted in sorted({precision for precision, _ in variants}, reverse=True):
+            losses.compare(self.name, wanted, [variant for precision, variant in variants if precision == wanted])
+
+    def measure(self, precisions, modes, said, rounds, steps):
+        """The variants, {(precision, mode): variant}, and the legs of each round, [{(precision, mode): leg}]."""
+        variants = Search(self.sides, self.name, self.config, said).search(precisions, modes)
+        if not variants:
+            fail(f"{self.name}: no way to run PyTorch works here")
+        self.check([(precision, variant) for (precision, _), variant in variants.items()])
+        fastest = min(variant["ms"] for variant in variants.values())
+        steps = steps or max(SAMPLES_MIN, round(1e3 * LEG_SECONDS / fastest))
+        for (precision, mode), variant in variants.items():
+            print(f"{self.name}: {precision} {mode} runs with {variant_words(variant)}; {steps} steps per leg")
+        measured = []
         for i in range(rounds):
-            pairs.append((watched(self.torch_leg, variant, steps), watched(self.train_leg, steps)))
-            if i == 0:
-                self.check_losses(pairs[0][0]["loss"])
+            ways = self.order(variants, precisions, i % 2)
+            measured.append({way: self.leg(way, variants, steps) for way in ways})
             legs = [
-                f"{side} {leg['ms']:.2f} ms, sgemm {leg['sgemm']:.1f} GFLOP/s, others {leg['others']:.2f} cores"
-                for side, leg in zip(("PyTorch", "./train"), pairs[-1], strict=True)
+                f"{' '.join(way)} {leg['ms']:.2f} ms (sgemm {leg['sgemm']:.1f}, others {leg['others']:.2f})"
+                for way, leg in measured[-1].items()
             ]
             print(f"{self.name}: round {i + 1}: {'; '.join(legs)}", flush=True)
-        return self.cells(pairs), max(leg["others"] for pair in pairs for leg in pair)
-
-    def cells(self, pairs):
-        def median(side, key):
-            return statistics.median(pair[side][key] for pair in pairs)
-
-        faster = [torch["ms"] / train["ms"] for torch, train in pairs]
-        cells = [self.name, f"{median(0, 'ms'):.2f}", f"{median(1, 'ms'):.2f}"]
-        cells.append(f"{statistics.median(faster):.2f} ({min(faster):.2f}..{max(faster):.2f})")
-        cells += [f"{1e3 * self.tokens / median(side, 'ms'):.0f}" for side in (0, 1)]
-        cells += [f"{median(side, 'ratio'):.3f}" for side in (0, 1)]
-        return cells + [f"{median(side, 'peak_mb') - 16 * self.parameters / MB:.1f}" for side in (0, 1)]
-
-
-def variant_words(variant):
-    foreach = str(variant["foreach"]).lower()
-    return f"attention={variant['attention']} foreach={foreach} settings={'+'.join(variant['settings']) or 'none'}"
+        return variants, measured
 
 
 def busy_seconds():
@@ -155,15 +127,6 @@ def watched(leg, *arguments):
     all_after, own_after = busy_seconds()
     others = (all_after - all_before) - (own_after - own_before)
     return {**said, "others": max(0.0, others / (time.monotonic() - start))}
-
-
-def complete_lines(path):
-    """The complete lines of a file that is being written."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            return file.read().split("\n")[:-1]
-    except FileNotFoundError:
-        return []
 
 
 def keys_in(path):

@@ -210,6 +210,24 @@ packages_are_named() {
     [[ $(tail -n 1 "$tmp/asked") != *[0-9]* ]] || fail "packages of one version of Debian: $(tail -n 1 "$tmp/asked")"
 }
 
+# The current PyTorch gets an environment of its own, once.
+torch_is_apart() {
+    local venv=$tmp/cache/peri/torch
+    mkdir -p "$venv/bin" "$tmp/bin" "$tmp/scripts"
+    printf '#!/bin/bash\necho "$*" >>%q\n' "$tmp/pip" >"$venv/bin/pip"
+    touch "$tmp/pip"
+    chmod -R a+rwX "$tmp" && chmod 755 "$venv/bin/pip"
+    stand_in dpkg-query <<<'echo -n installed'
+    export XDG_CACHE_HOME=$tmp/cache
+    packages 0 torch
+    same "first time" "$said" "installing torch in $venv"
+    same "what pip was asked" "$(cat "$tmp/pip")" "install --quiet --disable-pip-version-check torch"
+    mkdir -p "$venv/lib/python3/site-packages/torch-2.1+cpu.dist-info"
+    packages 0 torch
+    same "second time" "$said" ""
+    unset XDG_CACHE_HOME
+}
+
 # An entry of equivalent.txt whose line was changed has to be found again.
 equivalents_are_current() {
     local stale
@@ -265,6 +283,7 @@ test_case "scripts: --help and wrong arguments" scripts_answer
 test_case "scripts: all use the C locale" scripts_share_a_locale
 test_case "scripts: CDPATH is ignored" scripts_ignore_cdpath
 test_case "scripts: install-packages.sh names what is missing" packages_are_named
+test_case "scripts: install-packages.sh torch" torch_is_apart
 test_case "scripts: equivalent mutants are mutants of the sources" equivalents_are_current
 test_case "scripts: bench.sh prints" bench_prints
 test_case "scripts: bench.sh needs numbers" bench_needs_numbers

@@ -4,6 +4,7 @@
  * difference are all tested with it. */
 #include "run/config/config_value.h"
 #include "data/tokens.h"
+#include "ops/ops.h"
 #include "tests/lib/config_files.h"
 
 #include <cJSON.h>
@@ -44,6 +45,7 @@ static void test_defaults(void) {
     const TrainOptions *t = &c.train;
     CHECK(t->steps == 2000 && t->batch == 12 && t->accum == 1 && t->seed == 1337, "train");
     CHECK(t->eval_every == 100 && t->eval_rows == 240 && t->threads == 0, "train");
+    CHECK(m->precision == PRECISION_FLOAT32 && m->stream_precision == PRECISION_FLOAT32, "train");
     const SpikeOptions *s = &c.spike;
     CHECK(s->detector == DETECTOR_MAD && s->window == 128 && s->threshold == 6, "spike");
     CHECK(s->min_history == 16 && s->action == ACTION_LOG, "spike");
@@ -119,6 +121,8 @@ static const struct {
     {"train.accum", "8", "8"},
     {"train.seed", "4294967295", "4294967295"},
     {"train.init_from", "\"runs/other\"", "\"runs/other\""},
+    {"train.precision", "\"bfloat16\"", "\"bfloat16\""},
+    {"train.stream_precision", "\"float16\"", "\"float16\""},
     {"train.eval_every", "0", "0"},
     {"train.eval_rows", "7", "7"},
     {"train.sample_every", "50", "50"},
