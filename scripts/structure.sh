@@ -120,7 +120,7 @@ function_length() {
 
 # One style: /* --- forward --- */ on a line of its own.
 banners() {
-    awk '/^ *\/\* ---/ && !/^\/\* --- .* --- \*\/$/ || /^ \* -{4,}/ { print FILENAME ":" FNR ": a broken banner" }' \
+    awk '/^ *\/\* ---/ && !/^\/\* --- .* --- \*\/$/ || /^ \* ----/ { print FILENAME ":" FNR ": a broken banner" }' \
         "${all[@]}"
 }
 

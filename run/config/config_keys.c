@@ -176,7 +176,7 @@ static const Key keys[] = {
     {KEY_AT("train.stream_precision", model.stream_precision, "\"float32\"",
             "precision to which the residual stream, its gradient and the outputs of the branches "
             "are rounded"),
-     .choices = stream_precision_name, .synonyms = precision_synonyms},
+     .choices = stream_precision_name, .synonyms = stream_precision_synonyms},
     {KEY(train.eval_every, "100", "steps between validations; 0 = never"), .max = STEPS_MAX,
      .aside = true},
     {KEY(train.eval_rows, "240", "sequences per validation"), .min = 1, .max = STEPS_MAX,

@@ -27,10 +27,13 @@ const Synonym position_synonyms[] = {
     {"nope", "none"},
     {0},
 };
-const Synonym precision_synonyms[] = {
-    {"fp32", "float32"}, {"f32", "float32"},   {"float", "float32"},
-    {"32", "float32"},   {"bf16", "bfloat16"}, {"half", "float16"},
-    {"fp16", "float16"}, {"f16", "float16"},   {0},
+#define PRECISIONS                                                                                 \
+    {"fp32", "float32"}, {"f32", "float32"}, {"float", "float32"}, {"32", "float32"}, {            \
+        "bf16", "bfloat16"                                                                         \
+    }
+const Synonym precision_synonyms[] = {PRECISIONS, {0}};
+const Synonym stream_precision_synonyms[] = {
+    PRECISIONS, {"half", "float16"}, {"fp16", "float16"}, {"f16", "float16"}, {0},
 };
 const Synonym schedule_synonyms[] = {
     {"cosineannealing", "cosine"},

@@ -11,6 +11,6 @@
 
 /* Ended by {0}. */
 extern const Synonym norm_synonyms[], mlp_synonyms[], position_synonyms[], precision_synonyms[],
-    schedule_synonyms[];
+    stream_precision_synonyms[], schedule_synonyms[];
 
 #endif

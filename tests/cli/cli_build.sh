@@ -9,7 +9,7 @@ tree() {
     tar -cf - Makefile train.c base ops norm data model run scripts configs sweeps build/float/{train,train.o,libperi.a,flags} \
         build/float/{base,ops,norm,data,model,run} | tar -C "$tmp/$1" -xf -
     echo unknown >"$tmp/$1/build/float/commit" # no checkout: git does not know it
-    touch -r build/float/flags "$tmp/$1/build/float/commit"
+    touch -r "$tmp/$1/build/float/flags" "$tmp/$1/build/float/commit" # of the copy: tar keeps whole seconds
     cp -p build/float/train "$tmp/$1/train"
 }
 
