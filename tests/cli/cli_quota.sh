@@ -144,11 +144,14 @@ begin_hybrid() {
     [[ -n $top && " $(<"$top/cgroup.controllers") " != *" cpu "* ]] && make_groups
 }
 
-((cores > 1)) || { echo "note: skipped all of cli_quota.sh: a machine with one core" && exit 0; }
+((cores > 1)) || { test_case "quota: skipped" echo "note: skipped all of cli_quota.sh: a machine with one core" && test_done; }
 [[ $("$TRAIN" --version | sed -n 's/^threads *//p') == "$cores" ]] ||
-    { echo "note: skipped all of cli_quota.sh: these tests have a quota themselves" && exit 0; }
+    { test_case "quota: skipped" echo "note: skipped all of cli_quota.sh: these tests have a quota themselves" && test_done; }
 for version in 1 2; do
-    begin "$version" || { echo "note: skipped cgroup v$version: no hierarchy with cpu that this user may change" && continue; }
+    begin "$version" || {
+        test_case "quota, cgroup v$version: skipped" echo "note: skipped cgroup v$version: no hierarchy with cpu that this user may change"
+        continue
+    }
     cpu=()
     [[ $version == 2 ]] || cpu=(-o "$(awk -v top="$top" '$5 == top { print $NF }' /proc/self/mountinfo | sed 's/^rw,//')")
     test_case "quota, cgroup v$version: rounded up" quota_is_rounded_up
