@@ -7,7 +7,7 @@ half=(--set train.precision=bfloat16 --set model.d_model=48 --set model.n_head=3
     --set model.dropout=0.1 --set train.accum=2 --set train.checkpoint_every=5 --set train.keep=10)
 
 every_page_says_it() {
-    local options=(--config "$tmp/toy.json" --set name=said --set train.precision=bf16 --set train.stream_precision=fp16)
+    local part options=(--config "$tmp/toy.json" --set name=said --set train.precision=bf16 --set train.stream_precision=fp16)
     exits 0 "${options[@]}" --describe
     has "--describe" "$said" "multiplications bfloat16, residual stream and branches float16"
     local hash=${said##*equations    }
@@ -19,8 +19,9 @@ every_page_says_it() {
     exits 0 "${options[@]}"
     has "banner" "$said" "precision         bfloat16 operands of matrix multiplications (engine "
     has "banner" "$said" "stream precision  float16; its gradients are multiplied by 32 for it"
-    grep -q '"precision": "bfloat16"' "$tmp/said/run.json" && grep -q '"engine": "' "$tmp/said/run.json" &&
-        grep -q '"stream_precision": "float16"' "$tmp/said/run.json" || fail "run.json does not say it"
+    for part in '"precision": "bfloat16"' '"engine": "' '"stream_precision": "float16"'; do
+        grep -q "$part" "$tmp/said/run.json" || fail "run.json has no $part"
+    done
 }
 
 # Each rounding changes the run, and is part of its identity.

@@ -70,6 +70,7 @@ COEFFICIENT = re.compile(
 )
 DECLARATION = re.compile(r"^(const |struct |[A-Za-z_]+ \**[a-z])")
 CALL = re.compile(r"[a-z_0-9]+\([^()]+[,)]")
+COMMUTES = re.compile(r"\bfused\($")  # a*b + c: in its first two arguments
 NO_CALL = re.compile(r"^(if|for|while|switch|sizeof|return|printf|fprintf|snprintf)\(")
 PRINTS = re.compile(r"^(printf|fprintf|snprintf|vsnprintf|fputs|puts|perror)\(")
 DECLARES_TYPE = re.compile(r"^(typedef|enum|struct|extern) ")
@@ -203,10 +204,12 @@ def arguments(line):
         if NO_CALL.search(code[found.start() : at]):
             continue
         parts = re.split(r"[();]", code[at : at + len(found[0])])[0].split(", ")
+        commutes = COMMUTES.search(code[:at])
         for a, b in zip(parts, parts[1:], strict=False):
             b = b.removesuffix(",")
-            declares = DECLARATION.search(a) or DECLARATION.search(b)
-            if a != b and b and not declares and not re.search(r'[{}"]', a + b):
+            refused = commutes or DECLARATION.search(a) or DECLARATION.search(b)
+            commutes = None
+            if a != b and b and not refused and not re.search(r'[{}"]', a + b):
                 yield "swap", at, len(a) + 2 + len(b), f"{b}, {a}"
             at += len(a) + 2
 
