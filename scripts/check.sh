@@ -129,8 +129,9 @@ mutants() {
 }
 
 sanitized() {
+    local before=$test_failures
     test_case "build: gcc, float, sanitizers" make -s -j "$(nproc)" SANITIZE=1 all tests
-    ((test_failures == 0)) || return 0
+    ((test_failures == before)) || return 0
     export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1
     export UBSAN_OPTIONS=halt_on_error=1:abort_on_error=1:print_stacktrace=1
     mapfile -t list < <(programs float-sanitize unit)
