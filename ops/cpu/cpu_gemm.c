@@ -20,24 +20,6 @@
 #include <omp.h>
 #include <stdio.h>
 
-/* --- memory --- */
-
-size_t ops_threads(void) {
-    return size_min((size_t)omp_get_max_threads(), (size_t)omp_get_thread_limit());
-}
-
-static struct {
-    PackBuffers *of_thread;
-    size_t threads;
-} buffers;
-
-void gemm_reserve(void) {
-    if (buffers.threads >= ops_threads()) return;
-    mem_free(buffers.of_thread);
-    buffers.threads = ops_threads();
-    buffers.of_thread = mem_alloc(size_mul(buffers.threads, sizeof(PackBuffers)));
-}
-
 /* --- engines --- */
 
 /* base/requirements.c has refused processors without AVX2; every aarch64 has NEON. */
@@ -123,6 +105,25 @@ const char *gemm_use_engine(Precision precision, size_t number) {
     engine.precision = precision;
     engine.kernels = found;
     return found->name;
+}
+
+/* --- memory --- */
+
+size_t ops_threads(void) {
+    return size_min((size_t)omp_get_max_threads(), (size_t)omp_get_thread_limit());
+}
+
+static struct {
+    PackBuffers *of_thread;
+    size_t threads;
+} buffers;
+
+void gemm_reserve(void) {
+    kernels(); /* so that no two threads choose the engine */
+    if (buffers.threads >= ops_threads()) return;
+    mem_free(buffers.of_thread);
+    buffers.threads = ops_threads();
+    buffers.of_thread = mem_alloc(size_mul(buffers.threads, sizeof(PackBuffers)));
 }
 
 /* --- on one thread --- */

@@ -98,6 +98,15 @@ static inline size_t vectors_of(size_t remaining) {
     return vectors == 4 ? 2 : size_min(vectors, 3);
 }
 
+/* Packs a panel of B, `count` <= width columns of kc elements. */
+INLINE_TARGET void pack_b_panel(Element *panel, const real *x, size_t stride, bool k_contiguous,
+                                size_t count, size_t kc, size_t width, real alpha) {
+    if (k_contiguous)
+        pack_k_contiguous(panel, x, stride, count, kc, width, alpha);
+    else
+        pack_k_strided(panel, x, stride, count, kc, width, alpha);
+}
+
 /* Packs operand B, n columns of k elements, as panels of vectors_of() vectors. */
 TARGET static void pack_b_panels(real *panels, const real *x, size_t stride, bool k_contiguous,
                                  size_t n, size_t k, real alpha) {

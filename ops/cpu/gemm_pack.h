@@ -41,6 +41,10 @@ typedef MaskElement Mask __attribute__((vector_size(4 * sizeof(real))));
 #define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (Mask){__VA_ARGS__})
 #endif
 
+TARGET static void round_elements(real *x, size_t n) {
+    for (size_t i = 0; ROUNDED && i < n; i++) x[i] = bfloat16_round(x[i]);
+}
+
 /* Packs `count` <= width lines of kc elements, rows of A or columns of B, as a panel (kc,width),
  * padded with zeros. Here the elements of a line are contiguous and lines are `stride` apart; they
  * are transposed in squares of 4x4. */
@@ -78,6 +82,7 @@ INLINE_TARGET void pack_k_contiguous(real *restrict panel, const real *restrict 
         for (size_t k = 0; k < kc; k++)
             panel[row_of(k, kc) * width + i] = i < count ? alpha * x[i * stride + k] : 0;
     }
+    round_elements(panel, kc * width);
 }
 
 /* The same where neighbouring lines are contiguous and the elements of a line are `stride`
@@ -90,19 +95,6 @@ INLINE_TARGET void pack_k_strided(real *restrict panel, const real *restrict x, 
         for (size_t i = 0; i < count; i++) to[i] = alpha * x[i];
         for (size_t i = count; i < width; i++) to[i] = 0;
     }
-}
-
-TARGET static void round_elements(real *x, size_t n) {
-    for (size_t i = 0; ROUNDED && i < n; i++) x[i] = bfloat16_round(x[i]);
-}
-
-/* Packs a panel of B, `count` <= width columns of kc elements. */
-INLINE_TARGET void pack_b_panel(Element *panel, const real *x, size_t stride, bool k_contiguous,
-                                size_t count, size_t kc, size_t width, real alpha) {
-    if (k_contiguous)
-        pack_k_contiguous(panel, x, stride, count, kc, width, alpha);
-    else
-        pack_k_strided(panel, x, stride, count, kc, width, alpha);
     round_elements(panel, kc * width);
 }
 
@@ -130,7 +122,7 @@ TARGET static OperandA pack_a_panels(real *restrict panels, const real *restrict
         for (size_t i = whole; i < m; i++)
             panels[whole / MR * panel + at + i - whole] = alpha * x[i];
     }
-    for (size_t first = 0; first < m; first += MR)
+    for (size_t first = 0; !k_contiguous && first < m; first += MR)
         round_elements(panels + first / MR * panel, MR * k);
     return (OperandA){panels, panel, MR, false};
 }

@@ -117,14 +117,6 @@ INLINE_TARGET void pack_k_strided(Element *restrict panel, const real *restrict 
     }
 }
 
-INLINE_TARGET void pack_b_panel(Element *panel, const real *x, size_t stride, bool k_contiguous,
-                                size_t count, size_t kc, size_t width, real alpha) {
-    if (k_contiguous)
-        pack_k_contiguous(panel, x, stride, count, kc, width, alpha);
-    else
-        pack_k_strided(panel, x, stride, count, kc, width, alpha);
-}
-
 /* --- operand A --- */
 
 /* Packs operand A, m rows of k elements. Rows that are lines of x stay lines, which are only
