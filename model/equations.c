@@ -157,6 +157,20 @@ static void print_norm(FILE *out, const ModelOptions *options) {
     fputc('\n', out);
 }
 
+static void print_embedding(FILE *out, const ModelOptions *options, const Wiring *wiring) {
+    const bool learned = options->position == POSITION_LEARNED;
+    const double scale = options_embed_scale(options);
+    const char *sum = learned ? "tok_emb[token] + pos_emb[t]" : "tok_emb[token]";
+    char term[96];
+    if (scale == 1)
+        snprintf(term, sizeof term, "%s", sum);
+    else
+        snprintf(term, sizeof term, learned ? "%.9g (%s)" : "%.9g %s", scale, sum);
+    fprintf(out, "%-12s x = ", "embedding");
+    print_slot(out, wiring->embed_norm ? SLOT_NORM : SLOT_ABSENT, false, term);
+    fputs(wiring->final == FINAL_DUAL ? "; d = x\n" : "\n", out);
+}
+
 static void print_branches(FILE *out, const ModelOptions *options) {
     size_t NKV = options->n_kv_head ? options->n_kv_head : options->n_head;
     fprintf(out, "%-12s %zu heads", "attention", options->n_head);
@@ -182,8 +196,10 @@ static void print_init(FILE *out, const ModelOptions *options, const Wiring *wir
                                         [INIT_SCALED] = ", proj and down divided by sqrt(2N)",
                                         [INIT_DEEPNORM] =
                                             ", v, proj, up and down divided by (8N)^(1/4)"};
-    fprintf(out, "%-12s matrices N(0, %.9g^2)%s; N = %zu\n", "init", options->init_std,
-            RULES[wiring->init], options->n_layer);
+    const double embed_std = options_embed_std(options);
+    fprintf(out, "%-12s matrices N(0, %.9g^2)%s", "init", options->init_std, RULES[wiring->init]);
+    if (embed_std != options->init_std) fprintf(out, ", embeddings N(0, %.9g^2)", embed_std);
+    fprintf(out, "; N = %zu\n", options->n_layer);
 }
 
 static void print_warm_ups(FILE *out, Warm warm_ups, int order) {
@@ -212,8 +228,6 @@ static void print_removal(FILE *out, const ModelOptions *options, const Wiring *
 
 char *equations_text(const ModelOptions *options, const GammaWarmup *warmup,
                      const BranchWarmup *branch) {
-    static const char *const POSITIONS[] = {
-        [POSITION_LEARNED] = " + pos_emb[t]", [POSITION_ROPE] = "", [POSITION_NONE] = ""};
     const Warm warm_ups = {warmup->steps ? warmup->slots : 0, branch->steps != 0};
     char error[256];
     TextOut text;
@@ -221,11 +235,7 @@ char *equations_text(const ModelOptions *options, const GammaWarmup *warmup,
     if (!wiring_resolve(&wiring, options, error, sizeof error)) die(EXIT_USAGE, "%s", error);
     FILE *out = text_begin(&text);
     print_norm(out, options);
-    char sum[64];
-    snprintf(sum, sizeof sum, "tok_emb[token]%s", POSITIONS[options->position]);
-    fprintf(out, "%-12s x = ", "embedding");
-    print_slot(out, wiring.embed_norm ? SLOT_NORM : SLOT_ABSENT, false, sum);
-    fputs(wiring.final == FINAL_DUAL ? "; d = x\n" : "\n", out);
+    print_embedding(out, options, &wiring);
     print_blocks(out, &wiring, warm_ups);
     print_branches(out, options);
     print_head(out, options, &wiring);

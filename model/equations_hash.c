@@ -32,6 +32,11 @@ static void write_number(FILE *out, const char *name, double value) {
     fprintf(out, " %s=%.17g", name, value + 0.0);
 }
 
+/* For keys that came later: their default leaves the hashes of earlier versions as they were. */
+static void write_changed(FILE *out, const char *name, double value, double by_default) {
+    if (value != by_default) write_number(out, name, value);
+}
+
 /* eps only of norms that add it to a statistic. */
 static void write_norm(FILE *out, const ModelOptions *options) {
     const NormKind *kind = norm_kind(options->norm);
@@ -112,13 +117,16 @@ char *equations_canonical(const ModelOptions *options, const GammaWarmup *warmup
     if (!wiring_resolve(&wiring, options, error, sizeof error)) die(EXIT_USAGE, "%s", error);
     FILE *out = text_begin(&text);
     write_norm(out, options);
-    fprintf(out, "embedding norm=%d\n", wiring.embed_norm);
+    fprintf(out, "embedding norm=%d", wiring.embed_norm);
+    write_changed(out, "scale", options_embed_scale(options), 1);
+    fputc('\n', out);
     write_blocks(out, &wiring, warm_slots);
     write_branches(out, options);
     fprintf(out, "head h=%s norm=%d tied=%d\n", FINAL_WORDS[wiring.final], wiring.final_norm,
             options->tie_embeddings);
     fprintf(out, "init %s", INIT_WORDS[wiring.init]);
     write_number(out, "std", options->init_std);
+    write_changed(out, "embed_std", options_embed_std(options), options->init_std);
     fprintf(out, " blocks=%zu\n", options->n_layer);
     if (warm_slots) fputs("gamma_warmup\n", out);
     if (branch->steps)

@@ -65,6 +65,10 @@ static Dropout embedding_dropout(const Model *model, const Pass *pass) {
                      pass->micro, 0};
 }
 
+static real embed_scale(const Model *model) {
+    return (real)options_embed_scale(&model->options);
+}
+
 /* The rows of pos_emb from the first position of the pass on; NULL without a position embedding. */
 static const real *positions(const Model *model, const Pass *pass) {
     return model->pos_emb.value ? model->pos_emb.value + pass->past * model->shape.C : NULL;
@@ -86,6 +90,7 @@ void model_forward(Model *model, const Pass *pass) {
 
     embedding_forward(model->e, pass->tokens, model->tok_emb.value, positions(model, pass), pass->B,
                       pass->T, C);
+    scale(model->e, embed_scale(model), n);
     norm_forward(&model->embed_norm, x0, model->e, 1, R);
     dropout_apply(x0, &dropout, n);
     round_scaled(x0, stream_precision(model), 1, n);
@@ -163,6 +168,7 @@ void model_backward(Model *model, const Pass *given) {
     record_gradient(model, probe_embedding(), PROBE_STREAM, dx0, pass);
     dropout_apply(dx0, &dropout, n);
     norm_backward(&model->embed_norm, model->de, dx0, model->e, 1, R, GRAD_SET);
+    scale(model->de, embed_scale(model), n);
     embedding_backward(model->tok_emb.grad, model->pos_emb.grad, model->de, pass->tokens, pass->B,
                        pass->T, C);
 

@@ -1,6 +1,6 @@
 /* model.h - the whole network: embedding, blocks, head.
  *
- *   x = dropout(N_emb(tok_emb[token] + pos_emb[t]))    d = x
+ *   x = dropout(N_emb(embed_scale (tok_emb[token] + pos_emb[t])))    d = x
  *   blocks: sublayers attention and mlp, see topologies.h
  *   h = x | N_final(x) | x + N_final(d)                logits = h W^T
  *

@@ -67,7 +67,7 @@ static Norm plan_norm_outside(Plan *plan, const char *name, NormPlace place, boo
 static void plan_embedding(Model *model, Plan *plan) {
     const Shape s = plan->shape;
     const size_t n = s.B * s.T * s.C;
-    const double std = plan->options->init_std;
+    const double std = options_embed_std(plan->options);
     plan_group(plan, GROUP_EMBEDDING);
     model->tok_emb = plan->options->tie_embeddings
                          ? params_matrix(plan->params, "tok_emb.weight", s.V, s.C, std, 0, 0)

@@ -4,6 +4,8 @@
 #include "base/words.h"
 #include "ops/ops.h"
 
+#include <math.h>
+
 const char *slot_name(int i) {
     static const char *const NAMES[] = {[SLOT_IN] = "in", [SLOT_OUT] = "out", [SLOT_POST] = "post"};
     return NAME_AT(NAMES, i);
@@ -45,4 +47,12 @@ const char *precision_name(int i) {
 
 const char *stream_precision_name(int i) {
     return NAME_AT(PRECISIONS, i);
+}
+
+double options_embed_std(const ModelOptions *options) {
+    return options->embed_std != 0 ? options->embed_std : options->init_std;
+}
+
+double options_embed_scale(const ModelOptions *options) {
+    return options->embed_scale != 0 ? options->embed_scale : sqrt((double)options->d_model);
 }

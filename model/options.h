@@ -56,6 +56,8 @@ typedef struct {
     double dropout;
     int init; /* InitRule */
     double init_std;
+    double embed_std;   /* of the token and position tables; 0 = init_std */
+    double embed_scale; /* factor of the embedding; 0 = sqrt(d_model) */
     const char *layers; /* "" = model.topology in every block */
     const WireEntry *wire;
     size_t n_wire;
@@ -63,6 +65,10 @@ typedef struct {
     int precision;        /* Precision in ops.h, of the operands of matrix multiplications */
     int stream_precision; /* Precision of the residual stream and of the outputs of branches */
 } ModelOptions;
+
+/* embed_std and embed_scale with their 0 resolved. */
+double options_embed_std(const ModelOptions *options);
+double options_embed_scale(const ModelOptions *options);
 
 /* Gamma-warmup: gamma_eff = w * gamma in the block slots of the mask; steps 0 = off. */
 typedef struct {

@@ -179,13 +179,16 @@ static void restore(Replay *replay, int argc, char **argv) {
 static size_t length_at(const char *dir, size_t step) {
     size_t vocab, length = 0;
     Snapshot snapshot = {0};
+    CheckpointFiles files;
     Config config;
-    if (!checkpoint_metadata(dir, step, &snapshot, &vocab) &&
+    checkpoint_open(&files, dir, step);
+    if (!checkpoint_metadata(&files, &snapshot, &vocab) &&
         !stored_model_config(&snapshot, dir, &config)) {
         length = config.train.steps;
         config_free(&config);
     }
     snapshot_free(&snapshot);
+    checkpoint_close(&files);
     return length;
 }
 

@@ -193,21 +193,18 @@ int64_t fd_read(int fd, void *data, size_t size) {
     return (int64_t)done;
 }
 
-int file_sum(const char *path, uint64_t *bytes, uint64_t *hash) {
+int fd_sum(int fd, uint64_t *bytes, uint64_t *hash) {
     enum { BLOCK = 1 << 16 };
     unsigned char block[BLOCK];
-    int fd = fd_open(path, O_RDONLY);
-    if (fd < 0) return errno;
     int64_t count;
     *bytes = 0;
     *hash = HASH_START;
+    if (lseek(fd, 0, SEEK_SET) < 0) return errno;
     while ((count = fd_read(fd, block, BLOCK)) > 0) {
         *hash = hash_bytes(*hash, block, (size_t)count);
         *bytes += (uint64_t)count;
     }
-    int error = count < 0 ? errno : 0;
-    close(fd);
-    return error;
+    return count < 0 ? errno : 0;
 }
 
 int file_settle(const char *temporary, const char *path) {

@@ -57,8 +57,8 @@ int file_end(FileOut *file);
  * is removed. */
 int file_settle(const char *temporary, const char *path);
 
-/* Size and hash of an existing file. */
-int file_sum(const char *path, uint64_t *bytes, uint64_t *hash);
+/* Size and hash of a file, read from its start. */
+int fd_sum(int fd, uint64_t *bytes, uint64_t *hash);
 
 /* Atomically replaces the contents of `path`, even if the power fails. */
 int file_replace(const char *path, const char *text, size_t size);

@@ -7,7 +7,6 @@
 #include "run/io/files.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -159,16 +158,14 @@ static const char *read_all(int fd, const Tensor *tensors, size_t n, const char 
     return take(fd, &more, 1) ? "it is longer than its tensors" : NULL;
 }
 
-const char *safetensors_read(const char *path, const Tensor *tensors, size_t n,
-                             const Metadata *metadata, size_t pairs) {
-    int fd = fd_open(path, O_RDONLY);
-    if (fd < 0) return strerror(errno);
+const char *safetensors_read(int fd, const Tensor *tensors, size_t n, const Metadata *metadata,
+                             size_t pairs) {
     size_t size;
     uint64_t data;
+    if (lseek(fd, 0, SEEK_SET) < 0) return strerror(errno);
     char *header = header_text(tensors, n, metadata, pairs, &size, &data);
     const char *error = read_all(fd, tensors, n, header, size);
     mem_free(header);
-    close(fd);
     return error;
 }
 
@@ -204,20 +201,16 @@ char *header_metadata(const char *header, size_t size, size_t *rows, const char 
     return text_format("%.*s", (int)(end - text), text);
 }
 
-char *safetensors_metadata(const char *path, size_t *rows, const char **error) {
+char *safetensors_metadata(int fd, size_t *rows, const char **error) {
     char *text = NULL, *header = NULL;
     uint64_t length;
-    int fd = fd_open(path, O_RDONLY);
     *error = "it is shorter than its header";
-    if (fd < 0) {
-        *error = strerror(errno);
-    } else if (take(fd, &length, sizeof length)) {
+    if (lseek(fd, 0, SEEK_SET) == 0 && take(fd, &length, sizeof length)) {
         /* The header after the metadata is compared later, by safetensors_read. */
         size_t size = length < METADATA_MAX ? (size_t)length : METADATA_MAX;
         header = mem_alloc(size + 1);
         if (take(fd, header, size)) text = header_metadata(header, size, rows, error);
     }
-    if (fd >= 0) close(fd);
     mem_free(header);
     return text;
 }

@@ -42,13 +42,13 @@ uint64_t safetensors_size(const Tensor *tensors, size_t n, const Metadata *metad
 int safetensors_write(const char *path, const Tensor *tensors, size_t n, const Metadata *metadata,
                       size_t pairs, uint64_t *bytes, uint64_t *hash);
 
-/* Fills the tensors from a file. Returns NULL, or an error message about the file. */
-const char *safetensors_read(const char *path, const Tensor *tensors, size_t n,
-                             const Metadata *metadata, size_t pairs);
+/* Fills the tensors from an open file. Returns NULL, or an error message about the file. */
+const char *safetensors_read(int fd, const Tensor *tensors, size_t n, const Metadata *metadata,
+                             size_t pairs);
 
-/* The metadata of a file as JSON text, an object of strings; free with mem_free. NULL with a message
- * in `error` on failure. `rows` is the first dimension of the first tensor, tok_emb.weight. */
-char *safetensors_metadata(const char *path, size_t *rows, const char **error);
+/* The metadata of an open file as JSON text, an object of strings; free with mem_free. NULL with a
+ * message in `error` on failure. `rows` is the first dimension of the first tensor, tok_emb.weight. */
+char *safetensors_metadata(int fd, size_t *rows, const char **error);
 
 /* The same for a header of `size` bytes in memory, NUL-terminated. */
 char *header_metadata(const char *header, size_t size, size_t *rows, const char **error);

@@ -11,6 +11,7 @@
 #include <cJSON.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -339,41 +340,64 @@ char *checkpoint_write(const char *dir, const Snapshot *snapshot, const Checkpoi
 
 /* --- reading --- */
 
-static const char *verify_file(const char *folder, const char *name, uint64_t bytes,
-                               uint64_t hash) {
-    uint64_t actual_bytes, actual_hash;
-    char *path = text_format("%s/%s", folder, name);
-    int error = file_sum(path, &actual_bytes, &actual_hash);
+/* Files in the order of Snapshot; meta.json is read last. A folder that is swapped out in between has
+ * the hashes of other files. */
+void checkpoint_open(CheckpointFiles *files, const char *dir, size_t step) {
+    char *folder = checkpoint_folder(dir, step), *path = text_format("%s/%s", folder, META);
+    *files = (CheckpointFiles){.step = step};
+    for (int i = 0; i < CHECKPOINT_TENSOR_FILES; i++) {
+        char *name = text_format("%s/%s", folder, i ? STATE : MODEL);
+        files->fd[i] = fd_open(name, O_RDONLY);
+        files->error[i] = files->fd[i] < 0 ? errno : 0;
+        mem_free(name);
+    }
+    files->meta = file_contents(path, META_MAX, &files->meta_size);
     mem_free(path);
+    mem_free(folder);
+}
+
+void checkpoint_close(CheckpointFiles *files) {
+    for (int i = 0; i < CHECKPOINT_TENSOR_FILES; i++) {
+        if (files->fd[i] >= 0) close(files->fd[i]);
+    }
+    mem_free(files->meta);
+}
+
+static const char *check_file(const CheckpointFiles *files, int i, uint64_t bytes, uint64_t hash) {
+    uint64_t actual_bytes, actual_hash;
+    int error = files->error[i];
+    if (!error) error = fd_sum(files->fd[i], &actual_bytes, &actual_hash);
     if (error) return strerror(error);
     if (actual_bytes != bytes) return "the size of a file differs from meta.json";
     return actual_hash != hash ? "the hash of a file differs from meta.json" : NULL;
 }
 
-const char *checkpoint_verify(const char *dir, size_t step, CheckpointMeta *meta) {
+const char *checkpoint_check(const CheckpointFiles *files, CheckpointMeta *meta) {
     Description description;
-    char *folder = checkpoint_folder(dir, step), *path = text_format("%s/%s", folder, META);
-    size_t size;
-    char *text = file_contents(path, META_MAX, &size);
     const char *wrong = NULL;
-    if (!text)
+    if (!files->meta)
         wrong = "it has no meta.json, so it is incomplete";
-    else if (!description_parse(text, size, &description) || description.meta.step != step)
+    else if (!description_parse(files->meta, files->meta_size, &description) ||
+             description.meta.step != files->step)
         wrong = "its meta.json is corrupt";
-    for (int i = 0; !wrong && i < 2; i++) {
-        wrong = verify_file(folder, i ? STATE : MODEL, description.bytes[i], description.hash[i]);
-    }
+    for (int i = 0; !wrong && i < CHECKPOINT_TENSOR_FILES; i++)
+        wrong = check_file(files, i, description.bytes[i], description.hash[i]);
     if (!wrong) *meta = description.meta;
-    mem_free(text);
-    mem_free(path);
-    mem_free(folder);
     return wrong;
 }
 
-const char *checkpoint_metadata(const char *dir, size_t step, Snapshot *snapshot, size_t *vocab) {
+const char *checkpoint_verify(const char *dir, size_t step, CheckpointMeta *meta) {
+    CheckpointFiles files;
+    checkpoint_open(&files, dir, step);
+    const char *wrong = checkpoint_check(&files, meta);
+    checkpoint_close(&files);
+    return wrong;
+}
+
+const char *checkpoint_metadata(const CheckpointFiles *files, Snapshot *snapshot, size_t *vocab) {
+    if (files->error[0]) return strerror(files->error[0]);
     const char *wrong;
-    char *folder = checkpoint_folder(dir, step), *path = text_format("%s/%s", folder, MODEL);
-    char *text = safetensors_metadata(path, vocab, &wrong);
+    char *text = safetensors_metadata(files->fd[0], vocab, &wrong);
     if (text) snapshot->read = cJSON_Parse(text);
     if (text && !snapshot->read) wrong = "its metadata is not JSON";
     const cJSON *item;
@@ -382,25 +406,20 @@ const char *checkpoint_metadata(const char *dir, size_t step, Snapshot *snapshot
         arrput(snapshot->metadata, pair);
     }
     const char *stored = snapshot_metadata(snapshot, "step");
-    if (!wrong && (!stored || strtoull(stored, NULL, 10) != step))
+    if (!wrong && (!stored || strtoull(stored, NULL, 10) != files->step))
         wrong = "its metadata names another step";
     mem_free(text);
-    mem_free(path);
-    mem_free(folder);
     return wrong;
 }
 
-const char *checkpoint_read(const char *dir, size_t step, const Snapshot *snapshot) {
-    char *folder = checkpoint_folder(dir, step);
+const char *checkpoint_read(const CheckpointFiles *files, const Snapshot *snapshot) {
     const Tensor *lists[] = {snapshot->model, snapshot->state};
     const char *wrong = NULL;
-    for (int i = 0; !wrong && i < 2; i++) {
+    for (int i = 0; !wrong && i < CHECKPOINT_TENSOR_FILES; i++) {
         if (!lists[i]) continue;
-        char *path = text_format("%s/%s", folder, i ? STATE : MODEL);
-        wrong = safetensors_read(path, lists[i], arrlenu(lists[i]), snapshot->metadata,
+        if (files->error[i]) return strerror(files->error[i]);
+        wrong = safetensors_read(files->fd[i], lists[i], arrlenu(lists[i]), snapshot->metadata,
                                  arrlenu(snapshot->metadata));
-        mem_free(path);
     }
-    mem_free(folder);
     return wrong;
 }

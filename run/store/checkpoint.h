@@ -81,12 +81,26 @@ bool checkpoint_has_file(const char *name);
 /* The path of the folder of a step, for mem_free. */
 char *checkpoint_folder(const char *dir, size_t step);
 
+/* The files of a checkpoint, held open: it stays readable if its run removes or replaces it. */
+enum { CHECKPOINT_TENSOR_FILES = 2 };
+typedef struct {
+    size_t step;
+    int fd[CHECKPOINT_TENSOR_FILES], error[CHECKPOINT_TENSOR_FILES]; /* -1 with its errno */
+    char *meta; /* the text of meta.json; NULL if it cannot be read */
+    size_t meta_size;
+} CheckpointFiles;
+
+/* Opens the files of a step; one that is missing is an error of the functions that need it. */
+void checkpoint_open(CheckpointFiles *files, const char *dir, size_t step);
+void checkpoint_close(CheckpointFiles *files);
 /* Checks a checkpoint against its meta.json. Returns NULL if it is valid, else the reason. */
+const char *checkpoint_check(const CheckpointFiles *files, CheckpointMeta *meta);
+/* Opens, checks and closes it. */
 const char *checkpoint_verify(const char *dir, size_t step, CheckpointMeta *meta);
 /* Reads the metadata of a checkpoint into `snapshot`; `vocab` receives the number of rows of its
  * token table. Returns NULL, or the reason why it cannot be used. */
-const char *checkpoint_metadata(const char *dir, size_t step, Snapshot *snapshot, size_t *vocab);
+const char *checkpoint_metadata(const CheckpointFiles *files, Snapshot *snapshot, size_t *vocab);
 /* Fills the arrays of both lists; an empty list is skipped. Returns NULL, or the reason why not. */
-const char *checkpoint_read(const char *dir, size_t step, const Snapshot *snapshot);
+const char *checkpoint_read(const CheckpointFiles *files, const Snapshot *snapshot);
 
 #endif

@@ -104,10 +104,13 @@ static bool stored_config(const char *dir, bool saved, Config *stored, bool *who
     checkpoint_steps(dir, &steps);
     for (size_t i = 0; saved && !found && i < arrlenu(steps); i++) {
         Snapshot snapshot = {0};
+        CheckpointFiles files;
         char *folder = checkpoint_folder(dir, steps[i]);
-        found = !checkpoint_metadata(dir, steps[i], &snapshot, &vocab) &&
+        checkpoint_open(&files, dir, steps[i]);
+        found = !checkpoint_metadata(&files, &snapshot, &vocab) &&
                 !stored_model_config(&snapshot, folder, stored);
         snapshot_free(&snapshot);
+        checkpoint_close(&files);
         mem_free(folder);
     }
     arrfree(steps);

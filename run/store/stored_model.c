@@ -126,11 +126,11 @@ static bool read_vocab(const Snapshot *snapshot, size_t V, Vocab *vocab) {
 
 /* Reads the model of a checkpoint. Without gradients and for a small batch, it takes little more
  * memory than the file, whose size and hash have been verified. */
-static const char *read_model(StoredModel *stored, Snapshot *snapshot, const char *dir, size_t step,
-                              size_t batch) {
+static const char *read_model(StoredModel *stored, Snapshot *snapshot, const CheckpointFiles *files,
+                              const char *dir, size_t batch) {
     size_t V;
-    const char *wrong = checkpoint_metadata(dir, step, snapshot, &V);
-    char *folder = checkpoint_folder(dir, step);
+    const char *wrong = checkpoint_metadata(files, snapshot, &V);
+    char *folder = checkpoint_folder(dir, files->step);
     if (!wrong) wrong = stored_model_config(snapshot, folder, &stored->config);
     mem_free(folder);
     if (wrong) return wrong;
@@ -138,15 +138,15 @@ static const char *read_model(StoredModel *stored, Snapshot *snapshot, const cha
         config_free(&stored->config);
         return "its vocabulary is invalid";
     }
-    stored->step = step;
+    stored->step = files->step;
     stored->model =
         model_create(&stored->config.model, &stored->config.gamma_warmup, V, batch, MODEL_FORWARD);
     stored_model_tensors(&stored->model->params, snapshot);
-    wrong = checkpoint_read(dir, step, snapshot);
+    wrong = checkpoint_read(files, snapshot);
     if (wrong)
         stored_model_free(stored);
     else
-        model_remove_norms(stored->model, step);
+        model_remove_norms(stored->model, files->step);
     return wrong;
 }
 
@@ -171,15 +171,18 @@ static bool list_changed(const char *dir, const size_t *steps) {
 typedef enum { READ_DONE, READ_NOTHING, READ_OVERTAKEN } ReadOutcome;
 
 /* `all` are the checkpoints of the run, `steps` those to try. An invalid checkpoint is skipped, unless
- * it was replaced while it was read: then the list is out of date. */
+ * it was removed or replaced before its files were open: then the list is out of date. */
 static ReadOutcome read_first(StoredModel *stored, const char *dir, const size_t *steps,
                               const size_t *all, size_t batch) {
     for (size_t i = 0; i < arrlenu(steps); i++) {
         CheckpointMeta meta;
+        CheckpointFiles files;
         Snapshot snapshot = {0};
-        const char *wrong = checkpoint_verify(dir, steps[i], &meta);
-        if (!wrong) wrong = read_model(stored, &snapshot, dir, steps[i], batch);
+        checkpoint_open(&files, dir, steps[i]);
+        const char *wrong = checkpoint_check(&files, &meta);
+        if (!wrong) wrong = read_model(stored, &snapshot, &files, dir, batch);
         snapshot_free(&snapshot);
+        checkpoint_close(&files);
         if (!wrong) return READ_DONE;
         if (list_changed(dir, all)) return READ_OVERTAKEN;
         fprintf(stderr, "train: warning: skipping the checkpoint of step %zu in %s: %s\n", steps[i],

@@ -164,29 +164,36 @@ static const char *compare_config(Run *run, const Snapshot *snapshot, const char
 }
 
 /* Reads a checkpoint of this version, or of an earlier one, which lacks the last tensors. */
-static const char *read_state(Run *run, size_t step, Snapshot *snapshot) {
-    if (!checkpoint_read(run->dir, step, snapshot)) return NULL;
+static const char *read_state(Run *run, const CheckpointFiles *files, Snapshot *snapshot) {
+    if (!checkpoint_read(files, snapshot)) return NULL;
     arrsetlen(snapshot->state, arrlenu(snapshot->state) - HEALTH_SIGN_TENSORS);
     health_forget_signs(run->health);
-    return checkpoint_read(run->dir, step, snapshot);
+    return checkpoint_read(files, snapshot);
 }
 
-static const char *restore(Run *run, size_t step, CheckpointMeta *meta) {
-    const char *wrong = checkpoint_verify(run->dir, step, meta);
-    if (wrong) return wrong;
+static const char *restore_from(Run *run, const CheckpointFiles *files) {
     size_t vocab, action = 0;
     Snapshot snapshot = {0};
-    char *folder = checkpoint_folder(run->dir, step);
-    wrong = checkpoint_metadata(run->dir, step, &snapshot, &vocab);
+    char *folder = checkpoint_folder(run->dir, files->step);
+    const char *wrong = checkpoint_metadata(files, &snapshot, &vocab);
     if (!wrong) wrong = compare_config(run, &snapshot, folder);
     list_tensors(run, &action, &snapshot);
-    if (!wrong) wrong = read_state(run, step, &snapshot);
+    if (!wrong) wrong = read_state(run, files, &snapshot);
     bool valid = !wrong && spike_restored(run->detector) && health_restored(run->health) &&
                  action <= ACTION_STOP + 1;
     if (!wrong && !valid) wrong = "its state is invalid";
     if (!wrong) run->row.action = action ? spike_action_name((int)action - 1) : NULL;
     snapshot_free(&snapshot);
     mem_free(folder);
+    return wrong;
+}
+
+static const char *restore(Run *run, size_t step, CheckpointMeta *meta) {
+    CheckpointFiles files;
+    checkpoint_open(&files, run->dir, step);
+    const char *wrong = checkpoint_check(&files, meta);
+    if (!wrong) wrong = restore_from(run, &files);
+    checkpoint_close(&files);
     return wrong;
 }
 

@@ -140,7 +140,9 @@ def losses_of(config, variant, weights, batches):
     for rate, batch in batches:
         for group in training.optimizer.param_groups:
             group["lr"] = rate
-        updates.append(training.update(batch))
+        loss = training.backward(batch)
+        updates.append((loss, training.gradient_norm()))
+        training.apply()
     return updates
 
 

@@ -198,18 +198,28 @@ class Training:
             **ADAMWS[variant["adamw"]],
         )
 
-    def update(self, tokens):
-        """One update with tokens (B,T+1); returns the loss before it and the norm of its gradient."""
+    def backward(self, tokens):
+        """The loss of tokens (B,T+1), and its gradients."""
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.autocast):
             loss = self.forward(tokens[:, :-1], tokens[:, 1:])
         loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config["optim.clip"])
+        return loss.item()
+
+    def gradient_norm(self):
+        """In double precision: in float32, PyTorch 2.x on a CPU makes the norm of M's 38.6 million token gradients 0.3 %
+        too small."""
+        return sum(p.grad.double().square().sum().item() for p in self.model.parameters()) ** 0.5
+
+    def apply(self):
+        """Clips the gradients and updates the weights."""
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config["optim.clip"])
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        return loss.item(), norm.item()
 
     def step(self):
         """An update with random tokens; returns the loss before it and the seconds it took."""
         start, c = time.perf_counter(), self.config
         tokens = torch.randint(c["data.vocab_size"], (c["train.batch"], c["model.context"] + 1))
-        return self.update(tokens)[0], time.perf_counter() - start
+        loss = self.backward(tokens)
+        self.apply()
+        return loss, time.perf_counter() - start

@@ -46,12 +46,15 @@ static void try_model(const uint8_t *data, size_t size) {
     Config config;
     size_t vocab;
     double values[32];
+    CheckpointFiles files;
     put(model_path, data, size);
-    const char *wrong = checkpoint_metadata(dir, STEP, &snapshot, &vocab);
+    checkpoint_open(&files, dir, STEP);
+    const char *wrong = checkpoint_metadata(&files, &snapshot, &vocab);
     if (!wrong && !stored_model_config(&snapshot, "input", &config)) config_free(&config);
     tensor_add(&snapshot.model, "", "tok_emb.weight", TENSOR_F64, 4, 8, values);
-    if (!wrong) checkpoint_read(dir, STEP, &snapshot);
+    if (!wrong) checkpoint_read(&files, &snapshot);
     snapshot_free(&snapshot);
+    checkpoint_close(&files);
 }
 
 static void try_meta(const uint8_t *data, size_t size) {

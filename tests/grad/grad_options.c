@@ -10,8 +10,8 @@ typedef struct {
     size_t n_layer, n_kv_head, micros;
     int qk_norm, embed_norm, final_norm;
     bool no_bias, untied;
-    double dropout, eps, gamma;
-    unsigned warm; /* bit 1 << Slot */
+    double dropout, eps, gamma, embed_scale; /* 0 = the default */
+    unsigned warm;                           /* bit 1 << Slot */
     BranchRamp branch;
     WireEntry wire[4];
 } Variant;
@@ -38,6 +38,8 @@ static const Variant VARIANTS[] = {
     {"final_norm on", .final_norm = SWITCH_ON},
     {"final_norm off", .final_norm = SWITCH_OFF},
     {"norm_eps 1e-3", .eps = 1e-3},
+    {"embed_scale 3", .embed_scale = 3},
+    {"embed_scale 0.5, embed_norm on, dropout", .embed_scale = 0.5, .embed_norm = SWITCH_ON, .dropout = 0.2},
     {"gamma-warmup at 0.1", .warm = ALL_SLOTS, .gamma = 0.1},
     {"gamma-warmup at 0.5", .warm = ALL_SLOTS, .gamma = 0.5},
     {"gamma-warmup at 0.5 on out slots", .warm = 1 << SLOT_OUT, .gamma = 0.5},
@@ -89,6 +91,7 @@ static void apply(ModelOptions *options, const Variant *v) {
     options->tie_embeddings = !v->untied;
     options->dropout = v->dropout;
     options->norm_eps = v->eps;
+    if (v->embed_scale > 0) options->embed_scale = v->embed_scale;
     options->wire = v->wire;
     while (options->n_wire < 4 && v->wire[options->n_wire].key) options->n_wire++;
 }

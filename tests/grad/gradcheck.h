@@ -48,6 +48,7 @@ static ModelOptions gc_options(int topology, int norm) {
                             .bias = true,
                             .tie_embeddings = true,
                             .init_std = 0.02,
+                            .embed_scale = 1,
                             .layers = ""};
     size_t least = topology_at(topology)->min_blocks;
     if (options.n_layer < least) options.n_layer = least;

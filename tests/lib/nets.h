@@ -27,6 +27,7 @@ static inline ModelOptions net_options(const char *topology, const char *norm) {
                           .bias = true,
                           .tie_embeddings = true,
                           .init_std = 0.02,
+                          .embed_scale = 1,
                           .layers = ""};
 }
 

@@ -278,10 +278,12 @@ static inline void reference_losses(const Reference *ref, double *losses, const 
                                     const int *targets) {
     const size_t C = ref->options->d_model;
     const real *tok = ref_param(ref, "tok_emb.weight"), *pos = ref_param(ref, "pos_emb.weight");
+    const double given = ref->options->embed_scale, scale = given > 0 ? given : sqrt((double)C);
     RefRows x = {0}, d, u, x_block;
     for (size_t t = 0; t < ref->T; t++) {
         for (size_t c = 0; c < C; c++)
-            x[t][c] = (double)tok[(size_t)tokens[t] * C + c] + (pos ? (double)pos[t * C + c] : 0);
+            x[t][c] = scale *
+                      ((double)tok[(size_t)tokens[t] * C + c] + (pos ? (double)pos[t * C + c] : 0));
         ref_norm(ref, ref->net->emb ? 'n' : '.', "emb_norm", x[t], C, false, 1);
     }
     ref_dropout(ref, x, 0);

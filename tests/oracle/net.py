@@ -26,6 +26,7 @@ DEFAULTS = {
     "qk_norm": "auto",
     "embed_norm": "auto",
     "final_norm": "auto",
+    "embed_scale": 1,
     "bias": True,
     "tie_embeddings": True,
     "layers": "",
@@ -161,11 +162,12 @@ class Model:
 
     def loss(self, tokens, targets):
         """Mean cross-entropy in nats; tokens and targets (B,T)."""
-        C, T = self.c["d_model"], self.c["context"]
+        c, C, T = self.c, self.c["d_model"], self.c["context"]
         table = self.param("tok_emb.weight", self.vocab, C)
         x = table[tokens]
         if self.c["position"] == "learned":
             x = x + self.param("pos_emb.weight", T, C)
+        x = x * (c["embed_scale"] or math.sqrt(C))
         if self.has_embed_norm:
             x = self.norm("emb_norm", x)
         x = self.stream(x)

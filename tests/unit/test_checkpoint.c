@@ -10,6 +10,7 @@
 #include "run/train/resume.h"
 #include "tests/lib/test.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -163,7 +164,9 @@ static void forge_meta(void) {
     length = (size_t)(end - saved.text[2]);
     memcpy(text, saved.text[2], length);
     for (int i = 0; i < 2; i++) {
-        CHECK(file_sum(saved.path[i], &bytes, &hash) == 0, "sum");
+        int fd = fd_open(saved.path[i], O_RDONLY);
+        CHECK(fd_sum(fd, &bytes, &hash) == 0, "sum");
+        close(fd);
         length += (size_t)snprintf(text + length, sizeof text - length,
                                    "  \"%s\": {\"bytes\": %llu, \"fnv1a64\": \"%016llx\"},\n",
                                    FILES[i], (unsigned long long)bytes, (unsigned long long)hash);
@@ -175,11 +178,14 @@ static void forge_meta(void) {
 
 static const char *read_back(Snapshot *snapshot) {
     size_t vocab;
-    const char *wrong = checkpoint_metadata(saved.dir, 3, snapshot, &vocab);
+    CheckpointFiles files;
+    checkpoint_open(&files, saved.dir, 3);
+    const char *wrong = checkpoint_metadata(&files, snapshot, &vocab);
     if (!wrong) {
         stored_model_tensors(&saved.run.model->params, snapshot);
-        wrong = checkpoint_read(saved.dir, 3, snapshot);
+        wrong = checkpoint_read(&files, snapshot);
     }
+    checkpoint_close(&files);
     return wrong;
 }
 

@@ -81,6 +81,8 @@ static const struct {
     {"model.dropout", "0.30000000000000004", "0.30000000000000004"},
     {"model.init", "\"plain\"", "\"plain\""},
     {"model.init_std", "1", "1"},
+    {"model.embed_std", "0.8", "0.8"},
+    {"model.embed_scale", "0", "0"},
     {"model.layers", "\"post*3 pre*\"", "\"post*3 pre*\""},
     {"model.wire", "{\"mlp.out\": \"none\", \"attn.branch\": 0.5}",
      "{\"attn.branch\": 0.5, \"mlp.out\": \"none\"}"},

@@ -220,7 +220,7 @@ static void test_texts_differ(void) {
 
 static void test_texts_of_options(void) {
     const ModelOptions base = net_options("pre", "layernorm");
-    ModelOptions changed[19];
+    ModelOptions changed[22];
     size_t n = sizeof changed / sizeof *changed;
     for (size_t i = 0; i < n; i++) changed[i] = base;
     for (int i = 0; i < 4; i++) changed[i].norm = i + 1;
@@ -236,6 +236,9 @@ static void test_texts_of_options(void) {
     changed[16].n_kv_head = 2;
     changed[17].n_head = 2;
     changed[18].n_layer = 5;
+    changed[19].embed_scale = 7;
+    changed[20].embed_scale = 0; /* sqrt(16) */
+    changed[21].embed_std = 0.03;
     for (size_t i = 0; i < n; i++) {
         CHECK(!same_text(&base, &changed[i]), "option %zu has no effect", i);
         for (size_t k = 0; k < i; k++)

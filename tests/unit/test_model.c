@@ -55,6 +55,7 @@ static const Variant VARIANTS[] = {
     {"geglu", "none", "on", "on", "off", .n_kv_head = 1, .no_bias = true, .untied = true},
     {"relu2", "rope", "off", "off", "auto", .n_kv_head = 2, .untied = true},
     {"relu", "learned", "on", "off", "on", .eps = 1e-3},
+    {"gelu", "learned", "auto", "auto", "auto", .embed_scale = 7},
     {"gelu", "learned", "auto", "auto", "auto", .dropout = 0.25},
     {"gelu", "rope", "auto", "auto", "on", .n_kv_head = 2, .dropout = 0.1},
     {"gelu", "learned", "auto", "auto", "auto", .w = 0.3, .warm = ALL_SLOTS},
@@ -82,6 +83,7 @@ static void apply_variant(const Variant *v, ModelOptions *options, RowNet *net) 
     options->bias = !v->no_bias;
     options->tie_embeddings = !v->untied;
     options->norm_eps = v->eps;
+    if (v->embed_scale > 0) options->embed_scale = v->embed_scale;
     options->dropout = v->dropout;
     options->wire = v->wire;
     row_switch(net, "embed_norm", v->embed);

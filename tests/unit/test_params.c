@@ -190,7 +190,8 @@ static double gamma_start(const Model *model, const RowNet *net, const char *nam
 static void check_start(const Model *model, const RowNet *net, const Param *param) {
     const Shape *s = &model->shape;
     const real *x = model->params.values + param->offset;
-    double std = model->options.init_std, start = 0;
+    const bool table = strstr(param->name, "_emb.weight") && model->options.embed_std > 0;
+    double std = table ? model->options.embed_std : model->options.init_std, start = 0;
     char label[200];
     snprintf(label, sizeof label, "%s %s, init %s: %s", topology_name(model->options.topology),
              norm_name(model->options.norm), net->init, param->name);
@@ -227,6 +228,7 @@ static void test_start(void) {
         options.tie_embeddings = false;
         options.context = 40;
         options.init_std = 0.05;
+        options.embed_std = i % 3 ? 0.4 : 0;
         options.init = index_named(init_name, INITS[i % 4]);
         if (i % 4) net.init = INITS[i % 4];
         Model *model = model_create(&options, &off, 50, 1, false);
