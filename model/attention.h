@@ -26,11 +26,13 @@ typedef struct {
     real *draw;        /* (B,T,NH*HS) ... and of its input */
     real *dmixed;      /* (B,T,NH*HS) */
     real *scratch;     /* attention_scratch(T) */
+    real *peaks;       /* (B,NH,TOKEN_GROUPS) of attention_forward */
     real *rope_table;  /* (T,HS/2,2) */
 } AttentionShared;
 
 typedef struct {
     Shape shape;
+    size_t block; /* counts from 0 */
     Linear qkv, proj;
     Projection q, k, v;
     bool rope;

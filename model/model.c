@@ -134,6 +134,7 @@ static void final_backward(Model *model, const Pass *pass) {
 static void block_recompute(const Model *model, Block *block, const Pass *pass) {
     Pass again = *pass;
     again.probe = NULL;
+    again.peaks = NULL;
     again.scale_sums = NULL;
     block_forward(model, block, &again);
 }

@@ -30,8 +30,10 @@ typedef struct {
                                     running statistics use and update those of the batch */
     uint32_t seed, step, micro;  /* dropout counters */
     Probe *probe;                /* where activations are recorded; NULL = nowhere */
-    ScaleSums *scale_sums;       /* (n_sites) sums of 1/r of the norms; NULL = none are taken */
-    GradWrite grads;             /* whether matmuls set or add to weight gradients; model_backward
+    real *peaks;           /* (L,TOKEN_GROUPS) the largest attention logits of the step so far,
+                                    to be raised; NULL = not wanted */
+    ScaleSums *scale_sums; /* (n_sites) sums of 1/r of the norms; NULL = none are taken */
+    GradWrite grads;       /* whether matmuls set or add to weight gradients; model_backward
                                     sets it */
 } Pass;
 

@@ -7,7 +7,7 @@
 /* --- the table --- */
 
 /* The lines of a row:
- *   .name    the value of model.topology
+ *   .name    the value of model.topology, and its family
  *   slots    {in, out, post} of attention and the MLP, BOTH where they are the same: NO norm, a
  *            NORM, or a GAIN (gamma without a norm); then `read` and coefficients, where not default
  *   model    norms of q, k, v; the input of the head; the rule of initial values; the rest if not 0
@@ -21,88 +21,88 @@
 
 /* clang-format off */
 static const Topology TOPOLOGIES[] = {
-    {.name = "post",
+    {.name = "post", .family = FAMILY_POST,
      BOTH(NO, NO, NORM), .final = FINAL_NONE, .init = INIT_PLAIN,
      .about = "x = N(x + F(x)) (Vaswani et al. 2017)"},
 
-    {.name = "pre",
+    {.name = "pre", .family = FAMILY_PRE,
      BOTH(NORM, NO, NO), .final = FINAL_NORM, .init = INIT_SCALED,
      .about = "x = x + F(N(x)) (GPT-2; Xiong et al. 2020)"},
 
-    {.name = "peri",
+    {.name = "peri", .family = FAMILY_AROUND,
      BOTH(NORM, NORM, NO), .final = FINAL_NORM, .init = INIT_PLAIN, .embed_norm = true,
      .about = "x = x + N(F(N(x))), embedding norm (Kim et al. 2025)"},
 
-    {.name = "sandwich",
+    {.name = "sandwich", .family = FAMILY_AROUND,
      BOTH(NORM, NORM, NO), .final = FINAL_NORM, .init = INIT_PLAIN,
      .about = "peri without the embedding norm (CogView; Gemma 2)"},
 
-    {.name = "olmo2",
+    {.name = "olmo2", .family = FAMILY_OUTPUT,
      BOTH(NO, NORM, NO), .qkv = QK_WHOLE, .final = FINAL_NORM, .init = INIT_PLAIN,
      .about = "x = x + N(F(x)), norms on whole q and k (OLMo 2)"},
 
-    {.name = "deepnorm",
+    {.name = "deepnorm", .family = FAMILY_POST,
      BOTH(NO, NO, NORM, .skip = F_TWO_N_ROOT4), .final = FINAL_NONE, .init = INIT_DEEPNORM,
      .about = "x = N((2N)^(1/4) x + F(x)), smaller init (Wang et al. 2022)"},
 
-    {.name = "resi_dual",
+    {.name = "resi_dual", .family = FAMILY_POST,
      BOTH(NO, NO, NORM, .dual = F_ONE), .final = FINAL_DUAL, .init = INIT_PLAIN,
      .dual_stream = true,
      .about = "post, and a second stream d = d + F(x); head x + N(d) (Xie et al. 2023)"},
 
-    {.name = "mixln",
+    {.name = "mixln", .family = FAMILY_MIXED,
      BOTH(NORM, NO, NO), .final = FINAL_NORM, .init = INIT_PLAIN,
      .first_row = "post", .first_fraction = 0.25, .min_blocks = 4,
      .about = "first quarter of the blocks post, the rest pre (Li et al. 2024)"},
 
-    {.name = "lns",
+    {.name = "lns", .family = FAMILY_PRE,
      BOTH(NORM, NO, NO, .gain = F_RSQRT_L), .final = FINAL_NORM, .init = INIT_PLAIN,
      .about = "x = x + F(N(x)/sqrt(l)) (Sun et al. 2025)"},
 
-    {.name = "hybrid",
+    {.name = "hybrid", .family = FAMILY_MIXED,
      .attn = {NO, NO, NORM}, .mlp = {NO, NO, NO}, .qkv = QKV_HEAD, .final = FINAL_NORM,
      .init = INIT_PLAIN,
      .about = "norms on q, k, v per head; n = N(x + A(x)), x = n + MLP(n) (Zhuo et al. 2025)"},
 
-    {.name = "hybrid_star",
+    {.name = "hybrid_star", .family = FAMILY_MIXED,
      .attn = {NO, NO, NORM}, .mlp = {NO, NO, NO}, .qkv = QKV_HEAD, .final = FINAL_NORM,
      .init = INIT_PLAIN, .first_row = "pre", .first_min = 1,
      .about = "hybrid, its first block wired as pre (Zhuo et al. 2025)"},
 
-    {.name = "keel",
+    {.name = "keel", .family = FAMILY_POST,
      BOTH(NORM, NO, NORM, .skip = F_TWO_N), .final = FINAL_NONE, .init = INIT_PLAIN,
      .needs_norm = true,
      .about = "x = N(2N x + F(N(x))) (2601.19895)"},
 
-    {.name = "pre_post",
+    {.name = "pre_post", .family = FAMILY_POST,
      BOTH(NORM, NO, NORM), .final = FINAL_NONE, .init = INIT_PLAIN,
      .about = "x = N(x + F(N(x))): before and after the residual connection, not Peri-LN"},
 
-    {.name = "b2t",
+    {.name = "b2t", .family = FAMILY_POST,
      .attn = {NO, NO, NORM}, .mlp = {NO, NO, NORM, .block_skip = F_ONE}, .final = FINAL_NONE,
      .init = INIT_PLAIN,
      .about = "post, the MLP's sum also adds the block's input (Takase et al. 2022)"},
 
-    {.name = "parallel",
+    {.name = "parallel", .family = FAMILY_PRE,
      .attn = {NORM, NO, NO}, .mlp = {NO, NO, NO, .read = READ_SHARED}, .final = FINAL_NORM,
      .init = INIT_SCALED,
      .about = "x = x + A(u) + MLP(u), u = N(x) (GPT-J, PaLM)"},
 
-    {.name = "parallel2",
+    {.name = "parallel2", .family = FAMILY_PRE,
      .attn = {NORM, NO, NO}, .mlp = {NORM, NO, NO, .read = READ_BLOCK}, .final = FINAL_NORM,
      .init = INIT_SCALED,
      .about = "x = x + A(N(x)) + MLP(N'(x)), two norms of the block's input (GPT-NeoX)"},
 
-    {.name = "layerscale",
+    {.name = "layerscale", .family = FAMILY_PRE,
      BOTH(NORM, GAIN, NO), .final = FINAL_NORM, .init = INIT_PLAIN,
      .out_gain = OUT_GAIN_LAYERSCALE,
      .about = "x = x + S F(N(x)), S initially small (Touvron et al. 2021)"},
 
-    {.name = "respost",
+    {.name = "respost", .family = FAMILY_OUTPUT,
      BOTH(NO, NORM, NO), .final = FINAL_NORM, .init = INIT_PLAIN, .out_gain = OUT_GAIN_ZERO,
      .about = "x = x + N(F(x)), the gain of N initially 0 (Swin V2)"},
 
-    {.name = "none",
+    {.name = "none", .family = FAMILY_NONE,
      BOTH(NO, NO, NO), .final = FINAL_NORM, .init = INIT_SCALED,
      .about = "x = x + F(x): no block norms, a final norm"},
 
@@ -144,6 +144,14 @@ const char *topology_name(int i) {
 
 const char *topology_about(int i) {
     return i >= 0 && i < ROWS ? TOPOLOGIES[i].about : NULL;
+}
+
+const char *topology_family(int i) {
+    static const char *const NAMES[] = {
+        [FAMILY_POST] = "post",     [FAMILY_PRE] = "pre",     [FAMILY_AROUND] = "around",
+        [FAMILY_OUTPUT] = "output", [FAMILY_MIXED] = "mixed", [FAMILY_NONE] = "none",
+    };
+    return NAME_AT(NAMES, i);
 }
 
 const Topology *topology_find(const char *name, size_t length) {

@@ -60,8 +60,20 @@ typedef struct {
     Formula skip, gain, block_skip, dual; /* `branch` is 1 in every row */
 } SublayerRow;
 
+/* Where the norms of the stream are: after the sum, before the sublayer, around it, after it only,
+ * not in the same places in all sublayers, nowhere. */
+typedef enum {
+    FAMILY_POST,
+    FAMILY_PRE,
+    FAMILY_AROUND,
+    FAMILY_OUTPUT,
+    FAMILY_MIXED,
+    FAMILY_NONE
+} Family;
+
 typedef struct {
     const char *name, *about;
+    Family family; /* for readers only */
     SublayerRow attn, mlp;
     bool embed_norm; /* a norm behind the embedding */
     QkvNorm qkv;
@@ -85,6 +97,8 @@ const Topology *topology_at(int i);
 /* Name and one-line description of row i; NULL past the last row. */
 const char *topology_name(int i);
 const char *topology_about(int i);
+/* The name of a Family: post pre around output mixed none. */
+const char *topology_family(int i);
 /* Other names of the rows, ended by {0}. */
 extern const Synonym topology_synonyms[];
 /* The row whose name is the `length` bytes at `name`, or NULL. */

@@ -151,6 +151,9 @@ void rope_forward(real *x, const real *table, size_t B, size_t T, size_t NH, siz
 void rope_backward(real *dx, const real *table, size_t B, size_t T, size_t NH, size_t HS,
                    size_t stride);
 
+/* The first token of a sequence has statistics of its own. */
+typedef enum { TOKEN_FIRST, TOKEN_REST, TOKEN_GROUPS } TokenGroup;
+
 /* --- causal attention, scores q.k/sqrt(HS); query head h reads key/value head h/(NH/NKV) --- */
 
 typedef struct {
@@ -162,11 +165,12 @@ static inline size_t qkv_width(size_t NH, size_t NKV, size_t HS) {
 }
 /* Elements of scratch for sequences of at most T tokens, on the current number of threads. */
 size_t attention_scratch(size_t T, size_t HS);
-/* out (B,T,NH*HS); qkv (B,T,qkv_width); lse (B,NH,T) = log-sum-exp of the scores of each query. The
+/* out (B,T,NH*HS); qkv (B,T,qkv_width); lse (B,NH,T) = log-sum-exp of the scores of each query; peaks
+ * (B,NH,TOKEN_GROUPS) = the largest score of a first token and of the others, NULL = not wanted. The
  * T x T scores are never stored: they exist for one block of queries at a time and are recomputed
  * in the backward pass. */
-void attention_forward(real *out, real *lse, const real *qkv, real *scratch, const Dropout *dropout,
-                       AttentionShape shape);
+void attention_forward(real *out, real *lse, real *peaks, const real *qkv, real *scratch,
+                       const Dropout *dropout, AttentionShape shape);
 /* One step of decoding: out (NH*HS) of the token at position t of a sequence, from qkv
  * (t+1,qkv_width). B and T of `shape` are not used. Scratch is for sequences of more than t
  * tokens. */
@@ -192,8 +196,6 @@ void head_logits(real *logits, const real *h, const real *w, size_t r, size_t C,
 
 /* --- moments of x (R,C), R tokens in sequences of T --- */
 
-/* The first token of a sequence, r % T == 0, has statistics of its own. */
-typedef enum { TOKEN_FIRST, TOKEN_REST, TOKEN_GROUPS } TokenGroup;
 typedef struct {
     size_t tokens;         /* if 0, the other members are undefined */
     double mean, variance; /* over the C features of a token, averaged over tokens */

@@ -12,7 +12,7 @@
 #     --tables           print docs/claims/tables.md, from verdicts.json
 #     --pictures FOLDER  write the pictures of docs/claims.md, from verdicts.json and the CSVs
 #     --deviations       print docs/claims/deviations.md, from the git history
-#     --text FILE        tinyshakespeare.txt, for part nanogpt_char
+#     --text FILE        tinyshakespeare.txt, for the parts of the character model
 #     --jobs N           runs at once (all cores)
 #
 # A part is a sweep in sweeps/claims/ or a program in scripts/claims/. Its runs are kept in
@@ -23,7 +23,8 @@ source "$(dirname "$0")/usage.sh"
 cd "$(dirname "$0")/.."
 
 parts=(pilot pilot_deep placement spikes lr_warmup depth depth_96 variance_init layernorm residual rmsnorm_lr gamma_warmup branch_warmup unnormed
-    few_tokens dyt_start dyt_start_few pre_embed peri_bare literal batchnorm removal inference speed nanogpt_char)
+    few_tokens dyt_start dyt_start_few pre_embed peri_bare literal batchnorm removal inference speed nanogpt_char nanogpt_bf16 embed_scale)
+resumable=" nanogpt_char nanogpt_bf16 embed_scale " # their CSV grows run by run, and they read --text
 runs=runs/claims csvs=docs/claims jobs=$(nproc) quick='' text=''
 
 # measure NAME: runs a part and writes its CSV.
@@ -48,8 +49,8 @@ sweep() {
 part() {
     local start=$SECONDS
     [[ " ${parts[*]} " == *" $1 "* ]] || wrong "there is no part $1, only ${parts[*]}"
-    [[ ! -e $csvs/$1.csv || $1 == nanogpt_char ]] || { echo "$1: measured before, see $csvs/$1.csv" >&2 && return; }
-    [[ $1 != nanogpt_char || -n $text$quick ]] || { echo "nanogpt_char: needs --text tinyshakespeare.txt" >&2 && return; }
+    [[ ! -e $csvs/$1.csv || $resumable == *" $1 "* ]] || { echo "$1: measured before, see $csvs/$1.csv" >&2 && return; }
+    [[ $resumable != *" $1 "* || -n $text$quick ]] || { echo "$1: needs --text tinyshakespeare.txt" >&2 && return; }
     measure "$1" >&2
     echo "$1: measured in $((SECONDS - start)) s" >&2
 }

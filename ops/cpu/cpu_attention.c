@@ -135,8 +135,16 @@ static void dropout_columns(real *s, real *p, const Dropout *dropout, size_t row
     }
 }
 
+/* peaks (TOKEN_GROUPS) = the largest of themselves and of largest (rows), of queries t0 .. */
+static void update_peaks(real *peaks, const real *largest, size_t t0, size_t rows) {
+    for (size_t q = 0; q < rows; q++) {
+        real *peak = &peaks[t0 + q == 0 ? TOKEN_FIRST : TOKEN_REST];
+        *peak = largest[q] > *peak ? largest[q] : *peak;
+    }
+}
+
 /* out (T,.), lse (T) of one head of one sequence; `row` = (b*NH+h)*T. */
-static void head_forward(real *out, real *lse, const real *qkv, HeadOffsets at,
+static void head_forward(real *out, real *lse, real *peaks, const real *qkv, HeadOffsets at,
                          const Scratch *scratch, const Dropout *dropout, size_t row,
                          AttentionShape shape) {
     const size_t T = shape.T, HS = shape.HS, ldo = shape.NH * HS;
@@ -150,6 +158,7 @@ static void head_forward(real *out, real *lse, const real *qkv, HeadOffsets at,
         pack_b(scratch->queries, qkv + at.q + t0 * ld, ld, true, rows, HS, scale);
         gemm_packed(s, BLOCK, keys_a, scratch->queries, HS, keys, rows, HS, false);
         exponentials(s, largest, total, t0, keys);
+        if (peaks) update_peaks(peaks, largest, t0, rows);
         if (dropout->p > 0) dropout_columns(s, scratch->dp, dropout, row + t0, rows, keys, T);
         gemm_packed(out + t0 * ldo, ldo, a_in_place(s, BLOCK, rows, keys), scratch->by_key, T, rows,
                     HS, keys, false);
@@ -161,16 +170,18 @@ static void head_forward(real *out, real *lse, const real *qkv, HeadOffsets at,
     }
 }
 
-void attention_forward(real *out, real *lse, const real *qkv, real *scratch, const Dropout *dropout,
-                       AttentionShape shape) {
+void attention_forward(real *out, real *lse, real *peaks, const real *qkv, real *scratch,
+                       const Dropout *dropout, AttentionShape shape) {
     PHASE(PHASE_ATTENTION);
     const size_t T = shape.T, NH = shape.NH, HS = shape.HS;
 #pragma omp parallel for schedule(dynamic, 1)
     for (size_t task = 0; task < shape.B * NH; task++) {
         size_t b = task / NH, h = task % NH;
         Scratch mine = thread_scratch(scratch, T, HS);
-        head_forward(out + b * T * NH * HS + h * HS, lse + task * T, qkv, head_offsets(b, h, shape),
-                     &mine, dropout, task * T, shape);
+        real *own_peaks = peaks ? peaks + task * TOKEN_GROUPS : NULL;
+        for (size_t group = 0; peaks && group < TOKEN_GROUPS; group++) own_peaks[group] = -INFINITY;
+        head_forward(out + b * T * NH * HS + h * HS, lse + task * T, own_peaks, qkv,
+                     head_offsets(b, h, shape), &mine, dropout, task * T, shape);
     }
 }
 

@@ -19,6 +19,7 @@ typedef struct {
     char *name, *about; /* for mem_free; the name as a command takes it */
     char *file;         /* for mem_free; NULL if the item is no file */
     const Key *key;     /* NULL if the item is no key */
+    const char *family; /* NULL if the item is no topology */
 } Item;
 
 /* --- the items of each list, an stb_ds array --- */
@@ -29,8 +30,14 @@ static Item item_of(const char *name, const char *about) {
 
 static Item *topologies(void) {
     Item *items = NULL;
-    for (int i = 0; topology_name(i); i++)
-        arrput(items, item_of(topology_name(i), topology_about(i)));
+    for (int family = 0; topology_family(family); family++) {
+        for (int i = 0; topology_at(i); i++) {
+            if ((int)topology_at(i)->family != family) continue;
+            Item item = item_of(topology_name(i), topology_about(i));
+            item.family = topology_family(family);
+            arrput(items, item);
+        }
+    }
     return items;
 }
 
@@ -56,7 +63,7 @@ static Item *files_of(const char *kind, bool bare) {
     char **files = config_files(kind);
     for (size_t i = 0; i < arrlenu(files); i++) {
         char *name = bare ? config_base(files[i]) : text_format("%s", files[i]);
-        Item item = {name, config_about(files[i]), files[i], NULL};
+        Item item = {name, config_about(files[i]), .file = files[i]};
         arrput(items, item);
     }
     arrfree(files); /* the items own the names */
@@ -96,8 +103,11 @@ static void print_text(const Item *items) {
         const int length = (int)strlen(items[i].name);
         width = length > width ? length : width;
     }
-    for (size_t i = 0; i < arrlenu(items); i++)
-        printf("%-*s %s\n", width + 1, items[i].name, items[i].about);
+    for (size_t i = 0; i < arrlenu(items); i++) {
+        printf("%-*s %s", width + 1, items[i].name, items[i].about);
+        if (items[i].family) printf(" [%s]", items[i].family);
+        putchar('\n');
+    }
 }
 
 static void print_json_item(Json *json, const Item *item) {
@@ -113,6 +123,7 @@ static void print_json_item(Json *json, const Item *item) {
         fputs(item->key->default_json, json->out);
         json_string(json, "takes", takes);
     }
+    if (item->family) json_string(json, "family", item->family);
     json_string(json, "about", item->about);
     json_close(json);
     json->layout = JSON_LINES;

@@ -280,7 +280,7 @@ static bool repeat(Replay *replay, size_t step) {
     Role role = role_of(replay, step);
     if (step >= replay->written && !run->log.file[FILE_LOG].path) {
         runlog_close(&run->log); /* the one without files */
-        run->log = runlog_create(replay->temporary);
+        run->log = runlog_create(replay->temporary, replay->config.log.max_logit);
     }
     run->probe = step >= first_measured(replay) ? replay->probes[role] : NULL;
     choose_length(replay, step);

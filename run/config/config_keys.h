@@ -31,6 +31,7 @@ typedef struct {
 typedef struct {
     size_t every;
     size_t layers_every; /* 0 = never */
+    bool max_logit;
     const char *dir;
 } LogOptions;
 

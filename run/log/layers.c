@@ -1,6 +1,8 @@
 /* layers.c - see layers.h. */
 #include "run/log/layers.h"
 
+#include <math.h>
+
 const char LAYERS_HEADER[] =
     "step,layer,sublayer,site,position,mean,variance,rms,absmax,kurtosis,grad_rms\n";
 
@@ -33,11 +35,34 @@ static void write_site(Csv *csv, size_t step, ProbePoint point, int site, const 
     }
 }
 
-void layers_write(Csv *csv, size_t step, const Probe *probe) {
+/* The largest logits of a block. There is none for other tokens than the first where the context is
+ * one token. */
+static void write_scores(Csv *csv, size_t step, size_t layer, const real *peaks) {
+    for (size_t group = 0; group < TOKEN_GROUPS; group++) {
+        csv_integer(csv, step);
+        csv_integer(csv, layer);
+        csv_text(csv, "attn");
+        csv_text(csv, "scores");
+        csv_text(csv, layers_position(group));
+        for (int empty = 0; empty < 3; empty++) csv_empty(csv);
+        if (isinf(peaks[group]) && peaks[group] < 0)
+            csv_empty(csv);
+        else
+            csv_number(csv, (double)peaks[group]);
+        for (int empty = 0; empty < 2; empty++) csv_empty(csv);
+        csv_end_record(csv);
+    }
+}
+
+void layers_write(Csv *csv, size_t step, const Probe *probe, const real *peaks) {
     for (size_t point = 0; point < probe->points; point++) {
         for (int site = 0; site < PROBE_SITES; site++) {
             const ProbeStats *stats = probe_stats(probe, point, (ProbeSite)site);
             if (stats->measured) write_site(csv, step, probe_point(probe, point), site, stats);
+        }
+        for (size_t block = 0; peaks && block < probe->L; block++) {
+            if (point == probe_sublayer(block, false))
+                write_scores(csv, step, block + 1, peaks + block * TOKEN_GROUPS);
         }
     }
 }

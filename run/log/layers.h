@@ -14,7 +14,9 @@ extern const char LAYERS_HEADER[];
 
 /* The value of column `position` for a group of tokens: "first" or "rest". */
 const char *layers_position(size_t group);
-/* Writes the records of step `step`: two for every site that the probe has measured. */
-void layers_write(Csv *csv, size_t step, const Probe *probe);
+/* Writes the records of step `step`: two for every site that the probe has measured. `peaks`
+ * (L,TOKEN_GROUPS) are the largest attention logits of the blocks, for the site `scores`; NULL = they
+ * were not measured. */
+void layers_write(Csv *csv, size_t step, const Probe *probe, const real *peaks);
 
 #endif

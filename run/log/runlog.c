@@ -25,6 +25,7 @@ static const struct {
     [LOG_GRAD_Z] = {"grad_z"},
     [LOG_SPIKE] = {"spike", true},
     [LOG_ACTION] = {"action"},
+    [LOG_MAX_LOGIT] = {"max_logit"},
     [LOG_STEP_MS] = {"step_ms"},
     [LOG_TOKENS_PER_S] = {"tokens_per_s"},
 };
@@ -54,43 +55,49 @@ void log_set(LogRow *row, LogColumn column, double value) {
     row->measured |= (size_t)1 << column;
 }
 
-static Csv create_log(const char *dir) {
+static bool has_column(int i, bool max_logit) {
+    return i != LOG_MAX_LOGIT || max_logit;
+}
+
+static Csv create_log(const char *dir, bool max_logit) {
     Csv csv = csv_create(dir, FILES[FILE_LOG], "");
-    for (int i = 0; i < LOG_COLUMNS; i++) csv_text(&csv, COLUMNS[i].name);
+    for (int i = 0; i < LOG_COLUMNS; i++) {
+        if (has_column(i, max_logit)) csv_text(&csv, COLUMNS[i].name);
+    }
     csv_end_record(&csv);
     return csv;
 }
 
-static Csv create_file(const char *dir, int i) {
-    return HEADERS[i] ? csv_create(dir, FILES[i], HEADERS[i]) : create_log(dir);
+static Csv create_file(const char *dir, int i, bool max_logit) {
+    return HEADERS[i] ? csv_create(dir, FILES[i], HEADERS[i]) : create_log(dir, max_logit);
 }
 
-RunLog runlog_create(const char *dir) {
-    RunLog runlog;
-    for (int i = 0; i < RUNLOG_FILES; i++) runlog.file[i] = create_file(dir, i);
+RunLog runlog_create(const char *dir, bool max_logit) {
+    RunLog runlog = {.max_logit = max_logit};
+    for (int i = 0; i < RUNLOG_FILES; i++) runlog.file[i] = create_file(dir, i, max_logit);
     return runlog;
 }
 
-static Csv start_again(const char *dir, int i, size_t first) {
+static Csv start_again(const char *dir, int i, bool max_logit, size_t first) {
     char *kept = log_keep(dir, FILES[i], first);
     fprintf(stderr,
             "train: warning: %s/%s is not as the checkpoint recorded it: it is started again and "
             "begins at step %zu%s%s\n",
             dir, FILES[i], first, kept ? "; the old one is now " : "", kept ? kept : "");
     mem_free(kept);
-    return create_file(dir, i);
+    return create_file(dir, i, max_logit);
 }
 
 /* A file that the version of the checkpoint did not write. */
-static Csv start_later(const char *dir, int i, size_t first) {
+static Csv start_later(const char *dir, int i, bool max_logit, size_t first) {
     mem_free(log_keep(dir, FILES[i], first));
-    return create_file(dir, i);
+    return create_file(dir, i, max_logit);
 }
 
-static Csv continue_file(const char *dir, int i, uint64_t bytes, size_t first) {
-    if (bytes == 0) return start_later(dir, i, first);
+static Csv continue_file(const char *dir, int i, bool max_logit, uint64_t bytes, size_t first) {
+    if (bytes == 0) return start_later(dir, i, max_logit, first);
     LogState state = log_state(dir, FILES[i], bytes);
-    if (state == LOG_LOST) return start_again(dir, i, first);
+    if (state == LOG_LOST) return start_again(dir, i, max_logit, first);
     if (state == LOG_CONVERTED) {
         log_convert(dir, FILES[i]);
         fprintf(stderr, "train: warning: %s/%s had other line ends: it is converted back\n", dir,
@@ -99,9 +106,11 @@ static Csv continue_file(const char *dir, int i, uint64_t bytes, size_t first) {
     return csv_continue(dir, FILES[i], bytes);
 }
 
-RunLog runlog_continue(const char *dir, const uint64_t bytes[RUNLOG_FILES], size_t first) {
-    RunLog runlog;
-    for (int i = 0; i < RUNLOG_FILES; i++) runlog.file[i] = continue_file(dir, i, bytes[i], first);
+RunLog runlog_continue(const char *dir, bool max_logit, const uint64_t bytes[RUNLOG_FILES],
+                       size_t first) {
+    RunLog runlog = {.max_logit = max_logit};
+    for (int i = 0; i < RUNLOG_FILES; i++)
+        runlog.file[i] = continue_file(dir, i, max_logit, bytes[i], first);
     return runlog;
 }
 
@@ -115,6 +124,7 @@ bool runlog_reaches(const char *dir, const uint64_t bytes[RUNLOG_FILES]) {
 void runlog_write(RunLog *runlog, const LogRow *row) {
     Csv *csv = &runlog->file[FILE_LOG];
     for (int i = 0; i < LOG_COLUMNS; i++) {
+        if (!has_column(i, runlog->max_logit)) continue;
         if (i == LOG_ACTION)
             csv_text(csv, row->action ? row->action : "");
         else if (!(row->measured >> i & 1))

@@ -23,6 +23,7 @@ typedef enum {
     LOG_GRAD_Z,
     LOG_SPIKE,
     LOG_ACTION,
+    LOG_MAX_LOGIT, /* only with log.max_logit */
     LOG_STEP_MS,
     LOG_TOKENS_PER_S,
     LOG_COLUMNS
@@ -42,14 +43,16 @@ const char *runlog_name(int file); /* "log.csv" ... */
 
 typedef struct {
     Csv file[RUNLOG_FILES];
+    bool max_logit; /* whether log.csv has that column */
 } RunLog;
 
 /* Creates the files in `dir` with their headers. Failing to write ends the program (EXIT_IO). */
-RunLog runlog_create(const char *dir);
+RunLog runlog_create(const char *dir, bool max_logit);
 /* Opens the files for appending, each truncated to `bytes`, before step `first`. A file that was
  * changed since is repaired, or started again, with a warning (log_repair.h). 0 bytes mean that the
  * checkpoint is of a version without this file, which then begins at step `first`. */
-RunLog runlog_continue(const char *dir, const uint64_t bytes[RUNLOG_FILES], size_t first);
+RunLog runlog_continue(const char *dir, bool max_logit, const uint64_t bytes[RUNLOG_FILES],
+                       size_t first);
 /* Whether no file would have to be started again. */
 bool runlog_reaches(const char *dir, const uint64_t bytes[RUNLOG_FILES]);
 

@@ -243,7 +243,7 @@ static size_t continue_run(Run *run, const CheckpointMeta *meta) {
     name_best(run);
     prune(run, meta->step);
     size_t first = run->row.measured ? meta->step : meta->step + 1;
-    run->log = runlog_continue(run->dir, meta->log_bytes, first);
+    run->log = runlog_continue(run->dir, run->config->log.max_logit, meta->log_bytes, first);
     return first;
 }
 
@@ -283,7 +283,7 @@ size_t run_restore(Run *run) {
             run->dir);
     }
     run_begin(run);
-    run->log = runlog_create(run->dir);
+    run->log = runlog_create(run->dir, run->config->log.max_logit);
     return 0;
 }
 

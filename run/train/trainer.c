@@ -47,6 +47,8 @@ void run_open(Run *run, const Config *config, int argc, char **argv) {
         run->probe = probe_create(config->model.n_layer);
         run->changes = mem_alloc(size_mul(params_count(&run->model->params), sizeof(double)));
     }
+    if (config->log.max_logit)
+        run->peaks = mem_alloc(size_mul(config->model.n_layer * TOKEN_GROUPS, sizeof(real)));
     run->tokens = mem_alloc(size_mul(cells, sizeof(int)));
     run->targets = mem_alloc(size_mul(cells, sizeof(int)));
     bool rms = norm_is_rms(norm_kind(config->model.norm));
@@ -65,6 +67,7 @@ void run_close(Run *run) {
     runlog_close(&run->log);
     probe_free(run->probe);
     mem_free(run->changes);
+    mem_free(run->peaks);
     health_free(run->health);
     spike_free(run->detector);
     optimizer_free(&run->optimizer);
@@ -104,6 +107,7 @@ static Pass pass_of(const Run *run, size_t step, size_t micro, double gamma) {
                   .step = (uint32_t)step,
                   .micro = (uint32_t)micro,
                   .probe = micro == 0 && wants_layers(run, step) ? run->probe : NULL,
+                  .peaks = run->peaks,
                   .scale_sums = run->model->scale_sums};
 }
 
@@ -115,6 +119,7 @@ static bool accumulate(Run *run, size_t step, double gamma, double *loss) {
     double total = 0, tokens = (double)(train->batch * s->T * train->accum);
     params_zero_grads(&run->model->params);
     model_reset_scale_sums(run->model);
+    for (size_t i = 0; run->peaks && i < s->L * TOKEN_GROUPS; i++) run->peaks[i] = -INFINITY;
     for (size_t micro = 0; micro < train->accum; micro++) {
         if (may_abandon(run, micro) && stop_requested()) return false;
         dataset_train_batch(run->data, run->tokens, run->targets, step, micro);
@@ -196,11 +201,19 @@ static double block_gradient(const Probe *probe, size_t block) {
 }
 
 static void log_measured(Run *run, size_t step, bool applied) {
-    layers_write(&run->log.file[FILE_LAYERS], step, run->probe);
+    layers_write(&run->log.file[FILE_LAYERS], step, run->probe, run->peaks);
     tensors_write(&run->log.file[FILE_TENSORS], step, &run->model->params,
                   run->optimizer.tensor_norms, applied ? run->changes : NULL);
     health_gradients(run->health, step, block_gradient(run->probe, 0),
                      block_gradient(run->probe, run->probe->L - 1));
+}
+
+/* The largest attention logit of the step, over all blocks. */
+static double max_logit(const Run *run) {
+    real largest = -INFINITY;
+    for (size_t i = 0; i < run->model->shape.L * TOKEN_GROUPS; i++)
+        largest = run->peaks[i] > largest ? run->peaks[i] : largest;
+    return (double)largest;
 }
 
 bool run_update(Run *run, size_t step, LogRow *row) {
@@ -237,6 +250,7 @@ bool run_update(Run *run, size_t step, LogRow *row) {
     if (!report.grad.finite || !isnan(report.grad.z)) log_set(row, LOG_GRAD_Z, report.grad.z);
     log_set(row, LOG_SPIKE, report.spike);
     row->action = action_taken(run, &report);
+    if (run->peaks) log_set(row, LOG_MAX_LOGIT, max_logit(run));
     log_set(row, LOG_STEP_MS, 1e3 * seconds);
     log_set(row, LOG_TOKENS_PER_S, (double)tokens / seconds);
     if (report.spike) log_spike(run, step, &report);

@@ -28,6 +28,8 @@ typedef struct {
     Probe *probe; /* NULL if log.layers_every is 0 */
     double
         *changes; /* (tensors) norms of the last measured update; NULL if log.layers_every is 0 */
+    real *peaks;  /* (L,TOKEN_GROUPS) largest attention logits of the update; NULL without
+                    log.max_logit */
     RunLog log;
     Manifest manifest;
     Progress progress;

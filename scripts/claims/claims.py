@@ -4,9 +4,12 @@ An entry has the claim in plain English, what the literature says, the primary t
 what the answer holds for. Claimed numbers are in these tables, measured numbers in the CSVs.
 """
 
+import claims_embedding
 import claims_norms
 import claims_own
 import claims_placement
+import claims_precision
 import claims_trained
 
-CLAIMS = claims_placement.CLAIMS + claims_norms.CLAIMS + claims_trained.CLAIMS + claims_own.CLAIMS
+MODULES = [claims_placement, claims_norms, claims_trained, claims_own, claims_precision, claims_embedding]
+CLAIMS = [claim for module in MODULES for claim in module.CLAIMS]

@@ -10,6 +10,8 @@ import results
 import stats
 from arms import depth, evaluated, gamma, placed, skip, topology, warmed
 from claim import Arm
+from claims_embedding import scaled
+from claims_precision import rounded
 from fits import failed
 
 PASSED, FAILED, NONE = "passed", "failed", "none"
@@ -153,6 +155,10 @@ def higher(part, rate, than, **keys):
     return differs(label, P, Arm(part, keys | {"optim.lr": rate}), Arm(part, keys | {"optim.lr": than}))
 
 
+def at_rate(arm, rate):
+    return Arm(arm.part, arm.keys | {"optim.lr": rate}, arm.label)
+
+
 PARTS = {
     "placement": [
         fails("Post-LN fails at learning rate 1.6e-2", P, placed("post", 1.6e-2)),
@@ -285,6 +291,23 @@ PARTS = {
             "val_loss",
             1.919,
             0.02,
+        ),
+    ],
+    "nanogpt_bf16": [
+        differs("Pre-LN ends higher than Peri-LN, as in float32", P, rounded("pre"), rounded("peri")),
+    ],
+    "embed_scale": [
+        differs(
+            "Pre-LN ends higher at learning rate 1e-3 than at 4e-3",
+            P,
+            at_rate(scaled("pre", 1), 1e-3),
+            at_rate(scaled("pre", 1), 4e-3),
+        ),
+        alike(
+            "Pre-LN with embedding norm, embedding times 50 and times 1",
+            N,
+            at_rate(scaled("pre", 50, normed=True), 4e-3),
+            at_rate(scaled("pre", 1, normed=True), 4e-3),
         ),
     ],
 }

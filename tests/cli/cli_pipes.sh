@@ -65,8 +65,12 @@ print(len(v) > 0, v <= {"holds", "fails", "undecided"})' dry)" "True True"
 lists_print_json() {
     local list
     for list in topologies norms keys; do prints "$list" --list "$list" --json; done
-    same "topologies and norms" "$(python 'for i in d: print(i["name"], i["about"])' topologies norms)" \
+    same "topologies and norms" "$(python 'for i in d: print(i["name"], i["about"], *[f"[{i[key]}]" for key in ["family"] if key in i])' topologies norms)" \
         "$({ "$TRAIN" --list topologies && "$TRAIN" --list norms; } | sed -E 's/ +/ /')"
+    # docs/topologies.md has the same rows in the same order, each in the section of its family.
+    same "docs/topologies.md" "$(awk -F'`' '/^## / { split($0, word, "[ :]+"); family = word[2] }
+        family != "Released" && /^\| `[a-z0-9_]+` \|/ { print $2, family }' docs/topologies.md)" \
+        "$(python 'for i in d: print(i["name"], i["family"])' topologies)"
     toy listed --steps 0
     same "keys" "$(python 'for i in d: print(i["name"])' keys)" "$(python '
 for name, value in d.items():

@@ -20,6 +20,22 @@ log_is_complete() {
     has "banner" "$said" "entropy floor"
 }
 
+# The column stands before the timings, is the largest record of site `scores`, and changes nothing else.
+max_logit_is_logged() {
+    local options=(--set log.max_logit=true --set log.layers_every=1 --set train.accum=2)
+    toy plain --set train.accum=2
+    toy logits "${options[@]}"
+    same "header" "$(head -1 "$tmp/logits/log.csv")" "${header/action/action,max_logit}"
+    cmp <(payload plain) <(payload logits) || fail "log.max_logit changes the weights"
+    same "largest of layers.csv" "$(awk -F, '$4 == "scores" { if (!($1 in most) || $9 > most[$1]) most[$1] = $9 }
+        END { for (step = 1; step <= 20; step++) print most[step] }' "$tmp/logits/layers.csv")" \
+        "$(awk -F, 'NR > 2 { print $13 + 0 }' "$tmp/logits/log.csv")"
+    same "records of a step" "$(grep -c '^7,[12],attn,scores,' "$tmp/logits/layers.csv")" 4
+    toy stopped "${options[@]}" --stop-at 9
+    toy stopped "${options[@]}" --resume
+    same "resumed" "$(cut -d, -f1-13 "$tmp/stopped/log.csv")" "$(cut -d, -f1-13 "$tmp/logits/log.csv")"
+}
+
 validation_can_be_disabled() {
     toy blind --set train.eval_every=0
     same "val_loss" "$(cut -d, -f4 "$tmp/blind/log.csv" | sort -u)" $'\nval_loss'
@@ -251,6 +267,7 @@ test_case "train: the logs in python, awk and gnuplot" csv_readers_agree
 test_case "train: no escape bytes, no decimal commas" output_is_plain
 test_case "train: without validation" validation_can_be_disabled
 test_case "train: log.every" log_every_skips_steps
+test_case "train: log.max_logit" max_logit_is_logged
 test_case "train: lr column against the formulas" lr_follows_the_formula
 test_case "train: gamma_scale over 5002 steps" gamma_scale_is_that_of_the_article
 test_case "train: same bits for any thread count, others for another seed" bits_depend_only_on_the_seed

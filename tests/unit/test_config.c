@@ -140,6 +140,7 @@ static const struct {
     {"spike.min_history", "128", "128"},
     {"spike.action", "\"stop\"", "\"stop\""},
     {"log.every", "10", "10"},
+    {"log.max_logit", "true", "true"},
     {"log.layers_every", "0", "0"},
     {"log.dir", "\"else\\u001f\\twhere\"", "\"else\\u001f\\u0009where\""},
 };

@@ -299,7 +299,7 @@ static void check_row(char **text, const Case *c, const Spot *spot, int group) {
 static char *written(const Probe *probe, const char *dir) {
     static char text[1 << 16];
     Csv csv = csv_create(dir, "layers.csv", LAYERS_HEADER);
-    layers_write(&csv, 70, probe);
+    layers_write(&csv, 70, probe, NULL);
     csv_close(&csv);
     char *path = text_format("%s/layers.csv", dir);
     FILE *in = fopen(path, "r");

@@ -66,7 +66,7 @@ static void columns(real *joined, real *q, real *k, real *v, AttentionShape s, b
 
 static void forward(Attention *a) {
     columns(a->qkv, a->q, a->k, a->v, a->shape, true);
-    attention_forward(a->out, a->lse, a->qkv, a->scratch, a->dropout, a->shape);
+    attention_forward(a->out, a->lse, NULL, a->qkv, a->scratch, a->dropout, a->shape);
 }
 
 /* Gradients are set: NaN before must not matter. */
@@ -90,6 +90,35 @@ static double dot(const real *a, const real *b, size_t n) {
     double sum = 0;
     for (size_t i = 0; i < n; i++) sum += (double)a[i] * (double)b[i];
     return sum;
+}
+
+/* The largest score of each head: of the first query, and of the others. */
+static void check_peaks(Attention *a, const char *label) {
+    const AttentionShape s = a->shape;
+    const double scale = 1 / sqrt((double)s.HS);
+    real *peaks = new_reals(s.B * s.NH * TOKEN_GROUPS);
+    columns(a->qkv, a->q, a->k, a->v, s, true);
+    attention_forward(a->out, a->lse, peaks, a->qkv, a->scratch, a->dropout, s);
+    for (size_t task = 0; task < s.B * s.NH; task++) {
+        double want[TOKEN_GROUPS] = {-INFINITY, -INFINITY};
+        size_t b = task / s.NH, h = task % s.NH, kv = h / (s.NH / s.NKV);
+        for (size_t t = 0; t < s.T; t++) {
+            double *largest = &want[t == 0 ? TOKEN_FIRST : TOKEN_REST];
+            for (size_t j = 0; j <= t; j++) {
+                const real *k = a->k + ((b * s.T + j) * s.NKV + kv) * s.HS;
+                const real *q = a->q + ((b * s.T + t) * s.NH + h) * s.HS;
+                *largest = fmax(*largest, scale * dot(q, k, s.HS));
+            }
+        }
+        for (size_t group = 0; group < TOKEN_GROUPS; group++) {
+            double got = (double)peaks[task * TOKEN_GROUPS + group];
+            bool same = isinf(want[group])
+                            ? got == want[group]
+                            : fabs(got - want[group]) <= 1e-5 * (1 + fabs(want[group]));
+            CHECK(same, "%s: head %zu, tokens %zu: peak %.9g, want %.9g", label, task, group, got,
+                  want[group]);
+        }
+    }
 }
 
 /* One query: probabilities p, output and all gradients. */
@@ -161,6 +190,7 @@ static void check_shape(size_t index, const Dropout *dropout) {
     CHECK_NMSE(a.dv, a.want_dv, a.nk, NMSE_GRADIENT, "dv, shape %zu %s", index, with);
     CHECK(same_bits(a.scratch + a.scratch_size, canaries, CANARIES), "beyond scratch, shape %zu",
           index);
+    check_peaks(&a, with);
     free_all();
 }
 
@@ -366,7 +396,7 @@ static void attention_next_is_the_last_token(void) {
         real *next = new_drawn(own, 1);
         double *want = new_doubles(own);
         columns(a.qkv, a.q, a.k, a.v, shape, true);
-        attention_forward(a.out, a.lse, a.qkv, a.scratch, &OFF, shape);
+        attention_forward(a.out, a.lse, NULL, a.qkv, a.scratch, &OFF, shape);
         for (size_t c = 0; c < own; c++) want[c] = (double)a.out[t * own + c];
         attention_next(next, a.qkv, a.scratch, t, shape);
         CHECK_NMSE(next, want, own, NMSE_FORWARD, "shape %zu, std %g", i / 2, STDS[i % 2]);

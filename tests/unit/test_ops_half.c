@@ -303,7 +303,7 @@ static void check_attention(size_t index) {
     reference(&a);
     real *out = new_reals(a.n_out), *dqkv = new_reals(a.n);
     for (size_t engine = 0; use_engine(engine); engine++) {
-        attention_forward(a.out, a.lse, a.qkv, a.scratch, &OFF, a.shape);
+        attention_forward(a.out, a.lse, NULL, a.qkv, a.scratch, &OFF, a.shape);
         attention_backward(a.dqkv, a.dout, a.out, a.lse, a.qkv, a.scratch, &OFF, a.shape);
         if (engine) {
             CHECK(same_bits(a.out, out, a.n_out), "out, engine %zu, shape %zu", engine, index);
@@ -327,7 +327,7 @@ static void attention_next_is_the_last_token(void) {
         AttentionShape shape = SHAPES[i];
         shape.B = 1;
         Attention a = attention_draw(shape);
-        attention_forward(a.out, a.lse, a.qkv, a.scratch, &OFF, shape);
+        attention_forward(a.out, a.lse, NULL, a.qkv, a.scratch, &OFF, shape);
         const size_t own = shape.NH * shape.HS, t = shape.T - 1;
         real *next = new_reals(own);
         double *want = new_widened(a.out + t * own, own);

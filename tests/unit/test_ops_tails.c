@@ -209,11 +209,11 @@ static void check_attention(Precision precision) {
     real *short_out = new_reals(T_LONG * HS), *short_lse = new_reals(T_LONG);
     real *short_dqkv = new_reals(T_LONG * WIDTH);
     ops_set_precision(precision);
-    attention_forward(out, lse, qkv, scratch, &none, all);
+    attention_forward(out, lse, NULL, qkv, scratch, &none, all);
     attention_backward(dqkv, dout, out, lse, qkv, scratch, &none, all);
     for (size_t T = 1; T < T_LONG; T++) {
         const AttentionShape shape = {1, T, 1, 1, HS};
-        attention_forward(short_out, short_lse, qkv, scratch, &none, shape);
+        attention_forward(short_out, short_lse, NULL, qkv, scratch, &none, shape);
         attention_backward(short_dqkv, dout, short_out, short_lse, qkv, scratch, &none, shape);
         CHECK(same_bits(short_out, out, T * HS), "precision %d, out of %zu tokens", precision, T);
         CHECK(same_bits(short_lse, lse, T), "precision %d, lse of %zu tokens", precision, T);

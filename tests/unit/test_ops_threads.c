@@ -117,7 +117,7 @@ static void attention(Work *work) {
     const size_t nq = 2 * 200 * 6 * 16, nk = nq / 2;
     const real *qkv = take_input(work, nq + 2 * nk), *dout = take_input(work, nq);
     real *out = take_output(work, nq), *lse = take_output(work, 2 * 200 * 6);
-    attention_forward(out, lse, qkv, work->scratch, &keys, shape);
+    attention_forward(out, lse, NULL, qkv, work->scratch, &keys, shape);
     attention_backward(take_output(work, nq + 2 * nk), dout, out, lse, qkv, work->scratch, &keys,
                        shape);
 }

@@ -257,7 +257,7 @@ static void pair_open(Pair *pair, const char *topology, const char *norm, bool a
     }
     if (!mkdtemp(pair->dir)) abort();
     run_open(&pair->run, &pair->config, 0, NULL);
-    pair->run.log = runlog_create(pair->dir);
+    pair->run.log = runlog_create(pair->dir, false);
     pair->run.progress.manifest = &pair->run.manifest;
     pair->twin = model_create(&pair->plain.model, &pair->plain.gamma_warmup,
                               pair->run.model->shape.V, pair->config.train.batch, MODEL_FORWARD);

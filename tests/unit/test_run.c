@@ -182,8 +182,18 @@ static const char LOG[] =
     "12345678,37925922816,nan,1.23456789e-05,1e-05,1,0.333333333,1,-inf,nan,0,,0.001,1e+09\n"
     "16777217,9007199254740992,-0,0.1,0.100000001,100000,123456789,1.23456789e+09,2,3,3,stop,1,2\n";
 
-static void test_log(void) {
-    RunLog runlog = runlog_create(folder);
+static const char LOG_WITH_MAX_LOGIT[] =
+    "step,tokens,train_loss,val_loss,lr,gamma_scale,grad_norm,clip_scale,loss_z,grad_z,spike,"
+    "action,"
+    "max_logit,step_ms,tokens_per_s\n"
+    "0,0,,5.5451774,,,,,,,,,,,\n"
+    "1,3072,5.54517746,,0.00095,0.1,inf,0,,,1,skip,-3.5,12.5,245760\n"
+    "12345678,37925922816,nan,1.23456789e-05,1e-05,1,0.333333333,1,-inf,nan,0,,inf,0.001,1e+09\n"
+    "16777217,9007199254740992,-0,0.1,0.100000001,100000,123456789,1.23456789e+09,2,3,3,stop,24220,"
+    "1,2\n";
+
+static void check_log(bool max_logit, const char *want) {
+    RunLog runlog = runlog_create(folder, max_logit);
     LogRow row = {0};
     setenv("LC_ALL", "de_DE.UTF-8", 1); /* decimal points in any locale */
     log_set(&row, LOG_STEP, 0);
@@ -191,16 +201,17 @@ static void test_log(void) {
     log_set(&row, LOG_VAL_LOSS, 5.5451774);
     runlog_write(&runlog, &row);
     const double first[] = {
-        1, 3072, (double)(float)5.5451774, 0, 0.00095, 0.1, INFINITY, 0, 0, 0, 1, 0, 12.5, 245760};
+        1,    3072,  (double)(float)5.5451774, 0, 0.00095, 0.1, INFINITY, 0, 0, 0, 1, 0, -3.5,
+        12.5, 245760};
     row = (LogRow){.action = "skip"};
     for (int i = 0; i < LOG_COLUMNS; i++) {
         bool empty = i == LOG_VAL_LOSS || i == LOG_LOSS_Z || i == LOG_GRAD_Z || i == LOG_ACTION;
         if (!empty) log_set(&row, (LogColumn)i, first[i]);
     }
     runlog_write(&runlog, &row);
-    const double second[] = {12345678, 37925922816, -NAN,      1.23456789e-5, 1e-5, 1,
-                             1.0 / 3,  1,           -INFINITY, NAN,           0,    0,
-                             1e-3,     1e9};
+    const double second[] = {12345678, 37925922816, -NAN,     1.23456789e-5, 1e-5,
+                             1,        1.0 / 3,     1,        -INFINITY,     NAN,
+                             0,        0,           INFINITY, 1e-3,          1e9};
     const double third[] = {16777217,
                             9007199254740992,
                             -0.0,
@@ -213,6 +224,7 @@ static void test_log(void) {
                             3,
                             3,
                             0,
+                            24220,
                             1,
                             2};
     row.action = NULL;
@@ -221,10 +233,15 @@ static void test_log(void) {
     row.action = "stop";
     for (int i = 0; i < LOG_COLUMNS; i++) log_set(&row, (LogColumn)i, third[i]);
     runlog_write(&runlog, &row);
-    check_file("log.csv", LOG); /* before the file is closed */
+    check_file("log.csv", want); /* before the file is closed */
     runlog_close(&runlog);
-    check_file("log.csv", LOG);
+    check_file("log.csv", want);
     unsetenv("LC_ALL");
+}
+
+static void test_log(void) {
+    check_log(false, LOG);
+    check_log(true, LOG_WITH_MAX_LOGIT);
 }
 
 static const char SPIKES[] =
@@ -236,7 +253,7 @@ static const char SPIKES[] =
     "14,loss,nan,nan,nan,nan,,,,,,,52,skip\n";
 
 static void test_spikes(void) {
-    RunLog runlog = runlog_create(folder);
+    RunLog runlog = runlog_create(folder, false);
     const char *const first[] = {"blocks.0.mlp.up.weight", "tok_emb.weight", NULL};
     const char *const second[] = {"a", "b", "c"}, *const none[3] = {NULL, NULL, NULL};
     const SpikeScore calm = {.value = 1, .z = 0, .scale = 1, .finite = true};
@@ -271,7 +288,7 @@ static void log_rows(const void *argument) {
     const LogRow row = {.action = "log"};
     const SpikeReport report = {.spike = SPIKE_BOTH, .growth = {NAN, NAN, NAN}};
     const char *const none[3] = {NULL, NULL, NULL};
-    RunLog runlog = runlog_create(logging->dir);
+    RunLog runlog = runlog_create(logging->dir, false);
     for (size_t i = 0; i < logging->rows; i++) {
         runlog_write(&runlog, &row);
         runlog_write_spikes(&runlog, i, &report, none, 0, "log");

@@ -34,7 +34,7 @@ static void toy_open(Toy *toy, const char *const *sets, size_t n_sets) {
     unlink(path);
     mem_free(path);
     run_open(&toy->run, &toy->config, 0, NULL);
-    toy->run.log = runlog_create(toy->dir);
+    toy->run.log = runlog_create(toy->dir, false);
     toy->run.progress.manifest = &toy->run.manifest;
     toy->old = mem_alloc(toy->run.model->params.size * sizeof(real));
     toy->step = 0;

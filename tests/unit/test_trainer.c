@@ -31,7 +31,7 @@ static void toy_open(Toy *toy, const char *const *sets, size_t n_sets) {
     CHECK(config_load(&toy->config, path, all, 8 + n_sets), "config");
     mem_free(path);
     run_open(&toy->run, &toy->config, 0, NULL);
-    toy->run.log = runlog_create(toy->dir);
+    toy->run.log = runlog_create(toy->dir, false);
     toy->run.progress.manifest = &toy->run.manifest;
     toy->step = 0;
 }
