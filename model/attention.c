@@ -20,7 +20,6 @@ void attention_plan_shared(AttentionShared *shared, Plan *plan) {
         .draw = norms ? plan_grad(plan, q) : NULL,
         .dmixed = plan_grad(plan, q),
         .scratch = plan_reals(plan, attention_scratch(s.T, s.HS)),
-        .peaks = plan_reals(plan, s.B * s.NH * TOKEN_GROUPS),
     };
     if (plan->options->position != POSITION_ROPE) return;
     shared->rope_table = plan_reals(plan, s.T * s.HS);
@@ -138,16 +137,6 @@ static void projection_backward(const Attention *attention, const Projection *p,
 
 /* --- the branch --- */
 
-/* The largest logits of the block, over sequences, heads and earlier micro-batches of the step. */
-static void gather_peaks(const Attention *attention, const Pass *pass) {
-    const size_t tasks = pass->B * attention->shape.NH;
-    real *peaks = pass->peaks + attention->block * TOKEN_GROUPS;
-    for (size_t i = 0; i < tasks * TOKEN_GROUPS; i++) {
-        real *peak = &peaks[i % TOKEN_GROUPS], found = attention->shared->peaks[i];
-        *peak = found > *peak ? found : *peak;
-    }
-}
-
 void attention_branch_forward(Attention *attention, real *b, const real *u, const Pass *pass) {
     const size_t R = pass->B * pass->T;
     real *x = attention->x + pass->past * width(&attention->shape);
@@ -160,10 +149,9 @@ void attention_branch_forward(Attention *attention, real *b, const real *u, cons
                        kernel_shape(attention, pass));
     } else {
         Dropout dropout = kernel_dropout(attention, pass);
-        real *peaks = pass->peaks ? attention->shared->peaks : NULL;
+        real *peaks = pass->peaks ? pass->peaks + attention->block * TOKEN_GROUPS : NULL;
         attention_forward(attention->mixed, attention->lse, peaks, attention->x,
                           attention->shared->scratch, &dropout, kernel_shape(attention, pass));
-        if (peaks) gather_peaks(attention, pass);
     }
     layer_forward(&attention->proj, b, attention->mixed, R);
 }

@@ -26,7 +26,6 @@ typedef struct {
     real *draw;        /* (B,T,NH*HS) ... and of its input */
     real *dmixed;      /* (B,T,NH*HS) */
     real *scratch;     /* attention_scratch(T) */
-    real *peaks;       /* (B,NH,TOKEN_GROUPS) of attention_forward */
     real *rope_table;  /* (T,HS/2,2) */
 } AttentionShared;
 

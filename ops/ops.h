@@ -166,8 +166,8 @@ static inline size_t qkv_width(size_t NH, size_t NKV, size_t HS) {
 /* Elements of scratch for sequences of at most T tokens, on the current number of threads. */
 size_t attention_scratch(size_t T, size_t HS);
 /* out (B,T,NH*HS); qkv (B,T,qkv_width); lse (B,NH,T) = log-sum-exp of the scores of each query; peaks
- * (B,NH,TOKEN_GROUPS) = the largest score of a first token and of the others, NULL = not wanted. The
- * T x T scores are never stored: they exist for one block of queries at a time and are recomputed
+ * (TOKEN_GROUPS) are raised to the largest score of a first token and of the others; NULL = not
+ * wanted. The T x T scores are never stored: they exist for one block of queries at a time and are recomputed
  * in the backward pass. */
 void attention_forward(real *out, real *lse, real *peaks, const real *qkv, real *scratch,
                        const Dropout *dropout, AttentionShape shape);

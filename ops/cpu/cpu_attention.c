@@ -135,8 +135,10 @@ static void dropout_columns(real *s, real *p, const Dropout *dropout, size_t row
     }
 }
 
-/* peaks (TOKEN_GROUPS) = the largest of themselves and of largest (rows), of queries t0 .. */
-static void update_peaks(real *peaks, const real *largest, size_t t0, size_t rows) {
+/* Raises peaks (TOKEN_GROUPS) to largest (rows), of the queries from t0 on. A maximum does not depend
+ * on the order of the threads. */
+static void raise_peaks(real *peaks, const real *largest, size_t t0, size_t rows) {
+#pragma omp critical(attention_peaks)
     for (size_t q = 0; q < rows; q++) {
         real *peak = &peaks[t0 + q == 0 ? TOKEN_FIRST : TOKEN_REST];
         *peak = largest[q] > *peak ? largest[q] : *peak;
@@ -158,7 +160,7 @@ static void head_forward(real *out, real *lse, real *peaks, const real *qkv, Hea
         pack_b(scratch->queries, qkv + at.q + t0 * ld, ld, true, rows, HS, scale);
         gemm_packed(s, BLOCK, keys_a, scratch->queries, HS, keys, rows, HS, false);
         exponentials(s, largest, total, t0, keys);
-        if (peaks) update_peaks(peaks, largest, t0, rows);
+        if (peaks) raise_peaks(peaks, largest, t0, rows);
         if (dropout->p > 0) dropout_columns(s, scratch->dp, dropout, row + t0, rows, keys, T);
         gemm_packed(out + t0 * ldo, ldo, a_in_place(s, BLOCK, rows, keys), scratch->by_key, T, rows,
                     HS, keys, false);
@@ -178,9 +180,7 @@ void attention_forward(real *out, real *lse, real *peaks, const real *qkv, real 
     for (size_t task = 0; task < shape.B * NH; task++) {
         size_t b = task / NH, h = task % NH;
         Scratch mine = thread_scratch(scratch, T, HS);
-        real *own_peaks = peaks ? peaks + task * TOKEN_GROUPS : NULL;
-        for (size_t group = 0; peaks && group < TOKEN_GROUPS; group++) own_peaks[group] = -INFINITY;
-        head_forward(out + b * T * NH * HS + h * HS, lse + task * T, own_peaks, qkv,
+        head_forward(out + b * T * NH * HS + h * HS, lse + task * T, peaks, qkv,
                      head_offsets(b, h, shape), &mine, dropout, task * T, shape);
     }
 }

@@ -8,9 +8,9 @@ SCALES = [1, 2, 7, 20, 50, 0]  # 0 = sqrt(d_model), 11.3
 WORDS = {"pre": "Pre-LN", "sandwich": "sandwich"}
 
 
-def scaled(name, scale, normed=False):
-    keys = {"model.topology": name, "model.embed_norm": "on" if normed else "off", "model.embed_scale": scale}
-    said = "with embedding norm" if normed else f"times {scale:g}" if scale else "times sqrt(d_model)"
+def scaled(name, scale, with_norm=False):
+    keys = {"model.topology": name, "model.embed_norm": "on" if with_norm else "off", "model.embed_scale": scale}
+    said = "with embedding norm" if with_norm else f"times {scale:g}" if scale else "times sqrt(d_model)"
     return Arm("embed_scale", keys, f"{WORDS[name]}, embedding {said}")
 
 
@@ -19,7 +19,7 @@ def tuned(a, b, direction="below", exploratory=False):
     return Test("tuned", label, a, b, direction=direction, exploratory=exploratory)
 
 
-PERI, PRE_NORMED = scaled("sandwich", 1, normed=True), scaled("pre", 1, normed=True)
+PERI, PRE_WITH_NORM = scaled("sandwich", 1, with_norm=True), scaled("pre", 1, with_norm=True)
 LITERATURE = (
     "Public results contradict each other: Peri-LN's paper (arXiv 2502.02732) and Gemma, which scales by sqrt(d_model), "
     "against MLS-Bench (2605.08678) and BHyT (2601.09719), where sandwich norm ends higher than Pre-LN."
@@ -46,10 +46,10 @@ CLAIMS = [
         tuned(scaled("sandwich", 50), scaled("pre", 50)),
         [
             tuned(scaled("sandwich", 0), scaled("pre", 0)),
-            tuned(PERI, PRE_NORMED),
+            tuned(PERI, PRE_WITH_NORM),
             tuned(scaled("sandwich", 50), PERI),
             tuned(scaled("pre", 50), scaled("pre", 1)),
-            tuned(PRE_NORMED, scaled("pre", 1)),
+            tuned(PRE_WITH_NORM, scaled("pre", 1)),
             tuned(PERI, scaled("pre", 1)),
         ],
     ),

@@ -239,10 +239,10 @@ PARTS = {
             "val_third",
         ),
     ],
-    "unnormed": [higher("unnormed", 1e-3, 4e-3, model__norm="none")],
+    "unwith_norm": [higher("unwith_norm", 1e-3, 4e-3, model__norm="none")],
     "dyt_start": [
         higher("dyt_start", 1e-3, 4e-3),
-        fails("DyT with matrices of 0.02 learns nothing", N, Arm("unnormed", {"model.norm": "dyt", "optim.lr": 4e-3})),
+        fails("DyT with matrices of 0.02 learns nothing", N, Arm("unwith_norm", {"model.norm": "dyt", "optim.lr": 4e-3})),
     ],
     "few_tokens": [higher("few_tokens", 1e-3, 4e-3, model__norm="rmsnorm")],
     "dyt_start_few": [higher("dyt_start_few", 1e-3, 4e-3)],
@@ -306,8 +306,8 @@ PARTS = {
         alike(
             "Pre-LN with embedding norm, embedding times 50 and times 1",
             N,
-            at_rate(scaled("pre", 50, normed=True), 4e-3),
-            at_rate(scaled("pre", 1, normed=True), 4e-3),
+            at_rate(scaled("pre", 50, with_norm=True), 4e-3),
+            at_rate(scaled("pre", 1, with_norm=True), 4e-3),
         ),
     ],
 }

@@ -53,7 +53,6 @@ static Need net_need(const RowNet *net, const ModelOptions *options) {
     need.pass += 2 * N;                    /* b and o of sublayers without an out norm */
     need.training += 5 * N;                /* of s, o, b, and u of each sublayer */
     need.pass += attention_scratch(T, HS); /* for one thread */
-    need.pass += B * NH * TOKEN_GROUPS; /* largest attention logits */
     if (options->position == POSITION_ROPE) need.pass += T * HS;
     need.training += R * HS * (2 * NH + 2 * NKV) + R * F * (1 + gated);
     need.training += 3 * norm_partials(C);
