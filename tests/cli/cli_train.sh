@@ -23,13 +23,13 @@ log_is_complete() {
 # The column stands before the timings, is the largest record of site `scores`, and changes nothing else.
 max_logit_is_logged() {
     local options=(--set log.max_logit=true --set log.layers_every=1 --set train.accum=2)
-    toy plain --set train.accum=2
+    toy unlogged --set train.accum=2
     toy logits "${options[@]}"
     same "header" "$(head -1 "$tmp/logits/log.csv")" "${header/action/action,max_logit}"
-    cmp <(payload plain) <(payload logits) || fail "log.max_logit changes the weights"
+    cmp <(payload unlogged) <(payload logits) || fail "log.max_logit changes the weights"
     same "largest of layers.csv" "$(awk -F, '$4 == "scores" { if (!($1 in most) || $9 > most[$1]) most[$1] = $9 }
         END { for (step = 1; step <= 20; step++) print most[step] }' "$tmp/logits/layers.csv")" \
-        "$(awk -F, 'NR > 2 { print $13 + 0 }' "$tmp/logits/log.csv")"
+        "$(awk -F, 'NR > 2 { print $13 }' "$tmp/logits/log.csv")"
     same "records of a step" "$(grep -c '^7,[12],attn,scores,' "$tmp/logits/layers.csv")" 4
     toy stopped "${options[@]}" --stop-at 9
     toy stopped "${options[@]}" --resume
