@@ -31,7 +31,7 @@ max_logit_is_logged() {
         END { for (step = 1; step <= 20; step++) print most[step] }' "$tmp/logits/layers.csv")" \
         "$(awk -F, 'NR > 2 { print $13 }' "$tmp/logits/log.csv")"
     same "records of a step" "$(grep -c '^7,[12],attn,scores,' "$tmp/logits/layers.csv")" 4
-    toy stopped "${options[@]}" --stop-at 9
+    exits 75 --config "$tmp/toy.json" --set name=stopped "${options[@]}" --stop-at 9
     toy stopped "${options[@]}" --resume
     same "resumed" "$(cut -d, -f1-13 "$tmp/stopped/log.csv")" "$(cut -d, -f1-13 "$tmp/logits/log.csv")"
 }
