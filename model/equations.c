@@ -62,9 +62,10 @@ static char *string_of_slot(const SublayerRef *sublayer, SlotKind slot, Slot whi
 /* f of a sublayer: "attention(u)", or "proj(N(heads(u)))" with slot mid. */
 static char *branch_text(const SublayerWiring *w, const SublayerRef *sublayer) {
     const bool mlp = sublayer->mlp;
-    if (w->slot[SLOT_MID] == SLOT_ABSENT) return text_format("%s", mlp ? "mlp(u')" : "attention(u)");
-    char *inner = string_of_slot(sublayer, w->slot[SLOT_MID], SLOT_MID,
-                                 mlp ? "hidden(u')" : "heads(u)");
+    if (w->slot[SLOT_MID] == SLOT_ABSENT)
+        return text_format("%s", mlp ? "mlp(u')" : "attention(u)");
+    char *inner =
+        string_of_slot(sublayer, w->slot[SLOT_MID], SLOT_MID, mlp ? "hidden(u')" : "heads(u)");
     char *text = text_format("%s(%s)", mlp ? "down" : "proj", inner);
     mem_free(inner);
     return text;
@@ -114,8 +115,8 @@ static bool has_scale(const SublayerWiring *w) {
 
 static void print_out_gain(FILE *out, double attn, double mlp) {
     if (attn != mlp)
-        fprintf(out, "\n%-13sinitial gain of out slots %.9g in attention, %.9g in the MLP", "", attn,
-                mlp);
+        fprintf(out, "\n%-13sinitial gain of out slots %.9g in attention, %.9g in the MLP", "",
+                attn, mlp);
     else if (attn != 1)
         fprintf(out, "\n%-13sinitial gain of out slots %.9g", "", attn);
 }
@@ -222,12 +223,11 @@ static void print_head(FILE *out, const ModelOptions *options, const Wiring *wir
 }
 
 static void print_init(FILE *out, const ModelOptions *options, const Wiring *wiring) {
-    static const char *const RULES[] = {[INIT_PLAIN] = "",
-                                        [INIT_SCALED] = ", proj and down divided by sqrt(2N)",
-                                        [INIT_DEEPNORM] =
-                                            ", v, proj, up and down divided by (8N)^(1/4)",
-                                        [INIT_SUBLN] =
-                                            ", v, proj, up and down times sqrt(log(2N))"};
+    static const char *const RULES[] = {
+        [INIT_PLAIN] = "",
+        [INIT_SCALED] = ", proj and down divided by sqrt(2N)",
+        [INIT_DEEPNORM] = ", v, proj, up and down divided by (8N)^(1/4)",
+        [INIT_SUBLN] = ", v, proj, up and down times sqrt(log(2N))"};
     const double embed_std = options_embed_std(options);
     fprintf(out, "%-12s matrices N(0, %.9g^2)%s", "init", options->init_std, RULES[wiring->init]);
     if (embed_std != options->init_std) fprintf(out, ", embeddings N(0, %.9g^2)", embed_std);

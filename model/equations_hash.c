@@ -22,8 +22,10 @@ static const char *const QKV_WORDS[] = {
     [QKV_PLAIN] = "-", [QK_WHOLE] = "qk_whole", [QK_HEAD] = "qk_head", [QKV_HEAD] = "qkv_head"};
 static const char *const FINAL_WORDS[] = {
     [FINAL_NONE] = "x", [FINAL_NORM] = "N(x)", [FINAL_DUAL] = "x+N(d)"};
-static const char *const INIT_WORDS[] = {
-    [INIT_PLAIN] = "plain", [INIT_SCALED] = "scaled", [INIT_DEEPNORM] = "deepnorm", [INIT_SUBLN] = "subln"};
+static const char *const INIT_WORDS[] = {[INIT_PLAIN] = "plain",
+                                         [INIT_SCALED] = "scaled",
+                                         [INIT_DEEPNORM] = "deepnorm",
+                                         [INIT_SUBLN] = "subln"};
 static const char *const POSITION_WORDS[] = {
     [POSITION_LEARNED] = "learned", [POSITION_ROPE] = "rope", [POSITION_NONE] = "none"};
 
