@@ -9,8 +9,7 @@ Linear plan_linear(Plan *plan, const char *prefix, LinearKind kind, size_t out, 
     const InitRule rule = plan->wiring->init;
     /* deepnorm and subln treat the same layers, each by its own factor. */
     const bool deep = rule == INIT_DEEPNORM || rule == INIT_SUBLN;
-    const double by_depth =
-        rule == INIT_SUBLN ? std * sqrt(log(2 * N)) : std / pow(8 * N, 0.25);
+    const double by_depth = rule == INIT_SUBLN ? std * sqrt(log(2 * N)) : std / pow(8 * N, 0.25);
     double own = std;
     if (rule == INIT_SCALED && kind == LINEAR_RESIDUAL) own = std / sqrt(2 * N);
     if (deep && (kind == LINEAR_RESIDUAL || kind == LINEAR_UP)) own = by_depth;

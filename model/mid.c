@@ -21,14 +21,15 @@ Mid mid_plan(Plan *plan, const char *prefix, size_t block, bool is_mlp, size_t w
     char name[128];
     snprintf(name, sizeof name, "%s.norm_mid", prefix);
     Mid mid = {.m = h, .dm = dh};
-    mid.norm = plan_norm(plan, (NormPlan){.name = name,
-                                          .place = is_mlp ? NORM_PLACE_MLP : NORM_PLACE_ATTN,
-                                          .block = block,
-                                          .kind = plan_slot_kind(plan, slot_of(plan, block, is_mlp)),
-                                          .rows = R,
-                                          .C = width,
-                                          .gamma = PARAM_GAMMA_IN,
-                                          .start_gain = 1});
+    mid.norm =
+        plan_norm(plan, (NormPlan){.name = name,
+                                   .place = is_mlp ? NORM_PLACE_MLP : NORM_PLACE_ATTN,
+                                   .block = block,
+                                   .kind = plan_slot_kind(plan, slot_of(plan, block, is_mlp)),
+                                   .rows = R,
+                                   .C = width,
+                                   .gamma = PARAM_GAMMA_IN,
+                                   .start_gain = 1});
     if (mid_is_absent(&mid)) return mid;
     mid.m = plan_reals(plan, R * width);
     mid.dm = shared;

@@ -7,7 +7,8 @@
 #include <math.h>
 
 const char *slot_name(int i) {
-    static const char *const NAMES[] = {[SLOT_IN] = "in", [SLOT_MID] = "mid", [SLOT_OUT] = "out", [SLOT_POST] = "post"};
+    static const char *const NAMES[] = {
+        [SLOT_IN] = "in", [SLOT_MID] = "mid", [SLOT_OUT] = "out", [SLOT_POST] = "post"};
     return NAME_AT(NAMES, i);
 }
 

@@ -56,10 +56,10 @@ typedef struct {
     double dropout;
     int init; /* InitRule */
     double init_std;
-    double embed_std;   /* of the token and position tables; 0 = init_std */
-    double embed_scale; /* factor of the embedding; 0 = sqrt(d_model) */
+    double embed_std;       /* of the token and position tables; 0 = init_std */
+    double embed_scale;     /* factor of the embedding; 0 = sqrt(d_model) */
     double gamma_out_start; /* initial gain of the out slots; 0 = as the topology defines */
-    const char *layers; /* "" = model.topology in every block */
+    const char *layers;     /* "" = model.topology in every block */
     const WireEntry *wire;
     size_t n_wire;
     NormRemoval removal;

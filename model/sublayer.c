@@ -29,9 +29,8 @@ void sublayer_plan_shared(SublayerShared *shared, Plan *plan) {
 }
 
 static void plan_norms(Sublayer *sublayer, Plan *plan, const char *prefix) {
-    static const ParamKind GAMMA_KINDS[SLOTS] = {[SLOT_IN] = PARAM_GAMMA_IN,
-                                                 [SLOT_OUT] = PARAM_GAMMA_OUT,
-                                                 [SLOT_POST] = PARAM_GAMMA_OUT};
+    static const ParamKind GAMMA_KINDS[SLOTS] = {
+        [SLOT_IN] = PARAM_GAMMA_IN, [SLOT_OUT] = PARAM_GAMMA_OUT, [SLOT_POST] = PARAM_GAMMA_OUT};
     const Shape s = plan->shape;
     const size_t block = sublayer->block;
     for (int slot = 0; slot < SLOTS; slot++) {
@@ -39,16 +38,16 @@ static void plan_norms(Sublayer *sublayer, Plan *plan, const char *prefix) {
         char name[128];
         if (slot == SLOT_MID) continue; /* of the branch: mid.h */
         snprintf(name, sizeof name, "%s.norm_%s", prefix, slot_name(slot));
-        sublayer->norm[slot] = plan_norm(
-            plan, (NormPlan){.name = name,
-                             .place = sublayer->is_mlp ? NORM_PLACE_MLP : NORM_PLACE_ATTN,
-                             .block = block,
-                             .kind = plan_slot_kind(plan, sublayer->wiring->slot[slot]),
-                             .rows = s.B * s.T,
-                             .C = s.C,
-                             .gamma = GAMMA_KINDS[slot],
-                             .out_slot = out,
-                             .start_gain = out ? sublayer->wiring->out_gain : 1});
+        sublayer->norm[slot] =
+            plan_norm(plan, (NormPlan){.name = name,
+                                       .place = sublayer->is_mlp ? NORM_PLACE_MLP : NORM_PLACE_ATTN,
+                                       .block = block,
+                                       .kind = plan_slot_kind(plan, sublayer->wiring->slot[slot]),
+                                       .rows = s.B * s.T,
+                                       .C = s.C,
+                                       .gamma = GAMMA_KINDS[slot],
+                                       .out_slot = out,
+                                       .start_gain = out ? sublayer->wiring->out_gain : 1});
         sublayer->norm[slot].partials = plan->norm_partials[slot];
         sublayer->warm[slot] =
             wiring_is_warm(plan->wiring, plan->warm_slots, block, sublayer->is_mlp, (Slot)slot);
@@ -157,8 +156,7 @@ static size_t site_width(const Sublayer *sublayer, ProbeSite site) {
 
 static void record(const Sublayer *sublayer, ProbeSite site, const real *x, const Pass *pass) {
     const size_t R = pass->B * pass->T, C = site_width(sublayer, site);
-    if (sublayer->sites[site])
-        probe_value(pass->probe, sublayer->point, site, x, R, pass->T, C);
+    if (sublayer->sites[site]) probe_value(pass->probe, sublayer->point, site, x, R, pass->T, C);
 }
 
 /* To be called at the moment the gradient of the site is complete. */

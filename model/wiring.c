@@ -160,11 +160,11 @@ static bool wire_coefficient(SublayerWiring *sublayer, const WireEntry *entry, c
         *(double *)((char *)sublayer + COEFFICIENTS[i].offset) = entry->number;
         return true;
     }
-    return fail(
-        error, size,
-        "model.wire: unknown key \"%s\"; after attn. and mlp. come in, mid, out, post, skip, branch, "
-        "gain, block_skip, dual or read",
-        entry->key);
+    return fail(error, size,
+                "model.wire: unknown key \"%s\"; after attn. and mlp. come in, mid, out, post, "
+                "skip, branch, "
+                "gain, block_skip, dual or read",
+                entry->key);
 }
 
 static bool wire_entry(BlockWiring *block, const WireEntry *entry, bool dual_stream, char *error,

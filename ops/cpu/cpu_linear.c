@@ -240,8 +240,8 @@ void activated_backward(real *dz, real *dfactor, const real *dy, const real *w, 
              .dz = dz, .dfactor = dfactor, .z = z, .factor = factor, .N = N, .act = act});
 }
 
-void activation_backward(real *dz, real *dfactor, const real *z, const real *factor,
-                         Activation act, size_t R, size_t N) {
+void activation_backward(real *dz, real *dfactor, const real *z, const real *factor, Activation act,
+                         size_t R, size_t N) {
     PHASE(PHASE_ELEMENTWISE);
     const DerivativeWork work = {
         .dz = dz, .dfactor = dfactor, .z = z, .factor = factor, .N = N, .act = act};

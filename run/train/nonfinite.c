@@ -12,8 +12,8 @@ static const struct {
     const char *prefix;
     ProbeSite site;
 } SITES[] = {
-    {"norm_in.", PROBE_NORM_IN},     {"proj.", PROBE_BRANCH},         {"down.", PROBE_BRANCH},
-    {"norm_out.", PROBE_NORM_OUT},   {"norm_post.", PROBE_NORM_POST},
+    {"norm_in.", PROBE_NORM_IN},   {"proj.", PROBE_BRANCH},         {"down.", PROBE_BRANCH},
+    {"norm_out.", PROBE_NORM_OUT}, {"norm_post.", PROBE_NORM_POST},
 };
 
 static bool begins(const char *text, const char *prefix) {

@@ -303,7 +303,7 @@ def precisions():
         case(
             topology + " bfloat16",
             topology=topology,
-            norm=next(norms),
+            norm="rmsnorm" if topology == "subln" else next(norms),  # a layernorm of two features is their sign
             precision="bfloat16",
             qk_norm=next(switches_of_qk),
             n_layer=4 if topology == "mixln" else 2,

@@ -6,7 +6,7 @@
 #include "ops/ops.h"
 #include "tests/lib/nets.h"
 
-enum { V = 13, B = 3, T = 6, WIDTH_OF_NET = 16 };
+enum { V = 13, B = 3, T = 6, WIDTH_OF_NET = 16, WIDEST = 20 }; /* d_ff is 20 */
 
 static int tokens[B * T], targets[B * T];
 
@@ -108,7 +108,7 @@ typedef struct {
     char name[64];
     const real *input;
     size_t rows, C;
-    double mean[WIDTH_OF_NET], var[WIDTH_OF_NET];
+    double mean[WIDEST], var[WIDEST];
 } Seen;
 
 static size_t see(Seen *seen, size_t count, const Norm *norm, const real *input, size_t rows,

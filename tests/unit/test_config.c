@@ -207,7 +207,8 @@ static void test_all_keys_at_once(void) {
     all[SETTINGS + 1] = NULL;
     must_load(&c, "{}", all);
     CHECK(c.train.steps == 1000 && c.model.d_model == 768 && c.spike.action == ACTION_STOP, "sets");
-    CHECK(c.model.n_wire == 2 && c.gamma_warmup.slots == 5 && c.optim.schedule == 1, "sets");
+    const unsigned slots = 1u << SLOT_IN | 1u << SLOT_POST;
+    CHECK(c.model.n_wire == 2 && c.gamma_warmup.slots == slots && c.optim.schedule == 1, "sets");
     CHECK(strcmp(c.model.wire[0].key, "attn.branch") == 0 && !c.model.wire[0].text, "wire");
     CHECK(c.model.wire[0].number == 0.5 && strcmp(c.model.wire[1].text, "none") == 0, "wire");
     check_round_trip(&c);

@@ -75,7 +75,8 @@ static void check_minimax(const char *norm) {
     pass.training = false;
     model_forward(model, &pass);
     double got = model_loss(model, &pass) / T, want = minimax_loss(&ref);
-    CHECK(fabs(got - want) <= net_tolerance() * want, "%s: loss %.12g, want %.12g", norm, got, want);
+    CHECK(fabs(got - want) <= net_tolerance() * want, "%s: loss %.12g, want %.12g", norm, got,
+          want);
     model_free(model);
 }
 

@@ -64,7 +64,7 @@ static const Variant VARIANTS[] = {
     {"gelu", "learned", "auto", "auto", "auto", .wire = {{"attn.mid", "norm"}, {"mlp.mid", "norm"}}},
     {"swiglu", "rope", "auto", "auto", "on", .n_kv_head = 2, .dropout = 0.1, .w = 0.4, .warm = ALL_SLOTS,
      .wire = {{"attn.mid", "norm"}, {"mlp.mid", "norm"}}},
-    {"relu2", "rope", "auto", "auto", "auto", .w = 3, .warm = 1 << SLOT_MID,
+    {"relu2", "rope", "auto", "auto", "auto", .w = 0.6, .warm = 1 << SLOT_MID,
      .wire = {{"attn.mid", "scale"}, {"mlp.mid", "norm"}, {"mlp.post", "norm"}}},
     {"gelu", "rope", "auto", "auto", "auto", .w = 0.5, .warm = ALL_SLOTS,
      .wire = {{"attn.in", "norm"}, {"mlp.out", "norm"}, {"attn.gain", NULL, 0.7}, {"attn.branch", NULL, -0.8},

@@ -229,7 +229,8 @@ static void test_warm_gradient(void) {
 
 /* From t = steps on, a model with gamma-warmup has the logits of one without, to the bit. */
 static void test_warm_end(void) {
-    const GammaWarmup warmup = {.steps = 10, .from = 0.1, .to = 1, .slots = (1 << SLOTS) - 1}, off = {0};
+    const GammaWarmup warmup = {.steps = 10, .from = 0.1, .to = 1, .slots = (1 << SLOTS) - 1},
+                      off = {0};
     const size_t TIMES[] = {0, 9, 10, 11, 1000};
     int tokens[6] = {0, 1, 2, 3, 4, 5};
     size_t equal[5] = {0};
@@ -341,7 +342,8 @@ static bool same_by_construction(const char *a, const char *b) {
 /* Rows that differ only in their initial values, such as sandwich and dssn. */
 static bool same_but_initially(const char *a, const char *b) {
     const RowNet net = row_net(a, 4), other = row_net(b, 4);
-    bool same = net.emb == other.emb && net.dual == other.dual && net.final_norm == other.final_norm;
+    bool same =
+        net.emb == other.emb && net.dual == other.dual && net.final_norm == other.final_norm;
     for (size_t l = 0; l < 4; l++) {
         const RowBlock *s = &net.block[l], *t = &other.block[l];
         same &= s->qkv == t->qkv && s->attn.read == t->attn.read && s->mlp.read == t->mlp.read;
@@ -413,7 +415,8 @@ static void test_itself(void) {
             double off = fabs(net[a].loss - net[b].loss) / net[a].loss;
             bool none = strcmp(net[a].norm, "none") == 0 && strcmp(net[b].norm, "none") == 0;
             bool one = none && same_by_construction(net[a].row, net[b].row);
-            one |= strcmp(net[a].norm, net[b].norm) == 0 && same_but_initially(net[a].row, net[b].row);
+            one |=
+                strcmp(net[a].norm, net[b].norm) == 0 && same_but_initially(net[a].row, net[b].row);
             CHECK((off < net_tolerance() / 10) == one, "%s %s %.9g and %s %s %.9g", net[a].row,
                   net[a].norm, net[a].loss, net[b].row, net[b].norm, net[b].loss);
             same += one;
