@@ -81,7 +81,7 @@ static const Variant MIXES[] = {
     {"post", .layers = "lns*2 parallel b2t*", .n_layer = 4},
     {"none", .layers = "layerscale respost mixln*2 hybrid_star", .n_layer = 5},
     {"deepnorm", .layers = "parallel2 pre_post none* sandwich", .n_layer = 5, .warm = ALL_SLOTS, .gamma = 0.3},
-    {"span", .layers = "span*2 subln trinity dssn", .n_layer = 5, .warm = ALL_SLOTS, .gamma = 0.3},
+    {"span", .layers = "span*2 subln trinity dssn", .n_layer = 5},
 };
 /* clang-format on */
 
