@@ -19,6 +19,7 @@ void attention_plan_shared(AttentionShared *shared, Plan *plan) {
         .dnormalized = norms ? plan_grad(plan, q) : NULL,
         .draw = norms ? plan_grad(plan, q) : NULL,
         .dmixed = plan_grad(plan, q),
+        .dmid = mid_plan_shared(plan, false, s.NH * s.HS),
         .scratch = plan_reals(plan, attention_scratch(s.T, s.HS)),
     };
     if (plan->options->position != POSITION_ROPE) return;
@@ -79,11 +80,13 @@ void attention_plan(Attention *attention, Plan *plan, const AttentionShared *sha
     snprintf(name, sizeof name, "%s.qkv", prefix);
     attention->qkv = plan_linear(plan, name, LINEAR_QKV, width(&s), s.C);
     plan_projections(attention, plan, prefix, block);
-    snprintf(name, sizeof name, "%s.proj", prefix);
-    attention->proj = plan_linear(plan, name, LINEAR_RESIDUAL, s.C, s.NH * s.HS);
     attention->x = plan_reals(plan, s.B * s.T * width(&s));
     attention->lse = plan_reals(plan, s.B * s.NH * s.T);
     attention->mixed = plan_reals(plan, s.B * s.T * s.NH * s.HS);
+    attention->mid = mid_plan(plan, prefix, block, false, s.NH * s.HS, attention->mixed,
+                              shared->dmixed, shared->dmid);
+    snprintf(name, sizeof name, "%s.proj", prefix);
+    attention->proj = plan_linear(plan, name, LINEAR_RESIDUAL, s.C, s.NH * s.HS);
 }
 
 /* --- what forward and backward share --- */
@@ -153,7 +156,8 @@ void attention_branch_forward(Attention *attention, real *b, const real *u, cons
         attention_forward(attention->mixed, attention->lse, peaks, attention->x,
                           attention->shared->scratch, &dropout, kernel_shape(attention, pass));
     }
-    layer_forward(&attention->proj, b, attention->mixed, R);
+    mid_forward(&attention->mid, attention->mixed, pass);
+    layer_forward(&attention->proj, b, attention->mid.m, R);
 }
 
 void attention_branch_backward(Attention *attention, real *du, const real *db, const real *u,
@@ -161,8 +165,9 @@ void attention_branch_backward(Attention *attention, real *du, const real *db, c
     const size_t R = pass->B * pass->T;
     const AttentionShared *shared = attention->shared;
     Dropout dropout = kernel_dropout(attention, pass);
-    layer_backward(&attention->proj, shared->dmixed, db, attention->mixed, R, GRAD_SET,
+    layer_backward(&attention->proj, attention->mid.dm, db, attention->mid.m, R, GRAD_SET,
                    pass->grads);
+    mid_backward(&attention->mid, shared->dmixed, attention->mixed, pass);
     attention_backward(shared->dqkv, shared->dmixed, attention->mixed, attention->lse, attention->x,
                        shared->scratch, &dropout, kernel_shape(attention, pass));
     projection_backward(attention, &attention->q, attention->rope, pass);

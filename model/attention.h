@@ -1,4 +1,4 @@
-/* attention.h - the attention branch: b = proj(attention(q, k, v)), q, k, v = qkv(u).
+/* attention.h - the attention branch: b = proj(N_mid(attention(q, k, v))), q, k, v = qkv(u).
  *
  * One idea: q, k and v are column ranges of one tensor, computed by one matmul. One that has a norm
  * is copied to a contiguous buffer, in which its heads are plain rows, normalized, and copied back.
@@ -8,6 +8,7 @@
 #define MODEL_ATTENTION_H
 
 #include "model/linear.h"
+#include "model/mid.h"
 #include "model/pass.h"
 
 /* One of q, k, v: heads*HS columns of qkv, with an optional norm over all heads or per head. */
@@ -25,6 +26,7 @@ typedef struct {
     real *dnormalized; /* (B,T,NH*HS) gradient of the output of such a norm ... */
     real *draw;        /* (B,T,NH*HS) ... and of its input */
     real *dmixed;      /* (B,T,NH*HS) */
+    real *dmid;        /* (B,T,NH*HS) gradient of Mid.m where a block has slot mid, else NULL */
     real *scratch;     /* attention_scratch(T) */
     real *rope_table;  /* (T,HS/2,2) */
 } AttentionShared;
@@ -40,7 +42,8 @@ typedef struct {
     real *x;     /* (B,T,(NH+2NKV)*HS) q, k and v after norm and RoPE. Generation reads the keys and
                     values of earlier tokens from here: it is the KV cache */
     real *lse;   /* (B,NH,T) */
-    real *mixed; /* (B,T,NH*HS) input of proj */
+    real *mixed; /* (B,T,NH*HS) outputs of the heads */
+    Mid mid;     /* from mixed to the input of proj */
     const AttentionShared *shared;
 } Attention;
 

@@ -59,6 +59,18 @@ static char *string_of_slot(const SublayerRef *sublayer, SlotKind slot, Slot whi
     return text_end(&text);
 }
 
+/* f of a sublayer: "attention(u)", or "proj(N(heads(u)))" with slot mid. */
+static char *branch_text(const SublayerWiring *w, const SublayerRef *sublayer) {
+    const bool mlp = sublayer->mlp;
+    if (w->slot[SLOT_MID] == SLOT_ABSENT)
+        return text_format("%s", mlp ? "mlp(u')" : "attention(u)");
+    char *inner =
+        string_of_slot(sublayer, w->slot[SLOT_MID], SLOT_MID, mlp ? "hidden(u')" : "heads(u)");
+    char *text = text_format("%s(%s)", mlp ? "down" : "proj", inner);
+    mem_free(inner);
+    return text;
+}
+
 static void print_sublayer(FILE *out, const SublayerWiring *w, const SublayerRef *sublayer) {
     static const char *const READS[] = {
         [READ_STREAM] = "x", [READ_BLOCK] = "x_block", [READ_SHARED] = "u"};
@@ -68,8 +80,8 @@ static void print_sublayer(FILE *out, const SublayerWiring *w, const SublayerRef
     print_slot(out, w->slot[SLOT_IN], warm(sublayer, SLOT_IN), READS[w->read]);
     fputs("; ", out);
 
-    char *o = string_of_slot(sublayer, w->slot[SLOT_OUT], SLOT_OUT,
-                             sublayer->mlp ? "mlp(u')" : "attention(u)");
+    char *b = branch_text(w, sublayer);
+    char *o = string_of_slot(sublayer, w->slot[SLOT_OUT], SLOT_OUT, b);
     if (w->dual != 0) {
         bool first = false;
         fputs("d = d", out);
@@ -89,6 +101,7 @@ static void print_sublayer(FILE *out, const SublayerWiring *w, const SublayerRef
     char *sum = text_end(&text);
     fputs("x = ", out);
     print_slot(out, w->slot[SLOT_POST], warm(sublayer, SLOT_POST), sum);
+    mem_free(b);
     mem_free(o);
     mem_free(branch);
     mem_free(sum);
@@ -98,6 +111,14 @@ static bool has_scale(const SublayerWiring *w) {
     bool found = false;
     for (int slot = 0; slot < SLOTS; slot++) found |= w->slot[slot] == SLOT_SCALE;
     return found;
+}
+
+static void print_out_gain(FILE *out, double attn, double mlp) {
+    if (attn != mlp)
+        fprintf(out, "\n%-13sinitial gain of out slots %.9g in attention, %.9g in the MLP", "",
+                attn, mlp);
+    else if (attn != 1)
+        fprintf(out, "\n%-13sinitial gain of out slots %.9g", "", attn);
 }
 
 static char *block_text(const Wiring *wiring, Warm warm_ups, size_t l) {
@@ -116,9 +137,7 @@ static char *block_text(const Wiring *wiring, Warm warm_ups, size_t l) {
     fprintf(out, "\n%-13s", "");
     print_sublayer(out, &block->mlp, &mlp);
     if (*QKV[block->qkv]) fprintf(out, "\n%-13swithin attention %s", "", QKV[block->qkv]);
-    if (block->out_gain != 1) {
-        fprintf(out, "\n%-13sinitial gain of out slots %.9g", "", block->out_gain);
-    }
+    print_out_gain(out, block->attn.out_gain, block->mlp.out_gain);
     if (has_scale(&block->attn) || has_scale(&block->mlp)) {
         fprintf(out, "\n%-13sS is a gain, gamma without a norm", "");
     }
@@ -171,14 +190,26 @@ static void print_embedding(FILE *out, const ModelOptions *options, const Wiring
     fputs(wiring->final == FINAL_DUAL ? "; d = x\n" : "\n", out);
 }
 
-static void print_branches(FILE *out, const ModelOptions *options) {
+/* Names what is normalized within the branches; nothing if no block has slot mid. */
+static void print_hidden(FILE *out, const Wiring *wiring, bool mlp) {
+    bool found = false;
+    for (size_t l = 0; l < wiring->L; l++) {
+        const BlockWiring *block = &wiring->block[l];
+        found |= (mlp ? &block->mlp : &block->attn)->slot[SLOT_MID] != SLOT_ABSENT;
+    }
+    if (found) fputs(mlp ? " = down(hidden(u))" : "; attention(u) = proj(heads(u))", out);
+}
+
+static void print_branches(FILE *out, const ModelOptions *options, const Wiring *wiring) {
     size_t NKV = options->n_kv_head ? options->n_kv_head : options->n_head;
     fprintf(out, "%-12s %zu heads", "attention", options->n_head);
     if (NKV != options->n_head) fprintf(out, " on %zu of keys and values", NKV);
-    fprintf(out, ", causal softmax(q k / sqrt(%zu)) v%s\n", options->d_model / options->n_head,
+    fprintf(out, ", causal softmax(q k / sqrt(%zu)) v%s", options->d_model / options->n_head,
             options->position == POSITION_ROPE ? ", q and k rotated by RoPE" : "");
-    fprintf(out, "%-12s mlp(u) = %s%s\n", "mlp", mlp_kind(options->mlp)->equation,
-            options->bias ? "" : ", no biases");
+    print_hidden(out, wiring, false);
+    fprintf(out, "\n%-12s mlp(u) = %s", "mlp", mlp_kind(options->mlp)->equation);
+    print_hidden(out, wiring, true);
+    fputs(options->bias ? "\n" : ", no biases\n", out);
 }
 
 static void print_head(FILE *out, const ModelOptions *options, const Wiring *wiring) {
@@ -192,10 +223,11 @@ static void print_head(FILE *out, const ModelOptions *options, const Wiring *wir
 }
 
 static void print_init(FILE *out, const ModelOptions *options, const Wiring *wiring) {
-    static const char *const RULES[] = {[INIT_PLAIN] = "",
-                                        [INIT_SCALED] = ", proj and down divided by sqrt(2N)",
-                                        [INIT_DEEPNORM] =
-                                            ", v, proj, up and down divided by (8N)^(1/4)"};
+    static const char *const RULES[] = {
+        [INIT_PLAIN] = "",
+        [INIT_SCALED] = ", proj and down divided by sqrt(2N)",
+        [INIT_DEEPNORM] = ", v, proj, up and down divided by (8N)^(1/4)",
+        [INIT_SUBLN] = ", v, proj, up and down times sqrt(log(2N))"};
     const double embed_std = options_embed_std(options);
     fprintf(out, "%-12s matrices N(0, %.9g^2)%s", "init", options->init_std, RULES[wiring->init]);
     if (embed_std != options->init_std) fprintf(out, ", embeddings N(0, %.9g^2)", embed_std);
@@ -237,7 +269,7 @@ char *equations_text(const ModelOptions *options, const GammaWarmup *warmup,
     print_norm(out, options);
     print_embedding(out, options, &wiring);
     print_blocks(out, &wiring, warm_ups);
-    print_branches(out, options);
+    print_branches(out, options, &wiring);
     print_head(out, options, &wiring);
     print_init(out, options, &wiring);
     print_warm_ups(out, warm_ups, branch->order);

@@ -22,8 +22,10 @@ static const char *const QKV_WORDS[] = {
     [QKV_PLAIN] = "-", [QK_WHOLE] = "qk_whole", [QK_HEAD] = "qk_head", [QKV_HEAD] = "qkv_head"};
 static const char *const FINAL_WORDS[] = {
     [FINAL_NONE] = "x", [FINAL_NORM] = "N(x)", [FINAL_DUAL] = "x+N(d)"};
-static const char *const INIT_WORDS[] = {
-    [INIT_PLAIN] = "plain", [INIT_SCALED] = "scaled", [INIT_DEEPNORM] = "deepnorm"};
+static const char *const INIT_WORDS[] = {[INIT_PLAIN] = "plain",
+                                         [INIT_SCALED] = "scaled",
+                                         [INIT_DEEPNORM] = "deepnorm",
+                                         [INIT_SUBLN] = "subln"};
 static const char *const POSITION_WORDS[] = {
     [POSITION_LEARNED] = "learned", [POSITION_ROPE] = "rope", [POSITION_NONE] = "none"};
 
@@ -47,16 +49,27 @@ static void write_norm(FILE *out, const ModelOptions *options) {
     fprintf(out, " beta=%d\n", kind->beta && options->bias);
 }
 
-/* Slots in the order in, out, post; a w behind those that gamma-warmup scales. */
+/* A w behind the slots that gamma-warmup scales. */
+static void write_slot(FILE *out, const Wiring *wiring, unsigned warm_slots, size_t block, bool mlp,
+                       Slot slot) {
+    const BlockWiring *of = &wiring->block[block];
+    const SlotKind kind = (mlp ? &of->mlp : &of->attn)->slot[slot];
+    bool warm = kind != SLOT_ABSENT && wiring_is_warm(wiring, warm_slots, block, mlp, slot);
+    fprintf(out, "%s%s", SLOT_WORDS[kind], warm ? "w" : "");
+}
+
+/* Slots in the order in, out, post. Slot mid came later: it is written only if it is there. */
 static void write_sublayer(FILE *out, const Wiring *wiring, unsigned warm_slots, size_t block,
                            bool mlp) {
     const BlockWiring *of = &wiring->block[block];
     const SublayerWiring *w = mlp ? &of->mlp : &of->attn;
     fprintf(out, "block %zu %s ", block + 1, mlp ? "mlp" : "attn");
     for (int slot = 0; slot < SLOTS; slot++) {
-        bool warm = w->slot[slot] != SLOT_ABSENT &&
-                    wiring_is_warm(wiring, warm_slots, block, mlp, (Slot)slot);
-        fprintf(out, "%s%s", SLOT_WORDS[w->slot[slot]], warm ? "w" : "");
+        if (slot != SLOT_MID) write_slot(out, wiring, warm_slots, block, mlp, (Slot)slot);
+    }
+    if (w->slot[SLOT_MID] != SLOT_ABSENT) {
+        fputs(" mid=", out);
+        write_slot(out, wiring, warm_slots, block, mlp, SLOT_MID);
     }
     fprintf(out, " read=%s", READ_WORDS[w->read]);
     write_number(out, "skip", w->skip);
@@ -72,7 +85,9 @@ static void write_blocks(FILE *out, const Wiring *wiring, unsigned warm_slots) {
         write_sublayer(out, wiring, warm_slots, l, false);
         write_sublayer(out, wiring, warm_slots, l, true);
         fprintf(out, "block %zu qkv=%s", l + 1, QKV_WORDS[wiring->block[l].qkv]);
-        write_number(out, "out_start", wiring->block[l].out_gain);
+        write_number(out, "out_start", wiring->block[l].attn.out_gain);
+        write_changed(out, "mlp_out_start", wiring->block[l].mlp.out_gain,
+                      wiring->block[l].attn.out_gain);
         fputc('\n', out);
     }
 }

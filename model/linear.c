@@ -6,17 +6,19 @@
 
 Linear plan_linear(Plan *plan, const char *prefix, LinearKind kind, size_t out, size_t in) {
     const double std = plan->options->init_std, N = (double)plan->shape.L;
-    const double scaled = std / sqrt(2 * N), deep = std / pow(8 * N, 0.25);
     const InitRule rule = plan->wiring->init;
+    /* deepnorm and subln treat the same layers, each by its own factor. */
+    const bool deep = rule == INIT_DEEPNORM || rule == INIT_SUBLN;
+    const double by_depth = rule == INIT_SUBLN ? std * sqrt(log(2 * N)) : std / pow(8 * N, 0.25);
     double own = std;
-    if (rule == INIT_SCALED && kind == LINEAR_RESIDUAL) own = scaled;
-    if (rule == INIT_DEEPNORM && (kind == LINEAR_RESIDUAL || kind == LINEAR_UP)) own = deep;
-    bool scales_v = rule == INIT_DEEPNORM && kind == LINEAR_QKV; /* v: the last rows of qkv */
-    size_t tail = scales_v ? plan->shape.NKV * plan->shape.HS : 0;
+    if (rule == INIT_SCALED && kind == LINEAR_RESIDUAL) own = std / sqrt(2 * N);
+    if (deep && (kind == LINEAR_RESIDUAL || kind == LINEAR_UP)) own = by_depth;
+    /* v: the last rows of qkv */
+    size_t tail = deep && kind == LINEAR_QKV ? plan->shape.NKV * plan->shape.HS : 0;
     char name[128];
     snprintf(name, sizeof name, "%s.weight", prefix);
     Linear linear = {.out = out, .in = in};
-    linear.weight = params_matrix(plan->params, name, out, in, own, tail, deep);
+    linear.weight = params_matrix(plan->params, name, out, in, own, tail, by_depth);
     if (plan->options->bias) linear.bias = plan_vector(plan, prefix, "bias", PARAM_BIAS, out, 0);
     return linear;
 }

@@ -32,10 +32,11 @@ void mlp_plan_shared(MlpShared *shared, Plan *plan) {
     *shared = (MlpShared){
         .dup = plan_grad(plan, n),
         .dgate = gated ? plan_grad(plan, n) : NULL,
+        .dmid = mid_plan_shared(plan, true, s.F),
     };
 }
 
-void mlp_plan(Mlp *mlp, Plan *plan, const MlpShared *shared, const char *prefix) {
+void mlp_plan(Mlp *mlp, Plan *plan, const MlpShared *shared, const char *prefix, size_t block) {
     const Shape s = plan->shape;
     size_t n = s.B * s.T * s.F;
     char name[128];
@@ -47,10 +48,11 @@ void mlp_plan(Mlp *mlp, Plan *plan, const MlpShared *shared, const char *prefix)
         mlp->gate = plan_linear(plan, name, LINEAR_PLAIN, s.F, s.C);
         mlp->gate_x = plan_reals(plan, n);
     }
-    snprintf(name, sizeof name, "%s.down", prefix);
-    mlp->down = plan_linear(plan, name, LINEAR_RESIDUAL, s.C, s.F);
     mlp->up_x = plan_reals(plan, n);
     mlp->h = plan_reals(plan, n);
+    mlp->mid = mid_plan(plan, prefix, block, true, s.F, mlp->h, mlp->dup, shared->dmid);
+    snprintf(name, sizeof name, "%s.down", prefix);
+    mlp->down = plan_linear(plan, name, LINEAR_RESIDUAL, s.C, s.F);
 }
 
 /* z = layer(u), h = act(z) * factor. */
@@ -68,22 +70,36 @@ void mlp_branch_forward(Mlp *mlp, real *b, const real *u, const Pass *pass) {
     } else {
         activated_layer(mlp, &mlp->up, mlp->up_x, NULL, u, R);
     }
-    layer_forward(&mlp->down, b, mlp->h, R);
+    mid_forward(&mlp->mid, mlp->h, pass);
+    layer_forward(&mlp->down, b, mlp->mid.m, R);
+}
+
+/* From db to the gradients of z and `factor` of h = act(z) * factor. Without slot mid nothing is
+ * between down and the activation, and one operation does it all. */
+static void hidden_backward(const Mlp *mlp, real *dz, real *dfactor, const real *db, const real *z,
+                            const real *factor, const Pass *pass) {
+    const size_t R = pass->B * pass->T;
+    const Linear *down = &mlp->down;
+    if (mid_is_absent(&mlp->mid)) {
+        activated_backward(dz, dfactor, db, down->weight.value, z, factor, mlp->kind->act, R,
+                           down->in, down->out);
+        return;
+    }
+    linear_backward_input(mlp->mid.dm, db, down->weight.value, R, down->out, down->in, GRAD_SET);
+    mid_backward(&mlp->mid, dz, mlp->h, pass);
+    activation_backward(dz, dfactor, z, factor, mlp->kind->act, R, down->in);
 }
 
 void mlp_branch_backward(Mlp *mlp, real *du, const real *db, const real *u, GradWrite du_write,
                          const Pass *pass) {
     const size_t R = pass->B * pass->T;
-    const Linear *down = &mlp->down;
-    layer_backward_weight(down, db, mlp->h, R, pass->grads);
+    layer_backward_weight(&mlp->down, db, mlp->mid.m, R, pass->grads);
     if (mlp->kind->gated) {
-        activated_backward(mlp->dgate, mlp->dup, db, down->weight.value, mlp->gate_x, mlp->up_x,
-                           mlp->kind->act, R, down->in, down->out);
+        hidden_backward(mlp, mlp->dgate, mlp->dup, db, mlp->gate_x, mlp->up_x, pass);
         layer_backward(&mlp->gate, du, mlp->dgate, u, R, du_write, pass->grads);
         layer_backward(&mlp->up, du, mlp->dup, u, R, GRAD_ADD, pass->grads);
     } else {
-        activated_backward(mlp->dup, NULL, db, down->weight.value, mlp->up_x, NULL, mlp->kind->act,
-                           R, down->in, down->out);
+        hidden_backward(mlp, mlp->dup, NULL, db, mlp->up_x, NULL, pass);
         layer_backward(&mlp->up, du, mlp->dup, u, R, du_write, pass->grads);
     }
 }

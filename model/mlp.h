@@ -1,4 +1,4 @@
-/* mlp.h - the MLP branch: b = down(h), h = act(up(u)) or act(gate(u)) * up(u).
+/* mlp.h - the MLP branch: b = down(N_mid(h)), h = act(up(u)) or act(gate(u)) * up(u).
  *
  * One idea: a kind of MLP is a row of a table: an activation, and whether it is gated. Buffers
  * belong to the arena of the model. Read next: sublayer.h. */
@@ -6,6 +6,7 @@
 #define MODEL_MLP_H
 
 #include "model/linear.h"
+#include "model/mid.h"
 #include "model/pass.h"
 
 typedef struct {
@@ -24,18 +25,20 @@ typedef struct {
     const MlpKind *kind;
     Linear up, gate, down;
     real *up_x, *gate_x; /* (B,T,F) outputs of up and gate; gate_x only where gated */
-    real *h;             /* (B,T,F) input of down */
+    real *h;             /* (B,T,F) hidden features */
+    Mid mid;             /* from h to the input of down */
     real *dup, *dgate;   /* (B,T,F) gradients of up_x and gate_x, shared by all blocks */
 } Mlp;
 
 /* Buffers that all blocks share, (B,T,F) each. */
 typedef struct {
     real *dup, *dgate;
+    real *dmid; /* gradient of Mid.m where a block has slot mid, else NULL */
 } MlpShared;
 
 void mlp_plan_shared(MlpShared *shared, Plan *plan);
-/* `prefix` is "blocks.0.mlp". */
-void mlp_plan(Mlp *mlp, Plan *plan, const MlpShared *shared, const char *prefix);
+/* `prefix` is "blocks.0.mlp", `block` counts from 0. */
+void mlp_plan(Mlp *mlp, Plan *plan, const MlpShared *shared, const char *prefix, size_t block);
 
 /* b (B,T,C) = f(u), u (B,T,C). */
 void mlp_branch_forward(Mlp *mlp, real *b, const real *u, const Pass *pass);

@@ -19,8 +19,8 @@
  * bits in less memory. */
 typedef enum { MODEL_FORWARD, MODEL_TRAIN, MODEL_RECOMPUTE } ModelUse;
 
-/* The most norms that a block can have: three in each sublayer and those of q, k, v. */
-enum { BLOCK_SITES = 9 };
+/* The most norms that a block can have: four in each sublayer and those of q, k, v. */
+enum { BLOCK_SITES = 2 * SLOTS + 3 };
 
 typedef struct {
     Sublayer attn, mlp;

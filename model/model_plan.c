@@ -202,6 +202,16 @@ static void plan_head(Model *model, Plan *plan, size_t grad) {
     model->head_scratch = plan_reals(plan, head_scratch(s.B * s.T, s.V));
 }
 
+/* The most features of a vector that a norm of the model sees. */
+static size_t widest_norm(const Shape *s, const Wiring *wiring) {
+    size_t widest = s->NH * s->HS > s->C ? s->NH * s->HS : s->C;
+    for (size_t l = 0; l < s->L; l++) {
+        bool hidden = wiring->block[l].mlp.slot[SLOT_MID] != SLOT_ABSENT;
+        if (hidden && s->F > widest) widest = s->F;
+    }
+    return widest;
+}
+
 /* The most norms that a model can have: of the embedding, the blocks and the head. */
 static size_t max_sites(size_t L) {
     return 2 + size_mul(BLOCK_SITES, L);
@@ -220,11 +230,10 @@ static void plan_model(Model *model, GroupSize size[GROUPS]) {
                  .size = size,
                  .site = model->site,
                  .norm_mode = &model->norm_mode};
-    const Shape s = model->shape;
-    size_t widest = s.NH * s.HS > s.C ? s.NH * s.HS : s.C;
+    const size_t partials = norm_partials(widest_norm(&model->shape, &model->wiring));
     size_t grad = 0;
     for (int slot = 0; slot < SLOTS; slot++)
-        plan.norm_partials[slot] = plan_grad(&plan, norm_partials(widest));
+        plan.norm_partials[slot] = slot == SLOT_MID ? NULL : plan_grad(&plan, partials);
     plan_embedding(model, &plan);
     sublayer_plan_shared(&model->shared, &plan);
     plan_blocks(model, &plan, &grad);

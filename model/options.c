@@ -7,7 +7,8 @@
 #include <math.h>
 
 const char *slot_name(int i) {
-    static const char *const NAMES[] = {[SLOT_IN] = "in", [SLOT_OUT] = "out", [SLOT_POST] = "post"};
+    static const char *const NAMES[] = {
+        [SLOT_IN] = "in", [SLOT_MID] = "mid", [SLOT_OUT] = "out", [SLOT_POST] = "post"};
     return NAME_AT(NAMES, i);
 }
 
@@ -32,7 +33,8 @@ const char *init_name(int i) {
     static const char *const NAMES[] = {[INIT_AUTO] = "auto",
                                         [INIT_PLAIN] = "plain",
                                         [INIT_SCALED] = "scaled",
-                                        [INIT_DEEPNORM] = "deepnorm"};
+                                        [INIT_DEEPNORM] = "deepnorm",
+                                        [INIT_SUBLN] = "subln"};
     return NAME_AT(NAMES, i);
 }
 

@@ -9,17 +9,17 @@
 
 #include "base/base.h"
 
-typedef enum { SLOT_IN, SLOT_OUT, SLOT_POST, SLOTS } Slot;
+typedef enum { SLOT_IN, SLOT_MID, SLOT_OUT, SLOT_POST, SLOTS } Slot;
 typedef enum { POSITION_LEARNED, POSITION_ROPE, POSITION_NONE } Position;
 typedef enum { SWITCH_AUTO, SWITCH_ON, SWITCH_OFF } Switch;
-typedef enum { INIT_AUTO, INIT_PLAIN, INIT_SCALED, INIT_DEEPNORM } InitRule;
+typedef enum { INIT_AUTO, INIT_PLAIN, INIT_SCALED, INIT_DEEPNORM, INIT_SUBLN } InitRule;
 typedef enum { BRANCH_DEEPER, BRANCH_EQUAL } BranchOrder;
 
 /* Entry i of each list; NULL past the end. */
-const char *slot_name(int i);             /* in out post */
+const char *slot_name(int i);             /* in mid out post */
 const char *position_name(int i);         /* learned rope none */
 const char *switch_name(int i);           /* auto on off */
-const char *init_name(int i);             /* auto plain scaled deepnorm */
+const char *init_name(int i);             /* auto plain scaled deepnorm subln */
 const char *branch_order_name(int i);     /* deeper equal */
 const char *precision_name(int i);        /* float32 bfloat16 */
 const char *stream_precision_name(int i); /* float32 bfloat16 float16 */
@@ -56,9 +56,10 @@ typedef struct {
     double dropout;
     int init; /* InitRule */
     double init_std;
-    double embed_std;   /* of the token and position tables; 0 = init_std */
-    double embed_scale; /* factor of the embedding; 0 = sqrt(d_model) */
-    const char *layers; /* "" = model.topology in every block */
+    double embed_std;       /* of the token and position tables; 0 = init_std */
+    double embed_scale;     /* factor of the embedding; 0 = sqrt(d_model) */
+    double gamma_out_start; /* initial gain of the out slots; 0 = as the topology defines */
+    const char *layers;     /* "" = model.topology in every block */
     const WireEntry *wire;
     size_t n_wire;
     NormRemoval removal;

@@ -53,8 +53,8 @@ typedef struct {
     NormSite *site;      /* room for every norm with a statistic; `n_sites` are in use */
     size_t n_sites;
     const NormMode *norm_mode; /* the mode of the current pass, for norms with running statistics */
-    real *norm_partials[SLOTS]; /* scratch of norm backward passes. The three slots of a sublayer
-                                   have one each, because they run in the same loop */
+    real *norm_partials[SLOTS]; /* scratch of norm backward passes. The slots around a branch have
+                                   one each, because they run in the same loop; mid has none */
 } Plan;
 
 /* Starts a group: closes the account of the previous one, and returns that. */

@@ -4,8 +4,8 @@
 #include "base/words.h"
 
 static const char *const SITE_NAMES[PROBE_SITES] = {
-    [PROBE_STREAM] = "stream",     [PROBE_NORM_IN] = "norm_in",     [PROBE_BRANCH] = "branch",
-    [PROBE_NORM_OUT] = "norm_out", [PROBE_NORM_POST] = "norm_post",
+    [PROBE_STREAM] = "stream", [PROBE_NORM_IN] = "norm_in",   [PROBE_NORM_MID] = "norm_mid",
+    [PROBE_BRANCH] = "branch", [PROBE_NORM_OUT] = "norm_out", [PROBE_NORM_POST] = "norm_post",
 };
 
 const char *probe_site_name(int site) {

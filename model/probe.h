@@ -10,10 +10,11 @@
 
 #include "ops/ops.h"
 
-/* The tensors of a sublayer that are measured: x, u, b, o, y of topologies.h. */
+/* The tensors of a sublayer that are measured: x, u, N_mid(h), b, o, y of topologies.h. */
 typedef enum {
     PROBE_STREAM,
     PROBE_NORM_IN,
+    PROBE_NORM_MID,
     PROBE_BRANCH,
     PROBE_NORM_OUT,
     PROBE_NORM_POST,

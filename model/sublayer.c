@@ -7,6 +7,10 @@ static bool absent(const Sublayer *sublayer, Slot slot) {
     return sublayer->norm[slot].kind == &norm_none;
 }
 
+static const Mid *mid_of(const Sublayer *sublayer) {
+    return sublayer->is_mlp ? &sublayer->mlp.mid : &sublayer->attention.mid;
+}
+
 /* --- planning --- */
 
 void sublayer_plan_shared(SublayerShared *shared, Plan *plan) {
@@ -25,23 +29,25 @@ void sublayer_plan_shared(SublayerShared *shared, Plan *plan) {
 }
 
 static void plan_norms(Sublayer *sublayer, Plan *plan, const char *prefix) {
-    static const ParamKind GAMMA_KINDS[SLOTS] = {PARAM_GAMMA_IN, PARAM_GAMMA_OUT, PARAM_GAMMA_OUT};
+    static const ParamKind GAMMA_KINDS[SLOTS] = {
+        [SLOT_IN] = PARAM_GAMMA_IN, [SLOT_OUT] = PARAM_GAMMA_OUT, [SLOT_POST] = PARAM_GAMMA_OUT};
     const Shape s = plan->shape;
     const size_t block = sublayer->block;
     for (int slot = 0; slot < SLOTS; slot++) {
         bool out = slot == SLOT_OUT;
         char name[128];
+        if (slot == SLOT_MID) continue; /* of the branch: mid.h */
         snprintf(name, sizeof name, "%s.norm_%s", prefix, slot_name(slot));
-        sublayer->norm[slot] = plan_norm(
-            plan, (NormPlan){.name = name,
-                             .place = sublayer->is_mlp ? NORM_PLACE_MLP : NORM_PLACE_ATTN,
-                             .block = block,
-                             .kind = plan_slot_kind(plan, sublayer->wiring->slot[slot]),
-                             .rows = s.B * s.T,
-                             .C = s.C,
-                             .gamma = GAMMA_KINDS[slot],
-                             .out_slot = out,
-                             .start_gain = out ? plan->wiring->block[block].out_gain : 1});
+        sublayer->norm[slot] =
+            plan_norm(plan, (NormPlan){.name = name,
+                                       .place = sublayer->is_mlp ? NORM_PLACE_MLP : NORM_PLACE_ATTN,
+                                       .block = block,
+                                       .kind = plan_slot_kind(plan, sublayer->wiring->slot[slot]),
+                                       .rows = s.B * s.T,
+                                       .C = s.C,
+                                       .gamma = GAMMA_KINDS[slot],
+                                       .out_slot = out,
+                                       .start_gain = out ? sublayer->wiring->out_gain : 1});
         sublayer->norm[slot].partials = plan->norm_partials[slot];
         sublayer->warm[slot] =
             wiring_is_warm(plan->wiring, plan->warm_slots, block, sublayer->is_mlp, (Slot)slot);
@@ -52,6 +58,7 @@ static void plan_sites(Sublayer *sublayer) {
     sublayer->point = probe_sublayer(sublayer->block, sublayer->is_mlp);
     sublayer->sites[PROBE_STREAM] = sublayer->sites[PROBE_BRANCH] = true;
     sublayer->sites[PROBE_NORM_IN] = !absent(sublayer, SLOT_IN);
+    sublayer->sites[PROBE_NORM_MID] = !mid_is_absent(mid_of(sublayer));
     sublayer->sites[PROBE_NORM_OUT] = !absent(sublayer, SLOT_OUT);
     sublayer->sites[PROBE_NORM_POST] = !absent(sublayer, SLOT_POST);
 }
@@ -114,12 +121,12 @@ void sublayer_plan(Sublayer *sublayer, Plan *plan, const SublayerShared *shared,
      * output of attention, 4l + 2 for the attention probabilities, 4l + 3 for the MLP. */
     sublayer->dropout_id = (uint32_t)(4 * block + (is_mlp ? 3 : 1));
     plan_norms(sublayer, plan, prefix);
-    plan_sites(sublayer);
     if (is_mlp)
-        mlp_plan(&sublayer->mlp, plan, &shared->mlp, prefix);
+        mlp_plan(&sublayer->mlp, plan, &shared->mlp, prefix, block);
     else
         attention_plan(&sublayer->attention, plan, &shared->attention, prefix, block,
                        sublayer->dropout_id + 1);
+    plan_sites(sublayer);
     bool has_u = !absent(sublayer, SLOT_IN) || sublayer->wiring->gain != 1;
     plan_activations(sublayer, plan, has_u);
     plan_grads(sublayer, has_u);
@@ -142,18 +149,22 @@ static Dropout branch_dropout(const Sublayer *sublayer, const Pass *pass) {
                      sublayer->dropout_id};
 }
 
+/* Features of a token at a site. */
+static size_t site_width(const Sublayer *sublayer, ProbeSite site) {
+    return site == PROBE_NORM_MID ? mid_of(sublayer)->norm.C : sublayer->C;
+}
+
 static void record(const Sublayer *sublayer, ProbeSite site, const real *x, const Pass *pass) {
-    const size_t R = pass->B * pass->T;
-    if (sublayer->sites[site])
-        probe_value(pass->probe, sublayer->point, site, x, R, pass->T, sublayer->C);
+    const size_t R = pass->B * pass->T, C = site_width(sublayer, site);
+    if (sublayer->sites[site]) probe_value(pass->probe, sublayer->point, site, x, R, pass->T, C);
 }
 
 /* To be called at the moment the gradient of the site is complete. */
 static void record_gradient(const Sublayer *sublayer, ProbeSite site, const real *dx,
                             const Pass *pass) {
-    const size_t R = pass->B * pass->T;
+    const size_t R = pass->B * pass->T, C = site_width(sublayer, site);
     if (sublayer->sites[site])
-        probe_gradient(pass->probe, sublayer->point, site, dx, R, pass->T, sublayer->C);
+        probe_gradient(pass->probe, sublayer->point, site, dx, R, pass->T, C);
 }
 
 /* --- the branch: b = f(u) --- */
@@ -286,6 +297,7 @@ void sublayer_forward(Sublayer *sublayer, const Pass *pass) {
     scale(sublayer->u, (real)sublayer->wiring->gain, n);
     record(sublayer, PROBE_NORM_IN, sublayer->u, pass);
     branch_forward(sublayer, pass);
+    record(sublayer, PROBE_NORM_MID, mid_of(sublayer)->m, pass);
     dropout_apply(sublayer->b, &dropout, n);
     round_scaled(sublayer->b, sublayer->stream_precision, 1, n);
     residual_forward(sublayer, pass);
@@ -305,6 +317,7 @@ void sublayer_backward(Sublayer *sublayer, const Pass *pass) {
     record_gradient(sublayer, PROBE_BRANCH, sublayer->db, pass);
     dropout_apply(sublayer->db, &dropout, n);
     branch_backward(sublayer, pass);
+    record_gradient(sublayer, PROBE_NORM_MID, mid_of(sublayer)->dm, pass);
     record_gradient(sublayer, PROBE_NORM_IN, sublayer->du, pass);
     scale(sublayer->du, (real)sublayer->wiring->gain, n);
     norm_backward(&sublayer->norm[SLOT_IN], sublayer->dr, sublayer->du, sublayer->r,

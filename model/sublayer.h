@@ -1,7 +1,7 @@
 /* sublayer.h - the residual sublayer, written once forward and once backward for all topologies.
  *
  * One idea: an absent norm is two equal pointers. That is decided by the planner, so forward and
- * backward call all three slots unconditionally and know no topology. The equations, with the same
+ * backward call all slots unconditionally and know no topology. The equations, with the same
  * names as the fields below, are in topologies.h.
  * Buffers belong to the arena of the model. Read next: sublayer.c, then model.h. */
 #ifndef MODEL_SUBLAYER_H
@@ -22,7 +22,7 @@ typedef struct {
 
 typedef struct {
     const SublayerWiring *wiring;
-    Norm norm[SLOTS];
+    Norm norm[SLOTS]; /* but not of slot mid, which is in the branch */
     bool warm[SLOTS]; /* slots under gamma-warmup */
     bool is_mlp;
     size_t block;               /* counts from 0 */

@@ -9,7 +9,8 @@
 /* The lines of a row:
  *   .name    the value of model.topology, and its family
  *   slots    {in, out, post} of attention and the MLP, BOTH where they are the same: NO norm, a
- *            NORM, or a GAIN (gamma without a norm); then `read` and coefficients, where not default
+ *            NORM, or a GAIN (gamma without a norm); then the slot `mid` and `read`, coefficients and
+ *            the initial gain of slot out, where not default
  *   model    norms of q, k, v; the input of the head; the rule of initial values; the rest if not 0
  *   .about   the description that `train --list topologies` prints
  * In descriptions A is attention, F is attention or the MLP, N(x) a norm, S a gain, N the depth. */
@@ -25,22 +26,6 @@ static const Topology TOPOLOGIES[] = {
      BOTH(NO, NO, NORM), .final = FINAL_NONE, .init = INIT_PLAIN,
      .about = "x = N(x + F(x)) (Vaswani et al. 2017)"},
 
-    {.name = "pre", .family = FAMILY_PRE,
-     BOTH(NORM, NO, NO), .final = FINAL_NORM, .init = INIT_SCALED,
-     .about = "x = x + F(N(x)) (GPT-2; Xiong et al. 2020)"},
-
-    {.name = "peri", .family = FAMILY_AROUND,
-     BOTH(NORM, NORM, NO), .final = FINAL_NORM, .init = INIT_PLAIN, .embed_norm = true,
-     .about = "x = x + N(F(N(x))), embedding norm (Kim et al. 2025)"},
-
-    {.name = "sandwich", .family = FAMILY_AROUND,
-     BOTH(NORM, NORM, NO), .final = FINAL_NORM, .init = INIT_PLAIN,
-     .about = "peri without the embedding norm (CogView; Gemma 2)"},
-
-    {.name = "olmo2", .family = FAMILY_OUTPUT,
-     BOTH(NO, NORM, NO), .qkv = QK_WHOLE, .final = FINAL_NORM, .init = INIT_PLAIN,
-     .about = "x = x + N(F(x)), norms on whole q and k (OLMo 2)"},
-
     {.name = "deepnorm", .family = FAMILY_POST,
      BOTH(NO, NO, NORM, .skip = F_TWO_N_ROOT4), .final = FINAL_NONE, .init = INIT_DEEPNORM,
      .about = "x = N((2N)^(1/4) x + F(x)), smaller init (Wang et al. 2022)"},
@@ -49,25 +34,6 @@ static const Topology TOPOLOGIES[] = {
      BOTH(NO, NO, NORM, .dual = F_ONE), .final = FINAL_DUAL, .init = INIT_PLAIN,
      .dual_stream = true,
      .about = "post, and a second stream d = d + F(x); head x + N(d) (Xie et al. 2023)"},
-
-    {.name = "mixln", .family = FAMILY_MIXED,
-     BOTH(NORM, NO, NO), .final = FINAL_NORM, .init = INIT_PLAIN,
-     .first_row = "post", .first_fraction = 0.25, .min_blocks = 4,
-     .about = "first quarter of the blocks post, the rest pre (Li et al. 2024)"},
-
-    {.name = "lns", .family = FAMILY_PRE,
-     BOTH(NORM, NO, NO, .gain = F_RSQRT_L), .final = FINAL_NORM, .init = INIT_PLAIN,
-     .about = "x = x + F(N(x)/sqrt(l)) (Sun et al. 2025)"},
-
-    {.name = "hybrid", .family = FAMILY_MIXED,
-     .attn = {NO, NO, NORM}, .mlp = {NO, NO, NO}, .qkv = QKV_HEAD, .final = FINAL_NORM,
-     .init = INIT_PLAIN,
-     .about = "norms on q, k, v per head; n = N(x + A(x)), x = n + MLP(n) (Zhuo et al. 2025)"},
-
-    {.name = "hybrid_star", .family = FAMILY_MIXED,
-     .attn = {NO, NO, NORM}, .mlp = {NO, NO, NO}, .qkv = QKV_HEAD, .final = FINAL_NORM,
-     .init = INIT_PLAIN, .first_row = "pre", .first_min = 1,
-     .about = "hybrid, its first block wired as pre (Zhuo et al. 2025)"},
 
     {.name = "keel", .family = FAMILY_POST,
      BOTH(NORM, NO, NORM, .skip = F_TWO_N), .final = FINAL_NONE, .init = INIT_PLAIN,
@@ -83,6 +49,19 @@ static const Topology TOPOLOGIES[] = {
      .init = INIT_PLAIN,
      .about = "post, the MLP's sum also adds the block's input (Takase et al. 2022)"},
 
+    {.name = "span", .family = FAMILY_POST,
+     .attn = {NO, NO, NORM}, .mlp = {NO, NO, NORM, .skip = F_ZERO, .block_skip = F_ONE},
+     .first_in = NORM, .final = FINAL_NONE, .init = INIT_SCALED,
+     .about = "n = N(x + A(x)), x = N(x + MLP(n)); A(N(x)) in block 1 (SpanNorm 2026)"},
+
+    {.name = "pre", .family = FAMILY_PRE,
+     BOTH(NORM, NO, NO), .final = FINAL_NORM, .init = INIT_SCALED,
+     .about = "x = x + F(N(x)) (GPT-2; Xiong et al. 2020)"},
+
+    {.name = "lns", .family = FAMILY_PRE,
+     BOTH(NORM, NO, NO, .gain = F_RSQRT_L), .final = FINAL_NORM, .init = INIT_PLAIN,
+     .about = "x = x + F(N(x)/sqrt(l)) (Sun et al. 2025)"},
+
     {.name = "parallel", .family = FAMILY_PRE,
      .attn = {NORM, NO, NO}, .mlp = {NO, NO, NO, .read = READ_SHARED}, .final = FINAL_NORM,
      .init = INIT_SCALED,
@@ -94,13 +73,54 @@ static const Topology TOPOLOGIES[] = {
      .about = "x = x + A(N(x)) + MLP(N'(x)), two norms of the block's input (GPT-NeoX)"},
 
     {.name = "layerscale", .family = FAMILY_PRE,
-     BOTH(NORM, GAIN, NO), .final = FINAL_NORM, .init = INIT_PLAIN,
-     .out_gain = OUT_GAIN_LAYERSCALE,
+     BOTH(NORM, GAIN, NO, .out_start = F_LAYERSCALE), .final = FINAL_NORM, .init = INIT_PLAIN,
      .about = "x = x + S F(N(x)), S initially small (Touvron et al. 2021)"},
 
+    {.name = "subln", .family = FAMILY_PRE,
+     BOTH(NORM, NO, NO, .mid = NORM), .final = FINAL_NORM, .init = INIT_SUBLN,
+     .about = "pre, also a norm before W_O and before W_2, larger init (Magneto 2022)"},
+
+    {.name = "peri", .family = FAMILY_AROUND,
+     BOTH(NORM, NORM, NO), .final = FINAL_NORM, .init = INIT_PLAIN, .embed_norm = true,
+     .about = "x = x + N(F(N(x))), embedding norm (Kim et al. 2025)"},
+
+    {.name = "sandwich", .family = FAMILY_AROUND,
+     BOTH(NORM, NORM, NO), .final = FINAL_NORM, .init = INIT_PLAIN,
+     .about = "peri without the embedding norm (CogView; Gemma 2)"},
+
+    {.name = "dssn", .family = FAMILY_AROUND,
+     .attn = {NORM, NORM, NO, .out_start = F_RSQRT_N, .out_factor = 0.283},
+     .mlp = {NORM, NORM, NO, .out_start = F_RSQRT_N, .out_factor = 0.432},
+     .final = FINAL_NORM, .init = INIT_PLAIN,
+     .about = "sandwich, out gains initially 0.283/sqrt(N) and 0.432/sqrt(N) (Pangu Ultra 2025)"},
+
+    {.name = "trinity", .family = FAMILY_AROUND,
+     BOTH(NORM, NORM, NO, .out_start = F_RSQRT_N), .qkv = QK_HEAD, .final = FINAL_NORM,
+     .init = INIT_PLAIN,
+     .about = "sandwich, out gains initially 1/sqrt(N), norms on q, k; no gate (Trinity 2026)"},
+
+    {.name = "olmo2", .family = FAMILY_OUTPUT,
+     BOTH(NO, NORM, NO), .qkv = QK_WHOLE, .final = FINAL_NORM, .init = INIT_PLAIN,
+     .about = "x = x + N(F(x)), norms on whole q and k (OLMo 2)"},
+
     {.name = "respost", .family = FAMILY_OUTPUT,
-     BOTH(NO, NORM, NO), .final = FINAL_NORM, .init = INIT_PLAIN, .out_gain = OUT_GAIN_ZERO,
+     BOTH(NO, NORM, NO, .out_start = F_ZERO), .final = FINAL_NORM, .init = INIT_PLAIN,
      .about = "x = x + N(F(x)), the gain of N initially 0 (Swin V2)"},
+
+    {.name = "mixln", .family = FAMILY_MIXED,
+     BOTH(NORM, NO, NO), .final = FINAL_NORM, .init = INIT_PLAIN,
+     .first_row = "post", .first_fraction = 0.25, .min_blocks = 4,
+     .about = "first quarter of the blocks post, the rest pre (Li et al. 2024)"},
+
+    {.name = "hybrid", .family = FAMILY_MIXED,
+     .attn = {NO, NO, NORM}, .mlp = {NO, NO, NO}, .qkv = QKV_HEAD, .final = FINAL_NORM,
+     .init = INIT_PLAIN,
+     .about = "norms on q, k, v per head; n = N(x + A(x)), x = n + MLP(n) (Zhuo et al. 2025)"},
+
+    {.name = "hybrid_star", .family = FAMILY_MIXED,
+     .attn = {NO, NO, NORM}, .mlp = {NO, NO, NO}, .qkv = QKV_HEAD, .final = FINAL_NORM,
+     .init = INIT_PLAIN, .first_row = "pre", .first_min = 1,
+     .about = "hybrid, its first block wired as pre (Zhuo et al. 2025)"},
 
     {.name = "none", .family = FAMILY_NONE,
      BOTH(NO, NO, NO), .final = FINAL_NORM, .init = INIT_SCALED,
@@ -124,6 +144,10 @@ const Synonym topology_synonyms[] = {
     {"hybridnormstar", "hybrid_star"},
     {"swinv2", "respost"},
     {"bottomtotop", "b2t"},
+    {"pangu", "dssn"},
+    {"depthscaledsandwich", "dssn"},
+    {"afmoe", "trinity"},
+    {"magneto", "subln"},
     {0},
 };
 
@@ -170,38 +194,37 @@ static double formula_value(Formula formula, double by_default, size_t N, size_t
         break;
     case F_ONE:
         return 1;
+    case F_ZERO:
+        return 0;
     case F_TWO_N:
         return 2 * (double)N;
     case F_TWO_N_ROOT4:
         return pow(2 * (double)N, 0.25);
+    case F_RSQRT_N:
+        return 1 / sqrt((double)N);
     case F_RSQRT_L:
         return 1 / sqrt((double)l);
+    case F_LAYERSCALE: /* the values of the paper, by depth */
+        return N <= 18 ? 0.1 : N <= 24 ? 1e-5 : 1e-6;
     }
     return by_default;
 }
 
 static SublayerWiring sublayer_wiring(const SublayerRow *row, size_t N, size_t l) {
+    const double out_factor = row->out_factor != 0 ? row->out_factor : 1;
     return (SublayerWiring){
-        .slot = {[SLOT_IN] = row->in, [SLOT_OUT] = row->out, [SLOT_POST] = row->post},
+        .slot = {[SLOT_IN] = row->in,
+                 [SLOT_MID] = row->mid,
+                 [SLOT_OUT] = row->out,
+                 [SLOT_POST] = row->post},
         .read = row->read,
         .skip = formula_value(row->skip, 1, N, l),
         .branch = 1,
         .gain = formula_value(row->gain, 1, N, l),
         .block_skip = formula_value(row->block_skip, 0, N, l),
         .dual = formula_value(row->dual, 0, N, l),
+        .out_gain = out_factor * formula_value(row->out_start, 1, N, l),
     };
-}
-
-static double out_gain_value(OutGain gain, size_t N) {
-    switch (gain) {
-    case OUT_GAIN_ONE:
-        break;
-    case OUT_GAIN_ZERO:
-        return 0;
-    case OUT_GAIN_LAYERSCALE: /* the values of the paper, by depth */
-        return N <= 18 ? 0.1 : N <= 24 ? 1e-5 : 1e-6;
-    }
-    return 1;
 }
 
 BlockWiring topology_block(const Topology *topology, size_t N, size_t l) {
@@ -210,11 +233,12 @@ BlockWiring topology_block(const Topology *topology, size_t N, size_t l) {
     if (first < topology->first_min) first = topology->first_min;
     if (topology->first_row && l <= first)
         row = topology_find(topology->first_row, strlen(topology->first_row));
-    return (BlockWiring){
+    BlockWiring block = {
         .row = row->name,
         .attn = sublayer_wiring(&row->attn, N, l),
         .mlp = sublayer_wiring(&row->mlp, N, l),
         .qkv = topology->qkv,
-        .out_gain = out_gain_value(row->out_gain, N),
     };
+    if (l == 1 && row->first_in != SLOT_ABSENT) block.attn.slot[SLOT_IN] = row->first_in;
+    return block;
 }

@@ -4,13 +4,13 @@
  * sublayers, attention and then the MLP:
  *
  *     u = gain * N_in(r)          r = the stream x | the block's input | the block's first u
- *     b = f(u)                    f = attention | mlp
+ *     b = f(u)                    f = attention | mlp, each W N_mid(h(u)) with a last layer W
  *     o = N_out(b)
  *     s = skip * x + branch * o + block_skip * x_block
  *     y = N_post(s)               y is the next x
  *     d = d + dual * o            only with a second stream
  *
- * A row gives the three slots N_in, N_out, N_post and the coefficients. Only topologies.c contains
+ * A row gives the four slots N_in, N_mid, N_out, N_post and the coefficients. Only topologies.c contains
  * the names of the topologies. All data is constant.
  * Read next: the table in topologies.c, then wiring.h. */
 #ifndef MODEL_TOPOLOGIES_H
@@ -31,33 +31,36 @@ typedef struct {
     SlotKind slot[SLOTS];
     Read read;
     double skip, branch, gain, block_skip, dual;
+    double out_gain; /* initial gain of slot `out` */
 } SublayerWiring;
 
 typedef struct {
     const char *row; /* name of the table row that the block was built from */
     SublayerWiring attn, mlp;
     QkvNorm qkv;
-    double out_gain; /* initial gain of the `out` slots */
 } BlockWiring;
 
 /* --- one row of the table --- */
 
 /* A coefficient may depend on the depth N and on the number of the block, l = 1..N. */
 typedef enum {
-    F_DEFAULT,     /* 1 for skip and gain, 0 for block_skip and dual */
+    F_DEFAULT,     /* 1 for skip, gain and out_start, 0 for block_skip and dual */
     F_ONE,         /* 1 */
+    F_ZERO,        /* 0 */
     F_TWO_N,       /* 2 N */
     F_TWO_N_ROOT4, /* (2 N)^(1/4) */
-    F_RSQRT_L      /* 1 / sqrt(l) */
+    F_RSQRT_N,     /* 1 / sqrt(N) */
+    F_RSQRT_L,     /* 1 / sqrt(l) */
+    F_LAYERSCALE   /* small, and smaller in deep models */
 } Formula;
-
-/* Initial gain of the `out` slots: 1, 0, or small and smaller in deep models (LayerScale). */
-typedef enum { OUT_GAIN_ONE, OUT_GAIN_ZERO, OUT_GAIN_LAYERSCALE } OutGain;
 
 typedef struct {
     SlotKind in, out, post;
+    SlotKind mid; /* behind the others, because few rows have it */
     Read read;
     Formula skip, gain, block_skip, dual; /* `branch` is 1 in every row */
+    Formula out_start;                    /* initial gain of slot `out` ... */
+    double out_factor;                    /* ... times this; 0 = 1 */
 } SublayerRow;
 
 /* Where the norms of the stream are: after the sum, before the sublayer, around it, after it only,
@@ -79,7 +82,7 @@ typedef struct {
     QkvNorm qkv;
     FinalKind final;
     InitRule init;
-    OutGain out_gain;
+    SlotKind first_in; /* slot `in` of attention in block 1, where it is not that of the row */
 
     /* The first max(first_min, floor(first_fraction * N)) blocks are built from `first_row`: slots,
      * coefficients and initial gains, but not the norms of q, k and v. NULL = none are. */

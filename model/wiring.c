@@ -160,11 +160,11 @@ static bool wire_coefficient(SublayerWiring *sublayer, const WireEntry *entry, c
         *(double *)((char *)sublayer + COEFFICIENTS[i].offset) = entry->number;
         return true;
     }
-    return fail(
-        error, size,
-        "model.wire: unknown key \"%s\"; after attn. and mlp. come in, out, post, skip, branch, "
-        "gain, block_skip, dual or read",
-        entry->key);
+    return fail(error, size,
+                "model.wire: unknown key \"%s\"; after attn. and mlp. come in, mid, out, post, "
+                "skip, branch, "
+                "gain, block_skip, dual or read",
+                entry->key);
 }
 
 static bool wire_entry(BlockWiring *block, const WireEntry *entry, bool dual_stream, char *error,
@@ -206,6 +206,11 @@ static QkvNorm switch_qkv(int qk_norm, QkvNorm row) {
     return qk_norm == SWITCH_ON && row == QKV_PLAIN ? QK_HEAD : row;
 }
 
+/* model.gamma_out_start, in the slots that exist. */
+static void start_out(SublayerWiring *sublayer, double gain) {
+    if (gain != 0 && sublayer->slot[SLOT_OUT] != SLOT_ABSENT) sublayer->out_gain = gain;
+}
+
 static bool resolve_blocks(Wiring *wiring, const ModelOptions *options, char *error, size_t size) {
     const Topology *row = topology_at(options->topology);
     if (!row_fits(row, options, error, size)) return false;
@@ -218,6 +223,8 @@ static bool resolve_blocks(Wiring *wiring, const ModelOptions *options, char *er
         for (size_t i = 0; i < options->n_wire; i++) {
             if (!wire_entry(block, &options->wire[i], row->dual_stream, error, size)) return false;
         }
+        start_out(&block->attn, options->gamma_out_start);
+        start_out(&block->mlp, options->gamma_out_start);
     }
     return true;
 }

@@ -121,6 +121,9 @@ void activated_forward(real *h, real *z, const real *x, const real *w, const rea
  * factor. Both are set. */
 void activated_backward(real *dz, real *dfactor, const real *dy, const real *w, const real *z,
                         const real *factor, Activation act, size_t R, size_t N, size_t M);
+/* The same from dh itself, which dz (R,N) has before the call. */
+void activation_backward(real *dz, real *dfactor, const real *z, const real *factor, Activation act,
+                         size_t R, size_t N);
 
 /* --- embedding: x (B*T,C) = tok (V,C)[token] + pos (.,C)[t], pos NULL = none --- */
 

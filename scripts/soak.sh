@@ -14,6 +14,7 @@ declare -A parts=(
     [kill]="KILLS=1000 tests/fault/fault_kill.sh"
     [power]="STATES=1000 tests/fault/fault_power.sh"
     [signals]="SIGNALS=1000 tests/fault/fault_signals.sh"
+    [gradients]="tests/soak/gradients.sh"
     [bits]="tests/long/long_bits.sh 20"
     [deep]="tests/long/long_deep.sh 500"
     [chroots]="tests/soak/chroots.sh"

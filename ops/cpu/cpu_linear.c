@@ -239,3 +239,15 @@ void activated_backward(real *dz, real *dfactor, const real *dy, const real *w, 
          &(DerivativeWork){
              .dz = dz, .dfactor = dfactor, .z = z, .factor = factor, .N = N, .act = act});
 }
+
+void activation_backward(real *dz, real *dfactor, const real *z, const real *factor, Activation act,
+                         size_t R, size_t N) {
+    PHASE(PHASE_ELEMENTWISE);
+    const DerivativeWork work = {
+        .dz = dz, .dfactor = dfactor, .z = z, .factor = factor, .N = N, .act = act};
+#pragma omp parallel for schedule(static) if (R * N > PARALLEL_MIN)
+    for (size_t chunk = 0; chunk < ROW_CHUNKS; chunk++) {
+        const size_t first = row_chunk_begin(chunk, R), end = row_chunk_begin(chunk + 1, R);
+        apply_derivative(&(Tile){.row = first, .rows = end - first, .cols = N}, &work);
+    }
+}

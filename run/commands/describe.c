@@ -41,6 +41,7 @@ static void print_json_sublayer(Json *json, const char *name, const SublayerWiri
     json_number(json, "gain", w->gain);
     json_number(json, "block_skip", w->block_skip);
     json_number(json, "dual", w->dual);
+    json_number(json, "out_gain", w->out_gain);
     json_close(json);
 }
 
@@ -63,7 +64,6 @@ static void print_json_wiring(Json *json, const Wiring *wiring) {
         json->layout = JSON_INLINE;
         json_string(json, "topology", block->row);
         json_string(json, "qkv_norms", QKV[block->qkv]);
-        json_number(json, "out_gain", block->out_gain);
         print_json_sublayer(json, "attn", &block->attn);
         print_json_sublayer(json, "mlp", &block->mlp);
         json_close(json);

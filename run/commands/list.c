@@ -30,13 +30,10 @@ static Item item_of(const char *name, const char *about) {
 
 static Item *topologies(void) {
     Item *items = NULL;
-    for (int family = 0; topology_family(family); family++) {
-        for (int i = 0; topology_at(i); i++) {
-            if ((int)topology_at(i)->family != family) continue;
-            Item item = item_of(topology_name(i), topology_about(i));
-            item.family = topology_family(family);
-            arrput(items, item);
-        }
+    for (int i = 0; topology_at(i); i++) {
+        Item item = item_of(topology_name(i), topology_about(i));
+        item.family = topology_family((int)topology_at(i)->family);
+        arrput(items, item);
     }
     return items;
 }

@@ -94,6 +94,22 @@ static bool rule_warmup_acts(const Config *config, char *sentence, size_t size) 
     return warm;
 }
 
+static bool rule_out_start_acts(const Config *config, char *sentence, size_t size) {
+    Wiring wiring;
+    bool found = false;
+    if (config->model.gamma_out_start == 0) return true;
+    if (!wiring_resolve(&wiring, &config->model, sentence, size)) return true;
+    for (size_t l = 0; l < wiring.L; l++) {
+        const BlockWiring *block = &wiring.block[l];
+        found |= block->attn.slot[SLOT_OUT] != SLOT_ABSENT;
+        found |= block->mlp.slot[SLOT_OUT] != SLOT_ABSENT;
+    }
+    wiring_free(&wiring);
+    snprintf(sentence, size,
+             "model.gamma_out_start has no effect: no block of this model has a norm in slot out");
+    return found;
+}
+
 static bool rule_branch_warmup_ends(const Config *config, char *sentence, size_t size) {
     const BranchWarmup *warmup = &config->branch_warmup;
     size_t steps = config->train.steps;
@@ -233,6 +249,7 @@ static const Rule rules[] = {
     {.holds = rule_warmup_ends, .basis = by_definition},
     {.holds = rule_warmup_listed, .basis = by_definition},
     {.holds = rule_warmup_acts, .basis = by_definition},
+    {.holds = rule_out_start_acts, .basis = by_definition},
     {.holds = rule_branch_warmup_ends, .basis = by_definition},
     {.holds = rule_removal_acts, .basis = by_definition},
     {.holds = rule_removal_ends, .basis = by_definition},

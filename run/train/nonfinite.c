@@ -6,11 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The norms of a slot have parameters that begin with this; all others belong to the branch. */
-static const char *const NORM_PREFIXES[PROBE_SITES] = {
-    [PROBE_NORM_IN] = "norm_in.",
-    [PROBE_NORM_OUT] = "norm_out.",
-    [PROBE_NORM_POST] = "norm_post.",
+/* The site that is computed next from a parameter, by the beginning of its name. All others are in
+ * front of slot mid, in the order of the registry. */
+static const struct {
+    const char *prefix;
+    ProbeSite site;
+} SITES[] = {
+    {"norm_in.", PROBE_NORM_IN},   {"proj.", PROBE_BRANCH},         {"down.", PROBE_BRANCH},
+    {"norm_out.", PROBE_NORM_OUT}, {"norm_post.", PROBE_NORM_POST},
 };
 
 static bool begins(const char *text, const char *prefix) {
@@ -18,11 +21,10 @@ static bool begins(const char *text, const char *prefix) {
 }
 
 static size_t place_in_block(size_t point, const char *name) {
-    for (size_t site = 0; site < PROBE_SITES; site++) {
-        if (NORM_PREFIXES[site] && begins(name, NORM_PREFIXES[site]))
-            return point * PROBE_SITES + site;
+    for (size_t i = 0; i < sizeof SITES / sizeof *SITES; i++) {
+        if (begins(name, SITES[i].prefix)) return point * PROBE_SITES + SITES[i].site;
     }
-    return point * PROBE_SITES + PROBE_BRANCH;
+    return point * PROBE_SITES + PROBE_NORM_MID;
 }
 
 static size_t place_of(const char *name, size_t L) {

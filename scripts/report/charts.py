@@ -15,7 +15,8 @@ WINDOWS, POINTS = 50, 200  # training loss: means over a fiftieth of the steps, 
 STEP = "step (updates)"
 DEPTH = "depth (l: attention, l + \N{VULGAR FRACTION ONE HALF}: MLP of layer l)"
 UNFOLDED = 4  # panels of gains; more of them would fill the page
-SLOTS = ("norm_in", "norm_out", "norm_post", "norm_q", "norm_k", "norm_v")  # of a block, in the order of the registry
+# Of a block, in the order of the registry.
+SLOTS = ("norm_in", "norm_out", "norm_post", "norm_q", "norm_k", "norm_v", "norm_mid")
 BAND = "Mean over seeds, with its 95 % interval as a band."
 
 

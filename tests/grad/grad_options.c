@@ -1,6 +1,6 @@
 /* grad_options.c - exact gradients of every topology with each other option of the model: one table
- * of options times all rows times two norms, a sample of them with batchnorm, and models that mix
- * rows. */
+ * of options times all rows, each pair with one of two norms (GRADIENTS=all: with both), a sample of
+ * them with batchnorm, and models that mix rows. */
 #include "tests/grad/gradcheck.h"
 
 #include "ops/ops.h"
@@ -16,7 +16,7 @@ typedef struct {
     WireEntry wire[4];
 } Variant;
 
-enum { ALL_SLOTS = 1 << SLOT_IN | 1 << SLOT_OUT | 1 << SLOT_POST };
+enum { ALL_SLOTS = (1 << SLOTS) - 1 };
 
 /* clang-format off */
 static const Variant VARIANTS[] = {
@@ -53,6 +53,18 @@ static const Variant VARIANTS[] = {
                                   {"attn.in", "none", 0}}},
     {"scales everywhere, warm", .warm = ALL_SLOTS, .gamma = 0.5,
      .wire = {{"attn.out", "scale", 0}, {"mlp.post", "scale", 0}, {"mlp.in", "scale", 0}, {"attn.in", "norm", 0}}},
+    {"slot mid", .wire = {{"attn.mid", "norm", 0}, {"mlp.mid", "norm", 0}}},
+    {"slot mid, swiglu, rope, grouped queries", .mlp = "swiglu", .position = "rope", .n_kv_head = 1,
+     .wire = {{"attn.mid", "norm", 0}, {"mlp.mid", "norm", 0}}},
+    {"slot mid, dropout, accumulation", .dropout = 0.3, .micros = 2,
+     .wire = {{"attn.mid", "norm", 0}, {"mlp.mid", "norm", 0}}},
+    {"slot mid, warm", .warm = ALL_SLOTS, .gamma = 0.4, .no_bias = true,
+     .wire = {{"attn.mid", "norm", 0}, {"mlp.mid", "norm", 0}}},
+    {"slot mid a scale, geglu, warm", .warm = 1 << SLOT_MID, .gamma = 0.3, .mlp = "geglu",
+     .wire = {{"attn.mid", "scale", 0}, {"mlp.mid", "scale", 0}, {"mlp.out", "norm", 0}}},
+    {"slot mid of attention, shared input", .qk_norm = SWITCH_ON, .position = "rope",
+     .wire = {{"attn.mid", "norm", 0}, {"mlp.read", "shared", 0}, {"attn.gain", NULL, 1.5}}},
+    {"slot mid of the MLP, relu2", .mlp = "relu2", .wire = {{"mlp.mid", "norm", 0}, {"mlp.skip", NULL, 0}}},
     {"coefficients overridden", .wire = {{"attn.branch", NULL, 0.5}, {"mlp.skip", NULL, 0.7},
                                          {"mlp.gain", NULL, 1.3}, {"mlp.block_skip", NULL, 0.4}}},
     {"attention coefficients overridden", .wire = {{"attn.gain", NULL, -0.6}, {"attn.skip", NULL, 0},
@@ -69,6 +81,7 @@ static const Variant MIXES[] = {
     {"post", .layers = "lns*2 parallel b2t*", .n_layer = 4},
     {"none", .layers = "layerscale respost mixln*2 hybrid_star", .n_layer = 5},
     {"deepnorm", .layers = "parallel2 pre_post none* sandwich", .n_layer = 5, .warm = ALL_SLOTS, .gamma = 0.3},
+    {"span", .layers = "span*2 subln trinity dssn", .n_layer = 5},
 };
 /* clang-format on */
 
@@ -109,24 +122,26 @@ static void check_variant(const Variant *v, int topology, const char *norm) {
                   v->micros ? v->micros : 1, label);
 }
 
-/* One of `thin` pairs; all variants and all rows are among them. */
-static void options_with(const char *norm, size_t thin) {
+/* One of `thin` pairs, from pair `first` on; all variants and all rows are among them. */
+static void options_with(const char *norm, size_t thin, size_t first) {
+    if (gc_all()) thin = 1;
     for (size_t i = 0; i < sizeof VARIANTS / sizeof *VARIANTS; i++) {
         for (int topology = 0; topology_name(topology); topology++) {
-            if ((i + (size_t)topology) % thin == 0) check_variant(&VARIANTS[i], topology, norm);
+            if ((i + (size_t)topology + first) % thin == 0)
+                check_variant(&VARIANTS[i], topology, norm);
         }
     }
 }
 
 static void with_layernorm(void) {
-    options_with("layernorm", 1);
+    options_with("layernorm", 2, 0);
 }
 static void with_rmsnorm(void) {
-    options_with("rmsnorm", 1);
+    options_with("rmsnorm", 2, 1);
 }
 
 static void with_batchnorm(void) {
-    options_with("batchnorm", 3);
+    options_with("batchnorm", 3, 0);
 }
 
 static void mixes(void) {

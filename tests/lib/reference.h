@@ -21,12 +21,13 @@ typedef struct {
     const ModelOptions *options;
     const Params *params;
     const RowNet *net;
-    unsigned warm_slots; /* bits in, out, post; 0 = no gamma-warmup */
+    unsigned warm_slots; /* bits in, mid, out, post; 0 = no gamma-warmup */
     double w;
     size_t T, V, F;
     size_t b;                   /* index of the sequence in its batch, for dropout */
     uint32_t seed, step, micro; /* for dropout */
-    /* Called with x, u, b, o and y of every sublayer, even where a norm is absent; may change them.
+    /* Called with x, u, m (the input of the last layer of the branch, after slot mid), b, o and y of
+     * every sublayer, even where a norm is absent; may change them.
      * Layer 0 is the x of the embedding; layer N+1 has the last x, and the input of the head as u.
      * NULL = not called. */
     void (*look)(void *looker, size_t layer, bool mlp, char letter, RefRows x);
@@ -159,6 +160,18 @@ static inline void ref_heads(const Reference *ref, RefRows y, RefRows u, size_t 
     }
 }
 
+/* The norm of a slot, for all tokens: n features of each. */
+static inline void ref_slot(const Reference *ref, RefRows x, size_t l, bool mlp, int slot,
+                            size_t n) {
+    static const char *const NAMES[] = {"in", "mid", "out", "post"};
+    const RowSublayer *s = mlp ? &ref->net->block[l].mlp : &ref->net->block[l].attn;
+    double w = row_is_warm(ref->net, ref->warm_slots, l, mlp, slot) ? ref->w : 1;
+    char prefix[64];
+    snprintf(prefix, sizeof prefix, "blocks.%zu.%s.norm_%s", l, mlp ? "mlp" : "attn", NAMES[slot]);
+    for (size_t t = 0; t < ref->T; t++)
+        ref_norm(ref, s->slot[slot], prefix, x[t], n, slot == ROW_OUT, w);
+}
+
 static inline void ref_attention(const Reference *ref, RefRows b, RefRows u, size_t l) {
     const size_t C = ref->options->d_model, NH = ref->options->n_head, HS = C / NH;
     const size_t group = ref->options->n_kv_head ? NH / ref->options->n_kv_head : 1;
@@ -188,6 +201,8 @@ static inline void ref_attention(const Reference *ref, RefRows b, RefRows u, siz
             }
         }
     }
+    ref_slot(ref, mixed, l, false, ROW_MID, C);
+    ref_look(ref, l + 1, false, 'm', mixed);
     ref_linear(ref, b, mixed, proj, 0, C, C);
 }
 
@@ -214,19 +229,10 @@ static inline void ref_mlp(const Reference *ref, RefRows b, RefRows u, size_t l)
     if (ref_param(ref, "%s.weight", prefix)) ref_linear(ref, gate, u, prefix, 0, F, C);
     for (size_t i = 0; i < ref->T * F; i++)
         up[i / F][i % F] = ref_hidden(mlp, up[i / F][i % F], gate[i / F][i % F]);
+    ref_slot(ref, up, l, true, ROW_MID, F);
+    ref_look(ref, l + 1, true, 'm', up);
     snprintf(prefix, sizeof prefix, "blocks.%zu.mlp.down", l);
     ref_linear(ref, b, up, prefix, 0, C, F);
-}
-
-/* The norm of a slot, for all tokens. */
-static inline void ref_slot(const Reference *ref, RefRows x, size_t l, bool mlp, int slot) {
-    static const char *const NAMES[] = {"in", "out", "post"};
-    const RowSublayer *s = mlp ? &ref->net->block[l].mlp : &ref->net->block[l].attn;
-    double w = row_is_warm(ref->net, ref->warm_slots, l, mlp, slot) ? ref->w : 1;
-    char prefix[64];
-    snprintf(prefix, sizeof prefix, "blocks.%zu.%s.norm_%s", l, mlp ? "mlp" : "attn", NAMES[slot]);
-    for (size_t t = 0; t < ref->T; t++)
-        ref_norm(ref, s->slot[slot], prefix, x[t], ref->options->d_model, slot == 1, w);
 }
 
 /* Replaces x by the next stream. `u` is kept for an MLP that reads it. */
@@ -238,7 +244,7 @@ static inline void ref_sublayer(const Reference *ref, RefRows x, RefRows d, RefR
     RefRows o;
     if (s->read == 'x') memcpy(u, x, sizeof o);
     if (s->read == 'b') memcpy(u, x_block, sizeof o);
-    ref_slot(ref, u, l, mlp, 0);
+    ref_slot(ref, u, l, mlp, ROW_IN, C);
     for (size_t i = 0; i < ref->T * C; i++) u[i / C][i % C] *= a[ROW_GAIN];
     ref_look(ref, l + 1, mlp, 'u', u);
     if (mlp)
@@ -247,7 +253,7 @@ static inline void ref_sublayer(const Reference *ref, RefRows x, RefRows d, RefR
         ref_attention(ref, o, u, l);
     ref_dropout(ref, o, 4 * l + (mlp ? 3 : 1));
     ref_look(ref, l + 1, mlp, 'b', o);
-    ref_slot(ref, o, l, mlp, 1);
+    ref_slot(ref, o, l, mlp, ROW_OUT, C);
     ref_look(ref, l + 1, mlp, 'o', o);
     for (size_t i = 0; i < ref->T * C; i++) {
         size_t t = i / C, c = i % C;
@@ -255,7 +261,7 @@ static inline void ref_sublayer(const Reference *ref, RefRows x, RefRows d, RefR
             a[ROW_SKIP] * x[t][c] + a[ROW_BRANCH] * o[t][c] + a[ROW_BLOCK_SKIP] * x_block[t][c];
         d[t][c] += a[ROW_DUAL] * o[t][c];
     }
-    ref_slot(ref, x, l, mlp, 2);
+    ref_slot(ref, x, l, mlp, ROW_POST, C);
     ref_look(ref, l + 1, mlp, 'y', x);
 }
 

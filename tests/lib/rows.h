@@ -43,15 +43,23 @@ static const Row ROWS[] = {
     {"parallel2",   ".", "n..", "n..", "1",        "mlp reads block",             "n",      "scaled"},
     {"layerscale",  ".", "nS.", "nS.", "1",        "small out gain",              "n",      "plain"},
     {"respost",     ".", ".n.", ".n.", "1",        "out gain 0",                  "n",      "plain"},
+    {"dssn",        ".", "nn.", "nn.", "1",        "out gain c/sqrt(N)",          "n",      "plain"},
+    {"trinity",     ".", "nn.", "nn.", "1",        "out gain 1/sqrt(N), qk_norm head", "n", "plain"},
+    {"span",        ".", "..n", "..n", "1",        "mlp skip 0, mlp block_skip 1, attn in n in block 1", "none", "scaled"},
+    {"subln",       ".", "n..", "n..", "1",        "mid n",                       "n",      "subln"},
     {"none",        ".", "...", "...", "1",        "",                            "n",      "scaled"},
 };
 /* clang-format on */
 enum { ROW_COUNT = sizeof ROWS / sizeof *ROWS };
 
+/* The slots of a sublayer, in the order of the bits of gamma_warmup.slots. */
+enum { ROW_IN, ROW_MID, ROW_OUT, ROW_POST, ROW_SLOTS };
+
 typedef struct {
-    char slot[3];     /* in, out, post */
+    char slot[ROW_SLOTS];
     char read;        /* x the stream, b the block's input, u the u of attention */
     double number[5]; /* skip, branch, gain, block_skip, dual */
+    double out_gain;
 } RowSublayer;
 enum { ROW_SKIP, ROW_BRANCH, ROW_GAIN, ROW_BLOCK_SKIP, ROW_DUAL };
 
@@ -59,7 +67,6 @@ typedef struct {
     const Row *row;
     RowSublayer attn, mlp;
     char qkv; /* norms: . none, w whole q and k, h q and k per head, v also v */
-    double out_gain;
 } RowBlock;
 
 typedef struct {
@@ -80,9 +87,24 @@ static inline bool row_says(const Row *row, const char *words) {
     return strstr(row->other, words) != NULL;
 }
 
+static inline double row_out_gain(const Row *row, bool mlp, size_t N) {
+    double small = N <= 18 ? 0.1 : N <= 24 ? 1e-5 : 1e-6, root = sqrt((double)N);
+    if (row_says(row, "small out gain")) return small;
+    if (row_says(row, "out gain 0")) return 0;
+    if (row_says(row, "out gain 1/sqrt(N)")) return 1 / root;
+    if (row_says(row, "out gain c/sqrt(N)")) return (mlp ? 0.432 : 0.283) / root;
+    return 1;
+}
+
 static inline RowSublayer row_sublayer(const Row *row, bool mlp, size_t N, size_t l) {
-    RowSublayer s = {.read = 'x', .number = {1, 1, 1, 0, 0}};
-    memcpy(s.slot, mlp ? row->mlp : row->attn, sizeof s.slot);
+    const char *slots = mlp ? row->mlp : row->attn;
+    RowSublayer s = {.read = 'x', .number = {1, 1, 1, 0, 0}, .out_gain = row_out_gain(row, mlp, N)};
+    s.slot[ROW_IN] = slots[0];
+    s.slot[ROW_MID] = row_says(row, "mid n") ? 'n' : '.';
+    s.slot[ROW_OUT] = slots[1];
+    s.slot[ROW_POST] = slots[2];
+    if (!mlp && l == 1 && row_says(row, "attn in n in block 1")) s.slot[ROW_IN] = 'n';
+    if (mlp && row_says(row, "mlp skip 0")) s.number[ROW_SKIP] = 0;
     if (strcmp(row->skip, "(2N)^1/4") == 0) s.number[ROW_SKIP] = sqrt(sqrt(2.0 * (double)N));
     if (strcmp(row->skip, "2N") == 0) s.number[ROW_SKIP] = 2.0 * (double)N;
     if (row_says(row, "gain 1/sqrt(l)")) s.number[ROW_GAIN] = 1 / sqrt((double)l);
@@ -98,17 +120,14 @@ static inline RowBlock row_block(const Row *row, size_t N, size_t l) {
     const Row *from = row;
     if (row_says(row, "first quarter: row post") && l <= N / 4) from = row_find("post");
     if (row_says(row, "first block: row pre") && l == 1) from = row_find("pre");
-    double small = N <= 18 ? 0.1 : N <= 24 ? 1e-5 : 1e-6;
     return (RowBlock){
         .row = from,
         .attn = row_sublayer(from, false, N, l),
         .mlp = row_sublayer(from, true, N, l),
-        .qkv = row_says(row, "qk_norm whole") ? 'w'
-               : row_says(row, "qkv_norm")    ? 'v'
-                                              : '.',
-        .out_gain = row_says(from, "small out gain") ? small
-                    : row_says(from, "out gain 0")   ? 0
-                                                     : 1,
+        .qkv = row_says(row, "qk_norm whole")  ? 'w'
+               : row_says(row, "qk_norm head") ? 'h'
+               : row_says(row, "qkv_norm")     ? 'v'
+                                               : '.',
     };
 }
 
@@ -138,14 +157,14 @@ static inline void row_switch(RowNet *net, const char *key, const char *value) {
 /* Applies an entry of `wire` to every block. */
 static inline void row_wire(RowNet *net, const char *key, const char *text, double number) {
     static const char *const NUMBERS[] = {"skip", "branch", "gain", "block_skip", "dual"};
-    static const char *const SLOT_NAMES[] = {"in", "out", "post"};
+    static const char *const SLOT_NAMES[] = {"in", "mid", "out", "post"};
     const char *name = strchr(key, '.') + 1;
     for (size_t l = 0; l < net->N; l++) {
         RowSublayer *s = *key == 'a' ? &net->block[l].attn : &net->block[l].mlp;
         for (size_t i = 0; i < 5; i++) {
             if (strcmp(name, NUMBERS[i]) == 0) s->number[i] = number;
         }
-        for (size_t i = 0; i < 3; i++) {
+        for (size_t i = 0; i < ROW_SLOTS; i++) {
             if (strcmp(name, SLOT_NAMES[i]) != 0) continue;
             s->slot[i] = strcmp(text, "norm") == 0 ? 'n' : strcmp(text, "scale") == 0 ? 'S' : '.';
         }
@@ -154,10 +173,10 @@ static inline void row_wire(RowNet *net, const char *key, const char *text, doub
     }
 }
 
-/* Whether gamma-warmup scales slot 0, 1, 2 of block l = 0..N-1: where it is listed, except in the
+/* Whether gamma-warmup scales a slot of block l = 0..N-1: where it is listed, except in the
  * last norm of the stream if the head reads the stream without a norm of its own. */
 static inline bool row_is_warm(const RowNet *net, unsigned slots, size_t l, bool mlp, int slot) {
-    bool feeds_head = l == net->N - 1 && mlp && slot == 2 && (net->dual || !net->final_norm);
+    bool feeds_head = l == net->N - 1 && mlp && slot == ROW_POST && (net->dual || !net->final_norm);
     return (slots & 1u << slot) && !feeds_head;
 }
 

@@ -34,6 +34,7 @@ EXCHANGED = [
 
 WORDS = [
     ("slot", "SLOT_IN", "SLOT_OUT"),
+    ("slot", "SLOT_MID", "SLOT_OUT"),
     ("slot", "SLOT_OUT", "SLOT_POST"),
     ("slot", "SLOT_POST", "SLOT_IN"),
     ("slot", "READ_STREAM", "READ_BLOCK"),
@@ -56,9 +57,13 @@ TABLE_WORDS = [
     ("coefficient", "F_ONE", "F_DEFAULT"),
     ("coefficient", "F_TWO_N", "F_ONE"),
     ("coefficient", "F_TWO_N_ROOT4", "F_TWO_N"),
+    ("coefficient", "F_ZERO", "F_ONE"),
+    ("coefficient", "F_RSQRT_N", "F_RSQRT_L"),
     ("coefficient", "F_RSQRT_L", "F_ONE"),
+    ("coefficient", "F_LAYERSCALE", "F_ZERO"),
     ("constant", "INIT_PLAIN", "INIT_SCALED"),
     ("constant", "INIT_SCALED", "INIT_PLAIN"),
+    ("constant", "INIT_SUBLN", "INIT_DEEPNORM"),
     ("constant", "FINAL_NORM", "FINAL_DUAL"),
     ("constant", "true", "false"),
 ]

@@ -40,7 +40,7 @@ def every_topology():
 
 
 def other_norms():
-    for topology in ("peri", "post", "layerscale", "hybrid", "olmo2"):
+    for topology in ("peri", "post", "layerscale", "hybrid", "olmo2", "subln"):
         case(topology + " plus1", topology=topology, norm="rmsnorm_plus1", position="rope")
         case(topology + " dyt", topology=topology, norm="dyt", mlp="swiglu")
         case(topology + " without norms", topology=topology, norm="none", mlp="relu2")
@@ -51,6 +51,7 @@ def batch_norms():
     half = {"steps": 8, "from": 0.25, "to": 0.75, "slots": ["in", "out", "post"]}
     for topology in ("post", "pre", "peri", "keel", "resi_dual", "layerscale"):
         case(topology + " batchnorm", topology=topology, norm="batchnorm")
+    case("subln batchnorm", topology="subln", norm="batchnorm", mlp="swiglu")
     case("olmo2 batchnorm", topology="olmo2", norm="batchnorm", n_head=4, n_kv_head=2, mlp="geglu")
     case("hybrid batchnorm", topology="hybrid", norm="batchnorm", n_kv_head=1, position="rope")
     case("batchnorm without betas", norm="batchnorm", bias=False, qk_norm="on", mlp="swiglu")
@@ -98,6 +99,7 @@ def warmups():
         )
     case("w 0.5 of in", warmup=only("in"), t=4, topology="peri")
     case("w 0.5 of out", warmup=only("out"), t=4, topology="peri", norm="layernorm")
+    case("w 0.5 of mid", warmup=only("mid"), t=4, topology="subln", mlp="swiglu", norm="layernorm")
     case("w 0.5 of post", warmup=only("post"), t=4, topology="keel", norm="rmsnorm_plus1")
     case("w 0.5 of S", warmup=only("out"), t=4, topology="layerscale", norm="dyt")
     case("w 0.5 of lns", warmup=only("in", "post"), t=4, topology="lns", norm="layernorm")
@@ -219,6 +221,32 @@ def wires():
     case("wire deepnorm", wire={"mlp.skip": 1.5}, block=wire_deepnorm, topology="deepnorm")
 
 
+def wire_mid(b, x):
+    x = b.n("attn", "post", x + b.A(x, mid=lambda h: b.S("attn", h, "mid")))
+    return b.n("mlp", "post", x + b.M(x, lambda h: b.n("mlp", "mid", h)))
+
+
+def wire_shared(b, x):
+    u = b.n("attn", "in", x)
+    x = x + b.A(u, mid=lambda h: b.n("attn", "mid", h))
+    return x + b.M(u, lambda h: b.S("mlp", h, "mid"))
+
+
+def wires_of_mid():
+    case("wire mid", wire={"attn.mid": "scale", "mlp.mid": "norm"}, block=wire_mid, topology="post", norm="layernorm")
+    case(
+        "wire mid, warm",
+        wire={"attn.mid": "norm", "mlp.mid": "scale"},
+        block=wire_shared,
+        topology="parallel",
+        mlp="geglu",
+        n_head=4,
+        n_kv_head=2,
+        position="rope",
+        warmup={"steps": 10, "from": 0.5, "to": 1.0, "slots": ["mid"]},
+    )
+
+
 USUAL = {"start": 5, "interval": 2, "order": "mlp attn qkv emb final"}
 
 
@@ -238,6 +266,9 @@ def removals():
         removed=[f"blocks.{i}.attn.norm_{x}" for i in range(2) for x in "qk"] + ["blocks.0.attn.norm_out"],
     )
     case("before removal", topology="pre", norm="layernorm", removal=USUAL, t=4)
+    mids = [f"blocks.{i}.mlp.norm_{slot}" for i in range(2) for slot in ("in", "mid")]
+    mids += ["blocks.0.attn.norm_in", "blocks.0.attn.norm_mid"]
+    case("subln, removal begun", topology="subln", norm="layernorm", removal=USUAL, t=9, removed=mids)
 
 
 def removals_of_blocks(norm):
@@ -272,7 +303,7 @@ def precisions():
         case(
             topology + " bfloat16",
             topology=topology,
-            norm=next(norms),
+            norm="rmsnorm" if topology == "subln" else next(norms),  # a layernorm of two features is their sign
             precision="bfloat16",
             qk_norm=next(switches_of_qk),
             n_layer=4 if topology == "mixln" else 2,
@@ -289,7 +320,10 @@ def precisions():
         case(f"batchnorm, stream {stream}", norm="batchnorm", topology="pre_post", stream_precision=stream)
 
 
-for add in (every_topology, other_norms, batch_norms, switches, warmups, branches, mixes, wires, removals, precisions):
+for add in (
+    *(every_topology, other_norms, batch_norms, switches, warmups, branches, mixes, wires, wires_of_mid),
+    *(removals, precisions),
+):
     add()
 
 OPTIM = {
@@ -335,6 +369,7 @@ run("no lr scale of layernorm", {"topology": "pre"}, rmsnorm_lr_scale=0.5)
 run("decay of in gammas", decay_gamma_in=True, weight_decay=0.5)
 run("decay of out gammas", decay_gamma_out=True, weight_decay=0.5)
 run("decay of post gammas", {"topology": "keel"}, decay_gamma_out=True, weight_decay=0.5)
+run("decay of mid gammas", {"topology": "subln"}, decay_gamma_in=True, weight_decay=0.5)
 run("decay of S", {"topology": "layerscale"}, decay_gamma_out=True, weight_decay=0.5)
 run("no decay", {"topology": "resi_dual", "tie_embeddings": False}, weight_decay=0.0)
 run(

@@ -199,7 +199,7 @@ class Model:
         return b if precision == "float32" else Rounding.apply(b, precision, 0)
 
     def norm(self, name, x, slot=None):
-        """slot: in, out or post of a block; None for norms to which gamma-warmup never applies."""
+        """slot: in, mid, out or post of a block; None for norms to which gamma-warmup never applies."""
         kind, n = self.c["norm"], x.shape[-1]
         if kind == "none":
             return x
@@ -258,7 +258,7 @@ class Model:
         y = self.matmul(x, self.param(name + ".weight", out, x.shape[-1]).T)
         return y + self.param(name + ".bias", out) if self.c["bias"] else y
 
-    def attention(self, prefix, u, qkv_norms):
+    def attention(self, prefix, u, qkv_norms, mid):
         B, T, C = u.shape
         NH = self.c["n_head"]
         NKV = self.c["n_kv_head"] or NH
@@ -287,9 +287,9 @@ class Model:
             scores = q[:, :, h] @ k[:, :, g].transpose(1, 2) / math.sqrt(HS)
             future = torch.ones(T, T).triu(1).bool()
             heads.append(torch.softmax(scores.masked_fill(future, -math.inf), -1) @ v[:, :, g])
-        return self.linear(prefix + ".proj", torch.cat(heads, -1), C)
+        return self.linear(prefix + ".proj", mid(torch.cat(heads, -1)), C)
 
-    def mlp(self, prefix, u):
+    def mlp(self, prefix, u, mid):
         C, kind = u.shape[-1], self.c["mlp"]
         gated = kind in ("swiglu", "geglu")
         width = self.c["d_ff"] or (math.ceil(8 * C / 3 / 64) * 64 if gated else 4 * C)
@@ -299,7 +299,7 @@ class Model:
             h = (gate * torch.sigmoid(gate) if kind == "swiglu" else gelu(gate)) * up
         else:
             h = {"gelu": gelu, "relu": torch.relu, "relu2": lambda z: torch.relu(z) ** 2}[kind](up)
-        return self.linear(prefix + ".down", h, C)
+        return self.linear(prefix + ".down", mid(h), C)
 
 
 def switch(value, automatic):
@@ -340,11 +340,12 @@ class Block:
         self.N, self.l = model.c["n_layer"], i + 1
         self.a = model.ramp(self.l)
 
-    def A(self, u, qkv_norms=None):
-        return self.model.branch(self.model.attention(self.prefix + ".attn", u, qkv_norms))
+    def A(self, u, qkv_norms=None, mid=lambda h: h):
+        """mid is applied to the outputs of the heads, before their last matrix."""
+        return self.model.branch(self.model.attention(self.prefix + ".attn", u, qkv_norms, mid))
 
-    def M(self, u):
-        return self.model.branch(self.model.mlp(self.prefix + ".mlp", u))
+    def M(self, u, mid=lambda h: h):
+        return self.model.branch(self.model.mlp(self.prefix + ".mlp", u, mid))
 
     def x(self, x):
         """The stream after a sublayer."""
@@ -353,13 +354,13 @@ class Block:
     def n(self, where, slot, x):
         return self.model.norm(f"{self.prefix}.{where}.norm_{slot}", x, slot)
 
-    def S(self, where, x):
-        """A gain without a norm in slot `out`, for every kind of norm."""
-        gain = self.model.param(f"{self.prefix}.{where}.norm_out.gamma", x.shape[-1])
-        return (self.model.w if "out" in self.model.warm else 1.0) * gain * x
+    def S(self, where, x, slot="out"):
+        """A gain without a norm, for every kind of norm."""
+        gain = self.model.param(f"{self.prefix}.{where}.norm_{slot}.gamma", x.shape[-1])
+        return (self.model.w if slot in self.model.warm else 1.0) * gain * x
 
 
-NO_FINAL_NORM = {"post", "deepnorm", "keel", "pre_post", "b2t"}
+NO_FINAL_NORM = {"post", "deepnorm", "keel", "pre_post", "b2t", "span"}
 
 
 def post(b, x):
@@ -451,6 +452,21 @@ def respost(b, x):
     return b.x(x + b.a * b.n("mlp", "out", b.M(x)))
 
 
+def trinity(b, x):
+    x = b.x(x + b.a * b.n("attn", "out", b.A(b.n("attn", "in", x), "qk per head")))
+    return b.x(x + b.a * b.n("mlp", "out", b.M(b.n("mlp", "in", x))))
+
+
+def span(b, x):
+    y = b.x(b.n("attn", "post", x + b.a * b.A(b.n("attn", "in", x) if b.l == 1 else x)))
+    return b.x(b.n("mlp", "post", x + b.a * b.M(y)))
+
+
+def subln(b, x):
+    x = b.x(x + b.a * b.A(b.n("attn", "in", x), mid=lambda h: b.n("attn", "mid", h)))
+    return b.x(x + b.a * b.M(b.n("mlp", "in", x), lambda h: b.n("mlp", "mid", h)))
+
+
 def none(b, x):
     x = b.x(x + b.a * b.A(x))
     return b.x(x + b.a * b.M(x))
@@ -475,5 +491,9 @@ TOPOLOGIES = {
     "parallel2": parallel2,
     "layerscale": layerscale,
     "respost": respost,
+    "dssn": peri,
+    "trinity": trinity,
+    "span": span,
+    "subln": subln,
     "none": none,
 }

@@ -136,7 +136,7 @@ def learning_rate(o, norm, s):
 
 
 def decays(o, name, value):
-    if name.endswith(".norm_in.gamma"):
+    if name.endswith((".norm_in.gamma", ".norm_mid.gamma")):
         return o["decay_gamma_in"]
     if name.endswith((".norm_out.gamma", ".norm_post.gamma")):
         return o["decay_gamma_out"]

@@ -6,7 +6,7 @@
 #include "ops/ops.h"
 #include "tests/lib/nets.h"
 
-enum { V = 13, B = 3, T = 6, WIDTH_OF_NET = 16 };
+enum { V = 13, B = 3, T = 6, WIDTH_OF_NET = 16, WIDEST = 20 }; /* d_ff is 20 */
 
 static int tokens[B * T], targets[B * T];
 
@@ -108,7 +108,7 @@ typedef struct {
     char name[64];
     const real *input;
     size_t rows, C;
-    double mean[WIDTH_OF_NET], var[WIDTH_OF_NET];
+    double mean[WIDEST], var[WIDEST];
 } Seen;
 
 static size_t see(Seen *seen, size_t count, const Norm *norm, const real *input, size_t rows,
@@ -144,6 +144,8 @@ static size_t see_all(Seen *seen, const Model *model) {
         n = see(seen, n, &q->norm, q->raw, R * q->norm_rows, "attn.norm_q", l);
         n = see(seen, n, &k->norm, k->raw, R * k->norm_rows, "attn.norm_k", l);
         n = see(seen, n, &v->norm, v->raw, R * v->norm_rows, "attn.norm_v", l);
+        n = see(seen, n, &a->attention.mid.norm, a->attention.mixed, R, "attn.norm_mid", l);
+        n = see(seen, n, &m->mlp.mid.norm, m->mlp.h, R, "mlp.norm_mid", l);
     }
     const real *last = model->d ? model->d : model->x;
     return see(seen, n, &model->final_norm, last, R, NULL, 1);
@@ -174,7 +176,7 @@ static void check_seen(const Model *model, const Seen *one, const char *topology
 
 /* Every norm updates its statistics once per micro-batch; heads are rows of their own. */
 static void every_norm_keeps_its_own(void) {
-    static Seen seen[2 + 9 * 4];
+    static Seen seen[2 + BLOCK_SITES * 4];
     for (size_t row = 0; row < ROW_COUNT; row++) {
         Model *model = net_of(ROWS[row].name, MODEL_TRAIN);
         for (uint32_t micro = 0; micro < 2; micro++) {

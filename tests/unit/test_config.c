@@ -26,7 +26,8 @@ static void test_defaults(void) {
     CHECK(m->bias && m->tie_embeddings && m->dropout == 0, "model");
     CHECK(m->layers[0] == '\0' && m->n_wire == 0, "layers and wire");
     const GammaWarmup *w = &c.gamma_warmup;
-    CHECK(w->steps == 0 && w->from == 0.1 && w->to == 1 && w->slots == 7, "gamma_warmup");
+    const unsigned around = 1u << SLOT_IN | 1u << SLOT_OUT | 1u << SLOT_POST; /* not mid */
+    CHECK(w->steps == 0 && w->from == 0.1 && w->to == 1 && w->slots == around, "gamma_warmup");
     const BranchWarmup *b = &c.branch_warmup;
     CHECK(b->steps == 0 && b->from == 0 && b->order == BRANCH_DEEPER, "branch_warmup");
     const NormRemoval *n = &m->removal;
@@ -83,6 +84,7 @@ static const struct {
     {"model.init_std", "1", "1"},
     {"model.embed_std", "0.8", "0.8"},
     {"model.embed_scale", "0", "0"},
+    {"model.gamma_out_start", "0.125", "0.125"},
     {"model.layers", "\"post*3 pre*\"", "\"post*3 pre*\""},
     {"model.wire", "{\"mlp.out\": \"none\", \"attn.branch\": 0.5}",
      "{\"attn.branch\": 0.5, \"mlp.out\": \"none\"}"},
@@ -206,7 +208,8 @@ static void test_all_keys_at_once(void) {
     all[SETTINGS + 1] = NULL;
     must_load(&c, "{}", all);
     CHECK(c.train.steps == 1000 && c.model.d_model == 768 && c.spike.action == ACTION_STOP, "sets");
-    CHECK(c.model.n_wire == 2 && c.gamma_warmup.slots == 5 && c.optim.schedule == 1, "sets");
+    const unsigned slots = 1u << SLOT_IN | 1u << SLOT_POST;
+    CHECK(c.model.n_wire == 2 && c.gamma_warmup.slots == slots && c.optim.schedule == 1, "sets");
     CHECK(strcmp(c.model.wire[0].key, "attn.branch") == 0 && !c.model.wire[0].text, "wire");
     CHECK(c.model.wire[0].number == 0.5 && strcmp(c.model.wire[1].text, "none") == 0, "wire");
     check_round_trip(&c);

@@ -23,6 +23,10 @@ static const struct {
      "{\"model\": {\"topology\": \"post\", \"n_layer\": 1}, "
      "\"gamma_warmup\": {\"steps\": 9, \"slots\": [\"post\"]}}",
      "gamma_warmup.slots lists no norm that a block of this model has: ", "by definition"},
+    {"{\"model\": {\"topology\": \"pre\", \"gamma_out_start\": 0.5}}",
+     "{\"model\": {\"topology\": \"pre\", \"gamma_out_start\": 0.5, \"wire\": {\"mlp.out\": "
+     "\"norm\"}}}",
+     "model.gamma_out_start has no effect: ", "by definition"},
     {"{\"train\": {\"steps\": 200}, \"model\": {\"n_layer\": 2}, "
      "\"branch_warmup\": {\"steps\": 101}}",
      "{\"train\": {\"steps\": 200}, \"model\": {\"n_layer\": 2}, "

@@ -3,7 +3,7 @@
 #include "model/equations.h"
 #include "tests/lib/nets.h"
 
-enum { ALL_SLOTS = 7 };
+enum { ALL_SLOTS = (1 << SLOTS) - 1 };
 
 static BranchWarmup branch_warmup; /* used by text_of */
 
@@ -91,6 +91,39 @@ static const char WIRED[] =
     "head         h = N(x); logits = tok_emb h\n"
     "init         matrices N(0, 0.02^2); N = 4\n";
 
+static const char SUBLN[] =
+    "rmsnorm      N(x) = x / sqrt(mean(x^2) + eps) * gamma, eps 1e-06\n"
+    "embedding    x = tok_emb[token] + pos_emb[t]\n"
+    "blocks 1-4   u = Nw(x); x = x + proj(Nw(heads(u)))\n"
+    "             u' = Nw(x); x = x + down(Nw(hidden(u')))\n"
+    "attention    4 heads, causal softmax(q k / sqrt(4)) v; attention(u) = proj(heads(u))\n"
+    "mlp          mlp(u) = down(gelu(up(u))) = down(hidden(u))\n"
+    "head         h = N(x); logits = tok_emb h\n"
+    "init         matrices N(0, 0.02^2), v, proj, up and down times sqrt(log(2N)); N = 4\n"
+    "gamma-warmup Nw, Sw: gamma times w, from gamma_warmup.from to .to\n";
+static const char DSSN[] =
+    "rmsnorm      N(x) = x / sqrt(mean(x^2) + eps) * gamma, eps 1e-06\n"
+    "embedding    x = tok_emb[token] + pos_emb[t]\n"
+    "blocks 1-4   u = N(x); x = x + N(attention(u))\n"
+    "             u' = N(x); x = x + N(down(S(hidden(u'))))\n"
+    "             initial gain of out slots 0.1415 in attention, 0.216 in the MLP\n"
+    "             S is a gain, gamma without a norm\n"
+    "attention    4 heads, causal softmax(q k / sqrt(4)) v\n"
+    "mlp          mlp(u) = down(gelu(up(u))) = down(hidden(u))\n"
+    "head         h = N(x); logits = tok_emb h\n"
+    "init         matrices N(0, 0.02^2); N = 4\n";
+static const char SPAN[] =
+    "rmsnorm      N(x) = x / sqrt(mean(x^2) + eps) * gamma, eps 1e-06\n"
+    "embedding    x = tok_emb[token] + pos_emb[t]\n"
+    "block 1      x_block = x; u = N(x); x = N(x + attention(u))\n"
+    "             u' = x; x = N(mlp(u') + x_block)\n"
+    "blocks 2-4   x_block = x; u = x; x = N(x + attention(u))\n"
+    "             u' = x; x = N(mlp(u') + x_block)\n"
+    "attention    4 heads, causal softmax(q k / sqrt(4)) v\n"
+    "mlp          mlp(u) = down(gelu(up(u)))\n"
+    "head         h = x; logits = tok_emb h\n"
+    "init         matrices N(0, 0.02^2), proj and down divided by sqrt(2N); N = 4\n";
+
 static void check_text(const ModelOptions *options, unsigned warm_slots, const char *want) {
     char *text = text_of(options, warm_slots);
     CHECK(strcmp(text, want) == 0, "got\n%s    want\n%s", text, want);
@@ -122,6 +155,15 @@ static void test_texts(void) {
     check_text(&parallel, 0, PARALLEL);
     check_text(&b2t, 0, B2T);
     check_text(&wired, 0, WIRED);
+    const ModelOptions subln = net_options("subln", "rmsnorm"),
+                       span = net_options("span", "rmsnorm");
+    const WireEntry mid = {"mlp.mid", "scale", 0};
+    ModelOptions dssn = net_options("dssn", "rmsnorm");
+    dssn.wire = &mid;
+    dssn.n_wire = 1;
+    check_text(&subln, ALL_SLOTS, SUBLN);
+    check_text(&dssn, 0, DSSN);
+    check_text(&span, 0, SPAN);
     CHECK(hash_text(HASH_START, "a") == 0xaf63dc4c8601ec8cULL, "published value of FNV-1a");
 }
 
@@ -165,6 +207,31 @@ static void test_canonical(void) {
     mem_free(text);
 }
 
+/* Slot mid and an initial gain of its own in the MLP are written only where they are. */
+static void test_canonical_additions(void) {
+    static const char WANT[] =
+        "norm rmsnorm eps=9.9999999999999995e-07 eps_out=9.9999999999999995e-07 beta=0\n"
+        "embedding norm=0\n"
+        "block 1 attn NN- mid=Nw read=x skip=1 branch=1 gain=1 block_skip=0 dual=0\n"
+        "block 1 mlp NN- mid=Sw read=x skip=1 branch=1 gain=1 block_skip=0 dual=0\n"
+        "block 1 qkv=- out_start=0.28299999999999997 mlp_out_start=0.432\n"
+        "attention heads=4 kv_heads=4 head_size=4 position=learned\n"
+        "mlp gelu bias=1\n"
+        "head h=N(x) norm=1 tied=1\n"
+        "init subln std=0.02 blocks=1\n"
+        "gamma_warmup\n";
+    static const WireEntry MIDS[] = {{"attn.mid", "norm"}, {"mlp.mid", "scale"}};
+    const GammaWarmup gamma = {.steps = 10, .from = 0.1, .to = 1, .slots = 1 << SLOT_MID};
+    ModelOptions options = net_options("dssn", "rmsnorm");
+    options.n_layer = 1;
+    options.init = INIT_SUBLN;
+    options.wire = MIDS;
+    options.n_wire = 2;
+    char *text = equations_canonical(&options, &gamma, &branch_warmup);
+    CHECK(strcmp(text, WANT) == 0, "got\n%s    want\n%s", text, WANT);
+    mem_free(text);
+}
+
 /* norm_removal adds one line where it is on, and nothing where it is off. */
 static void test_removals(void) {
     static const struct {
@@ -198,7 +265,8 @@ static void test_texts_differ(void) {
         {"mlp.in", "scale"},          {"mlp.out", "scale"},        {"mlp.post", "scale"},
         {"attn.skip", NULL, 0.9},     {"attn.branch", NULL, 0},    {"attn.gain", NULL, 1.00001},
         {"attn.block_skip", NULL, 3}, {"mlp.skip", NULL, 0.9},     {"mlp.branch", NULL, -1},
-        {"mlp.gain", NULL, 1.00001},  {"mlp.block_skip", NULL, 3},
+        {"mlp.gain", NULL, 1.00001},  {"mlp.block_skip", NULL, 3}, {"attn.mid", "scale"},
+        {"mlp.mid", "scale"},
     };
     for (size_t row = 0; row < ROW_COUNT; row++) {
         ModelOptions options = net_options(ROWS[row].name, "layernorm");
@@ -220,7 +288,7 @@ static void test_texts_differ(void) {
 
 static void test_texts_of_options(void) {
     const ModelOptions base = net_options("pre", "layernorm");
-    ModelOptions changed[22];
+    ModelOptions changed[24];
     size_t n = sizeof changed / sizeof *changed;
     for (size_t i = 0; i < n; i++) changed[i] = base;
     for (int i = 0; i < 4; i++) changed[i].norm = i + 1;
@@ -239,6 +307,8 @@ static void test_texts_of_options(void) {
     changed[19].embed_scale = 7;
     changed[20].embed_scale = 0; /* sqrt(16) */
     changed[21].embed_std = 0.03;
+    changed[22].init = INIT_SUBLN;
+    changed[23].init = INIT_DEEPNORM;
     for (size_t i = 0; i < n; i++) {
         CHECK(!same_text(&base, &changed[i]), "option %zu has no effect", i);
         for (size_t k = 0; k < i; k++)
@@ -285,15 +355,16 @@ static void check_marks(const char *text, const RowNet *net, int slot) {
 
 static void test_marks(void) {
     for (size_t i = 0; i < ROW_COUNT * 3 * SLOTS; i++) {
-        const char *name = ROWS[i / 9].name;
+        const char *name = ROWS[i / (3 * SLOTS)].name;
+        const int slot = (int)(i % SLOTS);
         ModelOptions options = net_options(name, "layernorm");
         options.n_layer = 5;
         RowNet net = row_net(name, 5);
-        options.final_norm = (int)(i / 3 % 3);
+        options.final_norm = (int)(i / SLOTS % 3);
         options.qk_norm = SWITCH_ON;
         row_switch(&net, "final_norm", switch_name(options.final_norm));
-        char *text = text_of(&options, 1u << i % 3);
-        check_marks(text, &net, (int)(i % 3));
+        char *text = text_of(&options, 1u << slot);
+        check_marks(text, &net, slot);
         mem_free(text);
         text = text_of(&options, 0);
         CHECK(!strstr(text, "w(") && !strstr(text, "warmup"), "%s without warm-up:\n%s", name,
@@ -322,7 +393,7 @@ static void test_branch_warmup(void) {
         CHECK(strcmp(text[1] + strlen(text[1]) - strlen(DEEPER), DEEPER) == 0, "%s", text[1]);
         CHECK(strcmp(text[2] + strlen(text[2]) - strlen(EQUAL), EQUAL) == 0, "%s", text[2]);
         const char *end = strstr(text[1], "\nattention"), *off_end = strstr(off, "\nattention");
-        size_t warm = count_words(text[1], end, " + a ");
+        size_t warm = count_words(text[1], end, " + a ") + count_words(text[1], end, "(a ");
         size_t all = count_words(off, off_end, "u = ") + count_words(off, off_end, "u' = ");
         CHECK(warm == all && all > 0, "%zu branches, %zu of them warm in\n%s", all, warm, text[1]);
         mem_free(off);
@@ -347,6 +418,7 @@ static void test_branch_warmup_texts(void) {
 static const Test TESTS[] = {
     {"equations: golden texts", test_texts},
     {"equations: canonical form", test_canonical},
+    {"equations: canonical form of later additions", test_canonical_additions},
     {"equations: norm removal", test_removals},
     {"equations: every row and every override has its own text", test_texts_differ},
     {"equations: every option has its own text", test_texts_of_options},

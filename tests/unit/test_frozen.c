@@ -95,7 +95,8 @@ static void test_one_norm(void) {
 static int tokens[T];
 
 static Model *drawn_model(const char *topology, const char *norm, size_t batch) {
-    static const GammaWarmup WARMUP = {.steps = 10, .from = 0.1, .to = 1, .slots = 7};
+    static const GammaWarmup WARMUP = {
+        .steps = 10, .from = 0.1, .to = 1, .slots = (1 << SLOTS) - 1};
     static ModelOptions options;
     options = net_options(topology, norm);
     options.context = T;

@@ -46,7 +46,7 @@ static void draw(Model *model) {
 
 /* The first `prompt` tokens in one pass, the others one by one, against the whole sequence. */
 static void check_parity(const ModelOptions *options, size_t prompt, const char *what) {
-    const GammaWarmup warmup = {.steps = 10, .from = 0.1, .to = 1, .slots = 7};
+    const GammaWarmup warmup = {.steps = 10, .from = 0.1, .to = 1, .slots = (1 << SLOTS) - 1};
     Model *model = model_create(options, &warmup, V, 1, MODEL_FORWARD);
     real whole[T * V];
     double worst = 0, largest = 0;
@@ -89,6 +89,7 @@ static void test_parity_rows(void) {
 }
 
 static void test_parity_options(void) {
+    static const WireEntry MIDS[] = {{"attn.mid", "norm"}, {"mlp.mid", "norm"}};
     for (size_t row = 0; row < ROW_COUNT; row++) {
         ModelOptions options = options_of(ROWS[row].name, "rmsnorm");
         options.position = POSITION_ROPE;
@@ -98,6 +99,10 @@ static void test_parity_options(void) {
         options.bias = false;
         options.dropout = 0.3; /* on in training only */
         check_parity(&options, 3, "grouped heads, swiglu");
+        options.wire = MIDS;
+        options.n_wire = 2;
+        check_parity(&options, 3, "slot mid");
+        options.n_wire = 0;
         for (int i = 0; switch_name(i); i++) {
             options.qk_norm = options.embed_norm = options.final_norm = i;
             check_parity(&options, 1, switch_name(i));
@@ -198,7 +203,7 @@ static void test_generate(void) {
 /* The seed determines the sample, temperature 1 samples from the softmax, and the factor of
  * gamma-warmup has an effect. */
 static void test_generate_draws(void) {
-    const GammaWarmup warmup = {.steps = 10, .from = 0.1, .to = 1, .slots = 7};
+    const GammaWarmup warmup = {.steps = 10, .from = 0.1, .to = 1, .slots = (1 << SLOTS) - 1};
     ModelOptions options = options_of("peri", "layernorm");
     Model *model = model_create(&options, &warmup, V, 1, false);
     net_draw(model, 9);

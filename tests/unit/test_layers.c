@@ -15,11 +15,11 @@
 
 /* --- sites of a model --- */
 
-enum { V = 11, B = 2, T = 3, LAYERS = 4, PLACES = 2 * LAYERS + 2 };
+enum { V = 11, B = 2, T = 3, LAYERS = 4, PLACES = 2 * LAYERS + 2, ALL_SLOTS = (1 << SLOTS) - 1 };
 
-static const char LETTERS[PROBE_SITES] = {'x', 'u', 'b', 'o', 'y'};
-static const char *const NAMES[PROBE_SITES] = {"stream", "norm_in", "branch", "norm_out",
-                                               "norm_post"};
+static const char LETTERS[PROBE_SITES + 1] = "xumboy";
+static const char *const NAMES[PROBE_SITES] = {"stream", "norm_in",  "norm_mid",
+                                               "branch", "norm_out", "norm_post"};
 
 typedef struct {
     const char *mlp, *position;
@@ -36,6 +36,8 @@ static const Variant VARIANTS[] = {
     {"gelu", "learned", .dropout = 0.3},
     {"swiglu", "rope", .n_kv_head = 1, .w = 0.5},
     {"gelu", "learned", .progress = 0.8},
+    {"swiglu", "rope", .n_kv_head = 1, .w = 0.5, .dropout = 0.3, .wire = {{"attn.mid", "norm"}, {"mlp.mid", "norm"}}},
+    {"gelu", "learned", .wire = {{"attn.mid", "norm"}, {"mlp.mid", "scale"}, {"mlp.read", "shared"}}},
     {"gelu", "learned", .progress = 1.5, .dropout = 0.3, .wire = {{"attn.branch", NULL, -0.8}}},
     {"gelu", "learned", .wire = {{"attn.block_skip", NULL, 0.3}, {"attn.gain", NULL, 0.7}, {"attn.branch", NULL, -0.8},
      {"mlp.skip", NULL, 0.6}, {"mlp.read", "shared"}, {"mlp.gain", NULL, 1.2}, {"mlp.in", "norm"}, {"attn.in", "norm"}}},
@@ -57,7 +59,7 @@ typedef struct {
 
 static void case_open(Case *c, const char *topology, const char *norm, const Variant *v) {
     const size_t L = strcmp(topology, "mixln") == 0 ? LAYERS : 2;
-    GammaWarmup warmup = {.steps = v->w > 0 ? 10 : 0, .from = 0.1, .to = 1, .slots = 7};
+    GammaWarmup warmup = {.steps = v->w > 0 ? 10 : 0, .from = 0.1, .to = 1, .slots = ALL_SLOTS};
     *c = (Case){.options = net_options(topology, norm), .net = row_net(topology, L)};
     c->options.n_layer = L;
     c->options.n_head = 2;
@@ -81,7 +83,7 @@ static void case_open(Case *c, const char *topology, const char *norm, const Var
     c->ref = (Reference){.options = &c->options,
                          .params = &c->model->params,
                          .net = &c->net,
-                         .warm_slots = v->w > 0 ? 7 : 0,
+                         .warm_slots = v->w > 0 ? ALL_SLOTS : 0,
                          .w = v->w,
                          .T = T,
                          .V = V,
@@ -124,8 +126,16 @@ static bool site_exists(const RowNet *net, size_t layer, bool mlp, int site) {
     if (layer == 0) return false;
     if (layer == net->N + 1) return site == PROBE_NORM_IN && net->final_norm;
     const RowSublayer *s = mlp ? &net->block[layer - 1].mlp : &net->block[layer - 1].attn;
-    const int slot = site == PROBE_NORM_IN ? 0 : site == PROBE_NORM_OUT ? 1 : 2;
+    const int slot = site == PROBE_NORM_IN    ? ROW_IN
+                     : site == PROBE_NORM_MID ? ROW_MID
+                     : site == PROBE_NORM_OUT ? ROW_OUT
+                                              : ROW_POST;
     return site == PROBE_BRANCH || s->slot[slot] != '.';
+}
+
+/* Features of a token at a site: only the hidden ones of the MLP are not d_model. */
+static size_t site_width(const Case *c, int site, bool mlp) {
+    return site == PROBE_NORM_MID && mlp ? c->options.d_ff : c->options.d_model;
 }
 
 typedef struct {
@@ -154,13 +164,12 @@ static RefRows seen[B][PLACES][PROBE_SITES];
 
 static void remember(void *row, size_t layer, bool mlp, char letter, RefRows x) {
     const size_t place = layer ? 2 * layer - 1 + mlp : 0;
-    const size_t site = (size_t)(strchr("xuboy", letter) - "xuboy");
+    const size_t site = (size_t)(strchr(LETTERS, letter) - LETTERS);
     memcpy(seen[*(size_t *)row][place][site], x, sizeof(RefRows));
 }
 
 static void check_values(Case *c) {
-    const size_t C = c->options.d_model;
-    double losses[T], x[B * T * 8];
+    double losses[T], x[B * T * 12];
     Spot spots[PLACES * PROBE_SITES];
     c->ref.look = remember;
     for (size_t b = 0; b < B; b++) {
@@ -172,6 +181,7 @@ static void check_values(Case *c) {
     for (size_t i = 0, n = spots_of(&c->net, spots); i < n; i++) {
         const Spot *s = &spots[i];
         const ProbeStats *got = probe_stats(c->probe, s->place, (ProbeSite)s->site);
+        const size_t C = site_width(c, s->site, s->mlp);
         for (size_t r = 0; r < B * T; r++)
             memcpy(x + r * C, seen[r / T][s->place][s->site][r % T], C * sizeof *x);
         for (int group = 0; group < TOKEN_GROUPS; group++) {
@@ -217,7 +227,7 @@ static double loss_nudged(Case *c, size_t b, Nudge nudge, double by) {
 /* The root mean square of dL/dx over all elements of a site, by central differences. */
 static void difference_rms(Case *c, const Spot *spot, double rms[TOKEN_GROUPS]) {
     const double h = 2e-6;
-    const size_t C = c->options.d_model;
+    const size_t C = site_width(c, spot->site, spot->mlp);
     double squares[TOKEN_GROUPS] = {0};
     for (size_t i = 0; i < B * T * C; i++) {
         const size_t b = i / (T * C), t = i / C % T;

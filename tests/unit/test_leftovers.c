@@ -7,7 +7,7 @@
 #include "ops/ops.h"
 #include "tests/lib/nets.h"
 
-enum { V = 13, B = 3, T = 6, SLOTS_ALL = 7 };
+enum { V = 13, B = 3, T = 6, SLOTS_ALL = (1 << SLOTS) - 1 };
 
 static Pass pass_of(int tokens[2][B * T], uint32_t stream) {
     net_tokens(tokens[0], B * T, V, stream);
@@ -109,6 +109,7 @@ static void wired_models(void) {
         {"mlp.read", .text = "block"},  {"mlp.read", .text = "shared"},
         {"attn.gain", .number = 0.5},   {"mlp.post", .text = "norm"},
         {"attn.out", .text = "norm"},   {"attn.post", .text = "scale"},
+        {"attn.mid", .text = "norm"},   {"mlp.mid", .text = "norm"},
     };
     static const char *const BASES[] = {"pre", "post", "peri", "none"};
     for (size_t base = 0; base < sizeof BASES / sizeof *BASES; base++) {

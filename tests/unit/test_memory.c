@@ -18,11 +18,13 @@ static size_t head_norm(size_t heads, size_t stats) {
     return R * heads * (HS + stats); /* input of the norm, its */
 }
 
-static Need sublayer_need(const RowSublayer *s, size_t stats) {
-    Need need = {.pass = N};                                           /* y */
-    if (s->slot[0] != '.' || s->number[ROW_GAIN] != 1) need.pass += N; /* u */
-    for (int slot = 0; slot < 3; slot++) {
-        if (slot > 0 && s->slot[slot] != '.') need.pass += N; /* b, s: inputs of the norms */
+static Need sublayer_need(const RowSublayer *s, size_t stats, size_t hidden) {
+    Need need = {.pass = N};                                                /* y */
+    if (s->slot[ROW_IN] != '.' || s->number[ROW_GAIN] != 1) need.pass += N; /* u */
+    if (s->slot[ROW_MID] != '.') need.pass += R * hidden;                   /* its output */
+    if (s->slot[ROW_OUT] != '.') need.pass += N;                            /* b, its input */
+    if (s->slot[ROW_POST] != '.') need.pass += N;                           /* s, its input */
+    for (int slot = 0; slot < ROW_SLOTS; slot++) {
         if (s->slot[slot] == 'n') need.pass += R * stats;
     }
     return need;
@@ -30,7 +32,8 @@ static Need sublayer_need(const RowSublayer *s, size_t stats) {
 
 static Need block_need(const RowBlock *block, const ModelOptions *options, size_t stats) {
     const size_t NKV = options->n_kv_head, gated = mlp_kind(options->mlp)->gated;
-    Need attn = sublayer_need(&block->attn, stats), mlp = sublayer_need(&block->mlp, stats);
+    Need attn = sublayer_need(&block->attn, stats, NH * HS);
+    Need mlp = sublayer_need(&block->mlp, stats, F);
     Need need = {attn.pass + mlp.pass, attn.training + mlp.training};
     need.pass += R * HS * (NH + 2 * NKV) + R * NH + N; /* q k v, softmax denominators, mixed */
     need.pass += R * F * (2 + gated);
@@ -55,9 +58,14 @@ static Need net_need(const RowNet *net, const ModelOptions *options) {
     need.pass += attention_scratch(T, HS); /* for one thread */
     if (options->position == POSITION_ROPE) need.pass += T * HS;
     need.training += R * HS * (2 * NH + 2 * NKV) + R * F * (1 + gated);
-    need.training += 3 * norm_partials(C);
-    bool has_norms = false;
-    for (size_t l = 0; l < net->N; l++) has_norms |= net->block[l].qkv != '.';
+    bool has_norms = false, heads = false, hidden = false; /* and slots mid */
+    for (size_t l = 0; l < net->N; l++) {
+        has_norms |= net->block[l].qkv != '.';
+        heads |= net->block[l].attn.slot[ROW_MID] != '.';
+        hidden |= net->block[l].mlp.slot[ROW_MID] != '.';
+    }
+    need.training += 3 * norm_partials(hidden ? F : C);
+    need.training += R * NH * HS * heads + R * F * hidden; /* gradients of their outputs */
     if (has_norms)
         need.pass += R * HS * NH,
             need.training += 2 * R * HS * NH; /* contiguous copies for norms of q, k, v */
@@ -72,10 +80,13 @@ static Need net_need(const RowNet *net, const ModelOptions *options) {
 static const struct {
     const char *mlp, *position, *qk, *embed, *final;
     size_t n_kv_head;
+    WireEntry wire;
 } VARIANTS[] = {
     {"gelu", "learned", "auto", "auto", "auto", 4},
     {"swiglu", "rope", "on", "on", "off", 2},
     {"geglu", "none", "off", "off", "on", 1},
+    {"gelu", "learned", "auto", "auto", "auto", 4, .wire = {"attn.mid", "norm"}},
+    {"swiglu", "rope", "auto", "auto", "auto", 2, .wire = {"mlp.mid", "scale"}},
 };
 
 static void check_memory(const char *topology, const char *norm, size_t variant, bool training) {
@@ -90,6 +101,9 @@ static void check_memory(const char *topology, const char *norm, size_t variant,
     options.qk_norm = index_named(switch_name, VARIANTS[variant].qk);
     options.embed_norm = index_named(switch_name, VARIANTS[variant].embed);
     options.final_norm = index_named(switch_name, VARIANTS[variant].final);
+    options.wire = &VARIANTS[variant].wire;
+    options.n_wire = VARIANTS[variant].wire.key != NULL;
+    if (options.n_wire) row_wire(&net, options.wire->key, options.wire->text, 0);
     row_switch(&net, "qk_norm", VARIANTS[variant].qk);
     row_switch(&net, "embed_norm", VARIANTS[variant].embed);
     row_switch(&net, "final_norm", VARIANTS[variant].final);

@@ -4,7 +4,7 @@
 #include "tests/lib/nets.h"
 #include "tests/lib/reference.h"
 
-enum { V = 13, B = 3, T = 6, ALL_SLOTS = 7 };
+enum { V = 13, B = 3, T = 6, ALL_SLOTS = (1 << SLOTS) - 1 };
 
 static int tokens[B * T], targets[B * T];
 
@@ -61,6 +61,11 @@ static const Variant VARIANTS[] = {
     {"gelu", "learned", "auto", "auto", "auto", .w = 0.3, .warm = ALL_SLOTS},
     {"swiglu", "rope", "auto", "auto", "auto", .w = 0.3, .warm = 1 << SLOT_OUT},
     {"gelu", "learned", "on", "off", "on", .w = 2, .warm = 1 << SLOT_IN | 1 << SLOT_POST},
+    {"gelu", "learned", "auto", "auto", "auto", .wire = {{"attn.mid", "norm"}, {"mlp.mid", "norm"}}},
+    {"swiglu", "rope", "auto", "auto", "on", .n_kv_head = 2, .dropout = 0.1, .w = 0.4, .warm = ALL_SLOTS,
+     .wire = {{"attn.mid", "norm"}, {"mlp.mid", "norm"}}},
+    {"relu2", "rope", "auto", "auto", "auto", .w = 0.6, .warm = 1 << SLOT_MID,
+     .wire = {{"attn.mid", "scale"}, {"mlp.mid", "norm"}, {"mlp.post", "norm"}}},
     {"gelu", "rope", "auto", "auto", "auto", .w = 0.5, .warm = ALL_SLOTS,
      .wire = {{"attn.in", "norm"}, {"mlp.out", "norm"}, {"attn.gain", NULL, 0.7}, {"attn.branch", NULL, -0.8},
               {"mlp.skip", NULL, 0.6}, {"attn.block_skip", NULL, 0.3}, {"mlp.read", "shared"}, {"mlp.gain", NULL, 1.2}}},
@@ -293,7 +298,8 @@ static void test_warm_one(void) {
 
 /* Whether the parameter of that name is a gamma under gamma-warmup. */
 static bool named_warm(const RowNet *net, const char *name, unsigned slots) {
-    static const char *const ENDINGS[] = {"norm_in.gamma", "norm_out.gamma", "norm_post.gamma"};
+    static const char *const ENDINGS[] = {"norm_in.gamma", "norm_mid.gamma", "norm_out.gamma",
+                                          "norm_post.gamma"};
     size_t l;
     for (int slot = 0; slot < SLOTS; slot++) {
         if (sscanf(name, "blocks.%zu.", &l) == 1 && strstr(name, ENDINGS[slot]))
@@ -317,7 +323,7 @@ static void check_folded(const char *topology, const char *norm, unsigned slots,
         size_t l;
         if (!named_warm(&net, param->name, slots)) continue;
         bool scale = sscanf(param->name, "blocks.%zu.", &l) == 1 &&
-                     strstr(param->name, "norm_out") && net.block[l].attn.slot[1] == 'S';
+                     strstr(param->name, "norm_out") && net.block[l].attn.slot[ROW_OUT] == 'S';
         real offset = scale ? 0 : (real)norm_formula(norm)->plus;
         for (size_t i = 0; i < param->count; i++) gamma[i] = w * (offset + gamma[i]) - offset;
     }
@@ -343,7 +349,7 @@ static void test_warm_folds(void) {
         for (int n = 0; norm_kind(n); n++) {
             if (!norm_kind(n)->gamma || norm_kind(n)->gather) continue;
             check_folded(ROWS[row].name, norm_name(n), ALL_SLOTS, (real)0.25);
-            check_folded(ROWS[row].name, norm_name(n), 1u << (row + (size_t)n) % 3, (real)0.25);
+            check_folded(ROWS[row].name, norm_name(n), 1u << (row + (size_t)n) % SLOTS, (real)0.25);
         }
     }
 }

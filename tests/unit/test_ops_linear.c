@@ -200,6 +200,12 @@ static void check_activated(Activation act, size_t R, size_t N, bool gated, bool
         size[i] = fabs((double)z[i] * (double)dh[i]);
     }
     if (gated) check_elements(dup, want, size, n, "dfactor", act);
+    real *dz_alone = new_reals(n), *dup_alone = new_reals(n); /* without the linear layer */
+    memcpy(dz_alone, dh, n * sizeof *dh);
+    for (size_t i = 0; i < n; i++) dup_alone[i] = NAN;
+    activation_backward(dz_alone, gated ? dup_alone : NULL, z, factor, act, R, N);
+    CHECK(same_bits(dz_alone, dz, n), "activation %d: dz alone", act);
+    CHECK(!gated || same_bits(dup_alone, dup, n), "activation %d: dfactor alone", act);
     for (size_t i = 0; i < n; i += 13) { /* one at a time: the position does not matter */
         real alone, z_alone, one = 1, in = z[i];
         if (gated) break;

@@ -75,6 +75,7 @@ static void activation(real **a, size_t n, Activation act, bool gated) {
     real *dfactor = gated ? a[2] : NULL;
     activated_forward(a[0], a[5], &one, a[1], a[2], factor, act, 1, n, 1);
     activated_backward(a[1], dfactor, &one, a[4], a[5], factor, act, 1, n, 1);
+    activation_backward(a[4], dfactor, a[5], factor, act, 1, n);
 }
 
 static void activations(real **a, size_t n, bool gated) {

@@ -64,7 +64,7 @@ static void embedding(Work *work) {
 }
 
 static void activations(Work *work) {
-    const size_t R = 150, N = 200, K = 70, M = 50;
+    const size_t R = 180, N = 200, K = 70, M = 50;
     for (int act = 0; act < 4; act++) {
         const real *x = take_input(work, R * K), *w = take_input(work, N * K),
                    *bias = take_input(work, N);
@@ -77,6 +77,9 @@ static void activations(Work *work) {
             activated_forward(h, z, x, w, bias, by, (Activation)act, R, N, K);
             activated_backward(dz, gated ? dfactor : NULL, dy, down, z, by, (Activation)act, R, N,
                                M);
+            memcpy(h, factor, R * N * sizeof *h);
+            activation_backward(h, gated ? take_output(work, R * N) : NULL, z, by, (Activation)act,
+                                R, N);
         }
     }
 }

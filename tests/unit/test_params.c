@@ -45,6 +45,12 @@ static const Names NAMES[] = {
     {"resi_dual", "dyt", .want = EMB BODY NORM("@attn.norm_post") NORM("@mlp.norm_post") NORM("final_norm") "@attn.norm_post.alpha 1 @mlp.norm_post.alpha 1 final_norm.alpha 1"},
     {"peri", "none", .qk_norm = "on", .want = EMB BODY},
     {"post", "layernorm", .wire = {"mlp.out", "scale"}, .want = EMB BODY NORM("@attn.norm_post") NORM("@mlp.norm_post") "@mlp.norm_out.gamma 16"},
+    {"subln", "layernorm", "swiglu", .no_bias = true,
+     .want = EMB "@attn.qkv 48x16 @attn.proj 16x16 @mlp.up 20x16 @mlp.gate 20x16 @mlp.down 16x20 @attn.norm_in.gamma 16 @attn.norm_mid.gamma 16 @mlp.norm_in.gamma 16 @mlp.norm_mid.gamma 20 final_norm.gamma 16"},
+    {"pre", "dyt", .wire = {"mlp.mid", "norm"},
+     .want = EMB BODY NORM("@attn.norm_in") NORM("@mlp.norm_in") NORM("final_norm") "@attn.norm_in.alpha 1 @mlp.norm_in.alpha 1 final_norm.alpha 1 "
+             "@mlp.norm_mid.gamma 20 @mlp.norm_mid.beta 20 @mlp.norm_mid.alpha 1"},
+    {"none", "layernorm", .wire = {"mlp.mid", "scale"}, .want = EMB BODY NORM("final_norm") "@mlp.norm_mid.gamma 20"},
     {"post", "dyt", .no_bias = true, .wire = {"mlp.post", "none"},
      .want = EMB "@attn.qkv 48x16 @attn.proj 16x16 @mlp.up 20x16 @mlp.down 16x20 @attn.norm_post.gamma 16 @attn.norm_post.alpha 1"},
 };
@@ -115,6 +121,7 @@ static void test_kinds(void) {
         {".beta", PARAM_BETA},
         {".alpha", PARAM_ALPHA},
         {"norm_in.gamma", PARAM_GAMMA_IN},
+        {"norm_mid.gamma", PARAM_GAMMA_IN},
         {"norm_out.gamma", PARAM_GAMMA_OUT},
         {"norm_post.gamma", PARAM_GAMMA_OUT},
         {"emb_norm.gamma", PARAM_GAMMA},
@@ -123,12 +130,13 @@ static void test_kinds(void) {
         {"norm_k.gamma", PARAM_GAMMA},
         {"norm_v.gamma", PARAM_GAMMA},
     };
-    static const WireEntry EVERYWHERE[] = {{"attn.in", "norm"}, {"mlp.out", "scale"}};
+    static const WireEntry EVERYWHERE[] = {
+        {"attn.in", "norm"}, {"mlp.out", "scale"}, {"attn.mid", "norm"}, {"mlp.mid", "scale"}};
     const GammaWarmup off = {0};
     size_t seen[sizeof KINDS / sizeof *KINDS] = {0};
     ModelOptions options = net_options("hybrid", "dyt");
     options.wire = EVERYWHERE;
-    options.n_wire = 2;
+    options.n_wire = 4;
     options.embed_norm = SWITCH_ON;
     options.tie_embeddings = false;
     Model *model = model_create(&options, &off, V, 1, false);
@@ -171,7 +179,14 @@ static double rule_std(const char *rule, const char *name, size_t N) {
     if (strcmp(rule, "scaled") == 0 && residual) return 1 / sqrt(2 * (double)N);
     if (strcmp(rule, "deepnorm") == 0 && (residual || strstr(name, "mlp.up.")))
         return pow(8 * (double)N, -0.25);
+    if (strcmp(rule, "subln") == 0 && (residual || strstr(name, "mlp.up.")))
+        return sqrt(log(2 * (double)N));
     return 1;
+}
+
+/* The same of the rows of v in qkv. */
+static double rule_std_of_v(const char *rule, size_t N) {
+    return rule_std(rule, "mlp.up.", N);
 }
 
 static double gamma_start(const Model *model, const RowNet *net, const char *name) {
@@ -181,8 +196,8 @@ static double gamma_start(const Model *model, const RowNet *net, const char *nam
     double gain = 1;
     if (strstr(name, "norm_out") && sscanf(name, "blocks.%zu", &l) == 1) {
         const RowBlock *block = &net->block[l];
-        gain = block->out_gain;
-        gain_alone = (strstr(name, ".mlp.") ? &block->mlp : &block->attn)->slot[1] == 'S';
+        gain = (strstr(name, ".mlp.") ? &block->mlp : &block->attn)->out_gain;
+        gain_alone = (strstr(name, ".mlp.") ? &block->mlp : &block->attn)->slot[ROW_OUT] == 'S';
     }
     return gain - (gain_alone ? 0 : formula->plus);
 }
@@ -199,9 +214,9 @@ static void check_start(const Model *model, const RowNet *net, const Param *para
         CHECK(x[i] == (real)(float)x[i], "%s: not a float", label);
     if (param->kind == PARAM_MATRIX) {
         size_t values = s->NKV * s->HS * s->C, rest = param->count;
-        if (strstr(param->name, "qkv") && strcmp(net->init, "deepnorm") == 0) {
+        if (strstr(param->name, "qkv")) {
             rest -= values;
-            check_normal(x + rest, values, std * pow(8 * (double)s->L, -0.25), label);
+            check_normal(x + rest, values, std * rule_std_of_v(net->init, s->L), label);
         }
         check_normal(x, rest, std * rule_std(net->init, param->name, s->L), label);
         return;
@@ -215,11 +230,11 @@ static void check_start(const Model *model, const RowNet *net, const Param *para
 }
 
 static void test_start(void) {
-    static const char *const INITS[] = {"auto", "plain", "scaled", "deepnorm"};
+    static const char *const INITS[] = {"auto", "plain", "scaled", "deepnorm", "subln"};
     const GammaWarmup off = {0};
-    for (size_t i = 0; i < ROW_COUNT * 4; i++) {
-        const Row *row = &ROWS[i / 4];
-        ModelOptions options = net_options(row->name, net_norm(i / 4 + i));
+    for (size_t i = 0; i < ROW_COUNT * 5; i++) {
+        const Row *row = &ROWS[i / 5];
+        ModelOptions options = net_options(row->name, net_norm(i / 5 + i));
         RowNet net = row_net(row->name, 4);
         options.d_model = 32;
         options.d_ff = 48;
@@ -229,8 +244,8 @@ static void test_start(void) {
         options.context = 40;
         options.init_std = 0.05;
         options.embed_std = i % 3 ? 0.4 : 0;
-        options.init = index_named(init_name, INITS[i % 4]);
-        if (i % 4) net.init = INITS[i % 4];
+        options.init = index_named(init_name, INITS[i % 5]);
+        if (i % 5) net.init = INITS[i % 5];
         Model *model = model_create(&options, &off, 50, 1, false);
         model_init(model, (uint32_t)i);
         for (size_t p = 0; p < params_count(&model->params); p++)

@@ -254,7 +254,7 @@ int posix_memalign(void **pointer, size_t alignment, size_t size) {
 
 /* The first step is excluded, because libraries allocate in their first call. */
 static void check_allocations(const ModelOptions *options, size_t steps) {
-    const GammaWarmup warmup = {.steps = 10, .from = 0.1, .to = 1, .slots = 7};
+    const GammaWarmup warmup = {.steps = 10, .from = 0.1, .to = 1, .slots = (1 << SLOTS) - 1};
     Model *model = model_of(options, &warmup);
     Optimizer optimizer = optimizer_create(&OPTIM, &model->params);
     step(model, &optimizer);

@@ -21,6 +21,8 @@ static void check_sublayer(const SublayerWiring *got, const RowSublayer *want, c
         CHECK(KINDS[got->slot[slot]] == want->slot[slot], "%s: %s", label, slot_name(slot));
     }
     CHECK(READS[got->read] == want->read, "%s: read", label);
+    CHECK(fabs(got->out_gain - want->out_gain) <= 1e-14 * want->out_gain,
+          "%s: initial gain of slot out %.17g, want %.17g", label, got->out_gain, want->out_gain);
     for (size_t i = 0; i < 5; i++) {
         CHECK(fabs(numbers[i] - want->number[i]) <= 1e-14 * fabs(want->number[i]),
               "%s: number %zu is %.17g, want %.17g", label, i, numbers[i], want->number[i]);
@@ -52,8 +54,6 @@ static void check_net(const ModelOptions *options, const RowNet *net, const char
         check_sublayer(&got->mlp, &want->mlp, place);
         CHECK(strcmp(got->row, want->row->name) == 0, "%s: row %s", place, got->row);
         CHECK(QKV[got->qkv] == want->qkv, "%s: q, k, v norms", place);
-        CHECK(got->out_gain == want->out_gain, "%s: initial gain of out slots %g", place,
-              got->out_gain);
     }
     wiring_free(&wiring);
 }
@@ -91,12 +91,22 @@ static void test_formulas(void) {
     static const struct {
         const char *topology;
         size_t N;
-        double skip, out_gain;
+        double skip, attn_gain, mlp_gain;
     } CASES[] = {
-        {"deepnorm", 12, 2.2134, 1}, {"deepnorm", 24, 2.6321, 1}, {"keel", 1, 2, 1},
-        {"keel", 12, 24, 1},         {"layerscale", 1, 1, 0.1},   {"layerscale", 18, 1, 0.1},
-        {"layerscale", 19, 1, 1e-5}, {"layerscale", 24, 1, 1e-5}, {"layerscale", 25, 1, 1e-6},
-        {"respost", 25, 1, 0},       {"layerscale", 32, 1, 1e-6},
+        {"deepnorm", 12, 2.2134, 1, 1},
+        {"deepnorm", 24, 2.6321, 1, 1},
+        {"keel", 1, 2, 1, 1},
+        {"keel", 12, 24, 1, 1},
+        {"layerscale", 1, 1, 0.1, 0.1},
+        {"layerscale", 18, 1, 0.1, 0.1},
+        {"layerscale", 19, 1, 1e-5, 1e-5},
+        {"layerscale", 24, 1, 1e-5, 1e-5},
+        {"layerscale", 25, 1, 1e-6, 1e-6},
+        {"respost", 25, 1, 0, 0},
+        {"layerscale", 32, 1, 1e-6, 1e-6},
+        {"dssn", 16, 1, 0.07075, 0.108},
+        {"trinity", 25, 1, 0.2, 0.2},
+        {"trinity", 1, 1, 1, 1},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         ModelOptions options = options_of(CASES[i].topology, CASES[i].N);
@@ -106,8 +116,8 @@ static void test_formulas(void) {
         for (size_t l = 0; l < CASES[i].N; l++) {
             CHECK_NEAR(wiring.block[l].attn.skip, CASES[i].skip, 5e-5);
             CHECK_NEAR(wiring.block[l].mlp.skip, CASES[i].skip, 5e-5);
-            CHECK(wiring.block[l].out_gain == CASES[i].out_gain, "%s, N %zu: initial gain %g",
-                  CASES[i].topology, CASES[i].N, wiring.block[l].out_gain);
+            CHECK_NEAR(wiring.block[l].attn.out_gain, CASES[i].attn_gain, 1e-17);
+            CHECK_NEAR(wiring.block[l].mlp.out_gain, CASES[i].mlp_gain, 1e-17);
         }
         wiring_free(&wiring);
     }
@@ -215,6 +225,9 @@ static void test_wire(void) {
         {"attn.in", "none"},
         {"attn.in", "norm"},
         {"attn.in", "scale"},
+        {"attn.mid", "none"},
+        {"attn.mid", "norm"},
+        {"attn.mid", "scale"},
         {"attn.out", "none"},
         {"attn.out", "norm"},
         {"attn.out", "scale"},
@@ -224,6 +237,9 @@ static void test_wire(void) {
         {"mlp.in", "none"},
         {"mlp.in", "norm"},
         {"mlp.in", "scale"},
+        {"mlp.mid", "none"},
+        {"mlp.mid", "norm"},
+        {"mlp.mid", "scale"},
         {"mlp.out", "none"},
         {"mlp.out", "norm"},
         {"mlp.out", "scale"},
@@ -265,7 +281,8 @@ static void test_wire_errors(void) {
         {"pre", {"ffn.in", "none"}, "unknown key \"ffn.in\"; keys begin with attn. or mlp."},
         {"pre", {"", "none"}, "unknown key \"\""},
         {"pre", {"attn.", "none"}, "unknown key \"attn.\""},
-        {"pre", {"mlp.mid", "none"}, "unknown key \"mlp.mid\"; after attn. and mlp. come in"},
+        {"pre", {"mlp.end", "none"}, "unknown key \"mlp.end\"; after attn. and mlp. come in, mid"},
+        {"pre", {"mlp.mid", NULL, 1}, "\"mlp.mid\" must be \"none\", \"norm\" or \"scale\""},
         {"pre", {"mlp.ski", NULL, 1}, "unknown key \"mlp.ski\""},
         {"pre", {"attn.in", "layernorm"}, "\"attn.in\" must be \"none\", \"norm\" or \"scale\""},
         {"pre", {"mlp.post", NULL, 1}, "\"mlp.post\" must be \"none\", \"norm\" or \"scale\""},
@@ -287,13 +304,34 @@ static void test_wire_errors(void) {
     }
 }
 
+/* --- model.gamma_out_start --- */
+
+/* It replaces the initial gain of every out slot that exists, and of no other. */
+static void test_out_start(void) {
+    static const WireEntry ENTRIES[] = {{"attn.out", "none"}, {"attn.out", "norm"}};
+    for (size_t i = 0; i < ROW_COUNT * 3; i++) {
+        ModelOptions options = options_of(ROWS[i / 3].name, 4);
+        RowNet net = row_net(ROWS[i / 3].name, 4);
+        options.gamma_out_start = 0.25;
+        options.wire = &ENTRIES[i % 2];
+        options.n_wire = i % 3 < 2;
+        if (i % 3 < 2) row_wire(&net, options.wire->key, options.wire->text, 0);
+        for (size_t l = 0; l < 4; l++) {
+            RowBlock *block = &net.block[l];
+            if (block->attn.slot[ROW_OUT] != '.') block->attn.out_gain = 0.25;
+            if (block->mlp.slot[ROW_OUT] != '.') block->mlp.out_gain = 0.25;
+        }
+        check_net(&options, &net, ROWS[i / 3].name);
+    }
+}
+
 /* --- the switches --- */
 
 static void test_switches(void) {
     static const char *const VALUES[] = {"auto", "on", "off"};
-    static const char *const INITS[] = {"auto", "plain", "scaled", "deepnorm"};
+    static const char *const INITS[] = {"auto", "plain", "scaled", "deepnorm", "subln"};
     for (size_t row = 0; row < ROW_COUNT; row++) {
-        for (int i = 0; i < 3 * 3 * 3 * 4; i++) {
+        for (int i = 0; i < 3 * 3 * 3 * 5; i++) {
             int embed = i % 3, final = i / 3 % 3, qk = i / 9 % 3, init = i / 27;
             ModelOptions options = options_of(ROWS[row].name, 4);
             RowNet net = row_net(ROWS[row].name, 4);
@@ -315,10 +353,10 @@ static void test_switches(void) {
 
 static void test_warm(void) {
     static const char *const VALUES[] = {"auto", "on", "off"};
-    for (size_t i = 0; i < ROW_COUNT * 3 * 8; i++) {
-        const Row *row = &ROWS[i / 24];
-        const char *final = VALUES[i / 8 % 3];
-        unsigned slots = i % 8;
+    for (size_t i = 0; i < ROW_COUNT * 3 * 16; i++) {
+        const Row *row = &ROWS[i / 48];
+        const char *final = VALUES[i / 16 % 3];
+        unsigned slots = i % 16;
         ModelOptions options = options_of(row->name, 4);
         RowNet net = row_net(row->name, 4);
         Wiring wiring;
@@ -326,13 +364,13 @@ static void test_warm(void) {
         options.final_norm = index_named(switch_name, final);
         row_switch(&net, "final_norm", final);
         if (!wiring_resolve(&wiring, &options, error, sizeof error)) abort();
-        for (int k = 0; k < 4 * 2 * 3; k++) {
-            size_t l = (size_t)k / 6;
-            bool mlp = k / 3 % 2;
-            CHECK(wiring_is_warm(&wiring, slots, l, mlp, (Slot)(k % 3)) ==
-                      row_is_warm(&net, slots, l, mlp, k % 3),
+        for (int k = 0; k < 4 * 2 * SLOTS; k++) {
+            size_t l = (size_t)k / (2 * SLOTS);
+            bool mlp = k / SLOTS % 2;
+            CHECK(wiring_is_warm(&wiring, slots, l, mlp, (Slot)(k % SLOTS)) ==
+                      row_is_warm(&net, slots, l, mlp, k % SLOTS),
                   "%s, final %s, slots %u: block %zu mlp %d slot %d", row->name, final, slots, l,
-                  mlp, k % 3);
+                  mlp, k % SLOTS);
         }
         wiring_free(&wiring);
     }
@@ -341,35 +379,40 @@ static void test_warm(void) {
 /* Sets of slots, and the rows whose sublayers have norms in these slots and default coefficients.
  */
 static void test_plain(void) {
+    enum { IN = 1 << SLOT_IN, OUT = 1 << SLOT_OUT, POST = 1 << SLOT_POST, NOT_PLAIN = 1 << SLOTS };
     static const struct {
         const char *topology, *key, *text;
         double number;
-        unsigned slots; /* 8 = not plain */
+        unsigned slots;
     } NETS[] = {
-        {"post", NULL, NULL, 0, 4},
-        {"pre", NULL, NULL, 0, 1},
-        {"peri", NULL, NULL, 0, 3},
-        {"sandwich", NULL, NULL, 0, 3},
-        {"olmo2", NULL, NULL, 0, 2},
-        {"pre_post", NULL, NULL, 0, 5},
+        {"post", NULL, NULL, 0, POST},
+        {"pre", NULL, NULL, 0, IN},
+        {"peri", NULL, NULL, 0, IN | OUT},
+        {"sandwich", NULL, NULL, 0, IN | OUT},
+        {"olmo2", NULL, NULL, 0, OUT},
+        {"pre_post", NULL, NULL, 0, IN | POST},
         {"none", NULL, NULL, 0, 0},
-        {"deepnorm", NULL, NULL, 0, 8},
-        {"resi_dual", NULL, NULL, 0, 8},
-        {"mixln", NULL, NULL, 0, 8},
-        {"lns", NULL, NULL, 0, 8},
-        {"hybrid", NULL, NULL, 0, 8},
-        {"b2t", NULL, NULL, 0, 8},
-        {"parallel", NULL, NULL, 0, 8},
-        {"parallel2", NULL, NULL, 0, 8},
-        {"layerscale", NULL, NULL, 0, 8},
-        {"pre", "attn.branch", NULL, 0.5, 8},
-        {"pre", "mlp.branch", NULL, 0.5, 8},
-        {"pre", "mlp.skip", NULL, 0.5, 8},
-        {"pre", "mlp.gain", NULL, 0.5, 8},
-        {"pre", "mlp.read", "block", 0, 8},
-        {"post", "mlp.block_skip", NULL, 1, 8},
-        {"pre", "mlp.out", "norm", 0, 8},
-        {"pre", "attn.post", "norm", 0, 8},
+        {"deepnorm", NULL, NULL, 0, NOT_PLAIN},
+        {"resi_dual", NULL, NULL, 0, NOT_PLAIN},
+        {"mixln", NULL, NULL, 0, NOT_PLAIN},
+        {"lns", NULL, NULL, 0, NOT_PLAIN},
+        {"hybrid", NULL, NULL, 0, NOT_PLAIN},
+        {"b2t", NULL, NULL, 0, NOT_PLAIN},
+        {"parallel", NULL, NULL, 0, NOT_PLAIN},
+        {"parallel2", NULL, NULL, 0, NOT_PLAIN},
+        {"layerscale", NULL, NULL, 0, NOT_PLAIN},
+        {"pre", "attn.branch", NULL, 0.5, NOT_PLAIN},
+        {"pre", "mlp.branch", NULL, 0.5, NOT_PLAIN},
+        {"pre", "mlp.skip", NULL, 0.5, NOT_PLAIN},
+        {"pre", "mlp.gain", NULL, 0.5, NOT_PLAIN},
+        {"pre", "mlp.read", "block", 0, NOT_PLAIN},
+        {"post", "mlp.block_skip", NULL, 1, NOT_PLAIN},
+        {"pre", "mlp.out", "norm", 0, NOT_PLAIN},
+        {"pre", "attn.post", "norm", 0, NOT_PLAIN},
+        {"subln", NULL, NULL, 0, IN | 1 << SLOT_MID},
+        {"pre", "mlp.mid", "norm", 0, NOT_PLAIN},
+        {"span", NULL, NULL, 0, NOT_PLAIN},
+        {"trinity", NULL, NULL, 0, IN | OUT},
     };
     for (size_t i = 0; i < sizeof NETS / sizeof *NETS; i++) {
         ModelOptions options = options_of(NETS[i].topology, 12);
@@ -381,7 +424,7 @@ static void test_plain(void) {
         bool good = wiring_resolve(&wiring, &options, error, sizeof error);
         CHECK(good, "%s: %s", NETS[i].topology, error);
         if (!good) continue;
-        for (unsigned slots = 0; slots < 8; slots++)
+        for (unsigned slots = 0; slots < NOT_PLAIN; slots++)
             CHECK(wiring_is_plain(&wiring, slots) == (slots == NETS[i].slots), "%s %s: slots %u",
                   NETS[i].topology, NETS[i].key ? NETS[i].key : "", slots);
         wiring_free(&wiring);
@@ -407,6 +450,7 @@ static const Test TESTS[] = {
     {"wiring: mistakes in layers", test_layers_errors},
     {"wiring: every override in every row", test_wire},
     {"wiring: mistakes in wire", test_wire_errors},
+    {"wiring: gamma_out_start", test_out_start},
     {"wiring: embed_norm, final_norm, qk_norm, init", test_switches},
     {"wiring: where gamma-warmup acts", test_warm},
     {"wiring: which models are plain", test_plain},
