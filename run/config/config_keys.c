@@ -226,10 +226,10 @@ static const Key keys[] = {
     {KEY(log.layers_every, "100",
          "steps between measurements for layers.csv and tensors.csv; 0 = never"),
      .max = STEPS_MAX, .aside = true},
-    /* Not aside: it decides the columns of log.csv, which cannot change within a run. */
     {KEY(log.max_logit, "false",
          "record the largest attention logit of each step in log.csv, and of each block in "
-         "layers.csv")},
+         "layers.csv"),
+     .aside = true},
     {KEY(log.dir, "\"runs\"", "directory that contains the runs"), .min = 1, .max = PATH_LENGTH_MAX,
      .aside = true},
 };

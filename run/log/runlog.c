@@ -2,11 +2,16 @@
 #include "run/log/runlog.h"
 
 #include "base/words.h"
+#include "run/io/files.h"
 #include "run/log/layers.h"
 #include "run/log/log_repair.h"
 #include "run/log/tensors.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 /* Integer columns are written with all digits. */
 static const struct {
@@ -106,11 +111,28 @@ static Csv continue_file(const char *dir, int i, bool max_logit, uint64_t bytes,
     return csv_continue(dir, FILES[i], bytes);
 }
 
+/* Whether the header of log.csv, which stays as it began, has the column max_logit. */
+static bool logs_max_logit(const char *path) {
+    char header[512];
+    int fd = fd_open(path, O_RDONLY);
+    int64_t size = fd < 0 ? -1 : fd_read(fd, header, sizeof header - 1);
+    if (fd >= 0) close(fd);
+    if (size < 0) die(EXIT_IO, "cannot read %s: %s", path, strerror(errno));
+    header[size] = '\0';
+    header[strcspn(header, "\n")] = '\0';
+    return strstr(header, ",max_logit,") != NULL;
+}
+
 RunLog runlog_continue(const char *dir, bool max_logit, const uint64_t bytes[RUNLOG_FILES],
                        size_t first) {
-    RunLog runlog = {.max_logit = max_logit};
+    RunLog runlog;
     for (int i = 0; i < RUNLOG_FILES; i++)
         runlog.file[i] = continue_file(dir, i, max_logit, bytes[i], first);
+    runlog.max_logit = logs_max_logit(runlog.file[FILE_LOG].path);
+    if (runlog.max_logit != max_logit)
+        fprintf(stderr,
+                "train: note: %s began with log.max_logit %s: its columns stay as they are\n",
+                runlog.file[FILE_LOG].path, max_logit ? "false" : "true");
     return runlog;
 }
 

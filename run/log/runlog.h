@@ -49,7 +49,8 @@ typedef struct {
 /* Creates the files in `dir` with their headers. Failing to write ends the program (EXIT_IO). */
 RunLog runlog_create(const char *dir, bool max_logit);
 /* Opens the files for appending, each truncated to `bytes`, before step `first`. A file that was
- * changed since is repaired, or started again, with a warning (log_repair.h). 0 bytes mean that the
+ * changed since is repaired, or started again, with a warning (log_repair.h). log.csv keeps its columns,
+ * with a note where `max_logit` asks for others. 0 bytes mean that the
  * checkpoint is of a version without this file, which then begins at step `first`. */
 RunLog runlog_continue(const char *dir, bool max_logit, const uint64_t bytes[RUNLOG_FILES],
                        size_t first);

@@ -33,6 +33,11 @@ max_logit_is_logged() {
     same "records of a step" "$(grep -c '^7,[12],attn,scores,' "$tmp/logits/layers.csv")" 4
     exits 75 --config "$tmp/toy.json" --set name=stopped "${options[@]}" --stop-at 9
     toy stopped "${options[@]}" --resume
+    # A log keeps the columns that it began with.
+    exits 75 --config "$tmp/toy.json" --set name=later --set train.accum=2 --stop-at 9
+    toy later "${options[@]}" --resume
+    has "columns" "$said" "log.csv began with log.max_logit false: its columns stay as they are"
+    same "columns" "$(cut -d, -f1-12 "$tmp/later/log.csv")" "$(cut -d, -f1-12 "$tmp/unlogged/log.csv")"
     same "resumed" "$(cut -d, -f1-13 "$tmp/stopped/log.csv")" "$(cut -d, -f1-13 "$tmp/logits/log.csv")"
 }
 

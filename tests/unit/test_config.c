@@ -142,8 +142,8 @@ static const struct {
     {"spike.min_history", "128", "128"},
     {"spike.action", "\"stop\"", "\"stop\""},
     {"log.every", "10", "10"},
-    {"log.max_logit", "true", "true"},
     {"log.layers_every", "0", "0"},
+    {"log.max_logit", "true", "true"},
     {"log.dir", "\"else\\u001f\\twhere\"", "\"else\\u001f\\u0009where\""},
 };
 enum { SETTINGS = sizeof(settings) / sizeof(settings[0]) };
@@ -398,7 +398,8 @@ static void test_json_layout(void) {
           "%s", full);
     CHECK(strstr(full, "    \"wire\": {}\n  },\n  \"gamma_warmup\": {\n    \"steps\": 0,\n"), "%s",
           full);
-    CHECK(strstr(full, "  \"log\": {\n    \"every\": 1,\n    \"layers_every\": 100,\n    \"dir\": "
+    CHECK(strstr(full, "  \"log\": {\n    \"every\": 1,\n    \"layers_every\": 100,\n    "
+                       "\"max_logit\": false,\n    \"dir\": "
                        "\"runs\"\n  }\n}\n"),
           "%s", full);
     CHECK(strstr(identity, "{\n  \"model\": {\n") == identity && !strstr(identity, "\"log\": {"),
