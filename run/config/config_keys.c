@@ -157,8 +157,9 @@ static const Key keys[] = {
     {KEY(optim.muon_momentum, "0.95", "Muon momentum: EMA decay of the gradient (Nesterov)"),
      .max = 1, .open_max = true},
     {KEY(optim.muon_scale, "\"jordan\"",
-         "factor on Muon's update: jordan = sqrt(max(1, rows/cols)), moonshot = 0.2 sqrt(max(rows, "
-         "cols))"),
+         "factor on Muon's update: jordan = sqrt(max(1, out/in)), moonshot = 0.2 sqrt(max(out, "
+         "in)) "
+         "of a matrix (out, in)"),
      .choices = muon_scale_name},
     {KEY(optim.muon_decay, "0.1", "Muon decoupled weight decay of its matrices"), .max = INFINITY},
 

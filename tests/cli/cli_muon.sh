@@ -7,7 +7,7 @@ source "$(dirname "$0")/../lib/cli.sh"
 muon=(--set optim.kind=muon --set optim.muon_lr=0.03 --set optim.muon_momentum=0.9)
 # Grouped heads; a detector that skips; two micro-batches; dropout; a warm-up; measurements.
 full=("${muon[@]}" --set model.n_kv_head=1 --set model.mlp=swiglu --set train.accum=2 --set model.dropout=0.1
-    --set spike.min_history=3 --set spike.window=8 --set spike.threshold=0.5 --set gamma_warmup.steps=9
+    --set spike.min_history=2 --set spike.window=4 --set spike.threshold=0.1 --set gamma_warmup.steps=9
     --set log.layers_every=3 --set train.checkpoint_every=1 --set train.keep=1000)
 
 # tensors RUN: names and shapes in optimizer.safetensors.

@@ -154,8 +154,8 @@ static double update_by_hand(real *p, real *m, const Param *param, const real *g
 }
 
 static void check_change(const Param *param, double got, double squares) {
-    CHECK(fabs(got - sqrt(squares)) <= 1e-12 * got, "%s: change %.17g, want %.17g", param->name, got,
-          sqrt(squares));
+    CHECK(fabs(got - sqrt(squares)) <= 1e-12 * got, "%s: change %.17g, want %.17g", param->name,
+          got, sqrt(squares));
 }
 
 /* One tensor that Muon updated, against the same update by hand. */

@@ -42,8 +42,7 @@ static void plain_update(double *p, double *m, const real *g, const Muon *muon, 
         u[i] = grad + mu * (m[i] - grad);
     }
     orthogonalize(u, rows, cols);
-    for (size_t i = 0; i < rows * cols; i++)
-        p[i] -= muon->step * u[i] + muon->decay * p[i];
+    for (size_t i = 0; i < rows * cols; i++) p[i] -= muon->step * u[i] + muon->decay * p[i];
 }
 
 /* Square, wide, tall, rows and columns alone, tails of vectors and of the blocks of a GEMM, more rows
