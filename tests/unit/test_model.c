@@ -42,7 +42,7 @@ typedef struct {
     const char *mlp, *position, *embed, *final, *qk;
     size_t n_kv_head;
     bool no_bias, untied;
-    double eps, dropout, w;
+    double eps, dropout, w, embed_scale; /* 0 = the default */
     unsigned warm;
     const char *topology; /* NULL = all */
     WireEntry wire[8];
