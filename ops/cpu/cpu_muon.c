@@ -97,7 +97,7 @@ static void apply_polynomial(const Newton *n) {
 }
 
 /* Returns the matrix that has the result: x or y. */
-static const real *orthogonalize(Newton n) {
+static real *orthogonalize(Newton n) {
     const Precision before = ops_precision();
     if (before != PRECISION_FLOAT32) ops_set_precision(PRECISION_FLOAT32);
     const double norm = sqrt(sum_of_squares(n.x, n.rows * n.cols));
@@ -127,25 +127,15 @@ static void nesterov(real *u, real *m, const real *g, const Muon *muon, size_t n
     }
 }
 
-static double apply(real *p, const real *update, const Muon *muon, size_t n) {
-    enum { CHUNKS = 16 };
+/* `update` becomes the change of p as it was rounded. */
+static void apply(real *p, real *update, const Muon *muon, size_t n) {
     const real step = (real)muon->step, decay = (real)muon->decay;
-    double partial[CHUNKS] = {0}, sum = 0;
-#pragma omp parallel for schedule(static) if (n > PARALLEL_MIN)
-    for (size_t chunk = 0; chunk < CHUNKS; chunk++) {
-        const size_t begin = chunk_begin(chunk, CHUNKS, n), end = chunk_begin(chunk + 1, CHUNKS, n);
-        double squares = 0;
-#pragma omp simd reduction(+ : squares)
-        for (size_t i = begin; i < end; i++) {
-            const real old = p[i];
-            p[i] = old - fused(decay, old, step * update[i]);
-            const double change = (double)p[i] - (double)old;
-            squares += change * change;
-        }
-        partial[chunk] = squares;
+#pragma omp parallel for simd schedule(static) if (n > PARALLEL_MIN)
+    for (size_t i = 0; i < n; i++) {
+        const real old = p[i];
+        p[i] = old - fused(decay, old, step * update[i]);
+        update[i] = p[i] - old;
     }
-    for (size_t chunk = 0; chunk < CHUNKS; chunk++) sum += partial[chunk];
-    return sum;
 }
 
 double muon_update(real *p, real *m, const real *g, real *scratch, const Muon *muon, size_t rows,
@@ -160,5 +150,7 @@ double muon_update(real *p, real *m, const real *g, real *scratch, const Muon *m
                            .gram = scratch + 2 * n,
                            .poly = scratch + 2 * n + side * side};
     nesterov(newton.x, m, g, muon, n);
-    return apply(p, orthogonalize(newton), muon, n);
+    real *update = orthogonalize(newton);
+    apply(p, update, muon, n);
+    return sum_of_squares(update, n);
 }

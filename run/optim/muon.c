@@ -6,7 +6,7 @@
 #include <math.h>
 
 bool muon_updates(const OptimOptions *options, const Param *param) {
-    return options->kind == OPTIMIZER_MUON && param->parts[0] > 0;
+    return options->kind == OPTIMIZER_MUON && param->parts[0] != 0;
 }
 
 double muon_factor(int scale, size_t rows, size_t cols) {

@@ -175,6 +175,7 @@ static void check_matrix(const Twins *twins, const Param *param, real *p, real *
 
 /* Ten updates: the matrices of the blocks follow Muon, all other tensors AdamW, bit for bit. */
 static void updates_are_split(void) {
+    ops_start(1); /* models this small are slower with more */
     for (size_t i = 0; i < 2 * MODELS; i++) {
         const MuonScale scale = i < MODELS ? MUON_JORDAN : MUON_MOONSHOT;
         Twins twins;
