@@ -19,6 +19,9 @@ Linear plan_linear(Plan *plan, const char *prefix, LinearKind kind, size_t out, 
     snprintf(name, sizeof name, "%s.weight", prefix);
     Linear linear = {.out = out, .in = in};
     linear.weight = params_matrix(plan->params, name, out, in, own, tail, by_depth);
+    const size_t kv = plan->shape.NKV * plan->shape.HS;
+    const size_t whole[PARTS_MAX] = {out}, qkv[PARTS_MAX] = {out - 2 * kv, kv, kv};
+    params_set_parts(plan->params, kind == LINEAR_QKV ? qkv : whole);
     if (plan->options->bias) linear.bias = plan_vector(plan, prefix, "bias", PARAM_BIAS, out, 0);
     return linear;
 }

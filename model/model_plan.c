@@ -267,6 +267,8 @@ static Model *model_plan(const ModelOptions *options, const GammaWarmup *warmup,
     model->site = mem_alloc(size_mul(max_sites(s->L), sizeof(NormSite)));
     plan_model(model, size->group);
     size->statistics = model->params.statistics;
+    size->moments = size->training ? 2 * size_total(size).weights : 0;
+    size->linear = params_linear_size(&model->params);
     return model;
 }
 
@@ -284,6 +286,7 @@ Model *model_create(const ModelOptions *options, const GammaWarmup *warmup, size
     GroupSize second_pass[GROUPS] = {0};
     Model *model = model_plan(options, warmup, V, batch, use, &size, error, sizeof error);
     if (!model) die(EXIT_USAGE, "%s", error);
+    size.moments = 0; /* the optimizer allocates them */
     if (!size_fits(&size, 0, error, sizeof error)) die(EXIT_USAGE, "%s", error);
     params_bind(&model->params, use != MODEL_FORWARD);
     arena_bind(&model->arena);

@@ -10,13 +10,18 @@ bool param_is_trained(const Param *param) {
     return param->kind != PARAM_STATISTIC;
 }
 
+/* Tensors begin at multiples of 64 bytes. */
+static size_t padded(size_t count) {
+    const size_t aligned = 64 / sizeof(float);
+    return (count + aligned - 1) / aligned * aligned;
+}
+
 static ParamRef param_add(Params *params, Param param) {
     if (!params->binding) {
-        const size_t aligned = 64 / sizeof(float);
         param.name = strcpy(mem_alloc(strlen(param.name) + 1), param.name);
         param.offset = params->size;
         *(param_is_trained(&param) ? &params->total : &params->statistics) += param.count;
-        params->size += (param.count + aligned - 1) / aligned * aligned;
+        params->size += padded(param.count);
         arrput(params->list, param);
         return (ParamRef){NULL, NULL};
     }
@@ -58,16 +63,29 @@ ParamRef params_vector(Params *params, const char *name, ParamKind kind, size_t 
                                      .tail_begin = n});
 }
 
+void params_set_parts(Params *params, const size_t parts[PARTS_MAX]) {
+    if (params->binding) return;
+    memcpy(params->list[params_count(params) - 1].parts, parts, sizeof params->list->parts);
+}
+
 void params_bind(Params *params, bool training) {
     size_t bytes = size_mul(params->size, sizeof(real));
     params->values = mem_alloc(bytes);
-    if (training) {
-        params->grads = mem_alloc(bytes);
-        params->m = mem_alloc(bytes);
-        params->v = mem_alloc(bytes);
-    }
+    if (training) params->grads = mem_alloc(bytes);
     params->binding = true;
     params->bound = 0;
+}
+
+void params_bind_moments(Params *params, bool muon) {
+    size_t size = 0;
+    for (ptrdiff_t i = 0; i < arrlen(params->list); i++) {
+        Param *param = &params->list[i];
+        const bool second = !(muon && param->parts[0]);
+        param->v_offset = second ? size : NO_MOMENT;
+        if (second) size += padded(param->count);
+    }
+    params->m = mem_alloc(size_mul(params->size, sizeof(real)));
+    params->v = mem_alloc(size_mul(size, sizeof(real)));
 }
 
 void params_init(Params *params, uint32_t seed) {
@@ -112,6 +130,25 @@ void params_free(Params *params) {
     mem_free(params->m);
     mem_free(params->v);
     *params = (Params){0};
+}
+
+LinearSize params_linear_size(const Params *params) {
+    LinearSize size = {0};
+    for (ptrdiff_t i = 0; i < arrlen(params->list); i++) {
+        const Param *param = &params->list[i];
+        if (!param->parts[0]) continue;
+        size.tensors++;
+        size.parameters += param->count;
+        size.bytes += (double)padded(param->count) * sizeof(real);
+        for (size_t p = 0; p < PARTS_MAX && param->parts[p]; p++) {
+            const size_t rows = param->parts[p], cols = param->shape[1];
+            const size_t scratch = muon_scratch(rows, cols);
+            if (scratch > size.scratch) size.scratch = scratch;
+            size.flops += muon_flops(rows, cols);
+            size.matrices++;
+        }
+    }
+    return size;
 }
 
 size_t params_count(const Params *params) {

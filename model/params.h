@@ -1,10 +1,11 @@
 /* params.h - the registry of parameters: name, kind and shape of every tensor.
  *
  * One idea: initial values, weight decay and learning rate of a tensor follow from its kind and its
- * name, never from its index. Values, gradients and the two moments of AdamW are one contiguous
- * allocation each, in registry order, block after block.
+ * name, never from its index. Values, gradients and the two moments of the optimizer are one
+ * contiguous allocation each, in registry order, block after block.
  * The registry is filled in two passes: the first counts, params_bind allocates, and the second
- * returns the pointers. It owns the names and the memory. Read next: plan.h. */
+ * returns the pointers. It owns the names and the memory, that of the moments included, which the
+ * optimizer asks for. Read next: plan.h. */
 #ifndef MODEL_PARAMS_H
 #define MODEL_PARAMS_H
 
@@ -21,12 +22,19 @@ typedef enum {
     PARAM_STATISTIC, /* running statistics of a norm: in checkpoints, but not trained */
 } ParamKind;
 
+enum { PARTS_MAX = 3 };
+
 typedef struct {
     char *name;
     ParamKind kind;
     size_t shape[2]; /* (out, in) of a matrix; (n, 0) of a vector */
     size_t count, offset;
     bool table; /* a matrix whose rows are looked up, without a matmul: the embeddings */
+    /* The weight of a linear layer of a block consists of one or several matrices, one below the
+     * other: the rows of each, 0 after the last. Query, key and value are three. parts[0] = 0: any
+     * other tensor. */
+    size_t parts[PARTS_MAX];
+    size_t v_offset; /* of the second moment; NO_MOMENT = it has none */
     /* Initial values: a matrix has N(0, std^2), from element `tail_begin` on N(0, tail_std^2)
      * (tail_begin = count: no such tail). All other kinds have the constant `start`. */
     double std, start;
@@ -39,6 +47,8 @@ typedef struct {
 typedef struct {
     real *value, *grad;
 } ParamRef;
+
+#define NO_MOMENT SIZE_MAX
 
 typedef struct {
     Param *list;  /* stb_ds array */
@@ -58,8 +68,15 @@ ParamRef params_matrix(Params *params, const char *name, size_t out, size_t in, 
 ParamRef params_table(Params *params, const char *name, size_t rows, size_t width, double std);
 ParamRef params_vector(Params *params, const char *name, ParamKind kind, size_t n, double start);
 
-/* Ends the first pass: allocates values, and with `training` also gradients and moments. */
+/* Says that the matrix that was added or found last is the weight of a linear layer of a block, and
+ * which rows are matrices of their own. */
+void params_set_parts(Params *params, const size_t parts[PARTS_MAX]);
+
+/* Ends the first pass: allocates values, and with `training` also gradients. */
 void params_bind(Params *params, bool training);
+/* Allocates the moments, zeroed: the first of every tensor, the second of all or, with `muon`, of
+ * those that are no weight of a linear layer of a block. */
+void params_bind_moments(Params *params, bool muon);
 /* Sets the initial values of every tensor, a function of seed, name, shape and std only. */
 void params_init(Params *params, uint32_t seed);
 /* Zeroes all gradients. Those of matmul weights are only marked as zero: the first matmul that
@@ -72,6 +89,15 @@ void params_free(Params *params);
 
 /* Whether no value is NaN or infinite. Other weights must never get into a checkpoint. */
 bool params_finite(const Params *params);
+
+/* The weights of the linear layers of all blocks, which Muon updates. */
+typedef struct {
+    size_t tensors, matrices, parameters; /* query, key and value are one tensor, three matrices */
+    double bytes;                         /* of one copy of the tensors, padding included */
+    size_t scratch;                       /* the most that one matrix needs: muon_scratch() */
+    double flops;                         /* of one update of each: muon_flops() */
+} LinearSize;
+LinearSize params_linear_size(const Params *params);
 
 size_t params_count(const Params *params); /* tensors */
 size_t params_total(const Params *params); /* elements, statistics not counted */

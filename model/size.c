@@ -18,8 +18,8 @@ GroupSize size_total(const ModelSize *size) {
 
 double size_bytes(const ModelSize *size) {
     GroupSize total = size_total(size);
-    double copies = size->training ? 4 : 1; /* values, gradients, m, v */
-    return copies * total.weights + total.buffers;
+    double copies = size->training ? 2 : 1; /* values, gradients */
+    return copies * total.weights + size->moments + total.buffers;
 }
 
 /* The largest extent of a matmul, and the keys that determine it. */

@@ -11,6 +11,8 @@
 typedef struct {
     Shape shape;
     bool training;           /* with gradients and moments */
+    double moments;          /* bytes of the moments of AdamW; Muon needs fewer */
+    LinearSize linear;       /* the weights of the linear layers of the blocks */
     GroupSize group[GROUPS]; /* by what it belongs to, see plan.h */
     size_t positions;        /* parameters of the position embedding, 0 without */
     size_t statistics;       /* running statistics of norms: in checkpoints, but no parameters */

@@ -236,6 +236,25 @@ void adamw_update(real *p, real *m, real *v, const real *g, const AdamW *adamw, 
 double adamw_update_measured(real *p, real *m, real *v, const real *g, const AdamW *adamw,
                              size_t n);
 
+/* --- Muon (Jordan et al. 2024, kellerjordan.github.io/posts/muon): orthogonalized momentum --- */
+
+typedef struct {
+    double momentum;   /* mu: EMA decay of the gradient */
+    double grad_scale; /* s: factor of the gradient, from clipping */
+    double step;       /* learning rate times the factor of the shape */
+    double decay;      /* learning rate times weight decay */
+} Muon;
+/* Elements of scratch for a matrix, and the FLOPs of its matrix multiplications. */
+size_t muon_scratch(size_t rows, size_t cols);
+double muon_flops(size_t rows, size_t cols);
+/* For a matrix p (rows,cols): m = mu m + (1-mu) s g; u = mu m + (1-mu) s g (Nesterov);
+ * p -= step O(u) + decay p. O(u) moves the singular values of u/(|u| + 1e-7) to about 1 by five
+ * Newton-Schulz steps x = a x + b (x x^T) x + c (x x^T)^2 x, (a,b,c) = (3.4445, -4.7750, 2.0315).
+ * Operands are float32 whatever the precision is. Returns the sum of squares of the changes of p, as
+ * they were rounded. */
+double muon_update(real *p, real *m, const real *g, real *scratch, const Muon *muon, size_t rows,
+                   size_t cols);
+
 /* --- initial values --- */
 
 /* x[i] = std * z_i for begin <= i < end. z_i ~ N(0,1) is a function of (seed, name, i) alone and is

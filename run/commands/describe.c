@@ -10,10 +10,17 @@
 #include <string.h>
 
 /* On stderr: it is not part of the equations. */
-static void print_lr(const OptimOptions *optim, const NormKind *norm) {
-    if (!norm_is_rms(norm) || optim->rmsnorm_lr_scale == 1) return;
-    fprintf(stderr, "learning rate %.9g * optim.lr = %.9g (optim.rmsnorm_lr_scale)\n",
-            optim->rmsnorm_lr_scale, optim->rmsnorm_lr_scale * optim->lr);
+static void print_lr(const Config *config) {
+    const OptimOptions *optim = &config->optim;
+    const double factor = schedule_lr_factor(optim, config->model.norm);
+    if (factor != 1)
+        fprintf(stderr, "learning rate %.9g * optim.lr = %.9g (optim.rmsnorm_lr_scale)\n", factor,
+                factor * optim->lr);
+    if (optim->kind == OPTIMIZER_MUON)
+        fprintf(stderr,
+                "optimizer     muon for the matrices of the blocks, learning rate %.9g, %s scale; "
+                "adamw for all other tensors\n",
+                factor * schedule_muon_peak(optim), muon_scale_name(optim->muon_scale));
 }
 
 /* --- JSON --- */
@@ -85,8 +92,11 @@ static void print_json(const Config *config, const char *text, const char *hash)
     json_string(&json, "equations", hash);
     json_string(&json, "precision", precision_name(config->model.precision));
     json_string(&json, "stream_precision", stream_precision_name(config->model.stream_precision));
-    json_number(&json, "lr",
-                config->optim.lr * (norm_is_rms(norm) ? config->optim.rmsnorm_lr_scale : 1));
+    const double factor = schedule_lr_factor(&config->optim, config->model.norm);
+    json_string(&json, "optimizer", optimizer_name(config->optim.kind));
+    json_number(&json, "lr", factor * config->optim.lr);
+    if (config->optim.kind == OPTIMIZER_MUON)
+        json_number(&json, "muon_lr", factor * schedule_muon_peak(&config->optim));
     print_json_wiring(&json, &wiring);
     print_json_lines(&json, text);
     json_close(&json);
@@ -104,5 +114,5 @@ void describe(const Config *config, bool as_json) {
         printf("%sequations    %s\n", text, hash);
     if (!as_json) equations_print_precision(stdout, &config->model);
     mem_free(text);
-    print_lr(&config->optim, norm_kind(config->model.norm));
+    print_lr(config);
 }

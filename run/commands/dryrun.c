@@ -4,11 +4,11 @@
 #include "base/machine.h"
 #include "base/text_out.h"
 #include "model/equations.h"
-#include "norm/norm.h"
 #include "ops/ops.h"
 #include "run/commands/advice.h"
 #include "run/io/files.h"
 #include "run/io/json_out.h"
+#include "run/optim/optimizer.h"
 #include "run/train/memory.h"
 
 #include <errno.h>
@@ -30,12 +30,17 @@ typedef struct {
     MemoryPlan memory;
     double program;         /* bytes of code, libraries, threads and BLAS buffers */
     ProbeRate gemm, update; /* FLOP/s and parameters/s */
+    ProbeRate newton;       /* FLOP/s of float32 matrices of Muon; 0 without it */
     double tokens;          /* per update */
     double flops;           /* per update */
 } Estimate;
 
 static size_t parameters(const Estimate *estimate) {
     return size_total(&estimate->memory.model).parameters;
+}
+
+static bool uses_muon(const Estimate *estimate) {
+    return estimate->config->optim.kind == OPTIMIZER_MUON;
 }
 
 /* --- measuring --- */
@@ -55,6 +60,10 @@ static void probe(Estimate *estimate) {
     estimate->program = machine_resident();
     estimate->update =
         ops_probe_update(size_min(parameters(estimate), (size_t)1 << 22), UPDATE_SECONDS);
+    if (!uses_muon(estimate)) return;
+    ops_set_precision(PRECISION_FLOAT32);
+    const size_t side = size_min(s->C, WIDTH);
+    estimate->newton = ops_probe_gemm(side, size_min(s->F, WIDTH), side, UPDATE_SECONDS);
 }
 
 /* Forward and backward, per token. */
@@ -66,8 +75,10 @@ static double seconds_per_token(const Estimate *estimate) {
 }
 
 static double seconds_per_update(const Estimate *estimate) {
+    double muon =
+        uses_muon(estimate) ? estimate->memory.model.linear.flops / estimate->newton.mean : 0;
     return estimate->tokens * seconds_per_token(estimate) +
-           (double)parameters(estimate) / estimate->update.mean;
+           (double)parameters(estimate) / estimate->update.mean + muon;
 }
 
 /* Number of validations of the run. */
@@ -131,9 +142,11 @@ static void print_memory(const Estimate *estimate) {
     putchar('\n');
     print_bytes("memory", "weights", total.weights, "");
     print_bytes("", "gradients", total.weights, "");
-    print_bytes("", "moments", 2 * total.weights, "");
+    print_bytes("", "moments", memory->model.moments, "");
     print_bytes("", "buffers", total.buffers, "activations, their gradients, logits, scratch");
-    print_bytes("", "other", memory_others(memory), "tokens, spike detector, statistics, lists");
+    print_bytes("", "other", memory_others(memory),
+                uses_muon(estimate) ? "tokens, spike detector, statistics, lists, scratch of Muon"
+                                    : "tokens, spike detector, statistics, lists");
     print_bytes("", "program", estimate->program, "code, libraries, threads, BLAS buffers");
     print_bytes("", "total", peak, fraction);
     print_bytes("", "data files", files, "not in the total: read as needed, cached by the system");
@@ -155,6 +168,12 @@ static void print_time(const Estimate *estimate) {
     printf("GEMM         %.4g GFLOP/s now (best %.4g), AdamW %.4g M parameters/s, %s\n",
            1e-9 * estimate->gemm.mean, 1e-9 * estimate->gemm.best, 1e-6 * estimate->update.mean,
            ops_threads_text());
+    if (uses_muon(estimate)) {
+        const LinearSize *linear = &estimate->memory.model.linear;
+        printf("Muon         %zu matrices, %zu parameters, %.4g GFLOP per update at %.4g GFLOP/s\n",
+               linear->matrices, linear->parameters, 1e-9 * linear->flops,
+               1e-9 * estimate->newton.mean);
+    }
     printf("update       %.4g ms, %.4g tokens/s, +-%.0f %%\n", 1e3 * step, estimate->tokens / step,
            100 * UNCERTAINTY);
     printf("run          ");
@@ -174,17 +193,21 @@ static void print_data(const Estimate *estimate) {
     putchar('\n');
 }
 
-/* Bytes of a checkpoint: 4 per weight and 8 for its moments, 4 per running statistic, the windows
- * of the spike detector (without their sorted copies) and of the run's health, and two headers with
- * the config and an entry per array. */
+/* Bytes of a checkpoint: 4 per weight and 8 for its moments (4 if Muon updates it), 4 per running
+ * statistic, the windows of the spike detector (without their sorted copies) and of the run's health,
+ * and two headers with the config and an entry per array. */
 static double checkpoint_bytes(const Estimate *estimate) {
     enum { ENTRY = 100, METADATA = 4096, HEALTH = 16384 };
-    double tensors = (double)size_total(&estimate->memory.model).tensors;
+    const LinearSize *linear = &estimate->memory.model.linear;
+    double arrays = 3 * (double)size_total(&estimate->memory.model).tensors;
     double sorted = 2 * sizeof(double) * (double)estimate->config->spike.window;
     double values =
         12 * (double)parameters(estimate) + 4 * (double)estimate->memory.model.statistics;
-    return values + estimate->memory.detector - sorted + HEALTH + 3 * ENTRY * tensors +
-           2 * METADATA;
+    if (uses_muon(estimate)) {
+        values -= 4 * (double)linear->parameters;
+        arrays -= (double)linear->tensors;
+    }
+    return values + estimate->memory.detector - sorted + HEALTH + ENTRY * arrays + 2 * METADATA;
 }
 
 /* The last multiple of `every` before `step`; 0 if there is none. */
@@ -278,18 +301,22 @@ static size_t shown_updates(size_t steps, size_t shown[SHOWN_UPDATES]) {
     return count;
 }
 
-static double lr_of_update(const Config *config, size_t step) {
-    bool rms = norm_is_rms(norm_kind(config->model.norm));
-    double factor = rms ? config->optim.rmsnorm_lr_scale : 1;
-    return factor * schedule_lr(&config->optim, step, config->train.steps);
+static Rates rates_of_update(const Config *config, size_t step) {
+    const double factor = schedule_lr_factor(&config->optim, config->model.norm);
+    return optimizer_rates(&config->optim, factor, step, config->train.steps);
 }
 
 static void print_schedule(const Config *config) {
     size_t shown[SHOWN_UPDATES], count = shown_updates(config->train.steps, shown);
-    printf("\n%-12s %10s %12s %12s\n", "schedule", "update", "lr", "gamma_scale");
+    const bool muon = config->optim.kind == OPTIMIZER_MUON;
+    printf("\n%-12s %10s %12s %12s%s\n", "schedule", "update", "lr", "gamma_scale",
+           muon ? "      muon_lr" : "");
     for (size_t i = 0; i < count; i++) {
-        printf("%-12s %10zu %12.6g %12.6g\n", "", shown[i], lr_of_update(config, shown[i]),
+        const Rates rates = rates_of_update(config, shown[i]);
+        printf("%-12s %10zu %12.6g %12.6g", "", shown[i], rates.adamw,
                schedule_gamma(&config->gamma_warmup, shown[i] - 1));
+        if (muon) printf(" %12.6g", rates.muon);
+        putchar('\n');
     }
 }
 
@@ -344,7 +371,7 @@ static void print_json_memory(Json *json, const Estimate *estimate) {
     json_open(json, "memory_bytes");
     json_bytes(json, "weights", total.weights);
     json_bytes(json, "gradients", total.weights);
-    json_bytes(json, "moments", 2 * total.weights);
+    json_bytes(json, "moments", memory->model.moments);
     json_bytes(json, "buffers", total.buffers);
     json_bytes(json, "other", memory_others(memory));
     json_bytes(json, "program", estimate->program);
@@ -361,6 +388,10 @@ static void print_json_time(Json *json, const Estimate *estimate) {
     json_number(json, "flop_per_token", model_flops_per_token(&estimate->memory.model));
     json_number(json, "gemm_flops", estimate->gemm.mean);
     json_number(json, "adamw_parameters_per_s", estimate->update.mean);
+    if (uses_muon(estimate)) {
+        json_number(json, "muon_flop_per_update", estimate->memory.model.linear.flops);
+        json_number(json, "muon_gemm_flops", estimate->newton.mean);
+    }
     json_integer(json, "threads", ops_threads());
     if (ops_threads_quota() > 0) json_number(json, "cpu_quota", ops_threads_quota());
     json_number(json, "seconds_per_update", step);
@@ -404,8 +435,10 @@ static void print_json_schedule(Json *json, const Config *config) {
         json_item(json);
         json_open(json, NULL);
         json->layout = JSON_INLINE;
+        const Rates rates = rates_of_update(config, shown[i]);
         json_integer(json, "update", shown[i]);
-        json_number(json, "lr", lr_of_update(config, shown[i]));
+        json_number(json, "lr", rates.adamw);
+        if (config->optim.kind == OPTIMIZER_MUON) json_number(json, "muon_lr", rates.muon);
         json_number(json, "gamma_scale", schedule_gamma(&config->gamma_warmup, shown[i] - 1));
         json_close(json);
         json->layout = JSON_LINES;

@@ -33,7 +33,6 @@ static const struct {
     {"strategy", "a run is one process on one machine"},
     {"fast-dev-run", "--bench N trains N steps, --dry-run prints what a run needs"},
     {"num-workers", "data are read as needed; --threads N sets the number of threads"},
-    {"optimizer", "the optimizer is AdamW; --list keys shows the keys of optim"},
     {"wandb", "every run writes log.csv; scripts/report.sh shows runs in a browser"},
     {"wandb-log", "every run writes log.csv; scripts/report.sh shows runs in a browser"},
     {"report-to", "every run writes log.csv; scripts/report.sh shows runs in a browser"},

@@ -127,6 +127,10 @@ static const Key keys[] = {
     {KEY_AT("norm_removal.first_apart", model.removal.first_apart, "true",
             "separate constant for the first token of a sequence")},
 
+    {KEY(optim.kind, "\"adamw\"",
+         "optimizer: adamw, or muon for the weights of linear layers in the blocks and adamw for "
+         "all other tensors"),
+     .choices = optimizer_name},
     {KEY(optim.lr, "1e-3", "peak learning rate"), .max = INFINITY},
     {KEY(optim.min_lr_ratio, "0.1", "final learning rate as a fraction of optim.lr"), .max = 1},
     {KEY(optim.schedule, "\"cosine\"", "learning rate schedule after the warm-up"),
@@ -149,6 +153,18 @@ static const Key keys[] = {
     {KEY(optim.decay_gamma_out, "false", "apply weight decay to the gammas of out and post slots")},
     {KEY(optim.clip, "1.0", "clip the global gradient norm to this value; 0 = off"),
      .max = INFINITY},
+    {KEY(optim.muon_lr, "0",
+         "peak learning rate of Muon's matrices; 0 = 0.02, or optim.lr if optim.muon_scale is "
+         "moonshot"),
+     .max = INFINITY},
+    {KEY(optim.muon_momentum, "0.95", "Muon momentum: EMA decay of the gradient (Nesterov)"),
+     .max = 1, .open_max = true},
+    {KEY(optim.muon_scale, "\"jordan\"",
+         "factor on Muon's update: jordan = sqrt(max(1, out/in)), moonshot = 0.2 sqrt(max(out, "
+         "in)) "
+         "of a matrix (out, in)"),
+     .choices = muon_scale_name},
+    {KEY(optim.muon_decay, "0.1", "Muon decoupled weight decay of its matrices"), .max = INFINITY},
 
     {KEY(data.train, "\"builtin:stories\"",
          "training data: builtin:stories, builtin:random, a file, a folder or a glob pattern"),
@@ -265,6 +281,7 @@ static const struct {
     {"save_steps", "train.checkpoint_every"},
     {"save_interval", "train.checkpoint_every"},
     {"num_threads", "train.threads"},
+    {"optimizer", "optim.kind"},
     {"learning_rate", "optim.lr"},
     {"max_lr", "optim.lr"},
     {"min_lr", "optim.min_lr_ratio"},

@@ -11,7 +11,7 @@
 #include "model/wiring.h"
 #include "norm/norm.h"
 #include "base/stb_ds.h"
-#include "run/config/config_keys.h"
+#include "run/config/config_value.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -228,6 +228,21 @@ static bool rule_best_measured(const Config *config, char *sentence, size_t size
     return !config->train.keep_best || config->train.eval_every;
 }
 
+static bool rule_muon_acts(const Config *config, char *sentence, size_t size) {
+    static const char PREFIX[] = "optim.muon_";
+    bool acts = true;
+    for (size_t i = 0; acts && config->optim.kind != OPTIMIZER_MUON && key_at(i); i++) {
+        const Key *key = key_at(i);
+        if (strncmp(key->path, PREFIX, strlen(PREFIX)) != 0) continue;
+        char *value = value_text(config, key);
+        acts = strcmp(value, key->default_json) == 0;
+        mem_free(value);
+        snprintf(sentence, size, "%s has no effect: optim.kind is %s", key->path,
+                 optimizer_name(config->optim.kind));
+    }
+    return acts;
+}
+
 /* --- the table --- */
 
 enum { RULE_KEYS = 3 };
@@ -255,6 +270,7 @@ static const Rule rules[] = {
     {.holds = rule_removal_ends, .basis = by_definition},
     {.holds = rule_lr_warmup_ends, .basis = by_definition},
     {.holds = rule_best_measured, .basis = by_definition},
+    {.holds = rule_muon_acts, .basis = by_definition},
     {.holds = rule_norms_exist, .basis = by_definition},
     {.holds = rule_norms_causal, .basis = by_definition},
     {.holds = rule_post_warmup, .basis = "published: Xiong et al. 2020, arXiv 2002.04745"},

@@ -90,6 +90,16 @@ static void print_eps(Json *json, const Model *model) {
     json_close(json);
 }
 
+static void print_optimizer(Json *json, const Manifest *manifest) {
+    const OptimOptions *optim = &manifest->config->optim;
+    const LinearSize linear = params_linear_size(&manifest->model->params);
+    json_string(json, "optimizer", optimizer_name(optim->kind));
+    if (optim->kind != OPTIMIZER_MUON) return;
+    json_number(json, "muon_lr", manifest->lr_scale * schedule_muon_peak(optim));
+    json_integer(json, "muon_matrices", linear.matrices);
+    json_integer(json, "muon_parameters", linear.parameters);
+}
+
 /* The values that 0 and "auto" in the config stand for. */
 static void print_resolved(Json *json, const Manifest *manifest) {
     const Model *model = manifest->model;
@@ -103,6 +113,7 @@ static void print_resolved(Json *json, const Manifest *manifest) {
     json_integer(json, "tensors", params_count(&model->params));
     print_eps(json, model);
     json_number(json, "rmsnorm_lr_scale", manifest->lr_scale);
+    print_optimizer(json, manifest);
     json_string(json, "precision", precision_name(model->options.precision));
     json_string(json, "engine", ops_engine((Precision)model->options.precision));
     json_string(json, "stream_precision", stream_precision_name(model->options.stream_precision));

@@ -37,6 +37,15 @@ static void print_schedule(const Manifest *manifest) {
     const char *norm = norm_name(manifest->config->model.norm);
     fprintf(stderr, "RMSNorm LR factor %.9g (norm %s, optim.rmsnorm_lr_scale %.9g)\n",
             manifest->lr_scale, norm, manifest->config->optim.rmsnorm_lr_scale);
+    const OptimOptions *optim = &manifest->config->optim;
+    if (optim->kind == OPTIMIZER_MUON) {
+        fprintf(stderr,
+                "optimizer         muon for %zu matrices of the blocks, learning rate %.9g, %s "
+                "scale; adamw for all other tensors, %.9g\n",
+                params_linear_size(&manifest->model->params).matrices,
+                manifest->lr_scale * schedule_muon_peak(optim), muon_scale_name(optim->muon_scale),
+                manifest->lr_scale * optim->lr);
+    }
     const BranchWarmup *branch = &manifest->config->branch_warmup;
     if (branch->steps) {
         fprintf(stderr, "branch-warmup     %.9g to 1 over %zu steps%s\n", branch->from,

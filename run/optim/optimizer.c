@@ -1,4 +1,4 @@
-/* optimizer.c - see optimizer.h. The update of one tensor is adamw_update in ops/. */
+/* optimizer.c - see optimizer.h. The update of one tensor is adamw_update in ops/, or in muon.c. */
 #include "run/optim/optimizer.h"
 
 #include "ops/ops.h"
@@ -6,15 +6,20 @@
 #include <math.h>
 
 Optimizer optimizer_create(const OptimOptions *options, Params *params) {
+    const bool muon = options->kind == OPTIMIZER_MUON;
+    const size_t scratch = muon ? params_linear_size(params).scratch : 0;
+    params_bind_moments(params, muon);
     return (Optimizer){
         .options = options,
         .params = params,
         .tensor_norms = mem_alloc(size_mul(params_count(params), sizeof(double))),
+        .scratch = scratch ? mem_alloc(size_mul(scratch, sizeof(real))) : NULL,
     };
 }
 
 void optimizer_free(Optimizer *optimizer) {
     mem_free(optimizer->tensor_norms);
+    mem_free(optimizer->scratch);
     *optimizer = (Optimizer){0};
 }
 
@@ -52,12 +57,31 @@ double optimizer_clip_scale(const OptimOptions *options, double grad_norm) {
     return options->clip == 0 || grad_norm <= options->clip ? 1 : options->clip / grad_norm;
 }
 
-void optimizer_update(Optimizer *optimizer, double lr, double grad_scale, double *changes) {
+Rates optimizer_rates(const OptimOptions *options, double scale, size_t step, size_t steps) {
+    return (Rates){.adamw = scale * schedule_lr(options, step, steps),
+                   .muon = scale * schedule_muon_lr(options, step, steps)};
+}
+
+/* The L2 norm of the change of a trained tensor; NAN if it is not `measured`. */
+static double update_adamw(const Optimizer *optimizer, const Param *param, AdamW adamw,
+                           bool measured) {
     const OptimOptions *options = optimizer->options;
-    Params *params = optimizer->params;
+    const Params *params = optimizer->params;
+    real *p = params->values + param->offset, *m = params->m + param->offset,
+         *v = params->v + param->v_offset;
+    const real *g = params->grads + param->offset;
+    adamw.weight_decay = optimizer_decays(options, param->kind) ? options->weight_decay : 0;
+    if (measured) return sqrt(adamw_update_measured(p, m, v, g, &adamw, param->count));
+    adamw_update(p, m, v, g, &adamw, param->count);
+    return NAN;
+}
+
+void optimizer_update(Optimizer *optimizer, Rates rates, double grad_scale, double *changes) {
+    const OptimOptions *options = optimizer->options;
+    const Params *params = optimizer->params;
     double n = (double)++optimizer->applied;
-    AdamW adamw = {
-        .lr = lr,
+    const AdamW adamw = {
+        .lr = rates.adamw,
         .beta1 = options->beta1,
         .beta2 = options->beta2,
         .eps = options->eps,
@@ -67,15 +91,12 @@ void optimizer_update(Optimizer *optimizer, double lr, double grad_scale, double
     };
     for (size_t i = 0; i < params_count(params); i++) {
         const Param *param = &params->list[i];
-        if (changes) changes[i] = NAN;
-        if (!param_is_trained(param)) continue;
-        real *p = params->values + param->offset, *m = params->m + param->offset,
-             *v = params->v + param->offset;
-        const real *g = params->grads + param->offset;
-        adamw.weight_decay = optimizer_decays(options, param->kind) ? options->weight_decay : 0;
-        if (changes)
-            changes[i] = sqrt(adamw_update_measured(p, m, v, g, &adamw, param->count));
-        else
-            adamw_update(p, m, v, g, &adamw, param->count);
+        double change = NAN;
+        if (muon_updates(options, param))
+            change = sqrt(
+                muon_apply(options, params, param, optimizer->scratch, rates.muon, grad_scale));
+        else if (param_is_trained(param))
+            change = update_adamw(optimizer, param, adamw, changes != NULL);
+        if (changes) changes[i] = change;
     }
 }

@@ -28,6 +28,11 @@ bool memory_plan(MemoryPlan *plan, const Config *config, size_t V) {
     double batch = (double)config->train.batch * (double)T, sequence = (double)T + 1;
     plan->tokens = 2 * batch * sizeof(int) + sequence * (sizeof(int) + 1);
     plan->detector = spike_bytes(&config->spike, size_total(&plan->model).tensors);
+    if (config->optim.kind == OPTIMIZER_MUON) {
+        const LinearSize *linear = &plan->model.linear;
+        plan->model.moments -= linear->bytes; /* their second moment */
+        plan->scratch = (double)linear->scratch * sizeof(real);
+    }
     if (config->log.layers_every)
         plan->probe = (double)probe_bytes(config->model.n_layer) + tensors * sizeof(double);
     plan->lists = tensors * (ENTRY_BYTES + sizeof(double)) +
@@ -37,7 +42,7 @@ bool memory_plan(MemoryPlan *plan, const Config *config, size_t V) {
 }
 
 double memory_others(const MemoryPlan *plan) {
-    return plan->tokens + plan->detector + plan->probe + plan->lists;
+    return plan->tokens + plan->detector + plan->probe + plan->lists + plan->scratch;
 }
 
 double memory_total(const MemoryPlan *plan) {

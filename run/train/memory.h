@@ -15,6 +15,7 @@ typedef struct {
     double detector; /* windows of the spike detector */
     double probe;    /* statistics for layers.csv and tensors.csv */
     double lists;    /* parameter registry, blocks, gradient norms per tensor */
+    double scratch;  /* of Muon */
 } MemoryPlan;
 
 /* MODEL_RECOMPUTE or MODEL_TRAIN, by train.recompute. */

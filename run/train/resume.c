@@ -17,12 +17,15 @@ enum { FAILURES_MAX = 3 };
 
 /* --- the list of arrays --- */
 
-static void moments(const Params *params, real *values, const char *prefix, Tensor **list) {
+/* The first or the second moments. Tensors that Muon updates have no second one. */
+static void moments(const Params *params, bool second, Tensor **list) {
     for (size_t i = 0; i < params_count(params); i++) {
         const Param *param = &params->list[i];
-        if (!param_is_trained(param)) continue;
+        const bool muon = param->v_offset == NO_MOMENT;
+        if (!param_is_trained(param) || (second && muon)) continue;
+        const char *prefix = second ? "adam.v." : muon ? "muon.m." : "adam.m.";
         tensor_add(list, prefix, param->name, TENSOR_REAL, param->shape[0], param->shape[1],
-                   values + param->offset);
+                   second ? params->v + param->v_offset : params->m + param->offset);
     }
 }
 
@@ -31,8 +34,8 @@ static void list_tensors(Run *run, size_t *action, Snapshot *snapshot) {
     Params *params = &run->model->params;
     Tensor **state = &snapshot->state;
     stored_model_tensors(params, snapshot);
-    moments(params, params->m, "adam.m.", state);
-    moments(params, params->v, "adam.v.", state);
+    moments(params, false, state);
+    moments(params, true, state);
     tensor_add(state, "adam.", "applied", TENSOR_I64, 1, 0, &run->optimizer.applied);
     spike_tensors(run->detector, state);
     health_tensors(run->health, state);

@@ -51,13 +51,12 @@ void run_open(Run *run, const Config *config, int argc, char **argv) {
         run->peaks = mem_alloc(size_mul(config->model.n_layer * TOKEN_GROUPS, sizeof(real)));
     run->tokens = mem_alloc(size_mul(cells, sizeof(int)));
     run->targets = mem_alloc(size_mul(cells, sizeof(int)));
-    bool rms = norm_is_rms(norm_kind(config->model.norm));
     run->manifest = (Manifest){.config = config,
                                .model = run->model,
                                .data = run->data,
                                .floor = train->eval_every ? dataset_floor(run->data) : NAN,
                                .unigram = unigram,
-                               .lr_scale = rms ? config->optim.rmsnorm_lr_scale : 1,
+                               .lr_scale = schedule_lr_factor(&config->optim, config->model.norm),
                                .argc = argc,
                                .argv = argv,
                                .started = (int64_t)time(NULL)};
@@ -219,7 +218,8 @@ static double max_logit(const Run *run) {
 bool run_update(Run *run, size_t step, LogRow *row) {
     const Config *config = run->config;
     double start = clock_seconds(), gamma = schedule_gamma(&config->gamma_warmup, step - 1);
-    double lr = run->manifest.lr_scale * schedule_lr(&config->optim, step, config->train.steps);
+    Rates rates =
+        optimizer_rates(&config->optim, run->manifest.lr_scale, step, config->train.steps);
     double loss;
     if (!accumulate(run, step, gamma, &loss)) return false;
     double grad_norm = optimizer_grad_norm(&run->optimizer);
@@ -230,7 +230,8 @@ bool run_update(Run *run, size_t step, LogRow *row) {
     double scale = gradient_scale(run, &report, grad_norm);
     bool applied = may_apply(run, &report);
     if (applied) {
-        optimizer_update(&run->optimizer, lr, scale, wants_layers(run, step) ? run->changes : NULL);
+        optimizer_update(&run->optimizer, rates, scale,
+                         wants_layers(run, step) ? run->changes : NULL);
         model_update_running_scales(run->model);
     }
     model_remove_norms(run->model, step);
@@ -242,7 +243,7 @@ bool run_update(Run *run, size_t step, LogRow *row) {
     log_set(row, LOG_STEP, (double)step);
     log_set(row, LOG_TOKENS, (double)(step * tokens));
     log_set(row, LOG_TRAIN_LOSS, loss);
-    log_set(row, LOG_LR, lr);
+    log_set(row, LOG_LR, rates.adamw);
     log_set(row, LOG_GAMMA_SCALE, gamma);
     log_set(row, LOG_GRAD_NORM, grad_norm);
     log_set(row, LOG_CLIP_SCALE, scale);

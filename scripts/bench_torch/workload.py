@@ -31,6 +31,7 @@ ONLY = {
     "model.layers": "",
     "model.wire": {},
     "model.norm_eps": 0,
+    "optim.kind": "adamw",
     "gamma_warmup.steps": 0,
     "branch_warmup.steps": 0,
     "data.train": "builtin:random",

@@ -42,6 +42,7 @@ runs=(
     "pre       rmsnorm   --set data.vocab_size=20000 --set model.tie_embeddings=false"
     "peri      rmsnorm   --set data.train=$tmp/text.txt --set data.vocab=chars --set data.vocab_size=0 --set model.context=64 --set train.batch=16"
     "olmo2     rmsnorm   --set data.train=builtin:stories --set model.context=32 --set spike.window=50000"
+    "pre       layernorm --set optim.kind=muon --set model.d_model=320 --set model.n_layer=2"
 )
 words="the quick brown fox jumps over the lazy dog"
 for _ in {1..20000}; do echo "$words"; done >"$tmp/text.txt"

@@ -44,6 +44,9 @@ test_norm_gradients 20 float
 test_batchnorm 20 float
 test_batchnorm_net 20 float
 test_ops_update 20 float
+test_ops_muon 20 float
+test_ops_muon 20 double
+test_muon 20 float
 test_params 20 float
 test_norm_gradients 20 double
 test_ops_attention 20 float
@@ -90,7 +93,7 @@ CLOSEST = [
     ("norm/", "test_norm"),
     ("ops/", "test_ops"),
     ("model/", r"test_(wiring|memory|params|model)$"),
-    ("", r"test_(schedule|health|run|spike)$"),
+    ("", r"test_(schedule|health|run|spike|muon)$"),
 ]
 
 

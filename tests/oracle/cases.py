@@ -392,3 +392,19 @@ run(
     decay_gamma_in=True,
     decay_gamma_out=True,
 )
+
+MUON = {"kind": "muon", "muon_lr": 0.0, "muon_momentum": 0.95, "muon_scale": "jordan", "muon_decay": 0.1}
+
+
+def muon_run(name, model=None, accum=1, **optim):
+    assert not set(optim) - set(OPTIM) - set(MUON), optim
+    RUNS.append(("muon, " + name, {**SMALL, **(model or {})}, {**OPTIM, **MUON, **optim}, None, None, accum))
+
+
+muon_run("defaults")
+muon_run("its own rate", {"topology": "pre"}, muon_lr=0.05, muon_momentum=0.8, muon_decay=0.0)
+muon_run("moonshot", {"topology": "peri", "norm": "rmsnorm", "mlp": "swiglu"}, muon_scale="moonshot")
+muon_run("moonshot's own rate", {"bias": False, "n_layer": 2}, muon_scale="moonshot", muon_lr=0.03)
+muon_run("grouped heads", {"d_model": 16, "n_head": 4, "n_kv_head": 2, "qk_norm": "on", **rms}, accum=2, muon_decay=0.5)
+muon_run("one head for keys", {"n_head": 4, "n_kv_head": 1, "tie_embeddings": False}, schedule="wsd")
+muon_run("factor of rmsnorm", {"norm": "rmsnorm", "topology": "olmo2"}, rmsnorm_lr_scale=0.9, clip=0.01)

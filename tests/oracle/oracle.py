@@ -153,6 +153,46 @@ def adamw(o, moments, name, p, g, lr, n):
     return p - lr * (step + decay * p)
 
 
+def matrices_of(model, name):
+    """The rows of the matrices of a linear layer of a block; None for any other tensor."""
+    if not name.startswith("blocks.") or not name.endswith(".weight"):
+        return None
+    rows = model.params[name].shape[0]
+    if ".qkv." not in name:
+        return [rows]
+    heads, size = model.c["n_head"], model.c["d_model"] // model.c["n_head"]
+    return [heads * size, (rows - heads * size) // 2, (rows - heads * size) // 2]
+
+
+def orthogonalized(u):
+    """Five Newton-Schulz steps, on the transpose if there are more rows than columns."""
+    x = (u.T if u.shape[0] > u.shape[1] else u) / (torch.linalg.matrix_norm(u) + 1e-7)
+    for _ in range(5):
+        gram = x @ x.T
+        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
+    return x.T if u.shape[0] > u.shape[1] else x
+
+
+def muon(o, moments, name, p, g, lr, rows):
+    m = torch.lerp(moments.setdefault(name, torch.zeros_like(p)), g, 1 - o["muon_momentum"])
+    moments[name] = m
+    u = torch.lerp(g, m, o["muon_momentum"])
+    peak = o["muon_lr"] or (o["lr"] if o["muon_scale"] == "moonshot" else 0.02)
+    new = []
+    for w, part in zip(p.split(rows), u.split(rows), strict=True):
+        out, wide = part.shape
+        factor = 0.2 * math.sqrt(max(out, wide)) if o["muon_scale"] == "moonshot" else math.sqrt(max(1, out / wide))
+        new.append(w - lr * peak / o["lr"] * (factor * orthogonalized(part) + o["muon_decay"] * w))
+    return torch.cat(new)
+
+
+def updated(model, o, moments, key, g, lr, n):
+    p, rows = model.params[key].detach(), matrices_of(model, key)
+    if o.get("kind") == "muon" and rows:
+        return muon(o, moments, key, p, g, lr, rows)
+    return adamw(o, moments, key, p, g, lr, n)
+
+
 def micro_batch(stream, k, T):
     """Micro-batch k in sequential order."""
     count = BATCH * T
@@ -177,7 +217,7 @@ def write_run(out, name, keys, o, warmup, branch, accum):
         lr = learning_rate(o, model.c["norm"], s)
         log.append((total, norm, clip, lr, model.w))
         for key, p in model.params.items():
-            new = adamw(o, moments, key, p.detach(), clip * p.grad, lr, s)
+            new = updated(model, o, moments, key, clip * p.grad, lr, s)
             model.params[key] = new.requires_grad_()
     rest = {"optim": o, "train": {"steps": STEPS, "batch": BATCH, "accum": accum}}
     write_header(out, "run", name, model, warmup, branch, rest=rest)

@@ -39,6 +39,8 @@ static void test_defaults(void) {
     CHECK(o->rmsnorm_lr_scale == 1 && o->beta1 == 0.9 && o->beta2 == 0.99, "optim");
     CHECK(o->eps == 1e-8 && o->weight_decay == 0.1 && o->clip == 1, "optim");
     CHECK(!o->decay_gamma_in && !o->decay_gamma_out, "optim");
+    CHECK(o->kind == OPTIMIZER_ADAMW && o->muon_lr == 0 && o->muon_momentum == 0.95, "muon");
+    CHECK(o->muon_scale == MUON_JORDAN && o->muon_decay == 0.1, "muon");
     const DataOptions *d = &c.data;
     CHECK(strcmp(d->train, "builtin:stories") == 0 && d->val[0] == '\0', "data");
     CHECK(d->val_fraction == 0.1 && d->format == FORMAT_AUTO && d->vocab == VOCAB_BYTES, "data");
@@ -100,6 +102,7 @@ static const struct {
     {"norm_removal.order", "\"final mlp\"", "\"final mlp\""},
     {"norm_removal.average", "0", "0"},
     {"norm_removal.first_apart", "false", "false"},
+    {"optim.kind", "\"muon\"", "\"muon\""},
     {"optim.lr", "3e-4", "0.0003"},
     {"optim.min_lr_ratio", "0", "0"},
     {"optim.schedule", "\"wsd\"", "\"wsd\""},
@@ -113,6 +116,10 @@ static const struct {
     {"optim.decay_gamma_in", "true", "true"},
     {"optim.decay_gamma_out", "true", "true"},
     {"optim.clip", "0", "0"},
+    {"optim.muon_lr", "0.05", "0.05"},
+    {"optim.muon_momentum", "0", "0"},
+    {"optim.muon_scale", "\"moonshot\"", "\"moonshot\""},
+    {"optim.muon_decay", "0", "0"},
     {"data.train", "\"path/file.txt\"", "\"path/file.txt\""},
     {"data.val", "\"http://x/*.txt\"", "\"http://x/*.txt\""},
     {"data.val_fraction", "0", "0"},

@@ -153,6 +153,18 @@ static void adamw(Work *work) {
     memcpy(take_output(work, 2), &squares, sizeof squares);
 }
 
+static void muon(Work *work) {
+    static const size_t SHAPES[][2] = {{190, 301}, {301, 190}, {1, 40000}};
+    const Muon step = {.momentum = 0.9, .grad_scale = 0.7, .step = 0.1, .decay = 0.01};
+    for (size_t k = 0; k < COUNT(SHAPES); k++) {
+        const size_t rows = SHAPES[k][0], cols = SHAPES[k][1];
+        real *p = take_output(work, rows * cols), *m = take_output(work, rows * cols);
+        const real *g = take_input(work, rows * cols);
+        double squares = muon_update(p, m, g, work->scratch, &step, rows, cols);
+        memcpy(take_output(work, 2), &squares, sizeof squares);
+    }
+}
+
 static void initial_values(Work *work) {
     normal_fill(take_output(work, 100003), 1, "w", 0.02, 3, 100001);
 }
@@ -211,6 +223,7 @@ static const struct {
     {"attention", attention},
     {"head", head},
     {"AdamW", adamw},
+    {"Muon", muon},
     {"initial values", initial_values},
     {"norms", norms},
     {"moments", moments},

@@ -196,7 +196,8 @@ static const OptimOptions OPTIM = {
 
 static double step(Model *model, Optimizer *optimizer) {
     double loss = train(model, 1) / (B * T), norm = optimizer_grad_norm(optimizer);
-    optimizer_update(optimizer, OPTIM.lr, optimizer_clip_scale(&OPTIM, norm), NULL);
+    optimizer_update(optimizer, (Rates){.adamw = OPTIM.lr}, optimizer_clip_scale(&OPTIM, norm),
+                     NULL);
     return loss;
 }
 

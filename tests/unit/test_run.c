@@ -139,7 +139,8 @@ static void test_adamw(void) {
                                       decays[switches][p] ? 0.1 : 0, optimizer.applied + 1);
                 }
             }
-            if (applied) optimizer_update(&optimizer, lr, scale, s % 2 ? changes : NULL);
+            if (applied)
+                optimizer_update(&optimizer, (Rates){.adamw = lr}, scale, s % 2 ? changes : NULL);
         }
         CHECK(optimizer.applied == UPDATES - 6, "%zu applied", optimizer.applied);
         for (size_t p = 0; p < TENSORS; p++) {
