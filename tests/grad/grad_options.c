@@ -18,6 +18,8 @@ typedef struct {
 
 enum { ALL_SLOTS = (1 << SLOTS) - 1 };
 
+/* In span, attention reaches the output only through the input of the MLP: an MLP that reads something
+ * else needs a skip. */
 /* clang-format off */
 static const Variant VARIANTS[] = {
     {"dropout", .dropout = 0.3},
@@ -63,14 +65,14 @@ static const Variant VARIANTS[] = {
     {"slot mid a scale, geglu, warm", .warm = 1 << SLOT_MID, .gamma = 0.3, .mlp = "geglu",
      .wire = {{"attn.mid", "scale", 0}, {"mlp.mid", "scale", 0}, {"mlp.out", "norm", 0}}},
     {"slot mid of attention, shared input", .qk_norm = SWITCH_ON, .position = "rope",
-     .wire = {{"attn.mid", "norm", 0}, {"mlp.read", "shared", 0}, {"attn.gain", NULL, 1.5}}},
-    {"slot mid of the MLP, relu2", .mlp = "relu2", .wire = {{"mlp.mid", "norm", 0}, {"mlp.skip", NULL, 0}}},
+     .wire = {{"attn.mid", "norm", 0}, {"mlp.read", "shared", 0}, {"attn.gain", NULL, 1.5}, {"mlp.skip", NULL, 1}}},
+    {"slot mid of the MLP, relu2", .mlp = "relu2", .wire = {{"mlp.mid", "norm", 0}, {"mlp.skip", NULL, 0.6}}},
     {"coefficients overridden", .wire = {{"attn.branch", NULL, 0.5}, {"mlp.skip", NULL, 0.7},
                                          {"mlp.gain", NULL, 1.3}, {"mlp.block_skip", NULL, 0.4}}},
     {"attention coefficients overridden", .wire = {{"attn.gain", NULL, -0.6}, {"attn.skip", NULL, 0},
                                                    {"attn.block_skip", NULL, 0.8}, {"mlp.branch", NULL, 2}}},
-    {"mlp reads the shared input", .wire = {{"mlp.read", "shared", 0}, {"attn.gain", NULL, 1.5}}},
-    {"mlp reads the block's input", .wire = {{"mlp.read", "block", 0}, {"mlp.in", "norm", 0}}},
+    {"mlp reads the shared input", .wire = {{"mlp.read", "shared", 0}, {"attn.gain", NULL, 1.5}, {"mlp.skip", NULL, 1}}},
+    {"mlp reads the block's input", .wire = {{"mlp.read", "block", 0}, {"mlp.in", "norm", 0}, {"mlp.skip", NULL, 1}}},
     {"attention reads the block's input", .wire = {{"attn.read", "block", 0}}},
 };
 

@@ -117,7 +117,7 @@ static void test_scale_invariance(void) {
 }
 
 /* Whether a gain can be folded into a matrix: into the columns of the one that reads its output, or
- * the rows of the one that computes its input. The output of an input norm goes nowhere else. The
+ * the rows of the one that computes its input. The output of an in or mid norm goes nowhere else. The
  * output of an output or post norm also goes into the stream, and its input is normalized again, so
  * these gains are parameters in their own right. Without a norm, S scales the rows of the branch.
  */
@@ -129,6 +129,8 @@ static const struct {
     {"pre", "blocks.2.mlp.norm_in", "blocks.2.mlp.up", .folds = true},
     {"peri", "blocks.2.attn.norm_in", "blocks.2.attn.qkv", .folds = true},
     {"peri", "blocks.2.mlp.norm_in", "blocks.2.mlp.up", .folds = true},
+    {"subln", "blocks.2.attn.norm_mid", "blocks.2.attn.proj", .folds = true},
+    {"subln", "blocks.2.mlp.norm_mid", "blocks.2.mlp.down", .folds = true},
     {"lns", "blocks.2.attn.norm_in", "blocks.2.attn.qkv", .folds = true},
     {"lns", "blocks.2.mlp.norm_in", "blocks.2.mlp.up", .folds = true},
     {"layerscale", "blocks.2.attn.norm_in", "blocks.2.attn.qkv", .folds = true},
@@ -160,7 +162,7 @@ static void fold(Model *model, const char *norm, const char *layer, bool rows) {
     const size_t out = matrix->shape[0], in = matrix->shape[1];
     for (size_t i = 0; i < out * in; i++) w[i] *= gamma[rows ? i / in : i % in];
     for (size_t i = 0; rows && i < out; i++) bias[i] *= gamma[i];
-    for (size_t c = 0; c < 32; c++) gamma[c] = 1;
+    for (size_t c = 0; c < (rows ? out : in); c++) gamma[c] = 1;
 }
 
 static void test_folding(void) {
