@@ -222,9 +222,12 @@ static void plan_model(Model *model, GroupSize size[GROUPS]) {
                  .norm_mode = &model->norm_mode};
     const Shape s = model->shape;
     size_t widest = s.NH * s.HS > s.C ? s.NH * s.HS : s.C;
+    const size_t of_norm = norm_partials(norm_kind(model->options.norm), widest);
+    const size_t of_scale = norm_partials(&norm_scale, widest);
+    const size_t partials = of_norm > of_scale ? of_norm : of_scale;
     size_t grad = 0;
     for (int slot = 0; slot < SLOTS; slot++)
-        plan.norm_partials[slot] = plan_grad(&plan, norm_partials(widest));
+        plan.norm_partials[slot] = plan_grad(&plan, partials);
     plan_embedding(model, &plan);
     sublayer_plan_shared(&model->shared, &plan);
     plan_blocks(model, &plan, &grad);

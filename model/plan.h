@@ -74,9 +74,9 @@ typedef struct {
     size_t block;
     const NormKind *kind;
     size_t rows, C; /* at most `rows` vectors of C features */
-    ParamKind gamma;
+    ParamKind gamma;   /* what the gain of the kind is, where it has one */
     bool out_slot;     /* chooses between the two eps of the kind */
-    double start_gain; /* 1 = the initial gamma of the kind */
+    double start_gain; /* 1 = the initial gain of the kind */
 } NormPlan;
 Norm plan_norm(Plan *plan, NormPlan norm);
 

@@ -206,6 +206,20 @@ static QkvNorm switch_qkv(int qk_norm, QkvNorm row) {
     return qk_norm == SWITCH_ON && row == QKV_PLAIN ? QK_HEAD : row;
 }
 
+/* Whether the norms of the out slots have the gain whose initial value the row gives. */
+static bool out_gain_fits(const BlockWiring *block, const ModelOptions *options, char *error,
+                          size_t size) {
+    const NormKind *kind = norm_kind(options->norm);
+    const bool norms =
+        block->attn.slot[SLOT_OUT] == SLOT_NORM || block->mlp.slot[SLOT_OUT] == SLOT_NORM;
+    if (!norms || block->out_gain == 1 || kind == &norm_none || norm_param(kind, NORM_GAIN))
+        return true;
+    return fail(error, size,
+                "model.norm %s cannot be used with topology %s: the gain of its out slots starts at "
+                "%.9g, but %s has no gain",
+                kind->name, block->row, block->out_gain, kind->name);
+}
+
 static bool resolve_blocks(Wiring *wiring, const ModelOptions *options, char *error, size_t size) {
     const Topology *row = topology_at(options->topology);
     if (!row_fits(row, options, error, size)) return false;
@@ -218,6 +232,7 @@ static bool resolve_blocks(Wiring *wiring, const ModelOptions *options, char *er
         for (size_t i = 0; i < options->n_wire; i++) {
             if (!wire_entry(block, &options->wire[i], row->dual_stream, error, size)) return false;
         }
+        if (!out_gain_fits(block, options, error, size)) return false;
     }
     return true;
 }

@@ -204,14 +204,19 @@ class Model:
         if kind == "none":
             return x
         w = self.w if slot and slot in self.warm and not self.feeds_head(name) else 1.0
+        if kind in RMS_KINDS:
+            return w * RMS_KINDS[kind](lambda suffix, *shape: self.param(name + suffix, *shape), x, self.rms(name, x))
         gamma = self.param(name + ".gamma", n)
-        if kind in ("layernorm", "dyt", "batchnorm") and self.c["bias"]:
+        if kind in ("layernorm", "dyt", "derf", "batchnorm") and self.c["bias"]:
             beta = self.param(name + ".beta", n)
         else:
             beta = 0.0
         if kind == "dyt":
             alpha = self.param(name + ".alpha", 1)
             return w * gamma * torch.tanh(alpha * x) + beta
+        if kind == "derf":
+            alpha, shift = self.param(name + ".alpha", 1), self.param(name + ".shift", 1)
+            return w * gamma * torch.erf(alpha * x + shift) + beta
         if kind == "batchnorm":
             return w * gamma * self.batch_norm(name, x) + beta
         eps = self.c["norm_eps"] or (1e-5 if kind == "layernorm" and slot != "out" else 1e-6)
@@ -225,6 +230,12 @@ class Model:
             return w * gamma * centered / torch.sqrt(variance + eps) + beta
         gain = 1 + gamma if kind == "rmsnorm_plus1" else gamma
         return w * gain * x / torch.sqrt((x * x).mean(-1, keepdim=True) + eps)
+
+    def rms(self, name, x):
+        """The root mean square of a token, or the constant that replaces it."""
+        if name in self.removed:
+            return self.constants(name, x)
+        return torch.sqrt((x * x).mean(-1, keepdim=True) + (self.c["norm_eps"] or 1e-6))
 
     def batch_norm(self, name, x):
         """PyTorch's BatchNorm without gains; in training it updates its running statistics."""
@@ -300,6 +311,43 @@ class Model:
         else:
             h = {"gelu": gelu, "relu": torch.relu, "relu2": lambda z: torch.relu(z) ** 2}[kind](up)
         return self.linear(prefix + ".down", h, C)
+
+
+# Norms that divide by the RMS: p(suffix, *shape) is a parameter. gamma-warmup multiplies what they return.
+
+
+def seednorm(p, x, rms):
+    a, b, gamma = p(".a", x.shape[-1]), p(".b", x.shape[-1]), p(".gamma", x.shape[-1])
+    return (torch.tanh((x * b).sum(-1, keepdim=True)) * a + gamma) * x / rms
+
+
+def bhyt(p, x, rms):
+    return p(".gamma", x.shape[-1]) * torch.tanh(p(".lambda", 1) * x / (10 * rms))
+
+
+def rmsnorm_plain(p, x, rms):
+    return x / rms
+
+
+def scalenorm(p, x, rms):
+    return p(".g", 1) * x / (math.sqrt(x.shape[-1]) * rms)
+
+
+def gated(p, x, rms):
+    C = x.shape[-1]
+    K = max(C // 8, 1)
+    h = p(".gamma", C) * x / rms
+    z = h @ p(".down.weight", K, C).T
+    return h * torch.sigmoid((z * torch.sigmoid(z)) @ p(".up.weight", C, K).T)
+
+
+RMS_KINDS = {
+    "seednorm": seednorm,
+    "bhyt": bhyt,
+    "rmsnorm_plain": rmsnorm_plain,
+    "scalenorm": scalenorm,
+    "gated": gated,
+}
 
 
 def switch(value, automatic):

@@ -136,9 +136,9 @@ def learning_rate(o, norm, s):
 
 
 def decays(o, name, value):
-    if name.endswith(".norm_in.gamma"):
+    if name.endswith((".norm_in.gamma", ".norm_in.g")):
         return o["decay_gamma_in"]
-    if name.endswith((".norm_out.gamma", ".norm_post.gamma")):
+    if name.endswith((".norm_out.gamma", ".norm_post.gamma", ".norm_out.g", ".norm_post.g")):
         return o["decay_gamma_out"]
     return value.dim() == 2
 
