@@ -178,41 +178,34 @@ static inline void row_formula(RowFormula *f, const Bench *b, size_t row) {
     f->unit = fmax(f->unit, 1);
 }
 
-/* The loss sum(dy y) without beta. */
-static inline long double row_loss(const RowFormula *f, const long double *r) {
-    long double value[WIDEST], sum = 0;
-    formula_value(f, value, r);
-    for (size_t c = 0; c < f->C; c++) sum += f->dy[c] * value[c];
-    return (long double)f->b->w * sum;
-}
-
-/* Its derivative with respect to `at`, an element of f->x or of a parameter. The step is small
- * enough for differences of eight points to be exact in double. */
+/* The derivative of sum(dy y) with respect to `at`, an element of f->x or of a parameter that is not
+ * beta. The step is small enough for differences of eight points to be exact in double. */
 static inline long double row_difference(RowFormula *f, long double *at, double scale) {
     static const long double WEIGHTS[] = {4.0L / 5, -1.0L / 5, 4.0L / 105, -1.0L / 280};
     const long double start = *at, step = power_below(scale / 256);
-    long double sum = 0;
+    long double high[WIDEST], low[WIDEST], sum = 0;
     for (int i = 0; i < 4; i++) {
         *at = start + (i + 1) * step;
-        const long double high = row_loss(f, NULL);
+        formula_value(f, high, NULL);
         *at = start - (i + 1) * step;
-        sum += WEIGHTS[i] * (high - row_loss(f, NULL));
+        formula_value(f, low, NULL);
+        for (size_t c = 0; c < f->C; c++) sum += WEIGHTS[i] * f->dy[c] * (high[c] - low[c]);
     }
     *at = start;
-    return sum / step;
+    return (long double)f->b->w * sum / step;
 }
 
 static inline long double row_dx(RowFormula *f, size_t c) {
     return row_difference(f, &f->x[c], f->step);
 }
 
-/* The gradient of element k of parameter i, in which f is linear if it is a gain. */
+/* The gradient of element k of parameter i. Some are multiplied with x as it is. */
 static inline long double row_dparam(RowFormula *f, size_t i, size_t k) {
-    const char role = f->b->formula->param[i].role;
+    const NormFormula *formula = f->b->formula;
+    const bool of_x = formula->param[i].role == 'o' && (formula->raw || !formula->n_stats);
     double largest = 1;
-    if (role == 's') return f->dy[k];
-    for (size_t c = 0; c < f->C && role != 'g'; c++)
-        largest = fmax(largest, fabs((double)f->x[c]));
+    if (formula->param[i].role == 's') return f->dy[k];
+    for (size_t c = 0; c < f->C && of_x; c++) largest = fmax(largest, fabs((double)f->x[c]));
     return row_difference(f, &f->param[i][k], 1 / largest);
 }
 

@@ -34,12 +34,20 @@ static inline ModelOptions net_options(const char *topology, const char *norm) {
 
 /* Whether a row cannot have that norm: the skip of keel needs one, and out gains that start small
  * need a gain. */
-static inline bool row_refuses(const char *row, const char *norm) {
+static inline bool net_refuses(const char *row, const RowNet *net, const char *norm) {
     const NormFormula *formula = norm_formula(norm);
-    const bool none = strcmp(norm, "none") == 0, gain = formula && formula_params(formula) > 0;
+    bool small = false;
+    if (strcmp(norm, "none") == 0) return topology_at(index_named(topology_name, row))->needs_norm;
+    for (size_t l = 0; l < net->N; l++) {
+        const RowBlock *block = &net->block[l];
+        small |= block->out_gain != 1 && (block->attn.slot[1] == 'n' || block->mlp.slot[1] == 'n');
+    }
+    return small && formula && formula_params(formula) == 0;
+}
+
+static inline bool row_refuses(const char *row, const char *norm) {
     const RowNet net = row_net(row, 4);
-    if (none) return topology_at(index_named(topology_name, row))->needs_norm;
-    return !gain && net.block[3].attn.slot[1] == 'n' && net.block[3].out_gain != 1;
+    return net_refuses(row, &net, norm);
 }
 
 /* A norm for case i of a test that has no time for all: those with gains and without statistics over

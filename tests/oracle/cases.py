@@ -53,9 +53,9 @@ def newer_norms():
     for norm in ("derf", "seednorm", "bhyt", "rmsnorm_plain", "scalenorm", "gated"):
         case("pre " + norm, topology="pre", norm=norm, qk_norm="on", position="rope", n_kv_head=1)
         case("peri " + norm, topology="peri", norm=norm, bias=False, mlp="swiglu", d_model=16)
-        case("post " + norm, topology="post", norm=norm, d_model=24, n_head=3, norm_eps=0.05)
+        case("post " + norm, topology="post", norm=norm, d_model=24, n_head=3, norm_eps=0.05, n_layer=1)
         case("hybrid " + norm, topology="hybrid", norm=norm, position="rope", embed_norm="on")
-        case("olmo2 " + norm, topology="olmo2", norm=norm, d_model=32, n_head=4, n_kv_head=2, warmup=half, t=4)
+        case("olmo2 " + norm, topology="olmo2", norm=norm, d_model=16, n_head=4, n_kv_head=2, warmup=half, t=4)
         case("layerscale " + norm, topology="layerscale", norm=norm, warmup=half, t=2)
         if norm != "derf":
             heads = [f"blocks.{i}.attn.norm_{x}" for i in range(2) for x in "qk"]

@@ -42,7 +42,7 @@ typedef struct {
     const char *mlp, *position, *embed, *final, *qk;
     size_t n_kv_head;
     bool no_bias, untied;
-    double eps, dropout, w;
+    double eps, dropout, w, embed_scale; /* 0 = the default */
     unsigned warm;
     const char *topology; /* NULL = all */
     WireEntry wire[8];
@@ -104,15 +104,16 @@ typedef struct {
     char label[100];
 } Case;
 
-/* False where the model is refused: keel needs a norm. The plain loops take one sequence at a time,
+/* False where the model is refused (nets.h). The plain loops take one sequence at a time,
  * which a norm over the batch cannot in training: it is compared in evaluation (and in
  * test_batchnorm.c). */
 static bool case_open(Case *c, const char *topology, const char *norm, const Variant *v) {
     GammaWarmup warmup = {.steps = v->warm ? 10 : 0, .from = 0.1, .to = 1, .slots = v->warm};
-    if (row_refuses(topology, norm) || (v->topology && strcmp(topology, v->topology) != 0)) return false;
+    if (v->topology && strcmp(topology, v->topology) != 0) return false;
     c->options = net_options(topology, norm);
     c->net = row_net(topology, 4);
     apply_variant(v, &c->options, &c->net);
+    if (net_refuses(topology, &c->net, norm)) return false;
     c->model = drawn_model(&c->options, &warmup);
     c->ref = (Reference){.options = &c->options,
                          .params = &c->model->params,

@@ -33,7 +33,7 @@ typedef struct {
 static const Function FUNCTIONS[] = {
     {"exp", map_exp, exp, -104, 89, 0.99},
     {"tanh", map_tanh, tanh, -10, 10, 1.86},
-    {"erf", map_erf, erf, -4, 4, 0.99},
+    {"erf", map_erf, erf, -4, 4, 1.06},
     {"sigmoid", map_sigmoid, exact_sigmoid, -87, 17, 2.49},
 };
 
