@@ -226,8 +226,7 @@ static void plan_model(Model *model, GroupSize size[GROUPS]) {
     const size_t of_scale = norm_partials(&norm_scale, widest);
     const size_t partials = of_norm > of_scale ? of_norm : of_scale;
     size_t grad = 0;
-    for (int slot = 0; slot < SLOTS; slot++)
-        plan.norm_partials[slot] = plan_grad(&plan, partials);
+    for (int slot = 0; slot < SLOTS; slot++) plan.norm_partials[slot] = plan_grad(&plan, partials);
     plan_embedding(model, &plan);
     sublayer_plan_shared(&model->shared, &plan);
     plan_blocks(model, &plan, &grad);

@@ -214,10 +214,11 @@ static bool out_gain_fits(const BlockWiring *block, const ModelOptions *options,
         block->attn.slot[SLOT_OUT] == SLOT_NORM || block->mlp.slot[SLOT_OUT] == SLOT_NORM;
     if (!norms || block->out_gain == 1 || kind == &norm_none || norm_param(kind, NORM_GAIN))
         return true;
-    return fail(error, size,
-                "model.norm %s cannot be used with topology %s: the gain of its out slots starts at "
-                "%.9g, but %s has no gain",
-                kind->name, block->row, block->out_gain, kind->name);
+    return fail(
+        error, size,
+        "model.norm %s cannot be used with topology %s: the gain of its out slots starts at "
+        "%.9g, but %s has no gain",
+        kind->name, block->row, block->out_gain, kind->name);
 }
 
 static bool resolve_blocks(Wiring *wiring, const ModelOptions *options, char *error, size_t size) {

@@ -10,9 +10,9 @@
 #include <string.h>
 
 static const NormKind *const KINDS[] = {
-    &norm_layernorm, &norm_rmsnorm,  &norm_rmsnorm_plus1, &norm_dyt,           &norm_none,
-    &norm_batchnorm, &norm_derf,     &norm_seednorm,      &norm_bhyt,          &norm_rmsnorm_plain,
-    &norm_scalenorm, &norm_gated,
+    &norm_layernorm, &norm_rmsnorm,       &norm_rmsnorm_plus1, &norm_dyt,
+    &norm_none,      &norm_batchnorm,     &norm_derf,          &norm_seednorm,
+    &norm_bhyt,      &norm_rmsnorm_plain, &norm_scalenorm,     &norm_gated,
 };
 
 const NormKind *norm_kind(int i) {

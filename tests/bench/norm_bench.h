@@ -107,8 +107,7 @@ static inline void bench_backward(Bench *b) {
 
 static inline void bench_zero_grads(Bench *b) {
     zero(b->dx, b->rows * b->C);
-    for (size_t i = 0; i < formula_params(b->formula); i++)
-        zero(b->norm.grad[i], bench_size(b, i));
+    for (size_t i = 0; i < formula_params(b->formula); i++) zero(b->norm.grad[i], bench_size(b, i));
 }
 
 /* The formula for one row, in long double, with copies of what it reads. */

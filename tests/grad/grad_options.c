@@ -132,7 +132,7 @@ static void with_batchnorm(void) {
 static void mixes(void) {
     for (size_t i = 0; i < sizeof MIXES / sizeof *MIXES; i++) {
         for (int norm = 0; norm_name(norm); norm++) {
-            const bool keel = strstr(MIXES[i].layers, "keel") != NULL; /* needs a norm */
+            const bool keel = strstr(MIXES[i].layers, "keel") != NULL;       /* needs a norm */
             const bool respost = strstr(MIXES[i].layers, "respost") != NULL; /* needs a gain */
             if (norm_kind(norm) == &norm_none && keel) continue;
             if (gc_samples(norm_name(norm)) && i > 0) continue;

@@ -56,7 +56,8 @@ static inline const char *net_norm(size_t i) {
     const char *names[64];
     size_t count = 0;
     for (int n = 0; norm_kind(n); n++) {
-        if (norm_param(norm_kind(n), NORM_GAIN) && !norm_kind(n)->gather) names[count++] = norm_name(n);
+        if (norm_param(norm_kind(n), NORM_GAIN) && !norm_kind(n)->gather)
+            names[count++] = norm_name(n);
     }
     return names[i % count];
 }

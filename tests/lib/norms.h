@@ -110,8 +110,10 @@ static inline void gated_formula(long double *f, const long double *x, size_t C,
     }
 }
 
-#define GAIN {"gamma", 'g', "C", .start = 1}
-#define BIAS {"beta", 's', "C"}
+#define GAIN                                                                                       \
+    { "gamma", 'g', "C", .start = 1 }
+#define BIAS                                                                                       \
+    { "beta", 's', "C" }
 
 /* clang-format off */
 static const NormFormula NORM_FORMULAS[] = {
@@ -165,7 +167,8 @@ static inline size_t formula_size(const FormulaParam *param, size_t C) {
 static inline const FormulaParam *formula_param(const NormFormula *formula, const char *tensor) {
     for (size_t i = 0; i < formula_params(formula); i++) {
         const size_t n = strlen(tensor), m = strlen(formula->param[i].name);
-        if (n > m && tensor[n - m - 1] == '.' && strcmp(tensor + n - m, formula->param[i].name) == 0)
+        if (n > m && tensor[n - m - 1] == '.' &&
+            strcmp(tensor + n - m, formula->param[i].name) == 0)
             return &formula->param[i];
     }
     return NULL;

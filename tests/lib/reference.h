@@ -86,8 +86,7 @@ static inline void ref_normalize(const Reference *ref, const NormFormula *formul
     for (size_t i = 0; i < n; i++) wide[i] = (long double)x[i];
     formula_statistics(formula, wide, n, (long double)eps, &r);
     formula->row(f, wide, n, values, r);
-    for (size_t i = 0; i < n; i++)
-        x[i] = w * (double)f[i] + (shift ? (double)shift[i] : 0);
+    for (size_t i = 0; i < n; i++) x[i] = w * (double)f[i] + (shift ? (double)shift[i] : 0);
 }
 
 /* A norm over the batch in evaluation, x (n) in place, by the running statistics. */

@@ -312,7 +312,19 @@ def precisions():
         case(f"batchnorm, stream {stream}", norm="batchnorm", topology="pre_post", stream_precision=stream)
 
 
-for add in (every_topology, other_norms, newer_norms, batch_norms, switches, warmups, branches, mixes, wires, removals, precisions):
+for add in (
+    every_topology,
+    other_norms,
+    newer_norms,
+    batch_norms,
+    switches,
+    warmups,
+    branches,
+    mixes,
+    wires,
+    removals,
+    precisions,
+):
     add()
 
 OPTIM = {

@@ -70,7 +70,8 @@ static const double ROUNDING = 64 * (double)REAL_EPSILON;
 
 static void check_column(const Bench *b, size_t c) {
     const ColumnFormula f = column_formula(b, c);
-    const double gain = fabs((double)f.gain), shift = b->norm.param[BETA] ? (double)b->norm.param[BETA][c] : 0;
+    const double gain = fabs((double)f.gain),
+                 shift = b->norm.param[BETA] ? (double)b->norm.param[BETA][c] : 0;
     for (size_t row = 0; row < b->rows; row++) {
         const size_t at = row * b->C + c;
         double xhat = (double)xhat_at(&f, b, row, c), size = fabs(xhat) + f.condition;

@@ -74,7 +74,8 @@ static void check_values(const Arrays *a, const NormFormula *formula, bool cente
 /* sum(dy y) with x + h moved. */
 static double loss_at(Arrays *a, const Norm *norm, double w, double h) {
     static real x[N_ROWS * WIDTH];
-    for (size_t i = 0; i < N_ROWS * WIDTH; i++) x[i] = (real)((double)a->x[i] + h * (double)a->moved[i]);
+    for (size_t i = 0; i < N_ROWS * WIDTH; i++)
+        x[i] = (real)((double)a->x[i] + h * (double)a->moved[i]);
     norm_forward(norm, a->y, x, (real)w, N_ROWS);
     return dot(a->dy, a->y, N_ROWS * WIDTH);
 }

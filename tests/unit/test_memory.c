@@ -50,7 +50,8 @@ static Need block_need(const RowBlock *block, const ModelOptions *options) {
     Need need = {attn.pass + mlp.pass, attn.training + mlp.training};
     need.pass += R * HS * (NH + 2 * NKV) + R * NH + N; /* q k v, softmax denominators, mixed */
     need.pass += R * F * (2 + gated);
-    if (block->qkv == 'w') need.pass += R * HS * (NH + NKV) + R * (stats(HS * NH) + stats(HS * NKV));
+    if (block->qkv == 'w')
+        need.pass += R * HS * (NH + NKV) + R * (stats(HS * NH) + stats(HS * NKV));
     if (block->qkv == 'h' || block->qkv == 'v') need.pass += head_norm(NH + NKV);
     if (block->qkv == 'v') need.pass += head_norm(NKV);
     return need;

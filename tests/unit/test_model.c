@@ -308,7 +308,8 @@ static bool named_warm(const RowNet *net, const char *norm, const char *name, un
     for (int slot = 0; slot < SLOTS; slot++) {
         const char *at = strstr(name, NAMES[slot]);
         if (!at) continue;
-        const bool mlp = strstr(name, ".mlp."), gain = (mlp ? &block->mlp : &block->attn)->slot[slot] == 'S';
+        const bool mlp = strstr(name, ".mlp."),
+                   gain = (mlp ? &block->mlp : &block->attn)->slot[slot] == 'S';
         return lists(gain ? "gamma" : norm_formula(norm)->folds, at + strlen(NAMES[slot])) &&
                row_is_warm(net, slots, l, mlp, slot);
     }

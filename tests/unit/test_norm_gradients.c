@@ -130,9 +130,9 @@ static void gradients_match_differences(void) {
             for (size_t row = 0; row < b.rows; row++) check_row_differences(&f, &b, row);
             for (size_t p = 0; p < norm_param_count(kind); p++)
                 check_differences(&b, p,
-                                  kind->n_ranks                         ? 0.01
+                                  kind->n_ranks                       ? 0.01
                                   : kind->param[p].role == NORM_OTHER ? 1e-6
-                                                                        : 0.1);
+                                                                      : 0.1);
             free_all();
         }
     }
@@ -258,8 +258,8 @@ static void invariants(void) {
                 scaling += dx * (f.x[c] - f.mean) * f.r;
             }
             double from_eps = (double)((long double)b.norm.eps * f.r * f.r * f.r) * along_x(&f);
-            double tolerance = 16 * (double)(REAL_EPSILON * f.r) * f.size *
-                               sqrt((double)WIDTH) * (1 + f.condition);
+            double tolerance = 16 * (double)(REAL_EPSILON * f.r) * f.size * sqrt((double)WIDTH) *
+                               (1 + f.condition);
             if (b.formula->centers) CHECK_NEAR(shift, 0, tolerance);
             if (!b.formula->raw) CHECK_NEAR(scaling, from_eps, tolerance);
         }
