@@ -60,12 +60,13 @@ static inline size_t bench_role(const Bench *b, char role) {
     return i < formula_params(b->formula) ? i : FORMULA_PARAMS;
 }
 
-/* Gains are in [0.5, 1.5], because a gain of 1 would hide a missing factor. Other scalars are 0.7;
+/* Gains are in [0.5, 1.5], because a gain of 1 would hide a missing factor. Other scalars are 0.7, but lambda is 7, since bhyt divides it by 10;
  * other vectors and matrices are small enough that their products with a row are near 1. */
 static inline real *draw_param(const FormulaParam *param, size_t C) {
     const size_t n = formula_size(param, C), columns = formula_columns(param, C);
     real *value = new_reals(n);
     const double unit = param->by_width ? sqrt((double)C) : 1;
+    const bool scalar = n == 1 && !columns;
     const double small = 1 / sqrt((double)(columns ? columns : n));
     for (size_t i = 0; i < n; i++) {
         if (param->role == 'g')
@@ -73,7 +74,9 @@ static inline real *draw_param(const FormulaParam *param, size_t C) {
         else if (param->role == 's')
             value[i] = (real)draw_normal();
         else
-            value[i] = (real)(n == 1 && !columns ? 0.7 : small * draw_normal());
+            value[i] = (real)(!scalar                              ? small * draw_normal()
+                              : strcmp(param->name, "lambda") == 0 ? 7
+                                                                   : 0.7);
     }
     return value;
 }

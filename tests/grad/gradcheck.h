@@ -81,7 +81,7 @@ static void gc_draw_param(const Param *param, real *value) {
             value[i] = 0.35 * gc_normal();
             break;
         case PARAM_NORM:
-            value[i] = gc_uniform(0.3, 0.9);
+            value[i] = gc_uniform(0.3, 0.9) * (strstr(param->name, ".lambda") ? 10 : 1);
             break;
         case PARAM_STATISTIC:
             value[i] = gc_uniform(0.5, 2);

@@ -60,6 +60,8 @@ def initial_value(name, label, i):
         return 0.5 + k / 2**20  # 0.5 .. 1.5
     if name.endswith(".alpha"):
         return 0.25 + k / 2**21  # 0.25 .. 0.75
+    if name.endswith(".lambda"):
+        return 2.5 + 5 * k / 2**20  # 2.5 .. 7.5
     if name.endswith(".running_scale"):
         return 0.5 + k / 2**20
     if name.endswith(".beta"):

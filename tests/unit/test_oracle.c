@@ -36,6 +36,7 @@ static double first_value(const char *name, uint64_t k) {
     double x = (double)k / 0x100000;
     if (ends_with(name, ".gamma") || ends_with(name, ".running_scale")) return 0.5 + x;
     if (ends_with(name, ".alpha")) return 0.25 + x / 2;
+    if (ends_with(name, ".lambda")) return 2.5 + 5 * x;
     if (ends_with(name, ".beta")) return (0.25 + x / 2) * (k & 1 ? -1 : 1);
     return (strstr(name, "_emb.") ? 2 : 1) * (x - 0.5);
 }
