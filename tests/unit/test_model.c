@@ -457,14 +457,12 @@ static void test_first_norms(void) {
                          param->count * sizeof(real)) == 0,
                   "%s: gradient of %s", ROWS[row].name, param->name);
         }
-        model_free(seed);
-        model_free(rms);
+        model_free(seed), model_free(rms);
         if (row_refuses(ROWS[row].name, "rmsnorm_plain")) continue;
         a = starting_loss(&seed, ROWS[row].name, "scalenorm");
         b = starting_loss(&rms, ROWS[row].name, "rmsnorm_plain");
         CHECK_NEAR(a / b, 1, 1e-6);
-        model_free(seed);
-        model_free(rms);
+        model_free(seed), model_free(rms);
     }
 }
 
