@@ -9,11 +9,26 @@
 
 #include <string.h>
 
-static const NormKind *const KINDS[] = {
-    &norm_layernorm, &norm_rmsnorm,       &norm_rmsnorm_plus1, &norm_dyt,
-    &norm_none,      &norm_batchnorm,     &norm_derf,          &norm_seednorm,
-    &norm_bhyt,      &norm_rmsnorm_plain, &norm_scalenorm,     &norm_gated,
-};
+/* clang-format off */
+#define NORM_KINDS(norm) \
+    norm(layernorm) \
+    norm(rmsnorm) \
+    norm(rmsnorm_plus1) \
+    norm(dyt) \
+    norm(none) \
+    norm(batchnorm) \
+    norm(derf) \
+    norm(seednorm) \
+    norm(bhyt) \
+    norm(rmsnorm_plain) \
+    norm(scalenorm) \
+    norm(gated)
+/* clang-format on */
+#define DECLARE(name) extern const NormKind norm_##name;
+#define ADDRESS(name) &norm_##name,
+
+NORM_KINDS(DECLARE)
+static const NormKind *const KINDS[] = {NORM_KINDS(ADDRESS)};
 
 const NormKind *norm_kind(int i) {
     return i >= 0 && (size_t)i < sizeof KINDS / sizeof *KINDS ? KINDS[i] : NULL;

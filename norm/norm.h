@@ -108,9 +108,9 @@ struct NormKind {
                      NormSpan span);
 };
 
+/* Kinds that other files name; norm.c lists all. */
 extern const NormKind norm_layernorm, norm_rmsnorm, norm_rmsnorm_plus1, norm_dyt, norm_none,
-    norm_batchnorm, norm_derf, norm_seednorm, norm_bhyt, norm_rmsnorm_plain, norm_scalenorm,
-    norm_gated;
+    norm_batchnorm, norm_seednorm, norm_rmsnorm_plain, norm_scalenorm, norm_gated;
 /* A gain alone, y = w*gamma*x: the S slots of layerscale. Not a value of model.norm. */
 extern const NormKind norm_scale;
 

@@ -15,6 +15,7 @@ declare -A parts=(
     [power]="STATES=1000 tests/fault/fault_power.sh"
     [signals]="SIGNALS=1000 tests/fault/fault_signals.sh"
     [bits]="tests/long/long_bits.sh 20"
+    [gradients]="make -s REAL=double tests && GRAD_ALL=1 build/double/tests/grad/grad_model && GRAD_ALL=1 build/double/tests/grad/grad_removal && GRAD_ALL=1 build/double/tests/grad/grad_options mixes"
     [deep]="tests/long/long_deep.sh 500"
     [chroots]="tests/soak/chroots.sh"
     [compilers]="tests/soak/compilers.sh"

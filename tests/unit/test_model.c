@@ -432,40 +432,6 @@ static void test_first_loss(void) {
     }
 }
 
-/* The loss of a model with its initial values, whose gradients it computes. */
-static double starting_loss(Model **model, const char *row, const char *norm) {
-    const GammaWarmup off = {0};
-    const ModelOptions options = net_options(row, norm);
-    const Pass pass = net_pass(tokens, targets, B, T);
-    *model = model_create(&options, &off, V, B, true);
-    model_init(*model, 3);
-    return train(*model, &pass);
-}
-
-/* With its initial values a norm is another: seednorm is rmsnorm to the bit, gradients included;
- * scalenorm is rmsnorm_plain up to the rounding of sqrt(C). */
-static void test_first_norms(void) {
-    draw_batch();
-    for (size_t row = 0; row < ROW_COUNT; row++) {
-        Model *seed, *rms;
-        double a = starting_loss(&seed, ROWS[row].name, "seednorm");
-        double b = starting_loss(&rms, ROWS[row].name, "rmsnorm");
-        CHECK(a == b, "%s: %.17g with seednorm, %.17g with rmsnorm", ROWS[row].name, a, b);
-        for (size_t p = 0; p < params_count(&rms->params); p++) {
-            const Param *param = &rms->params.list[p];
-            CHECK(memcmp(net_grad(seed, param->name), rms->params.grads + param->offset,
-                         param->count * sizeof(real)) == 0,
-                  "%s: gradient of %s", ROWS[row].name, param->name);
-        }
-        model_free(seed), model_free(rms);
-        if (row_refuses(ROWS[row].name, "rmsnorm_plain")) continue;
-        a = starting_loss(&seed, ROWS[row].name, "scalenorm");
-        b = starting_loss(&rms, ROWS[row].name, "rmsnorm_plain");
-        CHECK_NEAR(a / b, 1, 1e-6);
-        model_free(seed), model_free(rms);
-    }
-}
-
 /* Dropout is on in training only. Every dropout has its own mask, a function of seed, step and
  * micro-batch. */
 static void test_dropout(void) {
@@ -511,7 +477,6 @@ static const Test TESTS[] = {
     {"model: the gradient of a tied head is the sum of both uses", test_tied_head},
     {"model: gradients of micro-batches add up", test_accumulation},
     {"model: the first loss is ln V", test_first_loss},
-    {"model: seednorm starts as rmsnorm, scalenorm as rmsnorm_plain", test_first_norms},
     {"model: dropout in training only", test_dropout},
 };
 
