@@ -98,7 +98,7 @@ def switches():
     case("embedding times 7", topology="pre", embed_scale=7, norm="layernorm", tie_embeddings=False)
     case("embedding times sqrt(d_model)", topology="sandwich", embed_scale=0, position="rope")
     case("embedding times 0.3, embedding norm", topology="peri", embed_scale=0.3, norm_eps=0.05)
-    case("embedding times 20, two streams", topology="resi_dual", embed_scale=20)
+    case("embedding times 5, two streams", topology="resi_dual", embed_scale=5)
     case("longer sequences", topology="peri", context=70, position="rope", n_head=4, n_kv_head=2)
     case("auto width", topology="pre", d_ff=0)
     case("auto width, gated", topology="peri", d_ff=0, mlp="swiglu", n_layer=1, bias=False)
