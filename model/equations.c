@@ -170,7 +170,7 @@ static void print_norm(FILE *out, const ModelOptions *options) {
     bool own = options->norm_eps != 0;
     double eps = own ? options->norm_eps : kind->eps, eps_out = own ? eps : kind->eps_out;
     fprintf(out, "%-12s N(x) = %s", kind->name, kind->equation);
-    if (kind->beta && !options->bias) fputs(", beta 0", out);
+    if (norm_param(kind, NORM_SHIFT) && !options->bias) fputs(", beta 0", out);
     if (kind->eps != 0) fprintf(out, ", eps %.9g", eps);
     if (eps_out != eps) fprintf(out, " (%.9g in out slots)", eps_out);
     fputc('\n', out);

@@ -46,7 +46,7 @@ static void write_norm(FILE *out, const ModelOptions *options) {
     fprintf(out, "norm %s", kind->name);
     write_number(out, "eps", !uses_eps ? 0 : own ? options->norm_eps : kind->eps);
     write_number(out, "eps_out", !uses_eps ? 0 : own ? options->norm_eps : kind->eps_out);
-    fprintf(out, " beta=%d\n", kind->beta && options->bias);
+    fprintf(out, " beta=%d\n", norm_param(kind, NORM_SHIFT) && options->bias);
 }
 
 /* A w behind the slots that gamma-warmup scales. */

@@ -230,7 +230,10 @@ static void plan_model(Model *model, GroupSize size[GROUPS]) {
                  .size = size,
                  .site = model->site,
                  .norm_mode = &model->norm_mode};
-    const size_t partials = norm_partials(widest_norm(&model->shape, &model->wiring));
+    const size_t widest = widest_norm(&model->shape, &model->wiring);
+    const size_t of_norm = norm_partials(norm_kind(model->options.norm), widest);
+    const size_t of_scale = norm_partials(&norm_scale, widest);
+    const size_t partials = of_norm > of_scale ? of_norm : of_scale;
     size_t grad = 0;
     for (int slot = 0; slot < SLOTS; slot++)
         plan.norm_partials[slot] = slot == SLOT_MID ? NULL : plan_grad(&plan, partials);

@@ -12,13 +12,13 @@
 #include "ops/ops.h"
 
 typedef enum {
-    PARAM_MATRIX,    /* every 2-D tensor, embeddings and head included */
+    PARAM_MATRIX,    /* every 2-D tensor, embeddings, head and matrices of norms included */
     PARAM_BIAS,      /* of a matrix */
     PARAM_GAMMA_IN,  /* block slots: norm_in */
     PARAM_GAMMA_OUT, /* block slots: norm_out and norm_post */
     PARAM_GAMMA,     /* embedding, final and q/k/v norms */
     PARAM_BETA,
-    PARAM_ALPHA,
+    PARAM_NORM,      /* scalars and vectors of a norm that are neither gamma nor beta */
     PARAM_STATISTIC, /* running statistics of a norm: in checkpoints, but not trained */
 } ParamKind;
 
@@ -29,7 +29,8 @@ typedef struct {
     ParamKind kind;
     size_t shape[2]; /* (out, in) of a matrix; (n, 0) of a vector */
     size_t count, offset;
-    bool table; /* a matrix whose rows are looked up, without a matmul: the embeddings */
+    bool table; /* a matrix whose gradient is only added to, not set by a matmul: embeddings, whose
+                   rows are looked up, and matrices of norms */
     /* The weight of a linear layer of a block consists of one or several matrices, one below the
      * other: the rows of each, 0 after the last. Query, key and value are three. parts[0] = 0: any
      * other tensor. */

@@ -2,6 +2,7 @@
 #include "model/plan.h"
 #include "base/words.h"
 
+#include <math.h>
 #include <stdio.h>
 
 const char *group_name(int i) {
@@ -46,7 +47,7 @@ static const NormFrozen *add_site(Plan *plan, const NormPlan *planned, const Nor
     NormSite *site = &plan->site[plan->n_sites++];
     *site = (NormSite){
         .stats = norm->stats,
-        .n_stats = norm->kind->n_stats,
+        .n_stats = norm_stats(norm->kind, norm->C),
         .per_token = planned->rows / (plan->shape.B * plan->shape.T),
         .group = removal_group(plan->options, plan->wiring, planned->place, planned->block)};
     snprintf(site->name, sizeof site->name, "%s", planned->name);
@@ -57,6 +58,27 @@ static const NormFrozen *add_site(Plan *plan, const NormPlan *planned, const Nor
     return &site->frozen;
 }
 
+/* A parameter of a norm, of a kind that its role decides; nothing where the model has none. */
+static ParamRef plan_norm_param(Plan *plan, const NormPlan *planned, const NormParam *param) {
+    const size_t rows = norm_param_rows(param, planned->C);
+    const size_t columns = norm_param_columns(param, planned->C);
+    const bool gain = param->role == NORM_GAIN, shift = param->role == NORM_SHIFT;
+    if (shift && !plan->options->bias) return (ParamRef){NULL, NULL};
+    if (columns) {
+        char name[128];
+        snprintf(name, sizeof name, "%s.%s", planned->name, param->name);
+        return params_table(plan->params, name, rows, columns, plan->options->init_std);
+    }
+    double start = param->start;
+    if (gain) start = param->zero + planned->start_gain * (param->start - param->zero);
+    if (param->by_width) start *= sqrt((double)planned->C);
+    return plan_vector(plan, planned->name, param->name,
+                       gain    ? planned->gamma
+                       : shift ? PARAM_BETA
+                               : PARAM_NORM,
+                       rows, start);
+}
+
 Norm plan_norm(Plan *plan, NormPlan planned) {
     Group outer = plan_group(plan, GROUP_NORMS);
     const NormKind *kind = planned.kind;
@@ -65,22 +87,10 @@ Norm plan_norm(Plan *plan, NormPlan planned) {
     double eps = plan->options->norm_eps;
     if (eps == 0) eps = planned.out_slot ? kind->eps_out : kind->eps;
     Norm norm = {.kind = kind, .C = C, .eps = (real)eps, .partials = plan->norm_partials[0]};
-    if (kind->gamma) {
-        double unit = kind->gamma_start - kind->gamma_zero;
-        double start = kind->gamma_zero + planned.start_gain * unit;
-        ParamRef gamma = plan_vector(plan, name, "gamma", planned.gamma, C, start);
-        norm.gamma = gamma.value;
-        norm.dgamma = gamma.grad;
-    }
-    if (kind->beta && plan->options->bias) {
-        ParamRef beta = plan_vector(plan, name, "beta", PARAM_BETA, C, 0);
-        norm.beta = beta.value;
-        norm.dbeta = beta.grad;
-    }
-    if (kind->alpha) {
-        ParamRef alpha = plan_vector(plan, name, "alpha", PARAM_ALPHA, 1, kind->alpha_start);
-        norm.alpha = alpha.value;
-        norm.dalpha = alpha.grad;
+    for (size_t i = 0; i < norm_param_count(kind); i++) {
+        ParamRef param = plan_norm_param(plan, &planned, &kind->param[i]);
+        norm.param[i] = param.value;
+        norm.grad[i] = param.grad;
     }
     if (kind->running) {
         norm.running_mean = plan_vector(plan, name, "running_mean", PARAM_STATISTIC, C, 0).value;
@@ -88,7 +98,7 @@ Norm plan_norm(Plan *plan, NormPlan planned) {
         norm.mode = plan->norm_mode;
     }
     norm.columns = arena_reals(plan->arena, size_mul(kind->n_columns, C));
-    norm.stats = arena_reals(plan->arena, size_mul(planned.rows, kind->n_stats));
+    norm.stats = arena_reals(plan->arena, size_mul(planned.rows, norm_stats(kind, C)));
     if (kind->n_stats) norm.frozen = add_site(plan, &planned, &norm);
     plan_group(plan, outer);
     return norm;

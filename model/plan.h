@@ -73,10 +73,10 @@ typedef struct {
     NormPlace place;  /* what norm_removal.order calls it, and its block where it has one */
     size_t block;
     const NormKind *kind;
-    size_t rows, C; /* at most `rows` vectors of C features */
-    ParamKind gamma;
+    size_t rows, C;    /* at most `rows` vectors of C features */
+    ParamKind gamma;   /* what the gain of the kind is, where it has one */
     bool out_slot;     /* chooses between the two eps of the kind */
-    double start_gain; /* 1 = the initial gamma of the kind */
+    double start_gain; /* 1 = the initial gain of the kind */
 } NormPlan;
 Norm plan_norm(Plan *plan, NormPlan norm);
 

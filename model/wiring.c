@@ -211,6 +211,20 @@ static void start_out(SublayerWiring *sublayer, double gain) {
     if (gain != 0 && sublayer->slot[SLOT_OUT] != SLOT_ABSENT) sublayer->out_gain = gain;
 }
 
+/* Whether the norm of an out slot has the gain whose initial value is asked for. */
+static bool out_gain_fits(const SublayerWiring *sublayer, const char *row,
+                          const ModelOptions *options, char *error, size_t size) {
+    const NormKind *kind = norm_kind(options->norm);
+    if (sublayer->slot[SLOT_OUT] != SLOT_NORM || sublayer->out_gain == 1 || kind == &norm_none ||
+        norm_param(kind, NORM_GAIN))
+        return true;
+    return fail(
+        error, size,
+        "model.norm %s cannot be used with topology %s: the gain of its out slots starts at "
+        "%.9g, but %s has no gain",
+        kind->name, row, sublayer->out_gain, kind->name);
+}
+
 static bool resolve_blocks(Wiring *wiring, const ModelOptions *options, char *error, size_t size) {
     const Topology *row = topology_at(options->topology);
     if (!row_fits(row, options, error, size)) return false;
@@ -225,6 +239,9 @@ static bool resolve_blocks(Wiring *wiring, const ModelOptions *options, char *er
         }
         start_out(&block->attn, options->gamma_out_start);
         start_out(&block->mlp, options->gamma_out_start);
+        if (!out_gain_fits(&block->attn, block->row, options, error, size) ||
+            !out_gain_fits(&block->mlp, block->row, options, error, size))
+            return false;
     }
     return true;
 }

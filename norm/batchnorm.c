@@ -21,6 +21,8 @@
 
 static const real MOMENTUM = (real)0.1;
 
+enum { GAMMA, BETA };
+
 enum { MEAN, R, DY, DY_XHAT, COLUMNS }; /* rows of Norm.columns: m, r, mean(dy), mean(dy xhat) */
 
 static real *column(const Norm *norm, int statistic) {
@@ -131,7 +133,7 @@ static void batchnorm_gather_backward(const Norm *norm, const real *dy, const re
 
 static void batchnorm_forward(const Norm *norm, real *y, const real *x, NormSpan span) {
     const size_t C = norm->C;
-    const real *gamma = norm->gamma, *beta = norm->beta, w = span.w;
+    const real *gamma = norm->param[GAMMA], *beta = norm->param[BETA], w = span.w;
     const real *mean = column(norm, MEAN), *r = column(norm, R);
     for (size_t row = span.first; row < span.end; row++) {
         const real *x_row = x + row * C;
@@ -145,7 +147,9 @@ static void batchnorm_forward(const Norm *norm, real *y, const real *x, NormSpan
 static void batchnorm_backward(const Norm *norm, NormSums sums, real *dx, const real *dy,
                                const real *x, NormSpan span) {
     const size_t C = norm->C;
-    const real *gamma = norm->gamma, *mean = column(norm, MEAN), *r = column(norm, R), w = span.w;
+    const real *gamma = norm->param[GAMMA], *mean = column(norm, MEAN), *r = column(norm, R);
+    const real w = span.w;
+    real *dgamma = sums.sum[GAMMA], *dbeta = sums.sum[BETA];
     const real *dy_mean = column(norm, DY), *dy_xhat_mean = column(norm, DY_XHAT);
     for (size_t row = span.first; row < span.end; row++) {
         const real *x_row = x + row * C, *dy_row = dy + row * C;
@@ -156,8 +160,8 @@ static void batchnorm_backward(const Norm *norm, NormSums sums, real *dx, const 
             real xhat = (x_row[c] - mean[c]) * r[c];
             real du = fused(-xhat, dy_xhat_mean[c], dy_row[c] - dy_mean[c]);
             dx_row[c] = fused(w * gamma[c] * r[c], du, dx_row[c]);
-            sums.dgamma[c] = fused(dy_row[c], xhat, sums.dgamma[c]);
-            sums.dbeta[c] += dy_row[c];
+            dgamma[c] = fused(dy_row[c], xhat, dgamma[c]);
+            dbeta[c] += dy_row[c];
         }
     }
 }
@@ -165,9 +169,8 @@ static void batchnorm_backward(const Norm *norm, NormSums sums, real *dx, const 
 const NormKind norm_batchnorm = {
     .name = "batchnorm",
     .equation = "(x - mean) / sqrt(var + eps) * gamma + beta, of a feature over the batch",
-    .gamma = true,
-    .beta = true,
-    .gamma_start = 1,
+    .param = {[GAMMA] = {"gamma", NORM_GAIN, NORM_VECTOR, .start = 1},
+              [BETA] = {"beta", NORM_SHIFT, NORM_VECTOR}},
     .eps = 1e-5,
     .eps_out = 1e-5,
     .n_columns = COLUMNS,

@@ -8,9 +8,12 @@
 #include "norm/norm.h"
 #include "ops/cpu/vmath.h"
 
+enum { GAMMA, BETA, ALPHA };
+
 static void dyt_forward(const Norm *norm, real *y, const real *x, NormSpan span) {
     const size_t C = norm->C;
-    const real *gamma = norm->gamma, *beta = norm->beta, alpha = *norm->alpha, w = span.w;
+    const real *gamma = norm->param[GAMMA], *beta = norm->param[BETA];
+    const real alpha = *norm->param[ALPHA], w = span.w;
     for (size_t row = span.first; row < span.end; row++) {
         const real *x_row = x + row * C;
         real *y_row = y + row * C;
@@ -23,7 +26,8 @@ static void dyt_forward(const Norm *norm, real *y, const real *x, NormSpan span)
 static void dyt_backward(const Norm *norm, NormSums sums, real *dx, const real *dy, const real *x,
                          NormSpan span) {
     const size_t C = norm->C;
-    const real *gamma = norm->gamma, alpha = *norm->alpha, w = span.w;
+    const real *gamma = norm->param[GAMMA], alpha = *norm->param[ALPHA], w = span.w;
+    real *dgamma = sums.sum[GAMMA], *dbeta = sums.sum[BETA];
     for (size_t row = span.first; row < span.end; row++) {
         const real *x_row = x + row * C, *dy_row = dy + row * C;
         real *dx_row = dx + row * C, dalpha = 0;
@@ -33,21 +37,19 @@ static void dyt_backward(const Norm *norm, NormSums sums, real *dx, const real *
             real t = real_tanh(alpha * x_row[c]), dz = w * gamma[c] * dy_row[c] * fused(-t, t, 1);
             dx_row[c] = fused(alpha, dz, dx_row[c]);
             dalpha += x_row[c] * dz;
-            sums.dgamma[c] = fused(dy_row[c], t, sums.dgamma[c]);
-            sums.dbeta[c] += dy_row[c];
+            dgamma[c] = fused(dy_row[c], t, dgamma[c]);
+            dbeta[c] += dy_row[c];
         }
-        *sums.dalpha += dalpha;
+        *sums.sum[ALPHA] += dalpha;
     }
 }
 
 const NormKind norm_dyt = {
     .name = "dyt",
     .equation = "tanh(alpha x) * gamma + beta",
-    .gamma = true,
-    .beta = true,
-    .alpha = true,
-    .gamma_start = 1,
-    .alpha_start = 0.5,
+    .param = {[GAMMA] = {"gamma", NORM_GAIN, NORM_VECTOR, .start = 1},
+              [BETA] = {"beta", NORM_SHIFT, NORM_VECTOR},
+              [ALPHA] = {"alpha", NORM_OTHER, NORM_SCALAR, .start = 0.5}},
     .forward = dyt_forward,
     .backward = dyt_backward,
 };

@@ -1,17 +1,34 @@
 /* norm.c - the table of norms, the parallel loop over rows, and the sums over them.
  *
  * One idea: the rows are split into 16 chunks at fixed borders. Every chunk has partial sums of its
- * own, which are added in order, so the gradients of gamma, beta and alpha do not depend on the
- * number of threads. To add a norm, add its file and a line here. */
+ * own, which are added in order, so the gradients of the parameters do not depend on the number of
+ * threads. To add a norm, add its file and a line here. */
 #include "norm/norm.h"
 #include "ops/cpu/cpu.h"
 #include "ops/cpu/vmath.h"
 
 #include <string.h>
 
-static const NormKind *const KINDS[] = {
-    &norm_layernorm, &norm_rmsnorm, &norm_rmsnorm_plus1, &norm_dyt, &norm_none, &norm_batchnorm,
-};
+/* clang-format off */
+#define NORM_KINDS(norm) \
+    norm(layernorm) \
+    norm(rmsnorm) \
+    norm(rmsnorm_plus1) \
+    norm(dyt) \
+    norm(none) \
+    norm(batchnorm) \
+    norm(derf) \
+    norm(seednorm) \
+    norm(bhyt) \
+    norm(rmsnorm_plain) \
+    norm(scalenorm) \
+    norm(gated)
+/* clang-format on */
+#define DECLARE(name) extern const NormKind norm_##name;
+#define ADDRESS(name) &norm_##name,
+
+NORM_KINDS(DECLARE)
+static const NormKind *const KINDS[] = {NORM_KINDS(ADDRESS)};
 
 const NormKind *norm_kind(int i) {
     return i >= 0 && (size_t)i < sizeof KINDS / sizeof *KINDS ? KINDS[i] : NULL;
@@ -26,40 +43,96 @@ bool norm_is_rms(const NormKind *kind) {
     return kind == &norm_rmsnorm || kind == &norm_rmsnorm_plus1;
 }
 
-/* --- partial sums --- */
+/* --- parameters --- */
 
-static size_t partials_stride(size_t C) {
-    return (2 * C + 1 + 15) / 16 * 16;
+size_t norm_param_count(const NormKind *kind) {
+    size_t count = 0;
+    while (count < NORM_PARAMS && kind->param[count].name) count++;
+    return count;
 }
 
-size_t norm_partials(size_t C) {
-    return ROW_CHUNKS * partials_stride(C);
+const NormParam *norm_param(const NormKind *kind, NormRole role) {
+    for (size_t i = 0; i < norm_param_count(kind); i++) {
+        if (kind->param[i].role == role) return &kind->param[i];
+    }
+    return NULL;
+}
+
+size_t norm_rank(size_t C) {
+    return C < 8 ? 1 : C / 8;
+}
+
+size_t norm_param_rows(const NormParam *param, size_t C) {
+    return param->shape == NORM_SCALAR ? 1 : param->shape == NORM_DOWN ? norm_rank(C) : C;
+}
+
+size_t norm_param_columns(const NormParam *param, size_t C) {
+    return param->shape == NORM_DOWN ? C : param->shape == NORM_UP ? norm_rank(C) : 0;
+}
+
+static size_t param_size(const NormParam *param, size_t C) {
+    const size_t columns = norm_param_columns(param, C);
+    return norm_param_rows(param, C) * (columns ? columns : 1);
+}
+
+size_t norm_stats(const NormKind *kind, size_t C) {
+    return kind->n_ranks * norm_rank(C) + kind->n_stats;
+}
+
+/* --- partial sums --- */
+
+static size_t sums_size(const NormKind *kind, size_t C) {
+    size_t size = 0;
+    for (size_t i = 0; i < norm_param_count(kind); i++) size += param_size(&kind->param[i], C);
+    return size;
+}
+
+static size_t partials_stride(const NormKind *kind, size_t C) {
+    const size_t size = sums_size(kind, C) + (kind->scratch ? kind->scratch(C) : 0);
+    return (size + 15) / 16 * 16;
+}
+
+size_t norm_partials(const NormKind *kind, size_t C) {
+    return ROW_CHUNKS * partials_stride(kind, C);
 }
 
 static NormSums sums_of(const Norm *norm, size_t chunk) {
-    real *base = norm->partials + chunk * partials_stride(norm->C);
-    return (NormSums){base, base + norm->C, base + 2 * norm->C};
+    NormSums sums = {.scratch = norm->partials + chunk * partials_stride(norm->kind, norm->C)};
+    for (size_t i = 0; i < norm_param_count(norm->kind); i++) {
+        sums.sum[i] = sums.scratch;
+        sums.scratch += param_size(&norm->kind->param[i], norm->C);
+    }
+    return sums;
 }
 
 void norm_backward_piece(const Norm *norm, size_t chunk, real *dx, const real *dy, const real *x,
                          NormSpan span) {
-    NormSums sums = sums_of(norm, chunk);
-    if (norm->kind->gamma) memset(sums.dgamma, 0, partials_stride(norm->C) * sizeof(real));
+    const NormSums sums = sums_of(norm, chunk);
+    const size_t size = sums_size(norm->kind, norm->C);
+    if (size) memset(sums.sum[0], 0, size * sizeof(real));
     norm->kind->backward(norm, sums, dx, dy, x, span);
 }
 
+/* grad (n) += a * the sums of all chunks, which are `stride` apart. */
+static void add_sums(real *grad, const real *sums, real a, size_t n, size_t stride) {
+#pragma omp parallel for schedule(static) if (n > PARALLEL_MIN)
+    for (size_t block = 0; block < n; block += PARALLEL_MIN) {
+        const size_t end = block + PARALLEL_MIN < n ? block + PARALLEL_MIN : n;
+        for (size_t chunk = 0; chunk < ROW_CHUNKS; chunk++) {
+            const real *sum = sums + chunk * stride;
+            for (size_t i = block; i < end; i++) grad[i] = fused(a, sum[i], grad[i]);
+        }
+    }
+}
+
 void norm_sum(const Norm *norm, real w) {
-    if (!norm->kind->gamma) return;
-    for (size_t chunk = 0; chunk < ROW_CHUNKS; chunk++) {
-        NormSums sums = sums_of(norm, chunk);
-        if (norm->dgamma) {
-            for (size_t c = 0; c < norm->C; c++)
-                norm->dgamma[c] = fused(w, sums.dgamma[c], norm->dgamma[c]);
-        }
-        if (norm->dbeta) {
-            for (size_t c = 0; c < norm->C; c++) norm->dbeta[c] += sums.dbeta[c];
-        }
-        if (norm->dalpha) *norm->dalpha += *sums.dalpha;
+    const NormSums first = sums_of(norm, 0);
+    const size_t stride = partials_stride(norm->kind, norm->C);
+    for (size_t i = 0; i < norm_param_count(norm->kind); i++) {
+        const NormParam *param = &norm->kind->param[i];
+        if (!norm->grad[i]) continue;
+        add_sums(norm->grad[i], first.sum[i], param->role == NORM_GAIN ? w : 1,
+                 param_size(param, norm->C), stride);
     }
 }
 

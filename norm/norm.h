@@ -2,8 +2,8 @@
  *
  * One idea: a norm keeps its input and a few statistics per row, never its output. Forward and
  * backward are two functions over a range of rows on the calling thread, so a file of norm/
- * contains the formulas and nothing else. The kind `none` computes nothing where its input is its
- * output, so an absent slot costs nothing. A kind with statistics over the rows (batchnorm)
+ * contains the formulas, the table of its parameters and nothing else. The kind `none` computes
+ * nothing where its input is its output, so an absent slot costs nothing. A kind with statistics over the rows (batchnorm)
  * computes them in `gather`, before the first range. A Norm is plain data, filled when the model is
  * planned; it owns nothing.
  * Read next: layernorm.c, rmsnorm.c, norm.c, then model/wiring.h. */
@@ -31,48 +31,74 @@ typedef struct {
     bool observes; /* and update the running ones */
 } NormMode;
 
+/* --- parameters --- */
+
+enum { NORM_PARAMS = 4 }; /* the most parameters of a kind */
+
+/* What a parameter is to code that does not know the kind. */
+typedef enum {
+    NORM_GAIN,  /* scales the output: its initial value depends on the slot, and it is decayed by
+                   optim.decay_gamma_in and decay_gamma_out */
+    NORM_SHIFT, /* is added to the output: exists with model.bias only, and is never decayed */
+    NORM_OTHER, /* matrices are decayed, scalars and vectors are not */
+} NormRole;
+
+/* (1); (C); matrices (rank,C) and (C,rank) with rank = norm_rank(C). */
+typedef enum { NORM_SCALAR, NORM_VECTOR, NORM_DOWN, NORM_UP } NormShape;
+
+/* A matrix starts as N(0, model.init_std^2), everything else as a constant. */
+typedef struct {
+    const char *name; /* of its tensor, after the name of the norm: gamma */
+    NormRole role;
+    NormShape shape;
+    double start;  /* initial value; of a gain, that of an ordinary slot */
+    double zero;   /* of a gain: the value at which the output is 0 */
+    bool by_width; /* both are multiplied by sqrt(C) */
+} NormParam;
+
 typedef struct {
     const NormKind *kind;
     size_t C;                         /* features of a row */
     real eps;                         /* added to the variance or mean square, inside the root */
-    const real *gamma, *beta;         /* (C), NULL where the kind or the config has none */
-    const real *alpha;                /* (1), dyt only */
-    real *dgamma, *dbeta, *dalpha;    /* their gradients */
-    real *stats;                      /* (rows, kind->n_stats), written forward, read backward */
+    const real *param[NORM_PARAMS];   /* in the order of kind->param; NULL where there is none */
+    real *grad[NORM_PARAMS];          /* their gradients */
+    real *stats;                      /* (rows, norm_stats), written forward, read backward */
     const NormFrozen *frozen;         /* NULL where the kind has no statistic to freeze */
     real *columns;                    /* (kind->n_columns, C), written by gather, read per row */
     real *running_mean, *running_var; /* (C), NULL where the kind has none */
     const NormMode *mode;             /* of the pass; kinds with running statistics only */
-    real *partials; /* (norm_partials(C)) scratch of a backward pass, up to norm_sum */
+    real *partials; /* (norm_partials) scratch of a backward pass, up to norm_sum */
 } Norm;
 
-/* Sums over rows, to which a range of rows adds. The caller zeroes them. */
+/* Sums over rows, to which a range of rows adds. The caller zeroes them. They exist for every
+ * parameter of the kind. */
 typedef struct {
-    real *dgamma, *dbeta; /* (C) each; sum(dy * xhat) without w, sum(dy) */
-    real *dalpha;         /* (1) */
+    real *sum[NORM_PARAMS]; /* gradients; that of a gain without the factor w */
+    real *scratch;          /* (kind->scratch) for the kind's own use, not zeroed */
 } NormSums;
 
 /* The rows that a call computes, and how. */
 typedef struct {
     size_t first, end; /* rows first .. end-1 */
-    real w;            /* factor of the gamma warm-up: y = w * gain * xhat + beta */
+    real w;            /* factor of the gamma warm-up, on everything but a shift */
     GradWrite write;   /* how dx is written; not used by forward */
 } NormSpan;
 
 /* y, x, dx and dy are (rows, C) in full; a call touches the rows of `span`. forward writes y and
- * stats; y may be x for `none` only. backward sets dx or adds to it, and adds to `sums`. The stored
- * gamma is the parameter, so its gradient is w * sum(dy * xhat); beta is not scaled by w. */
+ * stats; y may be x for `none` only. backward sets dx or adds to it, and adds to `sums`.
+ * y = w * f(x) + shift: w multiplies the output, whatever a kind's formula is. It does not change
+ * what the formula computes with, such as the gate of `gated`. */
 struct NormKind {
     const char *name;
-    const char *equation;    /* one line for --list norms */
-    bool gamma, beta, alpha; /* which parameters exist; beta also needs model.bias */
-    double gamma_start;      /* the gamma whose gain is 1 */
-    double gamma_zero;       /* the gamma whose gain is 0 */
-    double alpha_start;
+    const char *equation;         /* one line for --list norms */
+    NormParam param[NORM_PARAMS]; /* up to one without a name */
     double eps, eps_out; /* defaults for model.norm_eps 0: in general, and in `out` slots */
     size_t n_stats;      /* statistics per row; the last one is r, the scale */
+    size_t n_ranks;      /* before these: vectors of norm_rank(C) numbers that a row keeps */
     size_t n_columns;    /* statistics per feature, over the rows of a pass */
     bool running;        /* whether running_mean and running_var are stored with the parameters */
+    /* Numbers of scratch that a range of rows needs backward; NULL = none. */
+    size_t (*scratch)(size_t C);
     /* For kinds with statistics over rows: called with all rows, before the first range of a
      * pass. NULL otherwise. */
     void (*gather)(const Norm *norm, const real *x, size_t rows);
@@ -82,8 +108,9 @@ struct NormKind {
                      NormSpan span);
 };
 
+/* Kinds that other files name; norm.c lists all. */
 extern const NormKind norm_layernorm, norm_rmsnorm, norm_rmsnorm_plus1, norm_dyt, norm_none,
-    norm_batchnorm;
+    norm_batchnorm, norm_seednorm, norm_rmsnorm_plain, norm_scalenorm, norm_gated;
 /* A gain alone, y = w*gamma*x: the S slots of layerscale. Not a value of model.norm. */
 extern const NormKind norm_scale;
 
@@ -107,6 +134,16 @@ const char *norm_name(int i);
 /* Whether optim.rmsnorm_lr_scale applies: to rmsnorm and rmsnorm_plus1. */
 bool norm_is_rms(const NormKind *kind);
 
+/* The parameter of a kind that has a role, the first one; NULL if none has. */
+const NormParam *norm_param(const NormKind *kind, NormRole role);
+size_t norm_param_count(const NormKind *kind);
+/* The rows and columns of a parameter of a norm of C features; columns are 0 of all but matrices. */
+size_t norm_param_rows(const NormParam *param, size_t C);
+size_t norm_param_columns(const NormParam *param, size_t C);
+size_t norm_rank(size_t C); /* C/8, at least 1 */
+/* Statistics that each row of C features keeps. */
+size_t norm_stats(const NormKind *kind, size_t C);
+
 /* All rows, on all threads. */
 void norm_forward(const Norm *norm, real *y, const real *x, real w, size_t rows);
 void norm_backward(const Norm *norm, real *dx, const real *dy, const real *x, real w, size_t rows,
@@ -129,6 +166,6 @@ static inline void norm_row_start(real *dx_row, size_t C, GradWrite write) {
 }
 
 /* Elements of Norm.partials for rows of at most C features. */
-size_t norm_partials(size_t C);
+size_t norm_partials(const NormKind *kind, size_t C);
 
 #endif

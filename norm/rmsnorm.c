@@ -9,18 +9,14 @@
 #include "norm/rmsnorm.h"
 #include "ops/cpu/vmath.h"
 
-#include <math.h>
+enum { GAMMA };
 
 void rms_forward(const Norm *norm, real *y, const real *x, real offset, NormSpan span) {
     const size_t C = norm->C;
-    const real *gamma = norm->gamma, w = span.w;
+    const real *gamma = norm->param[GAMMA], w = span.w;
     for (size_t row = span.first; row < span.end; row++) {
         const real *x_row = x + row * C;
-        real *y_row = y + row * C, squares = 0;
-#pragma omp simd reduction(+ : squares)
-        for (size_t c = 0; c < C; c++) squares += x_row[c] * x_row[c];
-        real r = norm_is_frozen(norm) ? norm_frozen_r(norm, row)
-                                      : 1 / (real)sqrt(squares / (real)C + norm->eps);
+        real *y_row = y + row * C, r = rms_row(norm, x_row, row);
         norm->stats[row] = r;
         for (size_t c = 0; c < C; c++) y_row[c] = w * (offset + gamma[c]) * (x_row[c] * r);
     }
@@ -29,7 +25,8 @@ void rms_forward(const Norm *norm, real *y, const real *x, real offset, NormSpan
 void rms_backward(const Norm *norm, NormSums sums, real *dx, const real *dy, const real *x,
                   real offset, NormSpan span) {
     const size_t C = norm->C;
-    const real *gamma = norm->gamma, w = span.w;
+    const real *gamma = norm->param[GAMMA], w = span.w;
+    real *dgamma = sums.sum[GAMMA];
     for (size_t row = span.first; row < span.end; row++) {
         const real *x_row = x + row * C, *dy_row = dy + row * C;
         real *dx_row = dx + row * C, r = norm->stats[row], u_xhat = 0;
@@ -38,7 +35,7 @@ void rms_backward(const Norm *norm, NormSums sums, real *dx, const real *dy, con
         for (size_t c = 0; c < C; c++) {
             real xhat = x_row[c] * r;
             u_xhat += w * (offset + gamma[c]) * dy_row[c] * xhat;
-            sums.dgamma[c] = fused(dy_row[c], xhat, sums.dgamma[c]);
+            dgamma[c] = fused(dy_row[c], xhat, dgamma[c]);
         }
         real u_xhat_mean = norm_is_frozen(norm) ? 0 : u_xhat / (real)C;
         for (size_t c = 0; c < C; c++) {
@@ -60,8 +57,7 @@ static void rmsnorm_backward(const Norm *norm, NormSums sums, real *dx, const re
 const NormKind norm_rmsnorm = {
     .name = "rmsnorm",
     .equation = "x / sqrt(mean(x^2) + eps) * gamma",
-    .gamma = true,
-    .gamma_start = 1,
+    .param = {[GAMMA] = {"gamma", NORM_GAIN, NORM_VECTOR, .start = 1}},
     .eps = 1e-6,
     .eps_out = 1e-6,
     .n_stats = 1,

@@ -18,9 +18,7 @@ static void plus1_backward(const Norm *norm, NormSums sums, real *dx, const real
 const NormKind norm_rmsnorm_plus1 = {
     .name = "rmsnorm_plus1",
     .equation = "x / sqrt(mean(x^2) + eps) * (1 + gamma)",
-    .gamma = true,
-    .gamma_start = 0,
-    .gamma_zero = -1,
+    .param = {{"gamma", NORM_GAIN, NORM_VECTOR, .start = 0, .zero = -1}},
     .eps = 1e-6,
     .eps_out = 1e-6,
     .n_stats = 1,

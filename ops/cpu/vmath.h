@@ -1,13 +1,15 @@
-/* vmath.h - exp, tanh, sigmoid and sums of products that vectorize, with one code path for every
- * element.
+/* vmath.h - exp, tanh, erf, sigmoid and sums of products that vectorize, with one code path for
+ * every element.
  *
  * One idea: branch-free float arithmetic, which the compiler vectorizes by itself. The vector body
  * and the scalar tail of a loop give the same bits on any CPU with FMA; those of libmvec differ. A
  * double build uses the C library, since its speed does not matter.
  * exp and tanh use expm1(r) = r + r^2 q(r) for |r| <= ln(2)/2, where q is a least-squares fit of
  * degree 5 made for this file, with a relative error of 2.4e-10, far below half an ulp of float.
- * Largest error over all floats: exp 0.99 ulp; tanh 1.86 ulp; sigmoid 2.49 ulp above x = -87 and
- * 1e-7 absolute below. tests/unit/test_vmath.c samples them. NaN, infinities and denormals are
+ * erf(x) is x + x q(x^2) up to |x| = 0.94, then 1 - exp(-|x| - |x| q(|x|)): minimax fits of degree 6
+ * and 5 made for this file, with relative errors of erf of 5.3e-10 and 3.1e-9.
+ * Largest error over all floats: exp 0.99 ulp; tanh 1.86 ulp; erf 1.06 ulp; sigmoid 2.49 ulp above
+ * x = -87 and 1e-7 absolute below. tests/unit/test_vmath.c samples them. NaN, infinities and denormals are
  * handled. Private to ops/cpu/ and norm/. */
 #ifndef OPS_CPU_VMATH_H
 #define OPS_CPU_VMATH_H
@@ -35,6 +37,9 @@ static inline double real_exp(double x) {
 }
 static inline double real_tanh(double x) {
     return tanh(x);
+}
+static inline double real_erf(double x) {
+    return erf(x);
 }
 
 #else
@@ -90,6 +95,27 @@ static inline float real_tanh(float x) {
     float half = 0.5f * e;
     t = a < 0.35f ? fused(-half, t, half) : t; /* equal to t, but rounds less for small t */
     return copysignf(t, x);
+}
+
+static inline float real_erf(float x) {
+    float a = fabsf(x);
+    a = a > 4.0f ? 4.0f : a; /* erf(4) rounds to 1; NaN passes through */
+    float square = a * a;
+    float p = 8.25115567e-5f;
+    p = fused(p, square, -8.11409205e-4f);
+    p = fused(p, square, 5.19846752e-3f);
+    p = fused(p, square, -2.68583465e-2f);
+    p = fused(p, square, 1.12836763e-1f);
+    p = fused(p, square, -3.76126319e-1f);
+    p = fused(p, square, 1.28379166e-1f);
+    float q = -2.14595886e-4f;
+    q = fused(q, a, 3.21998214e-3f);
+    q = fused(q, a, -2.29060501e-2f);
+    q = fused(q, a, 1.05286881e-1f);
+    q = fused(q, a, 6.35699332e-1f);
+    q = fused(q, a, 1.28519952e-1f);
+    float tail = 1.0f - real_exp(-fused(q, a, a)), center = fused(p, a, a);
+    return copysignf(a > 0.94f ? tail : center, x);
 }
 
 #endif

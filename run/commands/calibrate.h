@@ -21,7 +21,7 @@ NormsMode norms_mode(const char *name);
  *     frozen_first   the same, with a separate constant for the first token of a sequence
  *     identity       no division: gains and shifts only
  *
- * Norms without a statistic per token (dyt, none, batchnorm) do not change. */
+ * Norms without a statistic per token (dyt, derf, none, batchnorm) do not change. */
 enum { CALIBRATION_SEQUENCES = 64 };
 void calibrate(StoredModel *stored, const Config *config, NormsMode mode);
 

@@ -6,6 +6,8 @@ const Synonym norm_synonyms[] = {
     {"rmsnorm+1", "rmsnorm_plus1"},
     {"gemmarmsnorm", "rmsnorm_plus1"},
     {"dynamictanh", "dyt"},
+    {"dynamicerf", "derf"},
+    {"boundedhyperbolictangent", "bhyt"},
     {"bn", "batchnorm"},
     {"batchnorm1d", "batchnorm"},
     {"identity", "none"},

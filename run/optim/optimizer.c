@@ -33,7 +33,7 @@ bool optimizer_decays(const OptimOptions *options, ParamKind kind) {
         return options->decay_gamma_out;
     case PARAM_GAMMA:
     case PARAM_BETA:
-    case PARAM_ALPHA:
+    case PARAM_NORM:
     case PARAM_BIAS:
     case PARAM_STATISTIC:
         break;

@@ -1,8 +1,9 @@
 /* norm_bench.h - a norm with its tensors, on rows of several kinds, and its formulas.
  *
- * The rows are ordinary, tiny (eps dominates), large, shifted, constant and zero. The formulas, in
- * long double, are those of tests/lib/norms.h with their gradients. Tests compare row by row, with
- * errors relative to the scale of the row, so that large rows do not hide errors of small ones. */
+ * The rows are ordinary, tiny (eps dominates), large, shifted, constant and zero. The formulas are
+ * those of tests/lib/norms.h, in long double, where differences are exact enough to be the gradients
+ * in both builds. Tests compare row by row, with errors relative to the scale of the row, so that
+ * large rows do not hide errors of small ones. */
 #ifndef TESTS_BENCH_NORM_BENCH_H
 #define TESTS_BENCH_NORM_BENCH_H
 
@@ -33,7 +34,7 @@ typedef struct {
     Norm norm;
     const NormFormula *formula;
     size_t rows, C;
-    real w, *gamma, *beta, *alpha; /* as in norm, but writable */
+    real w, *param[NORM_PARAMS]; /* as in norm, but writable */
     real *x, *y, *dx, *dy;
 } Bench;
 
@@ -48,32 +49,53 @@ static inline real *draw_rows(size_t rows, size_t C) {
     return x;
 }
 
-/* Gains are in [0.5, 1.5], because a gain of 1 would hide a missing factor. Gradients start at
- * zero; what the norm only writes starts with random numbers. */
+static inline size_t bench_size(const Bench *b, size_t i) {
+    return formula_size(&b->formula->param[i], b->C);
+}
+
+/* Index of the parameter with a role of norms.h; FORMULA_PARAMS if there is none. */
+static inline size_t bench_role(const Bench *b, char role) {
+    size_t i = 0;
+    while (i < formula_params(b->formula) && b->formula->param[i].role != role) i++;
+    return i < formula_params(b->formula) ? i : FORMULA_PARAMS;
+}
+
+/* Gains are in [0.5, 1.5], because a gain of 1 would hide a missing factor. Other scalars are 0.7, but lambda is 7, since bhyt divides it by 10;
+ * other vectors and matrices are small enough that their products with a row are near 1. */
+static inline real *draw_param(const FormulaParam *param, size_t C) {
+    const size_t n = formula_size(param, C), columns = formula_columns(param, C);
+    real *value = new_reals(n);
+    const double unit = param->by_width ? sqrt((double)C) : 1;
+    const bool scalar = n == 1 && !columns;
+    const double small = 1 / sqrt((double)(columns ? columns : n));
+    for (size_t i = 0; i < n; i++) {
+        if (param->role == 'g')
+            value[i] = (real)((draw_uniform(0.5, 1.5) + param->zero) * unit);
+        else if (param->role == 's')
+            value[i] = (real)draw_normal();
+        else
+            value[i] = (real)(!scalar                              ? small * draw_normal()
+                              : strcmp(param->name, "lambda") == 0 ? 7
+                                                                   : 0.7);
+    }
+    return value;
+}
+
+/* Gradients start at zero; what the norm only writes starts with random numbers. */
 static inline Bench bench_draw(const NormKind *kind, size_t rows, size_t C, double w) {
     Bench b = {.formula = norm_formula(kind->name), .rows = rows, .C = C, .w = (real)w};
     if (!b.formula) die(EXIT_INTERNAL, "norm %s has no row in tests/lib/norms.h", kind->name);
     b.norm = (Norm){.kind = kind, .C = C, .eps = (real)1e-5};
+    if (kind == &norm_none) b.w = 1; /* no norm, so nothing that w would scale */
     b.x = draw_rows(rows, C);
     b.y = new_drawn(rows * C, 1);
     b.dy = new_drawn(rows * C, 1);
     b.dx = new_reals(rows * C);
-    b.norm.stats = new_drawn(rows * kind->n_stats, 1);
-    b.norm.partials = new_drawn(norm_partials(C), 1);
-    if (kind->gamma) {
-        b.norm.gamma = b.gamma = new_reals(C);
-        b.norm.dgamma = new_reals(C);
-        for (size_t c = 0; c < C; c++)
-            b.gamma[c] = (real)(draw_uniform(0.5, 1.5) - b.formula->plus);
-    }
-    if (kind->beta) {
-        b.norm.beta = b.beta = new_drawn(C, 1);
-        b.norm.dbeta = new_reals(C);
-    }
-    if (kind->alpha) {
-        b.norm.alpha = b.alpha = new_reals(1);
-        b.norm.dalpha = new_reals(1);
-        *b.alpha = (real)0.7;
+    b.norm.stats = new_drawn(rows * norm_stats(kind, C), 1);
+    b.norm.partials = new_drawn(norm_partials(kind, C), 1);
+    for (size_t i = 0; i < formula_params(b.formula); i++) {
+        b.norm.param[i] = b.param[i] = draw_param(&b.formula->param[i], C);
+        b.norm.grad[i] = new_reals(bench_size(&b, i));
     }
     return b;
 }
@@ -86,64 +108,107 @@ static inline void bench_backward(Bench *b) {
     norm_backward(&b->norm, b->dx, b->dy, b->x, b->w, b->rows, GRAD_ADD);
 }
 
-/* The formulas for one row: y = gain * xhat + beta, u = gain * dy. */
+static inline void bench_zero_grads(Bench *b) {
+    zero(b->dx, b->rows * b->C);
+    for (size_t i = 0; i < formula_params(b->formula); i++) zero(b->norm.grad[i], bench_size(b, i));
+}
+
+/* The formula for one row, in long double, with copies of what it reads. */
 typedef struct {
-    long double gain[WIDEST], xhat[WIDEST], y[WIDEST], u[WIDEST], dx[WIDEST];
-    long double mean, r, dalpha;
-    double unit;      /* scale of dx relative to u */
-    double condition; /* largest |x| * r: the digits that subtracting the mean loses */
+    const Bench *b;
+    size_t C;
+    long double x[WIDEST], f[WIDEST], y[WIDEST], dy[WIDEST]; /* y = w f + beta */
+    long double *param[NORM_PARAMS];
+    long double mean, r;
+    double unit;      /* scale of dx relative to dy: 1/RMS, or 1 */
+    double size;      /* of w dy times the largest gain */
+    double condition; /* by how much a relative error of x is amplified in y */
+    double step;      /* on which f changes little: of a difference over x */
 } RowFormula;
 
-static inline long double mean_of(const long double *a, const long double *b, size_t C) {
-    long double sum = 0;
-    for (size_t c = 0; c < C; c++) sum += a[c] * (b ? b[c] : 1);
-    return sum / (long double)C;
+static const double LARGEST_GAIN = 2;
+
+/* f (C) of the present x and parameters; r is a constant where it is not NULL. */
+static inline void formula_value(const RowFormula *f, long double *value, const long double *r) {
+    long double x[WIDEST], own;
+    memcpy(x, f->x, f->C * sizeof *x);
+    formula_statistics(f->b->formula, x, f->C, (long double)f->b->norm.eps, &own);
+    f->b->formula->row(value, x, f->C, (FormulaValues)f->param, r ? *r : own);
 }
 
-/* xhat = (x - mean) r; mean is 0 without `center`. */
-static inline void standardize(RowFormula *f, const real *x, size_t C, bool center, real eps) {
-    double largest = 0;
-    f->mean = 0;
-    for (size_t c = 0; c < C && center; c++) f->mean += (long double)x[c] / (long double)C;
-    for (size_t c = 0; c < C; c++) {
-        f->xhat[c] = (long double)x[c] - f->mean;
-        largest = fmax(largest, fabs((double)x[c]));
-    }
-    f->r = 1 / sqrtl(mean_of(f->xhat, f->xhat, C) + (long double)eps);
-    for (size_t c = 0; c < C; c++) f->xhat[c] *= f->r;
-    f->unit = (double)f->r;
-    f->condition = center ? largest * f->unit : 0;
+/* A power of two, so that x plus a multiple of it is exact in long double. */
+static inline double power_below(double x) {
+    int exponent;
+    frexp(x, &exponent);
+    return ldexp(1, exponent - 1);
 }
 
-static inline void standardize_backward(RowFormula *f, size_t C, bool center) {
-    long double u_mean = center ? mean_of(f->u, NULL, C) : 0,
-                u_xhat_mean = mean_of(f->u, f->xhat, C);
-    for (size_t c = 0; c < C; c++) f->dx[c] = f->r * (f->u[c] - u_mean - f->xhat[c] * u_xhat_mean);
-}
-
+/* Parameters are copied once, row by row only the row: f->param is NULL at first. */
 static inline void row_formula(RowFormula *f, const Bench *b, size_t row) {
-    const Norm *norm = &b->norm;
     const NormFormula *formula = b->formula;
-    const real *x = b->x + row * b->C, *dy = b->dy + row * b->C;
-    const bool center = formula->centers, standard = formula->n_stats > 0;
-    const long double alpha = formula->squash ? (long double)*norm->alpha : 1;
-    f->unit = (double)alpha;
-    f->condition = 0;
-    f->dalpha = 0;
-    if (standard) standardize(f, x, b->C, center, norm->eps);
-    for (size_t c = 0; c < b->C; c++) {
-        const long double z = alpha * (long double)x[c];
-        if (!standard) f->xhat[c] = formula->squash ? formula->squash(z) : z;
-        f->gain[c] = norm->gamma ? (long double)norm->gamma[c] : 1;
-        f->gain[c] += (long double)formula->plus;
-        if (norm->gamma) f->gain[c] *= (long double)b->w;
-        f->y[c] = f->gain[c] * f->xhat[c] + (norm->beta ? (long double)norm->beta[c] : 0);
-        f->u[c] = f->gain[c] * (long double)dy[c];
-        long double derivative = formula->squash ? formula->slope(z) : 1;
-        f->dx[c] = f->u[c] * alpha * derivative;
-        f->dalpha += f->u[c] * (long double)x[c] * derivative;
+    long double centered[WIDEST];
+    double largest = 0, absolute = 0;
+    f->b = b;
+    f->C = b->C;
+    f->size = 0;
+    for (size_t i = 0; i < formula_params(formula) && !f->param[i]; i++) {
+        const size_t n = bench_size(b, i);
+        f->param[i] = (long double *)new_array(n, sizeof **f->param);
+        for (size_t k = 0; k < n; k++) f->param[i][k] = (long double)b->param[i][k];
     }
-    if (standard) standardize_backward(f, b->C, center);
+    for (size_t c = 0; c < f->C; c++) {
+        centered[c] = f->x[c] = (long double)b->x[row * f->C + c];
+        f->dy[c] = (long double)b->dy[row * f->C + c];
+        f->size += (double)(f->dy[c] * f->dy[c]);
+        largest = fmax(largest, fabs((double)f->x[c]));
+        absolute += fabs((double)f->x[c]);
+    }
+    f->size = LARGEST_GAIN * (double)b->w * sqrt(f->size);
+    f->mean = formula_statistics(formula, centered, f->C, (long double)b->norm.eps, &f->r);
+    formula->row(f->f, centered, f->C, (FormulaValues)f->param, f->r);
+    const size_t beta = bench_role(b, 's');
+    for (size_t c = 0; c < f->C; c++) {
+        f->y[c] = (long double)b->w * f->f[c];
+        if (beta < NORM_PARAMS && b->norm.param[beta]) f->y[c] += f->param[beta][c];
+    }
+    f->unit = (double)f->r;
+    f->condition = formula->centers ? largest * f->unit : 0;
+    f->step = 1 / f->unit;
+    if (!formula->raw) return;
+    f->condition = absolute / sqrt((double)f->C); /* of a product of x and a vector */
+    f->step = fmin(f->step, 1);
+    f->unit = fmax(f->unit, 1);
+}
+
+/* The derivative of sum(dy y) with respect to `at`, an element of f->x or of a parameter that is not
+ * beta. The step is small enough for differences of eight points to be exact in double. */
+static inline long double row_difference(RowFormula *f, long double *at, double scale) {
+    static const long double WEIGHTS[] = {4.0L / 5, -1.0L / 5, 4.0L / 105, -1.0L / 280};
+    const long double start = *at, step = power_below(scale / 256);
+    long double high[WIDEST], low[WIDEST], sum = 0;
+    for (int i = 0; i < 4; i++) {
+        *at = start + (i + 1) * step;
+        formula_value(f, high, NULL);
+        *at = start - (i + 1) * step;
+        formula_value(f, low, NULL);
+        for (size_t c = 0; c < f->C; c++) sum += WEIGHTS[i] * f->dy[c] * (high[c] - low[c]);
+    }
+    *at = start;
+    return (long double)f->b->w * sum / step;
+}
+
+static inline long double row_dx(RowFormula *f, size_t c) {
+    return row_difference(f, &f->x[c], f->step);
+}
+
+/* The gradient of element k of parameter i. Some are multiplied with x as it is. */
+static inline long double row_dparam(RowFormula *f, size_t i, size_t k) {
+    const NormFormula *formula = f->b->formula;
+    const bool of_x = formula->param[i].role == 'o' && (formula->raw || !formula->n_stats);
+    double largest = 1;
+    if (formula->param[i].role == 's') return f->dy[k];
+    for (size_t c = 0; c < f->C && of_x; c++) largest = fmax(largest, fabs((double)f->x[c]));
+    return row_difference(f, &f->param[i][k], 1 / largest);
 }
 
 #endif

@@ -36,6 +36,7 @@ runs=(
     "peri      layernorm --set model.d_model=256 --set model.mlp=geglu --set model.n_head=8"
     "peri      rmsnorm   --set model.d_model=384 --set model.n_kv_head=2 --set model.position=rope"
     "peri      dyt       --set model.d_model=128 --set model.context=1024"
+    "peri      gated     --set model.d_model=256"
     "resi_dual layernorm --set model.d_model=192 --set train.batch=6"
     "peri      batchnorm --set model.d_model=64 --set model.context=1024 --set model.n_layer=16"
     "resi_dual rmsnorm   --set model.d_model=320 --set model.tie_embeddings=false"

@@ -27,7 +27,7 @@ random_splits_are_exact() {
     local topology norm step count=0
     RANDOM=7
     for topology in post pre peri; do
-        for norm in layernorm rmsnorm batchnorm; do
+        for norm in layernorm gated batchnorm; do
             toy whole "${full[@]}" --topology "$topology" --norm "$norm" --overwrite
             (($(wc -l <"$tmp/whole/spikes.csv") > 1)) || fail "no spike in $topology $norm"
             for ((i = 0; i < splits; i++)); do

@@ -117,7 +117,7 @@ bits_depend_only_on_the_seed() {
 
 # Recomputed blocks with two streams, reads of the block input, dropout, validation, layers.csv.
 recomputing_changes_no_bit() {
-    local topology deep=(--set model.n_layer=4 --set model.dropout=0.1 --set train.accum=2
+    local topology norm deep=(--set model.n_layer=4 --set model.dropout=0.1 --set train.accum=2
         --set log.layers_every=5)
     for topology in pre post peri resi_dual b2t parallel parallel2 hybrid_star; do
         toy "kept_$topology" --topology "$topology" "${deep[@]}"
@@ -126,9 +126,11 @@ recomputing_changes_no_bit() {
         cmp "$tmp"/{kept,again}"_$topology/layers.csv" || fail "$topology: layers.csv differs"
         cmp "$tmp"/{kept,again}"_$topology/tensors.csv" || fail "$topology: tensors.csv differs"
     done
-    toy kept_batch --norm batchnorm "${deep[@]}"
-    toy again_batch --norm batchnorm "${deep[@]}" --set train.recompute=true
-    same_run kept_batch again_batch
+    for norm in batchnorm seednorm gated; do
+        toy "kept_$norm" --norm "$norm" "${deep[@]}"
+        toy "again_$norm" --norm "$norm" "${deep[@]}" --set train.recompute=true
+        same_run "kept_$norm" "again_$norm"
+    done
     exits 0 --config "$tmp/toy.json" --set name=again_peri --topology peri "${deep[@]}" # already finished
     has "message" "$said" "already finished"
 }

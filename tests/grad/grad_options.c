@@ -149,8 +149,12 @@ static void with_batchnorm(void) {
 static void mixes(void) {
     for (size_t i = 0; i < sizeof MIXES / sizeof *MIXES; i++) {
         for (int norm = 0; norm_name(norm); norm++) {
-            const bool keel = strstr(MIXES[i].layers, "keel") != NULL; /* needs a norm */
+            const bool keel = strstr(MIXES[i].layers, "keel") != NULL;       /* needs a norm */
+            const bool respost = strstr(MIXES[i].layers, "respost") != NULL; /* needs a gain */
             if (norm_kind(norm) == &norm_none && keel) continue;
+            if (gc_samples(norm_name(norm)) && i > 0) continue;
+            if (!norm_param(norm_kind(norm), NORM_GAIN) && norm_kind(norm) != &norm_none && respost)
+                continue;
             check_variant(&MIXES[i], index_of_name(topology_name, MIXES[i].name), norm_name(norm));
         }
     }

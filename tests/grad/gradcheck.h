@@ -31,6 +31,20 @@ static inline bool gc_all(void) {
     return wanted && strcmp(wanted, "all") == 0;
 }
 
+/* Norms are checked in every topology, or in the three that have most slots between them. */
+static bool gc_samples(const char *norm) {
+    static const char *const WHOLE[] = {"layernorm", "rmsnorm", "rmsnorm_plus1",
+                                        "dyt",       "none",    "batchnorm"};
+    bool whole = gc_all();
+    for (size_t i = 0; i < sizeof WHOLE / sizeof *WHOLE; i++) whole |= !strcmp(WHOLE[i], norm);
+    return !whole;
+}
+
+static inline bool gc_skips(const char *topology, const char *norm) {
+    return gc_samples(norm) && strcmp(topology, "pre") != 0 && strcmp(topology, "peri") != 0 &&
+           strcmp(topology, "post") != 0;
+}
+
 static size_t gc_updates;   /* steps taken, for norm_removal; 0 = no norm is frozen */
 static uint32_t gc_counter; /* one random stream for the whole check */
 
@@ -71,8 +85,8 @@ static void gc_draw_param(const Param *param, real *value) {
         case PARAM_MATRIX:
             value[i] = 0.35 * gc_normal();
             break;
-        case PARAM_ALPHA:
-            value[i] = gc_uniform(0.3, 0.9);
+        case PARAM_NORM:
+            value[i] = gc_uniform(0.3, 0.9) * (strstr(param->name, ".lambda") ? 10 : 1);
             break;
         case PARAM_STATISTIC:
             value[i] = gc_uniform(0.5, 2);
@@ -96,8 +110,8 @@ static bool gc_has_kink(const Model *model) {
 /* Effective gains in [0.5, 1.5]; some embedding rows are tiny. */
 static void gc_draw(GradCheck *check) {
     Model *model = check->model;
-    const double zero =
-        norm_kind(model->options.norm)->gamma_zero; /* -1 if the gain is 1 + gamma */
+    const NormParam *gain = norm_param(norm_kind(model->options.norm), NORM_GAIN);
+    const double zero = gain ? gain->zero : 0; /* -1 if the gain is 1 + gamma */
     for (size_t p = 0; p < params_count(&model->params); p++) {
         const Param *param = &model->params.list[p];
         real *value = model->params.values + param->offset;

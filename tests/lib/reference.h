@@ -70,17 +70,24 @@ static inline void ref_dropout(const Reference *ref, RefRows x, size_t site) {
 }
 
 /* x (n) in place, by a formula of norms.h with statistics of a token, or without. */
-static inline void ref_normalize(const NormFormula *f, double *x, size_t n, double eps, double w,
-                                 const real *gamma, const real *beta, const real *alpha) {
-    double mean = 0, squares = 0;
-    for (size_t i = 0; i < n && f->centers; i++) mean += x[i] / (double)n;
-    for (size_t i = 0; i < n; i++) squares += (x[i] - mean) * (x[i] - mean) / (double)n;
-    for (size_t i = 0; i < n && gamma; i++) {
-        double xhat = x[i];
-        if (f->squash) xhat = (double)f->squash((long double)*alpha * (long double)x[i]);
-        if (f->n_stats) xhat = (x[i] - mean) / sqrt(squares + eps);
-        x[i] = w * (f->plus + (double)gamma[i]) * xhat + (beta ? (double)beta[i] : 0);
+static inline void ref_normalize(const Reference *ref, const NormFormula *formula,
+                                 const char *prefix, double *x, size_t n, double eps, double w) {
+    static long double param[FORMULA_PARAMS][REF_WIDTH * (REF_WIDTH / 8)];
+    const long double *values[FORMULA_PARAMS];
+    const real *shift = NULL;
+    long double wide[REF_WIDTH], f[REF_WIDTH], r;
+    for (size_t i = 0; i < formula_params(formula); i++) {
+        const FormulaParam *of = &formula->param[i];
+        const real *value = ref_param(ref, "%s.%s", prefix, of->name);
+        if (of->role == 's') shift = value;
+        for (size_t k = 0; value && k < formula_size(of, n); k++)
+            param[i][k] = (long double)value[k];
+        values[i] = param[i];
     }
+    for (size_t i = 0; i < n; i++) wide[i] = (long double)x[i];
+    formula_statistics(formula, wide, n, (long double)eps, &r);
+    formula->row(f, wide, n, values, r);
+    for (size_t i = 0; i < n; i++) x[i] = w * (double)f[i] + (shift ? (double)shift[i] : 0);
 }
 
 /* A norm over the batch in evaluation, x (n) in place, by the running statistics. */
@@ -102,16 +109,15 @@ static inline void ref_norm(const Reference *ref, char kind, const char *prefix,
     const char *norm = norm_name(ref->options->norm);
     const NormFormula *formula = norm_formula(norm);
     if (!formula) die(EXIT_INTERNAL, "norm %s has no row in tests/lib/norms.h", norm);
-    if (kind == '.') return;
-    const real *gamma = ref_param(ref, "%s.gamma", prefix);
+    if (kind == '.' || (kind == 'n' && strcmp(norm, "none") == 0)) return;
     double eps = ref->options->norm_eps;
     if (eps == 0) eps = out ? formula->eps_out : formula->eps;
     if (kind == 'n' && formula->batch)
         ref_running(ref, prefix, x, n, eps, w);
     else if (kind == 'n')
-        ref_normalize(formula, x, n, eps, w, gamma, ref_param(ref, "%s.beta", prefix),
-                      ref_param(ref, "%s.alpha", prefix));
-    for (size_t i = 0; i < n && kind == 'S'; i++) x[i] *= w * (double)gamma[i];
+        ref_normalize(ref, formula, prefix, x, n, eps, w);
+    const real *gain = kind == 'S' ? ref_param(ref, "%s.gamma", prefix) : NULL;
+    for (size_t i = 0; i < n && gain; i++) x[i] *= w * (double)gain[i];
 }
 
 /* y (T,out) = x (T,in) w^T + bias, with rows first .. first+out-1 of the layer `prefix`. */

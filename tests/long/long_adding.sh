@@ -26,7 +26,7 @@ additions() {
 add() {
     copy
     additions | (cd "$tree" && patch -s -p1 --fuzz=0) || fail "a diff of docs/adding.md does not apply"
-    [[ -z $(find "$tree" -name '*.rej') && -s $tree/norm/derf.c ]] || fail "not everything was applied"
+    [[ -z $(find "$tree" -name '*.rej') && -s $tree/norm/selfgated.c ]] || fail "not everything was applied"
     make -C "$tree" -s -j2 WERROR=1 all "${units[@]/#/build/float/tests/unit/test_}"
     make -C "$tree" -s -j2 WERROR=1 REAL=double build/double/tests/unit/test_norm_gradients build/double/tests/grad/grad_model
     cd "$tree"
@@ -41,9 +41,9 @@ in_tree() {
 }
 
 added() {
-    in_tree ./train --config peri_rms.json --topology triple --norm derf --set model.mlp=reglu --describe >"$tmp/said"
+    in_tree ./train --config peri_rms.json --topology triple --norm selfgated --set model.mlp=reglu --describe >"$tmp/said"
     has "equations" "$(<"$tmp/said")" "x = N(x + Nw(attention(u)))"
-    has "equations" "$(<"$tmp/said")" "derf         N(x) = erf(alpha x) * gamma + beta"
+    has "equations" "$(<"$tmp/said")" "selfgated    N(x) = x' * sigmoid(a x' + b) * gamma, x' = x / sqrt(mean(x^2) + eps), eps 1e-06"
 }
 
 # units_pass: all at once would hide which one failed.
@@ -58,6 +58,6 @@ test_case "adding: the diffs of docs/adding.md apply and build without a warning
 test_case "adding: --describe shows the additions" added
 test_case "adding: unit tests of norms and topologies pass" units_pass
 test_case "adding: gradients of the new norm, formula and differences" in_tree build/double/tests/unit/test_norm_gradients
-test_case "adding: gradients of the new norm in every topology" in_tree build/double/tests/grad/grad_model derf
+test_case "adding: gradients of the new norm in three topologies" in_tree build/double/tests/grad/grad_model selfgated
 test_case "adding: the command line lists the additions" in_tree tests/cli/cli_errors.sh
 test_done

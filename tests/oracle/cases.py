@@ -47,6 +47,29 @@ def other_norms():
     case("dyt without betas", norm="dyt", bias=False, qk_norm="on")
 
 
+def newer_norms():
+    """Each in pre, peri and post, on q, k and v, with gamma-warmup, and as a constant where it has a scale."""
+    half = {"steps": 8, "from": 0.25, "to": 0.75, "slots": ["in", "out", "post"]}
+    for norm in ("derf", "seednorm", "bhyt", "rmsnorm_plain", "scalenorm", "gated"):
+        case("pre " + norm, topology="pre", norm=norm, qk_norm="on", position="rope", n_kv_head=1)
+        case("peri " + norm, topology="peri", norm=norm, bias=False, mlp="swiglu", d_model=16)
+        case("post " + norm, topology="post", norm=norm, d_model=24, n_head=3, norm_eps=0.05, n_layer=1)
+        case("hybrid " + norm, topology="hybrid", norm=norm, position="rope", embed_norm="on")
+        case("olmo2 " + norm, topology="olmo2", norm=norm, d_model=16, n_head=4, n_kv_head=2, warmup=half, t=4)
+        case("layerscale " + norm, topology="layerscale", norm=norm, warmup=half, t=2)
+        if norm != "derf":
+            heads = [f"blocks.{i}.attn.norm_{x}" for i in range(2) for x in "qk"]
+            case(
+                "pre " + norm + ", removal begun",
+                topology="pre",
+                norm=norm,
+                qk_norm="on",
+                t=10,
+                removal={"start": 5, "interval": 2, "order": "qkv final attn"},
+                removed=[*heads, "final_norm"],
+            )
+
+
 def batch_norms():
     half = {"steps": 8, "from": 0.25, "to": 0.75, "slots": ["in", "out", "post"]}
     for topology in ("post", "pre", "peri", "keel", "resi_dual", "layerscale"):
@@ -321,8 +344,8 @@ def precisions():
 
 
 for add in (
-    *(every_topology, other_norms, batch_norms, switches, warmups, branches, mixes, wires, wires_of_mid),
-    *(removals, precisions),
+    *(every_topology, other_norms, newer_norms, batch_norms, switches, warmups, branches, mixes),
+    *(wires, wires_of_mid, removals, precisions),
 ):
     add()
 
@@ -383,6 +406,11 @@ run(
 run("branches warm up", plus1, branch={"steps": 6, "from": 0.0, "order": "deeper"})
 run("batchnorm", {"norm": "batchnorm", "bias": False}, accum=2)
 run("no lr scale of batchnorm", {"norm": "batchnorm", "bias": False, "topology": "post"}, rmsnorm_lr_scale=0.5)
+run("decay of matrices in norms", {"norm": "gated", "d_model": 16}, weight_decay=0.5, rmsnorm_lr_scale=0.5)
+run("no decay of vectors in norms", {"norm": "seednorm"}, weight_decay=0.5, decay_gamma_in=True)
+run("decay of scalar gains", {"norm": "scalenorm"}, weight_decay=0.5, decay_gamma_out=True)
+run("no decay of scalars in norms", {"norm": "derf", "topology": "pre"}, weight_decay=0.5)
+run("lambda", {"norm": "bhyt", "topology": "post", "qk_norm": "on"}, weight_decay=0.5, accum=2)
 run("bfloat16", {"norm": "rmsnorm", "mlp": "swiglu", "precision": "bfloat16"}, accum=2)
 run("stream float16", {"topology": "pre", "precision": "bfloat16", "stream_precision": "float16"}, accum=2)
 run(

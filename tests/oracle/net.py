@@ -9,6 +9,8 @@ import math
 import torch
 import torch.nn.functional as F
 
+from norms import RMS_KINDS
+
 torch.set_default_dtype(torch.float64)
 
 DEFAULTS = {
@@ -58,6 +60,8 @@ def initial_value(name, label, i):
         return 0.5 + k / 2**20  # 0.5 .. 1.5
     if name.endswith(".alpha"):
         return 0.25 + k / 2**21  # 0.25 .. 0.75
+    if name.endswith(".lambda"):
+        return 2.5 + 5 * k / 2**20  # 2.5 .. 7.5
     if name.endswith(".running_scale"):
         return 0.5 + k / 2**20
     if name.endswith(".beta"):
@@ -204,14 +208,19 @@ class Model:
         if kind == "none":
             return x
         w = self.w if slot and slot in self.warm and not self.feeds_head(name) else 1.0
+        if kind in RMS_KINDS:
+            return w * RMS_KINDS[kind](lambda suffix, *shape: self.param(name + suffix, *shape), x, self.rms(name, x))
         gamma = self.param(name + ".gamma", n)
-        if kind in ("layernorm", "dyt", "batchnorm") and self.c["bias"]:
+        if kind in ("layernorm", "dyt", "derf", "batchnorm") and self.c["bias"]:
             beta = self.param(name + ".beta", n)
         else:
             beta = 0.0
         if kind == "dyt":
             alpha = self.param(name + ".alpha", 1)
             return w * gamma * torch.tanh(alpha * x) + beta
+        if kind == "derf":
+            alpha, shift = self.param(name + ".alpha", 1), self.param(name + ".shift", 1)
+            return w * gamma * torch.erf(alpha * x + shift) + beta
         if kind == "batchnorm":
             return w * gamma * self.batch_norm(name, x) + beta
         eps = self.c["norm_eps"] or (1e-5 if kind == "layernorm" and slot != "out" else 1e-6)
@@ -225,6 +234,12 @@ class Model:
             return w * gamma * centered / torch.sqrt(variance + eps) + beta
         gain = 1 + gamma if kind == "rmsnorm_plus1" else gamma
         return w * gain * x / torch.sqrt((x * x).mean(-1, keepdim=True) + eps)
+
+    def rms(self, name, x):
+        """The root mean square of a token, or the constant that replaces it."""
+        if name in self.removed:
+            return self.constants(name, x)
+        return torch.sqrt((x * x).mean(-1, keepdim=True) + (self.c["norm_eps"] or 1e-6))
 
     def batch_norm(self, name, x):
         """PyTorch's BatchNorm without gains; in training it updates its running statistics."""

@@ -3,11 +3,11 @@
 
     make oracle          needs Debian's python3-torch; tests/unit/test_oracle.c reads the file
 
-net.py is the model, cases.py lists what is compared. Weights and tokens are not in the file: both sides
+net.py and norms.py are the model, cases.py lists what is compared. Weights and tokens are not in the file: both sides
 compute them (bits() and initial_value() in net.py). The file consists of lines of text, and each array is
 followed by its bytes:
 
-    peri-oracle 1 HASH      FNV-1a of net.py, cases.py and oracle.py, concatenated
+    peri-oracle 1 HASH      FNV-1a of net.py, norms.py, cases.py and oracle.py, concatenated
     gradients NAME          or run NAME
     config JSON             a config of the trainer
     t N                     updates already taken (of both warm-ups and norm_removal), for gradients
@@ -37,7 +37,7 @@ STREAM = 71  # tokens of the text of the runs: 7 micro-batches of 2 x 5 tokens, 
 
 def sources_hash():
     state = hash_text("")
-    for name in ("net.py", "cases.py", "oracle.py"):
+    for name in ("net.py", "norms.py", "cases.py", "oracle.py"):
         with open(os.path.join(HERE, name), encoding="utf-8") as file:
             state = hash_text(file.read(), state)
     return state
@@ -136,9 +136,9 @@ def learning_rate(o, norm, s):
 
 
 def decays(o, name, value):
-    if name.endswith((".norm_in.gamma", ".norm_mid.gamma")):
+    if name.endswith((".norm_in.gamma", ".norm_mid.gamma", ".norm_in.g", ".norm_mid.g")):
         return o["decay_gamma_in"]
-    if name.endswith((".norm_out.gamma", ".norm_post.gamma")):
+    if name.endswith((".norm_out.gamma", ".norm_post.gamma", ".norm_out.g", ".norm_post.g")):
         return o["decay_gamma_out"]
     return value.dim() == 2
 

@@ -6,6 +6,8 @@
 #include "ops/ops.h"
 #include "tests/bench/norm_bench.h"
 
+enum { GAMMA, BETA };
+
 static const size_t ROW_COUNTS[] = {2, 3, 17, 700};
 
 /* --- passes --- */
@@ -44,7 +46,7 @@ static ColumnFormula column_formula(const Bench *b, size_t c) {
     ColumnFormula f = {0};
     const long double n = (long double)b->rows;
     double largest = 0;
-    f.gain = (long double)b->w * (long double)b->gamma[c];
+    f.gain = (long double)b->w * (long double)b->param[GAMMA][c];
     for (size_t row = 0; row < b->rows; row++) f.mean += (long double)b->x[row * b->C + c] / n;
     for (size_t row = 0; row < b->rows; row++) {
         long double d = (long double)b->x[row * b->C + c] - f.mean;
@@ -68,7 +70,8 @@ static const double ROUNDING = 64 * (double)REAL_EPSILON;
 
 static void check_column(const Bench *b, size_t c) {
     const ColumnFormula f = column_formula(b, c);
-    const double gain = fabs((double)f.gain), shift = b->norm.beta ? (double)b->norm.beta[c] : 0;
+    const double gain = fabs((double)f.gain),
+                 shift = b->norm.param[BETA] ? (double)b->norm.param[BETA][c] : 0;
     for (size_t row = 0; row < b->rows; row++) {
         const size_t at = row * b->C + c;
         double xhat = (double)xhat_at(&f, b, row, c), size = fabs(xhat) + f.condition;
@@ -82,8 +85,8 @@ static void check_column(const Bench *b, size_t c) {
               "dx of %zu rows, row %zu, column %zu of %zu: %.9g, want %.9g", b->rows, row, c, b->C,
               (double)b->dx[at], dx);
     }
-    CHECK_NEAR(b->norm.dgamma[c], (double)f.dgamma, ROUNDING * f.size * (1 + f.condition));
-    if (b->norm.dbeta) CHECK_NEAR(b->norm.dbeta[c], (double)f.dbeta, ROUNDING * f.size);
+    CHECK_NEAR(b->norm.grad[GAMMA][c], (double)f.dgamma, ROUNDING * f.size * (1 + f.condition));
+    if (b->norm.grad[BETA]) CHECK_NEAR(b->norm.grad[BETA][c], (double)f.dbeta, ROUNDING * f.size);
 }
 
 static void passes_match_the_formula(void) {
@@ -92,9 +95,9 @@ static void passes_match_the_formula(void) {
         const size_t C = NORM_WIDTHS[i / COUNT(ROW_COUNTS)];
         Bench b = column_bench(rows, C, NORM_FACTORS[i % COUNT(NORM_FACTORS)]);
         for (int beta = 1; beta >= 0; beta--) { /* with beta, and as with model.bias = false */
-            if (!beta) b.norm.beta = b.norm.dbeta = NULL;
+            if (!beta) b.norm.param[BETA] = b.norm.grad[BETA] = NULL;
             zero(b.dx, rows * C);
-            zero(b.norm.dgamma, C);
+            zero(b.norm.grad[GAMMA], C);
             constant_fill(b.norm.columns, -1, norm_batchnorm.n_columns * C);
             bench_forward(&b);
             for (size_t k = 2 * C; k < norm_batchnorm.n_columns * C; k++)
@@ -112,11 +115,11 @@ static void gradients_are_set_or_added(void) {
     Bench b = column_bench(ROWS_IN, WIDTH, 0.5);
     bench_forward(&b);
     bench_backward(&b);
-    real *dx = new_copy(b.dx, ROWS_IN * WIDTH), *dgamma = new_copy(b.norm.dgamma, WIDTH);
+    real *dx = new_copy(b.dx, ROWS_IN * WIDTH), *dgamma = new_copy(b.norm.grad[GAMMA], WIDTH);
     bench_backward(&b);
     for (size_t i = 0; i < ROWS_IN * WIDTH; i++) CHECK(b.dx[i] == 2 * dx[i], "added, %zu", i);
     for (size_t c = 0; c < WIDTH; c++)
-        CHECK_NEAR(b.norm.dgamma[c], 2 * dgamma[c], ROUNDING * fabs((double)dgamma[c]));
+        CHECK_NEAR(b.norm.grad[GAMMA][c], 2 * dgamma[c], ROUNDING * fabs((double)dgamma[c]));
     norm_backward(&b.norm, b.dx, b.dy, b.x, b.w, ROWS_IN, GRAD_SET);
     CHECK(same_bits(b.dx, dx, ROWS_IN * WIDTH), "set");
     free_all();
@@ -132,7 +135,7 @@ static void shifts_of_a_feature(void) {
         const ColumnFormula f = column_formula(&b, c);
         double y = 0, dx = 0;
         for (size_t row = 0; row < ROWS_IN; row++) {
-            y += (double)b.y[row * WIDTH + c] - (double)b.beta[c];
+            y += (double)b.y[row * WIDTH + c] - (double)b.param[BETA][c];
             dx += (double)b.dx[row * WIDTH + c];
         }
         CHECK_NEAR(y, 0, ROWS_IN * ROUNDING * (1 + f.condition));
@@ -201,7 +204,7 @@ static void evaluation_uses_running_statistics(void) {
         const size_t c = i % WIDTH;
         double m = (double)b.norm.running_mean[c], v = (double)b.norm.running_var[c];
         double xhat = ((double)b.x[i] - m) / sqrt(v + (double)b.norm.eps);
-        double want = (double)b.w * (double)b.gamma[c] * xhat + (double)b.beta[c];
+        double want = (double)b.w * (double)b.param[GAMMA][c] * xhat + (double)b.param[BETA][c];
         CHECK_NEAR(b.y[i], want, ROUNDING * (1 + fabs((double)b.x[i])));
     }
     free_all();
@@ -236,12 +239,12 @@ static void threads_do_not_change_bits(void) {
     real *running = new_copy(b.norm.running_mean, WIDTH);
     real *first[5];
     for (size_t threads = 1; threads <= 3; threads++) {
-        const real *got[] = {b.y, b.dx, b.norm.dgamma, b.norm.running_mean, b.norm.columns};
+        const real *got[] = {b.y, b.dx, b.norm.grad[GAMMA], b.norm.running_mean, b.norm.columns};
         const size_t sizes[] = {ROWS_IN * WIDTH, ROWS_IN * WIDTH, WIDTH, WIDTH,
                                 norm_batchnorm.n_columns * WIDTH};
         ops_start(threads);
         zero(b.dx, ROWS_IN * WIDTH);
-        zero(b.norm.dgamma, WIDTH);
+        zero(b.norm.grad[GAMMA], WIDTH);
         memcpy(b.norm.running_mean, running, WIDTH * sizeof *running);
         bench_forward(&b);
         bench_backward(&b);
@@ -257,8 +260,10 @@ static void threads_do_not_change_bits(void) {
 static void the_kind(void) {
     const NormKind *kind = &norm_batchnorm;
     CHECK(strcmp(kind->name, "batchnorm") == 0 && strstr(kind->equation, "batch"), "name");
-    CHECK(kind->gamma && kind->beta && !kind->alpha, "parameters");
-    CHECK(kind->gamma_start == 1 && kind->gamma_zero == 0, "initial values");
+    CHECK(norm_param_count(kind) == 2 && norm_param(kind, NORM_GAIN) == &kind->param[GAMMA] &&
+              norm_param(kind, NORM_SHIFT) == &kind->param[BETA],
+          "parameters");
+    CHECK(kind->param[GAMMA].start == 1 && kind->param[GAMMA].zero == 0, "initial values");
     CHECK(kind->eps == 1e-5 && kind->eps_out == 1e-5, "eps");
     CHECK(kind->n_stats == 0, "it has no statistics per row to freeze");
     CHECK(!norm_is_rms(kind), "optim.rmsnorm_lr_scale does not apply");

@@ -109,17 +109,16 @@ typedef struct {
     char label[100];
 } Case;
 
-/* False where the model is refused: keel needs a norm. The plain loops take one sequence at a time,
+/* False where the model is refused (nets.h). The plain loops take one sequence at a time,
  * which a norm over the batch cannot in training: it is compared in evaluation (and in
  * test_batchnorm.c). */
 static bool case_open(Case *c, const char *topology, const char *norm, const Variant *v) {
-    bool refused =
-        topology_at(index_named(topology_name, topology))->needs_norm && strcmp(norm, "none") == 0;
     GammaWarmup warmup = {.steps = v->warm ? 10 : 0, .from = 0.1, .to = 1, .slots = v->warm};
-    if (refused || (v->topology && strcmp(topology, v->topology) != 0)) return false;
+    if (v->topology && strcmp(topology, v->topology) != 0) return false;
     c->options = net_options(topology, norm);
     c->net = row_net(topology, 4);
     apply_variant(v, &c->options, &c->net);
+    if (net_refuses(topology, &c->net, norm)) return false;
     c->model = drawn_model(&c->options, &warmup);
     c->ref = (Reference){.options = &c->options,
                          .params = &c->model->params,
@@ -296,14 +295,28 @@ static void test_warm_one(void) {
     }
 }
 
-/* Whether the parameter of that name is a gamma under gamma-warmup. */
-static bool named_warm(const RowNet *net, const char *name, unsigned slots) {
-    static const char *const ENDINGS[] = {"norm_in.gamma", "norm_mid.gamma", "norm_out.gamma",
-                                          "norm_post.gamma"};
+/* Whether a word is in a list with blanks between the words. */
+static bool lists(const char *words, const char *word) {
+    const size_t n = strlen(word);
+    for (const char *at = words; (at = strstr(at, word)); at += n) {
+        if ((at == words || at[-1] == ' ') && (at[n] == ' ' || !at[n])) return true;
+    }
+    return false;
+}
+
+/* Whether the parameter of that name is one that w multiplies, under gamma-warmup. */
+static bool named_warm(const RowNet *net, const char *norm, const char *name, unsigned slots) {
+    static const char *const NAMES[] = {"norm_in.", "norm_mid.", "norm_out.", "norm_post."};
     size_t l;
+    if (sscanf(name, "blocks.%zu.", &l) != 1) return false;
+    const RowBlock *block = &net->block[l];
     for (int slot = 0; slot < SLOTS; slot++) {
-        if (sscanf(name, "blocks.%zu.", &l) == 1 && strstr(name, ENDINGS[slot]))
-            return row_is_warm(net, slots, l, strstr(name, ".mlp.") != NULL, slot);
+        const char *at = strstr(name, NAMES[slot]);
+        if (!at) continue;
+        const bool mlp = strstr(name, ".mlp."),
+                   gain = (mlp ? &block->mlp : &block->attn)->slot[slot] == 'S';
+        return lists(gain ? "gamma" : norm_formula(norm)->folds, at + strlen(NAMES[slot])) &&
+               row_is_warm(net, slots, l, mlp, slot);
     }
     return false;
 }
@@ -321,10 +334,10 @@ static void check_folded(const char *topology, const char *norm, unsigned slots,
         const Param *param = &folded->params.list[p];
         real *gamma = folded->params.values + param->offset;
         size_t l;
-        if (!named_warm(&net, param->name, slots)) continue;
+        if (!named_warm(&net, norm, param->name, slots)) continue;
         bool scale = sscanf(param->name, "blocks.%zu.", &l) == 1 &&
                      strstr(param->name, "norm_out") && net.block[l].attn.slot[ROW_OUT] == 'S';
-        real offset = scale ? 0 : (real)norm_formula(norm)->plus;
+        real offset = scale ? 0 : -(real)norm_formula(norm)->param[0].zero;
         for (size_t i = 0; i < param->count; i++) gamma[i] = w * (offset + gamma[i]) - offset;
     }
     double a = train(warm, &pass), b = train(folded, &one);
@@ -334,7 +347,7 @@ static void check_folded(const char *topology, const char *norm, unsigned slots,
         const real *got = warm->params.grads + param->offset;
         const real *want = folded->params.grads + param->offset;
         char label[200];
-        double factor = named_warm(&net, param->name, slots) ? (double)w : 1;
+        double factor = named_warm(&net, norm, param->name, slots) ? (double)w : 1;
         snprintf(label, sizeof label, "%s %s, slots %u: gradient of %s", topology, norm, slots,
                  param->name);
         check_close(got, want, factor, param->count, 30 * net_tolerance(), label);
@@ -347,7 +360,7 @@ static void test_warm_folds(void) {
     draw_batch();
     for (size_t row = 0; row < ROW_COUNT; row++) {
         for (int n = 0; norm_kind(n); n++) {
-            if (!norm_kind(n)->gamma || norm_kind(n)->gather) continue;
+            if (!*norm_formula(norm_name(n))->folds || norm_kind(n)->gather) continue;
             check_folded(ROWS[row].name, norm_name(n), ALL_SLOTS, (real)0.25);
             check_folded(ROWS[row].name, norm_name(n), 1u << (row + (size_t)n) % SLOTS, (real)0.25);
         }
@@ -410,7 +423,8 @@ static void test_first_loss(void) {
     draw_batch();
     for (size_t row = 0; row < ROW_COUNT; row++) {
         for (int norm = 0; norm_kind(norm); norm++) {
-            if (!norm_kind(norm)->gamma || norm_kind(norm)->gather) continue;
+            if (norm_kind(norm) == &norm_none || norm_kind(norm)->gather) continue;
+            if (row_refuses(ROWS[row].name, norm_name(norm))) continue;
             ModelOptions options = net_options(ROWS[row].name, norm_name(norm));
             Model *model = model_create(&options, &off, V, B, false);
             Pass pass = net_pass(tokens, targets, B, T);

@@ -146,6 +146,16 @@ static size_t not_repeated(const real *x, size_t rows, size_t C) {
     return count;
 }
 
+/* Makes features c and c+2 of a parameter equal. */
+static void repeat_param(const Bench *b, size_t i, real *value) {
+    const NormParam *param = &b->norm.kind->param[i];
+    const size_t columns = norm_param_columns(param, b->C);
+    if (param->shape == NORM_VECTOR) make_repeat(value, 1, b->C);
+    if (param->shape == NORM_DOWN) make_repeat(value, norm_param_rows(param, b->C), b->C);
+    for (size_t k = 2 * columns; param->shape == NORM_UP && k < b->C * columns; k++)
+        value[k] = value[k - 2 * columns];
+}
+
 static void check_norm(const NormKind *kind, size_t C) {
     enum { ROW_COUNT = 27 };
     static NormMode mode = {.training = true, .observes = true};
@@ -157,16 +167,19 @@ static void check_norm(const NormKind *kind, size_t C) {
     b.norm.mode = &mode;
     make_repeat(b.x, ROW_COUNT, C);
     make_repeat(b.dy, ROW_COUNT, C);
-    make_repeat(b.gamma, 1, C);
-    make_repeat(b.beta, 1, C);
+    for (size_t i = 0; i < norm_param_count(kind); i++) repeat_param(&b, i, b.param[i]);
     make_repeat(running_mean, 1, C);
     make_repeat(running_var, 1, C);
     bench_forward(&b);
     bench_backward(&b);
     CHECK(!not_repeated(b.y, ROW_COUNT, C), "%s of %zu features, y", kind->name, C);
     CHECK(!not_repeated(b.dx, ROW_COUNT, C), "%s of %zu features, dx", kind->name, C);
-    CHECK(!not_repeated(b.norm.dgamma, 1, C), "%s of %zu features, dgamma", kind->name, C);
-    CHECK(!not_repeated(b.norm.dbeta, 1, C), "%s of %zu features, dbeta", kind->name, C);
+    for (size_t i = 0; i < norm_param_count(kind); i++) {
+        real *grad = new_copy(b.norm.grad[i], bench_size(&b, i));
+        repeat_param(&b, i, grad);
+        CHECK(same_bits(grad, b.norm.grad[i], bench_size(&b, i)), "%s of %zu features, d%s",
+              kind->name, C, kind->param[i].name);
+    }
     CHECK(!not_repeated(running_mean, 1, C), "%s of %zu features, mean", kind->name, C);
     CHECK(!not_repeated(running_var, 1, C), "%s of %zu features, variance", kind->name, C);
     free_all();

@@ -6,7 +6,7 @@
 #include "ops/ops.h"
 #include "tests/lib/numbers.h"
 
-enum { THREADS = 4, POOL = 3000000, OUTPUTS = 1500000 };
+enum { THREADS = 4, POOL = 6000000, OUTPUTS = 3000000 };
 
 /* The arrays of a case: take_input and take_output return the next n elements. */
 typedef struct {
@@ -188,14 +188,14 @@ static void norm_passes(Work *work, const NormKind *kind) {
     const size_t R = 700, C = 97;
     const real *x = take_input(work, R * C), *dy = take_input(work, R * C);
     Norm norm = {.kind = kind, .C = C, .eps = (real)1e-5, .partials = work->scratch};
-    norm.gamma = take_input(work, C);
-    norm.beta = take_input(work, C);
-    norm.alpha = take_input(work, 1);
     real *y = take_output(work, R * C);
-    norm.stats = take_output(work, 2 * R);
-    norm.dgamma = take_output(work, C);
-    norm.dbeta = take_output(work, C);
-    norm.dalpha = take_output(work, 1);
+    norm.stats = take_output(work, norm_stats(kind, C) * R);
+    for (size_t i = 0; i < norm_param_count(kind); i++) {
+        const size_t columns = norm_param_columns(&kind->param[i], C);
+        const size_t n = norm_param_rows(&kind->param[i], C) * (columns ? columns : 1);
+        norm.param[i] = take_input(work, n);
+        norm.grad[i] = take_output(work, n);
+    }
     norm_forward(&norm, y, x, (real)0.7, R);
     norm_backward(&norm, take_output(work, R * C), dy, x, (real)0.7, R, GRAD_ADD);
 }

@@ -36,6 +36,7 @@ static double first_value(const char *name, uint64_t k) {
     double x = (double)k / 0x100000;
     if (ends_with(name, ".gamma") || ends_with(name, ".running_scale")) return 0.5 + x;
     if (ends_with(name, ".alpha")) return 0.25 + x / 2;
+    if (ends_with(name, ".lambda")) return 2.5 + 5 * x;
     if (ends_with(name, ".beta")) return (0.25 + x / 2) * (k & 1 ? -1 : 1);
     return (strstr(name, "_emb.") ? 2 : 1) * (x - 0.5);
 }
@@ -405,11 +406,11 @@ static void compare_run(Fixtures *f, const char *label, RunErrors *errors) {
 
 /* The fixtures contain a hash of the sources that wrote them. */
 static void test_fresh(void) {
-    static const char *const SOURCES[] = {"tests/oracle/net.py", "tests/oracle/cases.py",
-                                          "tests/oracle/oracle.py"};
+    static const char *const SOURCES[] = {"tests/oracle/net.py", "tests/oracle/norms.py",
+                                          "tests/oracle/cases.py", "tests/oracle/oracle.py"};
     Fixtures f = fixtures_open();
     uint64_t hash = HASH_START, written = strtoull(need_line(&f, "peri-oracle 1 "), NULL, 16);
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof SOURCES / sizeof *SOURCES; i++) {
         size_t size;
         char *text = read_file(SOURCES[i], &size);
         hash = hash_text(hash, text);

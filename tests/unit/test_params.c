@@ -18,6 +18,9 @@ typedef struct {
     "@mlp.down 16x20 @mlp.down+ 16 "
 #define EMB "tok_emb.weight 13x16 pos_emb.weight 6x16 "
 #define NORM(name) name ".gamma 16 " name ".beta 16 "
+#define DERF(name) NORM(name) name ".alpha 1 " name ".shift 1 "
+#define SEED(name) name ".gamma 16 " name ".a 16 " name ".b 16 "
+#define GATED(name) name ".gamma 16 " name ".down.weight 2x16 " name ".up.weight 16x2 "
 
 /* A layer stands for its weight, with + for its bias. */
 /* clang-format off */
@@ -44,6 +47,17 @@ static const Names NAMES[] = {
     {"parallel", "layernorm", .want = EMB BODY NORM("@attn.norm_in") NORM("final_norm")},
     {"resi_dual", "dyt", .want = EMB BODY NORM("@attn.norm_post") NORM("@mlp.norm_post") NORM("final_norm") "@attn.norm_post.alpha 1 @mlp.norm_post.alpha 1 final_norm.alpha 1"},
     {"peri", "none", .qk_norm = "on", .want = EMB BODY},
+    {"post", "derf", .qk_norm = "on",
+     .want = EMB BODY DERF("@attn.norm_post") DERF("@mlp.norm_post") "@attn.norm_q.gamma 4 @attn.norm_q.beta 4 @attn.norm_q.alpha 1 @attn.norm_q.shift 1 "
+             "@attn.norm_k.gamma 4 @attn.norm_k.beta 4 @attn.norm_k.alpha 1 @attn.norm_k.shift 1"},
+    {"pre", "seednorm", .want = EMB BODY SEED("@attn.norm_in") SEED("@mlp.norm_in") SEED("final_norm")},
+    {"post", "bhyt", .want = EMB BODY "@attn.norm_post.gamma 16 @attn.norm_post.lambda 1 @mlp.norm_post.gamma 16 @mlp.norm_post.lambda 1"},
+    {"peri", "rmsnorm_plain", .qk_norm = "on", .want = EMB BODY},
+    {"layerscale", "rmsnorm_plain", .want = EMB BODY "@attn.norm_out.gamma 16 @mlp.norm_out.gamma 16"},
+    {"olmo2", "scalenorm", .want = EMB BODY "@attn.norm_out.g 1 @mlp.norm_out.g 1 @attn.norm_q.g 1 @attn.norm_k.g 1 final_norm.g 1"},
+    {"pre", "gated", .qk_norm = "on",
+     .want = EMB BODY GATED("@attn.norm_in") GATED("@mlp.norm_in") GATED("final_norm") "@attn.norm_q.gamma 4 @attn.norm_q.down.weight 1x4 "
+             "@attn.norm_q.up.weight 4x1 @attn.norm_k.gamma 4 @attn.norm_k.down.weight 1x4 @attn.norm_k.up.weight 4x1"},
     {"post", "layernorm", .wire = {"mlp.out", "scale"}, .want = EMB BODY NORM("@attn.norm_post") NORM("@mlp.norm_post") "@mlp.norm_out.gamma 16"},
     {"subln", "layernorm", "swiglu", .no_bias = true,
      .want = EMB "@attn.qkv 48x16 @attn.proj 16x16 @mlp.up 20x16 @mlp.gate 20x16 @mlp.down 16x20 @attn.norm_in.gamma 16 @attn.norm_mid.gamma 16 @mlp.norm_in.gamma 16 @mlp.norm_mid.gamma 20 final_norm.gamma 16"},
@@ -111,53 +125,67 @@ static void test_names(void) {
 }
 
 /* What weight decay and learning rate depend on. */
+static const struct {
+    const char *ending;
+    ParamKind kind;
+} KINDS[] = {
+    {".weight", PARAM_MATRIX},
+    {".bias", PARAM_BIAS},
+    {".beta", PARAM_BETA},
+    {".alpha", PARAM_NORM},
+    {".shift", PARAM_NORM},
+    {".lambda", PARAM_NORM},
+    {".a", PARAM_NORM},
+    {".b", PARAM_NORM},
+    {".running_mean", PARAM_STATISTIC},
+    {"norm_in.gamma", PARAM_GAMMA_IN},
+    {"norm_out.gamma", PARAM_GAMMA_OUT},
+    {"norm_post.gamma", PARAM_GAMMA_OUT},
+    {"emb_norm.gamma", PARAM_GAMMA},
+    {"final_norm.gamma", PARAM_GAMMA},
+    {"norm_q.gamma", PARAM_GAMMA},
+    {"norm_k.gamma", PARAM_GAMMA},
+    {"norm_v.gamma", PARAM_GAMMA},
+    {"norm_in.g", PARAM_GAMMA_IN},
+    {"norm_post.g", PARAM_GAMMA_OUT},
+    {"final_norm.g", PARAM_GAMMA},
+    {"norm_in.down.weight", PARAM_MATRIX},
+    {"norm_q.up.weight", PARAM_MATRIX},
+};
+static size_t kinds_seen[sizeof KINDS / sizeof *KINDS];
+
+static void check_param_kind(const Params *params, size_t p) {
+    const Param *param = &params->list[p];
+    for (size_t k = 0; k < sizeof KINDS / sizeof *KINDS; k++) {
+        size_t length = strlen(param->name), ending = strlen(KINDS[k].ending);
+        if (length < ending || strcmp(param->name + length - ending, KINDS[k].ending)) continue;
+        CHECK(param->kind == KINDS[k].kind, "%s is of kind %d", param->name, (int)param->kind);
+        kinds_seen[k]++;
+    }
+    size_t size = param->shape[0] * (param->shape[1] ? param->shape[1] : 1);
+    CHECK(param->count == size && (param->shape[1] > 0) == (param->kind == PARAM_MATRIX),
+          "%s: %zu elements", param->name, param->count);
+    CHECK(!p || param->offset >= param[-1].offset + param[-1].count, "%s overlaps", param->name);
+    CHECK(param->offset + param->count <= params->size, "%s does not fit", param->name);
+}
+
 static void test_kinds(void) {
-    static const struct {
-        const char *ending;
-        ParamKind kind;
-    } KINDS[] = {
-        {".weight", PARAM_MATRIX},
-        {".bias", PARAM_BIAS},
-        {".beta", PARAM_BETA},
-        {".alpha", PARAM_ALPHA},
-        {"norm_in.gamma", PARAM_GAMMA_IN},
-        {"norm_mid.gamma", PARAM_GAMMA_IN},
-        {"norm_out.gamma", PARAM_GAMMA_OUT},
-        {"norm_post.gamma", PARAM_GAMMA_OUT},
-        {"emb_norm.gamma", PARAM_GAMMA},
-        {"final_norm.gamma", PARAM_GAMMA},
-        {"norm_q.gamma", PARAM_GAMMA},
-        {"norm_k.gamma", PARAM_GAMMA},
-        {"norm_v.gamma", PARAM_GAMMA},
-    };
     static const WireEntry EVERYWHERE[] = {
         {"attn.in", "norm"}, {"mlp.out", "scale"}, {"attn.mid", "norm"}, {"mlp.mid", "scale"}};
     const GammaWarmup off = {0};
-    size_t seen[sizeof KINDS / sizeof *KINDS] = {0};
-    ModelOptions options = net_options("hybrid", "dyt");
-    options.wire = EVERYWHERE;
-    options.n_wire = 4;
-    options.embed_norm = SWITCH_ON;
-    options.tie_embeddings = false;
-    Model *model = model_create(&options, &off, V, 1, false);
-    for (size_t p = 0; p < params_count(&model->params); p++) {
-        const Param *param = &model->params.list[p];
-        for (size_t k = 0; k < sizeof KINDS / sizeof *KINDS; k++) {
-            size_t length = strlen(param->name), ending = strlen(KINDS[k].ending);
-            if (length < ending || strcmp(param->name + length - ending, KINDS[k].ending)) continue;
-            CHECK(param->kind == KINDS[k].kind, "%s is of kind %d", param->name, (int)param->kind);
-            seen[k]++;
-        }
-        size_t size = param->shape[0] * (param->shape[1] ? param->shape[1] : 1);
-        CHECK(param->count == size && (param->shape[1] > 0) == (param->kind == PARAM_MATRIX),
-              "%s: %zu elements", param->name, param->count);
-        CHECK(!p || param->offset >= param[-1].offset + param[-1].count, "%s overlaps",
-              param->name);
-        CHECK(param->offset + param->count <= model->params.size, "%s does not fit", param->name);
+    for (int norm = 0; norm_name(norm); norm++) {
+        ModelOptions options = net_options("hybrid", norm_name(norm));
+        options.wire = EVERYWHERE;
+        options.n_wire = 4;
+        options.embed_norm = SWITCH_ON;
+        options.tie_embeddings = false;
+        Model *model = model_create(&options, &off, V, 1, false);
+        for (size_t p = 0; p < params_count(&model->params); p++)
+            check_param_kind(&model->params, p);
+        model_free(model);
     }
     for (size_t k = 0; k < sizeof KINDS / sizeof *KINDS; k++)
-        CHECK(seen[k], "no parameter ends with %s", KINDS[k].ending);
-    model_free(model);
+        CHECK(kinds_seen[k], "no parameter ends with %s", KINDS[k].ending);
 }
 
 /* --- initial values --- */
@@ -189,17 +217,29 @@ static double rule_std_of_v(const char *rule, size_t N) {
     return rule_std(rule, "mlp.up.", N);
 }
 
-static double gamma_start(const Model *model, const RowNet *net, const char *name) {
+/* The features of the norm that a tensor belongs to. */
+static size_t norm_width(const Model *model, const RowNet *net, const char *name) {
+    const Shape *s = &model->shape;
+    const bool q = strstr(name, "norm_q"), k = strstr(name, "norm_k"), v = strstr(name, "norm_v");
+    if (strstr(name, "norm_mid")) return strstr(name, ".mlp.") ? s->F : s->NH * s->HS;
+    if (!q && !k && !v) return s->C;
+    return net->block[0].qkv != 'w' ? s->HS : q ? s->NH * s->HS : s->NKV * s->HS;
+}
+
+/* The initial value of a scalar or vector of a norm, or of a gain alone. */
+static double norm_start(const Model *model, const RowNet *net, const char *name) {
     size_t l;
     const NormFormula *formula = norm_formula(norm_name(model->options.norm));
-    bool gain_alone = false;
     double gain = 1;
     if (strstr(name, "norm_out") && sscanf(name, "blocks.%zu", &l) == 1) {
         const RowBlock *block = &net->block[l];
         gain = (strstr(name, ".mlp.") ? &block->mlp : &block->attn)->out_gain;
-        gain_alone = (strstr(name, ".mlp.") ? &block->mlp : &block->attn)->slot[ROW_OUT] == 'S';
+        if ((strstr(name, ".mlp.") ? &block->mlp : &block->attn)->slot[ROW_OUT] == 'S') return gain;
     }
-    return gain - (gain_alone ? 0 : formula->plus);
+    const FormulaParam *param = formula_param(formula, name);
+    double start = param->start;
+    if (param->role == 'g') start = param->zero + gain * (param->start - param->zero);
+    return start * (param->by_width ? sqrt((double)norm_width(model, net, name)) : 1);
 }
 
 static void check_start(const Model *model, const RowNet *net, const Param *param) {
@@ -221,9 +261,8 @@ static void check_start(const Model *model, const RowNet *net, const Param *para
         check_normal(x, rest, std * rule_std(net->init, param->name, s->L), label);
         return;
     }
-    if (net_is_gamma(param)) start = gamma_start(model, net, param->name);
-    if (param->kind == PARAM_ALPHA)
-        start = norm_formula(norm_name(model->options.norm))->alpha_start;
+    if (net_is_gamma(param) || param->kind == PARAM_NORM)
+        start = norm_start(model, net, param->name);
     for (size_t i = 0; i < param->count; i++)
         CHECK(x[i] == (real)(float)start, "%s: initial value %g, want %g", label, (double)x[i],
               start);

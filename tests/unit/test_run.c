@@ -21,7 +21,7 @@ static void test_decays(void) {
         {PARAM_MATRIX, {1, 1, 1, 1}},   {PARAM_BIAS, {0, 0, 0, 0}},
         {PARAM_GAMMA_IN, {0, 1, 0, 1}}, {PARAM_GAMMA_OUT, {0, 0, 1, 1}},
         {PARAM_GAMMA, {0, 0, 0, 0}},    {PARAM_BETA, {0, 0, 0, 0}},
-        {PARAM_ALPHA, {0, 0, 0, 0}},    {PARAM_STATISTIC, {0, 0, 0, 0}},
+        {PARAM_NORM, {0, 0, 0, 0}},     {PARAM_STATISTIC, {0, 0, 0, 0}},
     };
     for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
         for (size_t k = 0; k < 4; k++) {
@@ -92,7 +92,7 @@ static void add_tensors(Params *params) {
     params_vector(params, "norm_out", PARAM_GAMMA_OUT, 7, 1);
     params_vector(params, "gamma", PARAM_GAMMA, 7, 1);
     params_vector(params, "beta", PARAM_BETA, 7, 0);
-    params_vector(params, "alpha", PARAM_ALPHA, 1, 0.5);
+    params_vector(params, "alpha", PARAM_NORM, 1, 0.5);
     params_vector(params, "statistic", PARAM_STATISTIC, 3, 2);
 }
 

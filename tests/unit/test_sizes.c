@@ -269,7 +269,7 @@ static double bytes_by_hand(const Config *config) {
     double streams = R * C * (1 + 3 + 2) /* e; two streams and the middle; h, dh */ + R;
     double shared = R * C * 7 /* b, o, ds, do, db, two du */ + R * C * 4 /* of q, k, v, mixed */ +
                     R * F /* of up */ + (double)attention_scratch((size_t)T, (size_t)C) +
-                    3 * (double)norm_partials((size_t)C);
+                    3 * (double)norm_partials(&norm_rmsnorm, (size_t)C);
     double head = V + fmin(chunk, R) * V;
     double window = (double)config->spike.window, streak = 16;
     double detector = 8 * (2 * (2 * window + streak) + (window + streak) * tensors);

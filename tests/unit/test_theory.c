@@ -204,22 +204,23 @@ static void test_warm_gradient(void) {
     const Norm *norm = &mlp->norm[SLOT_OUT];
     real one[WIDTH], dy[TOKENS * WIDTH];
     double size = 0, off = 0;
-    CHECK(norm->dgamma, "peri has no output norm");
-    if (!norm->dgamma) {
+    real *dgamma = norm->grad[0];
+    CHECK(dgamma, "peri has no output norm");
+    if (!dgamma) {
         model_free(model);
         return;
     }
     theory_draw(model, 1);
     theory_forward(model, 1);
     for (size_t i = 0; i < TOKENS * WIDTH; i++) dy[i] = (real)net_normal(8, i);
-    zero(norm->dgamma, WIDTH);
+    zero(dgamma, WIDTH);
     norm_backward(norm, mlp->shared->db, dy, mlp->b, 1, TOKENS, GRAD_ADD);
-    copy(one, norm->dgamma, WIDTH);
-    zero(norm->dgamma, WIDTH);
+    copy(one, dgamma, WIDTH);
+    zero(dgamma, WIDTH);
     norm_backward(norm, mlp->shared->db, dy, mlp->b, (real)0.1, TOKENS, GRAD_ADD);
     for (size_t c = 0; c < WIDTH; c++) {
         size = fmax(size, fabs((double)one[c]));
-        off = fmax(off, fabs((double)norm->dgamma[c] - (double)(real)0.1 * (double)one[c]));
+        off = fmax(off, fabs((double)dgamma[c] - (double)(real)0.1 * (double)one[c]));
     }
     double epsilon = sizeof(real) == sizeof(float) ? 0x1p-23 : 0x1p-52;
     measured("T9a", off / (0.1 * size) / epsilon, 0, 0, 4,
@@ -359,12 +360,18 @@ typedef struct {
     double loss;
 } Itself;
 
+/* Without gains the two norms of parallel2 are the one of parallel. */
+static bool same_without_gains(const Itself *a, const Itself *b) {
+    return strcmp(a->norm, "rmsnorm_plain") == 0 && strcmp(b->norm, "rmsnorm_plain") == 0 &&
+           strcmp(a->row, "parallel") == 0 && strcmp(b->row, "parallel2") == 0;
+}
+
 /* Values that depend on a tensor's name only, so that equal names have equal weights. */
 static void draw_by_name(const Params *params) {
     for (size_t p = 0; p < params_count(params); p++) {
         const Param *param = &params->list[p];
         real *value = params->values + param->offset;
-        double gain = param->kind == PARAM_ALPHA ? 0.5 : net_is_gamma(param) ? 1 : 0;
+        double gain = param->kind == PARAM_NORM ? 0.5 : net_is_gamma(param) ? 1 : 0;
         normal_fill(value, 7, param->name, 0.25, 0, param->count);
         for (size_t i = 0; i < param->count; i++) value[i] += (real)gain;
         if (param->kind == PARAM_STATISTIC) constant_fill(value, 0.5, param->count);
@@ -414,10 +421,11 @@ static void test_itself(void) {
         for (size_t b = a + 1; b < count; b++, pairs++) {
             double off = fabs(net[a].loss - net[b].loss) / net[a].loss;
             bool none = strcmp(net[a].norm, "none") == 0 && strcmp(net[b].norm, "none") == 0;
-            bool one = none && same_by_construction(net[a].row, net[b].row);
+            bool one = (none && same_by_construction(net[a].row, net[b].row)) ||
+                       same_without_gains(&net[a], &net[b]);
             one |=
                 strcmp(net[a].norm, net[b].norm) == 0 && same_but_initially(net[a].row, net[b].row);
-            CHECK((off < net_tolerance() / 10) == one, "%s %s %.9g and %s %s %.9g", net[a].row,
+            CHECK((off < net_tolerance() / 100) == one, "%s %s %.9g and %s %s %.9g", net[a].row,
                   net[a].norm, net[a].loss, net[b].row, net[b].norm, net[b].loss);
             same += one;
             farthest = fmax(farthest, one ? off : 0);

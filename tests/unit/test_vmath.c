@@ -1,4 +1,4 @@
-/* test_vmath.c - exp, tanh and sigmoid against the C library in double.
+/* test_vmath.c - exp, tanh, erf and sigmoid against the C library in double.
  *
  * Errors are in ulps of `real`; half an ulp is unavoidable. There are two samples: floats at equal
  * steps of their bit patterns, which covers all exponents, and floats at equal steps of their value
@@ -19,6 +19,7 @@ static double exact_sigmoid(double x) {
     }
 DEFINE_MAP(exp)
 DEFINE_MAP(tanh)
+DEFINE_MAP(erf)
 DEFINE_MAP(sigmoid)
 
 typedef struct {
@@ -32,6 +33,7 @@ typedef struct {
 static const Function FUNCTIONS[] = {
     {"exp", map_exp, exp, -104, 89, 0.99},
     {"tanh", map_tanh, tanh, -10, 10, 1.86},
+    {"erf", map_erf, erf, -4, 4, 1.06},
     {"sigmoid", map_sigmoid, exact_sigmoid, -87, 17, 2.49},
 };
 
@@ -143,6 +145,12 @@ static void edge_cases(void) {
         0.34657362f,
         0.35,
         0.34999999,
+        0.94f,
+        0.9400001f,
+        -0.94f,
+        3.9999998f,
+        -4,
+        4.0000005f,
     };
     real x[COUNT(EDGES)], y[COUNT(EDGES)];
     for (size_t i = 0; i < COUNT(EDGES); i++) x[i] = (real)EDGES[i];
@@ -161,8 +169,8 @@ static void edge_cases(void) {
 }
 
 static const Test TESTS[] = {
-    {"exp, tanh and sigmoid are as accurate as stated", errors_are_small},
+    {"exp, tanh, erf and sigmoid are as accurate as stated", errors_are_small},
     {"the index in a vector does not matter", index_does_not_matter},
-    {"exp, tanh and sigmoid: edge cases", edge_cases},
+    {"exp, tanh, erf and sigmoid: edge cases", edge_cases},
 };
 TEST_MAIN(TESTS)
