@@ -206,8 +206,8 @@ class Training:
         return loss.item()
 
     def gradient_norm(self):
-        """In double precision: in float32, PyTorch 2.x on a CPU makes the norm of M's 38.6 million token gradients 0.3 %
-        too small."""
+        """In double precision: in float32, PyTorch 2.15 on a CPU makes the norm of M's 38.6 million token gradients
+        0.3 % too small."""
         return sum(p.grad.double().square().sum().item() for p in self.model.parameters()) ** 0.5
 
     def apply(self):

@@ -239,10 +239,10 @@ PARTS = {
             "val_third",
         ),
     ],
-    "unwith_norm": [higher("unwith_norm", 1e-3, 4e-3, model__norm="none")],
+    "unnormed": [higher("unnormed", 1e-3, 4e-3, model__norm="none")],
     "dyt_start": [
         higher("dyt_start", 1e-3, 4e-3),
-        fails("DyT with matrices of 0.02 learns nothing", N, Arm("unwith_norm", {"model.norm": "dyt", "optim.lr": 4e-3})),
+        fails("DyT with matrices of 0.02 learns nothing", N, Arm("unnormed", {"model.norm": "dyt", "optim.lr": 4e-3})),
     ],
     "few_tokens": [higher("few_tokens", 1e-3, 4e-3, model__norm="rmsnorm")],
     "dyt_start_few": [higher("dyt_start_few", 1e-3, 4e-3)],

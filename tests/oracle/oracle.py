@@ -4,10 +4,10 @@
     make oracle          needs Debian's python3-torch; tests/unit/test_oracle.c reads the file
 
 net.py and norms.py are the model, cases.py lists what is compared. Weights and tokens are not in the file: both sides
-compute them (bits() and initial_value() in net.py). The file consists of lines of text, and each array is
+compute them (bits() and initial_value() in values.py). The file consists of lines of text, and each array is
 followed by its bytes:
 
-    peri-oracle 1 HASH      FNV-1a of net.py, norms.py, cases.py and oracle.py, concatenated
+    peri-oracle 1 HASH      FNV-1a of values.py, net.py, norms.py, cases.py and oracle.py, concatenated
     gradients NAME          or run NAME
     config JSON             a config of the trainer
     t N                     updates already taken (of both warm-ups and norm_removal), for gradients
@@ -27,7 +27,8 @@ import struct
 import torch
 
 import cases
-from net import Model, bits, hash_text
+from net import Model
+from values import bits, hash_text
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 VOCAB, BATCH, STEPS = 11, 2, 20
@@ -37,7 +38,7 @@ STREAM = 71  # tokens of the text of the runs: 7 micro-batches of 2 x 5 tokens, 
 
 def sources_hash():
     state = hash_text("")
-    for name in ("net.py", "norms.py", "cases.py", "oracle.py"):
+    for name in ("values.py", "net.py", "norms.py", "cases.py", "oracle.py"):
         with open(os.path.join(HERE, name), encoding="utf-8") as file:
             state = hash_text(file.read(), state)
     return state
