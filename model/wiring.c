@@ -271,7 +271,8 @@ static bool sublayer_is_plain(const SublayerWiring *sublayer, unsigned slots) {
         if (sublayer->slot[slot] != wanted) return false;
     }
     return sublayer->read == READ_STREAM && sublayer->skip == 1 && sublayer->branch == 1 &&
-           sublayer->gain == 1 && sublayer->block_skip == 0 && sublayer->dual == 0;
+           sublayer->gain == 1 && sublayer->block_skip == 0 && sublayer->dual == 0 &&
+           sublayer->out_gain == 1;
 }
 
 bool wiring_is_plain(const Wiring *wiring, unsigned slots) {

@@ -28,8 +28,8 @@ const char *wire_read_name(int i);
 const char *wire_word(int i);
 void wiring_free(Wiring *wiring);
 
-/* Whether every sublayer reads the stream, has the default coefficients, and has norms in exactly
- * the slots of the bit mask `slots`: 1 << SLOT_POST is x = N(x + F(x)). */
+/* Whether every sublayer reads the stream, has the default coefficients and initial gains, and has
+ * norms in exactly the slots of the bit mask `slots`: 1 << SLOT_POST is x = N(x + F(x)). */
 bool wiring_is_plain(const Wiring *wiring, unsigned slots);
 
 /* Whether any block normalizes its queries and keys. */

@@ -22,8 +22,8 @@ def tuned(a, b, direction="below", exploratory=False):
 PERI = scaled("sandwich", 1, with_norm=True)
 PRE_WITH_NORM = scaled("pre", 1, with_norm=True)
 LITERATURE = (
-    "Public results contradict each other: Peri-LN's paper (arXiv 2502.02732) and Gemma, which scales by sqrt(d_model), "
-    "against MLS-Bench (2605.08678) and BHyT (2601.09719), where sandwich norm ends higher than Pre-LN."
+    "Public results contradict each other: Peri-LN's paper (arXiv 2502.02732) and Gemma, which scales by "
+    "sqrt(d_model), against MLS-Bench (2605.08678) and BHyT (2601.09719), where sandwich norm ends higher than Pre-LN."
 )
 
 CLAIMS = [
