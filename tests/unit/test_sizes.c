@@ -309,6 +309,8 @@ static int in_child(const Config *config, double room, double *held) {
         struct rlimit addresses = {(rlim_t)limit, (rlim_t)limit};
         if (setrlimit(RLIMIT_AS, &addresses) != 0) _exit(98);
         memory_require(config, config->data.vocab_size);
+        model_create(&config->model, &config->gamma_warmup, config->data.vocab_size,
+                     config->train.batch, memory_use(config));
         _exit(0);
     }
     if (child < 0 || wait4(child, &status, 0, &usage) != child) abort();
@@ -362,6 +364,26 @@ static void fits_to_the_byte(void) {
     config_free(&config);
 }
 
+/* The matrices of Muon have no second moment, so a model may fit with Muon only. */
+static void muon_needs_less(void) {
+    static const Case WIDE = {1, 16, 512, 4, 2048, 256, 16};
+    Config config = config_of(&WIDE);
+    MemoryPlan adamw, muon;
+    double held;
+    CHECK(memory_plan(&adamw, &config, config.data.vocab_size), "no plan");
+    config.optim.kind = OPTIMIZER_MUON;
+    CHECK(memory_plan(&muon, &config, config.data.vocab_size), "no plan");
+    double more = memory_total(&adamw), less = memory_total(&muon);
+    double matrices = 4 * (4 * 512.0 * 512 + 2 * 512.0 * 2048) * sizeof(real);
+    double scratch = (2 * 512.0 * 2048 + 2 * 512.0 * 512) * sizeof(real);
+    CHECK(more - less == matrices - scratch, "%.0f bytes less, want %.0f", more - less,
+          matrices - scratch);
+    CHECK(in_child(&config, (more + less) / 2, &held) == 0, "refused: %s", printed);
+    config.optim.kind = OPTIMIZER_ADAMW;
+    CHECK(in_child(&config, (more + less) / 2, &held) == EXIT_USAGE, "accepted");
+    config_free(&config);
+}
+
 /* The error names the keys that reduce the size. */
 static void hints_name_what_helps(void) {
     static const struct {
@@ -393,6 +415,7 @@ static const Test TESTS[] = {
     {"sizes: bytes against the equations, up to 2^64", bytes_are_those_of_the_equations},
     {"sizes: around 2^31, 2^32, 2^53 refused", large_ones_are_refused},
     {"sizes: the limit is exact", fits_to_the_byte},
+    {"sizes: Muon needs less", muon_needs_less},
     {"sizes: the error names the keys that help", hints_name_what_helps},
 };
 
