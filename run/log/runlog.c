@@ -13,26 +13,27 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Integer columns are written with all digits. */
+/* In the order of the file. Integer columns are written with all digits. */
 static const struct {
+    LogColumn column;
     const char *name;
     bool integer;
 } COLUMNS[LOG_COLUMNS] = {
-    [LOG_STEP] = {"step", true},
-    [LOG_TOKENS] = {"tokens", true},
-    [LOG_TRAIN_LOSS] = {"train_loss"},
-    [LOG_VAL_LOSS] = {"val_loss"},
-    [LOG_LR] = {"lr"},
-    [LOG_GAMMA_SCALE] = {"gamma_scale"},
-    [LOG_GRAD_NORM] = {"grad_norm"},
-    [LOG_CLIP_SCALE] = {"clip_scale"},
-    [LOG_LOSS_Z] = {"loss_z"},
-    [LOG_GRAD_Z] = {"grad_z"},
-    [LOG_SPIKE] = {"spike", true},
-    [LOG_ACTION] = {"action"},
-    [LOG_MAX_LOGIT] = {"max_logit"},
-    [LOG_STEP_MS] = {"step_ms"},
-    [LOG_TOKENS_PER_S] = {"tokens_per_s"},
+    {LOG_STEP, "step", true},
+    {LOG_TOKENS, "tokens", true},
+    {LOG_TRAIN_LOSS, "train_loss"},
+    {LOG_VAL_LOSS, "val_loss"},
+    {LOG_LR, "lr"},
+    {LOG_GAMMA_SCALE, "gamma_scale"},
+    {LOG_GRAD_NORM, "grad_norm"},
+    {LOG_CLIP_SCALE, "clip_scale"},
+    {LOG_LOSS_Z, "loss_z"},
+    {LOG_GRAD_Z, "grad_z"},
+    {LOG_SPIKE, "spike", true},
+    {LOG_ACTION, "action"},
+    {LOG_MAX_LOGIT, "max_logit"},
+    {LOG_STEP_MS, "step_ms"},
+    {LOG_TOKENS_PER_S, "tokens_per_s"},
 };
 
 static const char *const FILES[RUNLOG_FILES] = {
@@ -60,8 +61,9 @@ void log_set(LogRow *row, LogColumn column, double value) {
     row->measured |= (size_t)1 << column;
 }
 
+/* Whether entry i of COLUMNS is in the file. */
 static bool has_column(int i, bool max_logit) {
-    return i != LOG_MAX_LOGIT || max_logit;
+    return COLUMNS[i].column != LOG_MAX_LOGIT || max_logit;
 }
 
 static Csv create_log(const char *dir, bool max_logit) {
@@ -146,15 +148,16 @@ bool runlog_reaches(const char *dir, const uint64_t bytes[RUNLOG_FILES]) {
 void runlog_write(RunLog *runlog, const LogRow *row) {
     Csv *csv = &runlog->file[FILE_LOG];
     for (int i = 0; i < LOG_COLUMNS; i++) {
+        const LogColumn column = COLUMNS[i].column;
         if (!has_column(i, runlog->max_logit)) continue;
-        if (i == LOG_ACTION)
+        if (column == LOG_ACTION)
             csv_text(csv, row->action ? row->action : "");
-        else if (!(row->measured >> i & 1))
+        else if (!(row->measured >> column & 1))
             csv_empty(csv);
         else if (COLUMNS[i].integer)
-            csv_integer(csv, (size_t)row->value[i]);
+            csv_integer(csv, (size_t)row->value[column]);
         else
-            csv_number(csv, row->value[i]);
+            csv_number(csv, row->value[column]);
     }
     csv_end_record(csv);
 }

@@ -9,7 +9,7 @@
 #include "run/io/csv.h"
 #include "run/optim/spike.h"
 
-/* The columns of log.csv. The last two are timings, which are not reproducible. */
+/* The columns of log.csv; runlog.c has their order. Timings are not reproducible. */
 typedef enum {
     LOG_STEP,
     LOG_TOKENS,
@@ -23,9 +23,10 @@ typedef enum {
     LOG_GRAD_Z,
     LOG_SPIKE,
     LOG_ACTION,
-    LOG_MAX_LOGIT, /* only with log.max_logit */
     LOG_STEP_MS,
     LOG_TOKENS_PER_S,
+    LOG_FIRST_COLUMNS,                 /* those of the first version, as checkpoints store them */
+    LOG_MAX_LOGIT = LOG_FIRST_COLUMNS, /* stands before the timings, only with log.max_logit */
     LOG_COLUMNS
 } LogColumn;
 

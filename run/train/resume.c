@@ -39,10 +39,12 @@ static void list_tensors(Run *run, size_t *action, Snapshot *snapshot) {
     tensor_add(state, "adam.", "applied", TENSOR_I64, 1, 0, &run->optimizer.applied);
     spike_tensors(run->detector, state);
     health_tensors(run->health, state);
-    tensor_add(state, "row.", "value", TENSOR_F64, LOG_COLUMNS, 0, run->row.value);
+    tensor_add(state, "row.", "value", TENSOR_F64, LOG_FIRST_COLUMNS, 0, run->row.value);
     tensor_add(state, "row.", "measured", TENSOR_I64, 1, 0, &run->row.measured);
     tensor_add(state, "row.", "action", TENSOR_I64, 1, 0, action);
-    health_sign_tensors(run->health, state); /* last: read_state may cut them off */
+    /* Later versions added these, one after the other: read_state may cut them off. */
+    health_sign_tensors(run->health, state);
+    tensor_add(state, "row.", "max_logit", TENSOR_F64, 1, 0, &run->row.value[LOG_MAX_LOGIT]);
 }
 
 static size_t action_index(const char *name) {
@@ -168,6 +170,8 @@ static const char *compare_config(Run *run, const Snapshot *snapshot, const char
 
 /* Reads a checkpoint of this version, or of an earlier one, which lacks the last tensors. */
 static const char *read_state(Run *run, const CheckpointFiles *files, Snapshot *snapshot) {
+    if (!checkpoint_read(files, snapshot)) return NULL;
+    arrsetlen(snapshot->state, arrlenu(snapshot->state) - 1); /* row.max_logit */
     if (!checkpoint_read(files, snapshot)) return NULL;
     arrsetlen(snapshot->state, arrlenu(snapshot->state) - HEALTH_SIGN_TENSORS);
     health_forget_signs(run->health);

@@ -86,3 +86,4 @@ class Claim:
     why: str = ""
     needed: str = ""
     comment: str = ""
+    planned: bool = False  # in docs/claims/plan.md: not on the page before its part has runs

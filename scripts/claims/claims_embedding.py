@@ -36,6 +36,7 @@ CLAIMS = [
         2000,
         tuned(scaled("sandwich", 1), scaled("pre", 1), "above"),
         [tuned(scaled("sandwich", scale), scaled("pre", scale)) for scale in SCALES[1:4]],
+        planned=True,
     ),
     Claim(
         "embed-scale-large",
@@ -53,5 +54,6 @@ CLAIMS = [
             tuned(PRE_WITH_NORM, scaled("pre", 1)),
             tuned(PERI, scaled("pre", 1)),
         ],
+        planned=True,
     ),
 ]

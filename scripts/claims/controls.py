@@ -159,6 +159,7 @@ def at_rate(arm, rate):
     return Arm(arm.part, arm.keys | {"optim.lr": rate}, arm.label)
 
 
+PLANNED = {"embed_scale"}  # docs/claims/plan.md: without controls before it has runs
 PARTS = {
     "placement": [
         fails("Post-LN fails at learning rate 1.6e-2", P, placed("post", 1.6e-2)),
@@ -314,7 +315,8 @@ PARTS = {
 
 
 def check_all(data):
-    return {part: [check(data) for check in checks] for part, checks in PARTS.items()}
+    begun = {part: checks for part, checks in PARTS.items() if part not in PLANNED or part in data.parts}
+    return {part: [check(data) for check in checks] for part, checks in begun.items()}
 
 
 def state_of(parts, checks):

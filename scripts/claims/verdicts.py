@@ -177,10 +177,15 @@ def tally(entries):
     }
 
 
+def begun(data):
+    """The claims without those that are planned and have no runs yet."""
+    return [c for c in CLAIMS if not c.planned or set(judging.parts_of(c.primary)) <= data.parts.keys()]
+
+
 def verdicts(folder):
     data = measured.Measured(folder)
     checks = controls.check_all(data)
-    entries = [entry(data, judgement) for judgement in judging.judge_all(data, CLAIMS, checks)]
+    entries = [entry(data, judgement) for judgement in judging.judge_all(data, begun(data), checks)]
     forest, sensitivity = settings.differences(data, checks), settings.sensitivities(data, checks)
     return rounded(
         {

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""without_tensors.py RUN - rewrites the checkpoints of a run as version 0.2.0 began: without the health.stuck tensors.
+"""without_tensors.py RUN - rewrites the checkpoints of a run as version 0.2.0 began: without the health.stuck
+tensors and row.max_logit.
 
 These tensors are the last of optimizer.safetensors. to_version_1.py also leaves them out.
 """
@@ -10,7 +11,7 @@ import re
 import struct
 import sys
 
-NEW = "health.stuck_"
+NEW = ("health.stuck_", "row.max_logit")
 
 
 def fnv1a64(data):

@@ -202,17 +202,17 @@ static void check_log(bool max_logit, const char *want) {
     log_set(&row, LOG_VAL_LOSS, 5.5451774);
     runlog_write(&runlog, &row);
     const double first[] = {
-        1,    3072,  (double)(float)5.5451774, 0, 0.00095, 0.1, INFINITY, 0, 0, 0, 1, 0, -3.5,
-        12.5, 245760};
+        1,      3072, (double)(float)5.5451774, 0, 0.00095, 0.1, INFINITY, 0, 0, 0, 1, 0, 12.5,
+        245760, -3.5};
     row = (LogRow){.action = "skip"};
     for (int i = 0; i < LOG_COLUMNS; i++) {
         bool empty = i == LOG_VAL_LOSS || i == LOG_LOSS_Z || i == LOG_GRAD_Z || i == LOG_ACTION;
         if (!empty) log_set(&row, (LogColumn)i, first[i]);
     }
     runlog_write(&runlog, &row);
-    const double second[] = {12345678, 37925922816, -NAN,     1.23456789e-5, 1e-5,
-                             1,        1.0 / 3,     1,        -INFINITY,     NAN,
-                             0,        0,           INFINITY, 1e-3,          1e9};
+    const double second[] = {12345678, 37925922816, -NAN, 1.23456789e-5, 1e-5,
+                             1,        1.0 / 3,     1,    -INFINITY,     NAN,
+                             0,        0,           1e-3, 1e9,           INFINITY};
     const double third[] = {16777217,
                             9007199254740992,
                             -0.0,
@@ -225,9 +225,9 @@ static void check_log(bool max_logit, const char *want) {
                             3,
                             3,
                             0,
-                            24220,
                             1,
-                            2};
+                            2,
+                            24220};
     row.action = NULL;
     for (int i = 0; i < LOG_COLUMNS; i++) log_set(&row, (LogColumn)i, second[i]);
     runlog_write(&runlog, &row);
