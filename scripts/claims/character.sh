@@ -1,21 +1,23 @@
 # shellcheck shell=bash
 # character.sh - for the parts of claims.sh that train nanoGPT's character model: one run, many at a time.
 #
-# The caller has set csv, runs, jobs and text. A run adds a line to $csv when it ends. Runs in that file are not repeated,
+# A run adds a line to the CSV when it ends. Runs in that file are not repeated,
 # and a run that was stopped is resumed, so a part can be stopped at any time and started again.
 
 settings=(--threads 1 --set train.eval_every=2000 --set train.eval_rows=1742)
 failed=0
 
-# begin_part QUICK COLUMNS: the folder and the header of $csv. With QUICK, runs of 9 steps on the built-in text.
+# begin_part RUNS CSV JOBS QUICK TEXT COLUMNS: makes the folder RUNS and the header of CSV. With QUICK, runs of 9 steps on
+# the built-in text.
 begin_part() {
-    if [[ -n $1 ]]; then
+    runs=$1 csv=$2 jobs=$3 text=$5
+    if [[ -n $4 ]]; then
         text=builtin:stories
-        settings=(--threads 1 --steps 9 --set train.eval_every=3 --set train.eval_rows=8 --set train.batch=2)
+        settings=(--threads 1 --set data.vocab=bytes --steps 9 --set train.eval_every=3 --set train.eval_rows=8 --set train.batch=2)
     fi
     [[ -n $text ]] || { echo "$(basename "$0" .sh): needs --text tinyshakespeare.txt" >&2 && exit 2; }
     mkdir -p "$runs"
-    [[ -e $csv ]] || echo "$2" >"$csv"
+    [[ -e $csv ]] || echo "$6" >"$csv"
 }
 
 # character NAME CELLS OPTION...: trains a run; its line is CELLS, its loss. A run that diverged has the loss of uniform

@@ -4,10 +4,9 @@
 set -euo pipefail
 source "$(dirname "$0")/../usage.sh"
 source "$(dirname "$0")/character.sh"
-runs=$1/embed_scale csv=$2 jobs=$3 text=$5
 seeds=(1 2 3)
 [[ -z $4 ]] || seeds=(1)
-begin_part "$4" run,seed,model.topology,model.embed_norm,model.embed_scale,optim.lr,val_loss
+begin_part "$1/embed_scale" "$2" "$3" "$4" "$5" run,seed,model.topology,model.embed_norm,model.embed_scale,optim.lr,val_loss
 
 # measure SEED RATE TOPOLOGY EMBED_NORM SCALE
 measure() {

@@ -4,8 +4,7 @@
 set -euo pipefail
 source "$(dirname "$0")/../usage.sh"
 source "$(dirname "$0")/character.sh"
-runs=$1/nanogpt_bf16 csv=$2 jobs=$3 text=$5
-begin_part "$4" arm,norm,seed,val_loss
+begin_part "$1/nanogpt_bf16" "$2" "$3" "$4" "$5" arm,norm,seed,val_loss
 
 for seed in 1337 1338 1339 1340 1341; do
     for arm in pre peri; do
