@@ -2,6 +2,7 @@
 #include "run/log/layers.h"
 
 #include <math.h>
+#include <string.h>
 
 const char LAYERS_HEADER[] =
     "step,layer,sublayer,site,position,mean,variance,rms,absmax,kurtosis,grad_rms\n";
@@ -23,29 +24,29 @@ static void write_numbers(Csv *csv, const Moments *m, double grad_rms) {
     }
 }
 
+static void write_place(Csv *csv, size_t step, ProbePoint point, const char *site, size_t group) {
+    csv_integer(csv, step);
+    csv_integer(csv, point.layer);
+    csv_text(csv, point.sublayer);
+    csv_text(csv, site);
+    csv_text(csv, layers_position(group));
+}
+
 static void write_site(Csv *csv, size_t step, ProbePoint point, int site, const ProbeStats *stats) {
     for (size_t group = 0; group < TOKEN_GROUPS; group++) {
-        csv_integer(csv, step);
-        csv_integer(csv, point.layer);
-        csv_text(csv, point.sublayer);
-        csv_text(csv, probe_site_name(site));
-        csv_text(csv, layers_position(group));
+        write_place(csv, step, point, probe_site_name(site), group);
         write_numbers(csv, &stats->moments[group], stats->grad_rms[group]);
         csv_end_record(csv);
     }
 }
 
-/* The largest logits of a block. There is none for other tokens than the first where the context is
- * one token. */
-static void write_scores(Csv *csv, size_t step, size_t layer, const real *peaks) {
+/* The largest logits of a block, in column absmax. There is none for other tokens than the first where
+ * the context is one token. */
+static void write_scores(Csv *csv, size_t step, ProbePoint point, const real *peaks) {
     for (size_t group = 0; group < TOKEN_GROUPS; group++) {
-        csv_integer(csv, step);
-        csv_integer(csv, layer);
-        csv_text(csv, "attn");
-        csv_text(csv, "scores");
-        csv_text(csv, layers_position(group));
+        write_place(csv, step, point, "scores", group);
         for (int empty = 0; empty < 3; empty++) csv_empty(csv);
-        if (isinf(peaks[group]) && peaks[group] < 0)
+        if (peaks[group] == -INFINITY)
             csv_empty(csv);
         else
             csv_number(csv, (double)peaks[group]);
@@ -55,14 +56,13 @@ static void write_scores(Csv *csv, size_t step, size_t layer, const real *peaks)
 }
 
 void layers_write(Csv *csv, size_t step, const Probe *probe, const real *peaks) {
-    for (size_t point = 0; point < probe->points; point++) {
+    for (size_t i = 0; i < probe->points; i++) {
+        const ProbePoint point = probe_point(probe, i);
         for (int site = 0; site < PROBE_SITES; site++) {
-            const ProbeStats *stats = probe_stats(probe, point, (ProbeSite)site);
-            if (stats->measured) write_site(csv, step, probe_point(probe, point), site, stats);
+            const ProbeStats *stats = probe_stats(probe, i, (ProbeSite)site);
+            if (stats->measured) write_site(csv, step, point, site, stats);
         }
-        for (size_t block = 0; peaks && block < probe->L; block++) {
-            if (point == probe_sublayer(block, false))
-                write_scores(csv, step, block + 1, peaks + block * TOKEN_GROUPS);
-        }
+        if (peaks && strcmp(point.sublayer, "attn") == 0)
+            write_scores(csv, step, point, peaks + (point.layer - 1) * TOKEN_GROUPS);
     }
 }

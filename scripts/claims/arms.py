@@ -19,6 +19,11 @@ def topology(part, name, rate=None, **keys):
     return Arm(part, arm_keys, WORDS.get(name, name))
 
 
+def at(arm, rate):
+    """An arm at one of its learning rates."""
+    return Arm(arm.part, arm.keys | {"optim.lr": rate}, arm.label)
+
+
 def placed(name, rate=None):
     """A placement at a learning rate, or at all of them, in part placement."""
     return topology("placement", name, rate)

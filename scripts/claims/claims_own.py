@@ -1,6 +1,6 @@
 """claims_own: claims that are not the article's: from the literature, and about this program's own models."""
 
-from arms import CHAR, DEEP, SMALL, character, depth, placed, topology
+from arms import CHAR, DEEP, SMALL, at, character, depth, placed, topology
 from claim import Arm, Claim, Number, Original, Test
 from protocol import UNDECIDED
 
@@ -9,10 +9,6 @@ BARE, EMBEDDED = (
     Arm("pre_embed", {}, "Pre-LN with embedding norm"),
 )
 CHARACTER = CHAR + ", LayerNorm"
-
-
-def at(arm, rate):
-    return Arm(arm.part, arm.keys | {"optim.lr": rate}, arm.label)
 
 
 def branch(name, order):

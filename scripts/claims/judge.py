@@ -92,7 +92,7 @@ def needed(claim, found):
     if seeds is None:
         text = f"more than {protocol.MOST_SEEDS} seeds, or a regime in which the effect is larger"
         return {"seeds": None, "hours": None, "text": text}
-    character = claim.primary.a.part == "nanogpt_char"
+    character = claim.primary.a.part in ("nanogpt_char", "nanogpt_bf16", "embed_scale")
     hours = seeds * found.runs * (protocol.HOURS_PER_CHARACTER_RUN if character else protocol.HOURS_PER_RUN)
     return {"seeds": seeds, "hours": hours, "text": f"{seeds} seeds in all, about {hours:.1f} hours on two cores"}
 
