@@ -465,7 +465,7 @@ run("decay of scalar gains", {"norm": "scalenorm"}, weight_decay=0.5, decay_gamm
 run("no decay of scalars in norms", {"norm": "derf", "topology": "pre"}, weight_decay=0.5)
 run("lambda", {"norm": "bhyt", "topology": "post", "qk_norm": "on"}, weight_decay=0.5, accum=2)
 run("scalars of the stream", {"topology": "lambdas", "n_layer": 2}, weight_decay=0.5, accum=2)
-run("gates of GPAS", {"topology": "gpas", **rms}, weight_decay=0.5)
+run("gates of GPAS", {"topology": "gpas", "final_norm": "off", **rms}, weight_decay=0.5)
 run("scalars of branches", {"topology": "rezero", "n_layer": 2}, clip=0.0, accum=2)
 run("scalars behind blocks", {"topology": "gemma4", "n_layer": 2}, decay_gamma_out=True)
 run("bfloat16", {"norm": "rmsnorm", "mlp": "swiglu", "precision": "bfloat16"}, accum=2)

@@ -504,9 +504,9 @@ TOPOLOGIES = {
     "trinity": trinity,
     "span": span,
     "subln": subln,
+    "none": none,
     "lambdas": lambdas,
     "gpas": gpas,
     "gemma4": gemma4,
     "rezero": rezero,
-    "none": none,
 }

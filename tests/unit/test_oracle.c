@@ -41,6 +41,7 @@ static bool is_coefficient(const char *name) {
 
 static double first_value(const char *name, uint64_t k) {
     double x = (double)k / 0x100000;
+    if (ends_with(name, ".leave")) return 0.25 + x / 4;
     if (is_coefficient(name)) return 0.5 + x;
     if (ends_with(name, ".gamma") || ends_with(name, ".running_scale")) return 0.5 + x;
     if (ends_with(name, ".alpha")) return 0.25 + x / 2;
