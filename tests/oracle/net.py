@@ -336,7 +336,6 @@ class Block:
         return self.model.norm(f"{self.prefix}.{where}.norm_{slot}", x, slot)
 
     def k(self, where, name, n=1):
-        """A learned coefficient, a number or a vector."""
         return self.model.param(f"{self.prefix}.{where}.{name}", n)
 
     def shrunk(self, where, x):

@@ -33,10 +33,7 @@ static bool ends_with(const char *text, const char *end) {
 }
 
 static bool is_coefficient(const char *name) {
-    bool is = false;
-    for (int i = 0; coefficient_name(i); i++)
-        is |= strcmp(strrchr(name, '.') + 1, coefficient_name(i)) == 0;
-    return is;
+    return name_index(coefficient_name, strrchr(name, '.') + 1) >= 0;
 }
 
 static double first_value(const char *name, uint64_t k) {
