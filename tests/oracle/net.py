@@ -481,6 +481,6 @@ def none(b, x):
 
 
 SAME = {"sandwich": peri, "dssn": peri}  # but for the embedding norm and initial values
-NAMES = """post pre peri sandwich olmo2 deepnorm resi_dual mixln lns hybrid hybrid_star keel pre_post b2t parallel parallel2
-layerscale respost dssn trinity span subln none lambdas gpas gemma4 rezero"""
+NAMES = """post pre peri sandwich olmo2 deepnorm resi_dual mixln lns hybrid hybrid_star keel pre_post b2t parallel
+parallel2 layerscale respost dssn trinity span subln none lambdas gpas gemma4 rezero"""
 TOPOLOGIES = {name: SAME.get(name) or globals()[name] for name in NAMES.split()}

@@ -345,8 +345,7 @@ static void test_merging(void) {
     config_free(&c);
     /* The members of a learned coefficient do not merge. */
     must_load(&c,
-              "{\"model\": {\"wire\": {\"attn.x0\": {\"learn\": \"vector\"},"
-              "\"mlp.skip\": {\"lr_scale\": 0.01, \"start\": 2, \"learn\": \"scalar\"}}}}",
+              "{\"model\": {\"wire\": {\"attn.x0\": {\"learn\": \"vector\"}, \"mlp.skip\": 2}}}",
               SETS("model.wire.mlp.skip={\"learn\": \"scalar\"}",
                    "model.wire.mlp.leave={\"learn\": \"shrink\"}"));
     check_value(&c, "model.wire",
