@@ -343,7 +343,6 @@ static void test_merging(void) {
               SETS("model.wire={\"mlp.skip\": 4}"));
     check_value(&c, "model.wire", "{\"mlp.skip\": 4}");
     config_free(&c);
-    /* The members of a learned coefficient do not merge. */
     must_load(&c,
               "{\"model\": {\"wire\": {\"attn.x0\": {\"learn\": \"vector\"}, \"mlp.skip\": 2}}}",
               SETS("model.wire.mlp.skip={\"learn\": \"scalar\"}",
