@@ -34,6 +34,19 @@ static void print_term(FILE *out, bool *first, double factor, const char *term) 
     *first = false;
 }
 
+/* A term with a coefficient: "0.5 x", or "[skip] x" where the coefficient is learned. */
+static void print_product(FILE *out, bool *first, const SublayerWiring *w, CoefficientName name,
+                          const char *term) {
+    const CoefficientWiring *coefficient = &w->coefficient[name];
+    if (coefficient->learn == LEARN_NOT) {
+        print_term(out, first, coefficient->value, term);
+        return;
+    }
+    char *product = text_format("[%s] %s", coefficient_name((int)name), term);
+    print_term(out, first, 1, product);
+    mem_free(product);
+}
+
 /* The slots under gamma-warmup, and whether branch-warmup is on. */
 typedef struct {
     unsigned slots;
@@ -71,10 +84,53 @@ static char *branch_text(const SublayerWiring *w, const SublayerRef *sublayer) {
     return text;
 }
 
+/* "x = [enter] x + 0.2 x_0; " where x is not the stream that the sublayer is given. */
+static void print_enter(FILE *out, const SublayerWiring *w) {
+    bool first = true;
+    if (coefficient_is(&w->coefficient[COEF_ENTER], 1) &&
+        coefficient_is(&w->coefficient[COEF_ENTER_X0], 0))
+        return;
+    fputs("x = ", out);
+    print_product(out, &first, w, COEF_ENTER, "x");
+    print_product(out, &first, w, COEF_ENTER_X0, "x_0");
+    fputs(first ? "0; " : "; ", out);
+}
+
+/* skip x + branch o + block_skip x_block + x0 x_0 */
+static char *sum_text(const SublayerWiring *w, const char *branch) {
+    TextOut text;
+    FILE *out = text_begin(&text);
+    bool first = true;
+    print_product(out, &first, w, COEF_SKIP, "x");
+    print_product(out, &first, w, COEF_BRANCH, branch);
+    print_product(out, &first, w, COEF_BLOCK_SKIP, "x_block");
+    print_product(out, &first, w, COEF_X0, "x_0");
+    if (first) fputs("0", out);
+    return text_end(&text);
+}
+
+/* leave N_post(sum) */
+static void print_stream(FILE *out, const SublayerWiring *w, const SublayerRef *sublayer,
+                         const char *sum) {
+    const CoefficientWiring *leave = &w->coefficient[COEF_LEAVE];
+    const bool leaves = !coefficient_is(leave, 1);
+    const bool brackets = leaves && w->slot[SLOT_POST] == SLOT_ABSENT;
+    if (leave->learn == LEARN_SHRINK)
+        fputs("(1 - silu[leave]) ", out);
+    else if (leave->learn != LEARN_NOT)
+        fputs("[leave] ", out);
+    else if (leaves)
+        fprintf(out, "%.9g ", leave->value);
+    if (brackets) fputs("(", out);
+    print_slot(out, w->slot[SLOT_POST], warm(sublayer, SLOT_POST), sum);
+    if (brackets) fputs(")", out);
+}
+
 static void print_sublayer(FILE *out, const SublayerWiring *w, const SublayerRef *sublayer) {
     static const char *const READS[] = {
         [READ_STREAM] = "x", [READ_BLOCK] = "x_block", [READ_SHARED] = "u"};
     const char *u = sublayer->mlp ? "u'" : "u";
+    if (sublayer->mlp) print_enter(out, w);
     fprintf(out, "%s = ", u);
     if (w->gain != 1) fprintf(out, "%.9g ", w->gain);
     print_slot(out, w->slot[SLOT_IN], warm(sublayer, SLOT_IN), READS[w->read]);
@@ -91,16 +147,9 @@ static void print_sublayer(FILE *out, const SublayerWiring *w, const SublayerRef
     TextOut text;
     fputs(sublayer->warm.branch ? "a " : "", text_begin(&text));
     fputs(o, text.out);
-    char *branch = text_end(&text);
-    FILE *terms = text_begin(&text);
-    bool first = true;
-    print_term(terms, &first, w->skip, "x");
-    print_term(terms, &first, w->branch, branch);
-    print_term(terms, &first, w->block_skip, "x_block");
-    if (first) fputs("0", terms);
-    char *sum = text_end(&text);
+    char *branch = text_end(&text), *sum = sum_text(w, branch);
     fputs("x = ", out);
-    print_slot(out, w->slot[SLOT_POST], warm(sublayer, SLOT_POST), sum);
+    print_stream(out, w, sublayer, sum);
     mem_free(b);
     mem_free(o);
     mem_free(branch);
@@ -121,6 +170,32 @@ static void print_out_gain(FILE *out, double attn, double mlp) {
         fprintf(out, "\n%-13sinitial gain of out slots %.9g", "", attn);
 }
 
+/* The kind and the initial value of every learned coefficient of a block. */
+static void print_learned(FILE *out, const BlockWiring *block) {
+    bool any = false;
+    for (int mlp = 0; mlp < 2; mlp++) {
+        for (CoefficientName name = 0; name < COEFFICIENTS; name++) {
+            const CoefficientWiring *coefficient =
+                &(mlp ? &block->mlp : &block->attn)->coefficient[name];
+            if (coefficient->learn == LEARN_NOT) continue;
+            if (any) fputs(", ", out);
+            if (!any) fprintf(out, "\n%-13slearned ", "");
+            any = true;
+            fprintf(out, "%s.%s a %s from %.9g", mlp ? "mlp" : "attn", coefficient_name((int)name),
+                    coefficient->learn == LEARN_VECTOR ? "vector" : "scalar", coefficient->value);
+            if (coefficient->lr_scale != 1)
+                fprintf(out, " with %.9g times the learning rate", coefficient->lr_scale);
+            if (coefficient->learn == LEARN_SHRINK)
+                fputs(", a constant to the stream's gradient", out);
+        }
+    }
+}
+
+static bool names_block(const SublayerWiring *sublayer) {
+    return sublayer->read == READ_BLOCK ||
+           !coefficient_is(&sublayer->coefficient[COEF_BLOCK_SKIP], 0);
+}
+
 static char *block_text(const Wiring *wiring, Warm warm_ups, size_t l) {
     static const char *const QKV[] = {[QKV_PLAIN] = "",
                                       [QK_WHOLE] = "q = N(q), k = N(k) over all heads",
@@ -130,14 +205,15 @@ static char *block_text(const Wiring *wiring, Warm warm_ups, size_t l) {
     TextOut text;
     FILE *out = text_begin(&text);
     SublayerRef attn = {wiring, warm_ups, l, false}, mlp = {wiring, warm_ups, l, true};
-    bool names_block = block->mlp.read == READ_BLOCK || block->mlp.block_skip != 0 ||
-                       block->attn.read == READ_BLOCK || block->attn.block_skip != 0;
-    if (names_block) fputs("x_block = x; ", out);
+    bool names = names_block(&block->attn) || names_block(&block->mlp);
+    print_enter(out, &block->attn);
+    if (names) fputs("x_block = x; ", out);
     print_sublayer(out, &block->attn, &attn);
     fprintf(out, "\n%-13s", "");
     print_sublayer(out, &block->mlp, &mlp);
     if (*QKV[block->qkv]) fprintf(out, "\n%-13swithin attention %s", "", QKV[block->qkv]);
     print_out_gain(out, block->attn.out_gain, block->mlp.out_gain);
+    print_learned(out, block);
     if (has_scale(&block->attn) || has_scale(&block->mlp)) {
         fprintf(out, "\n%-13sS is a gain, gamma without a norm", "");
     }
@@ -187,6 +263,7 @@ static void print_embedding(FILE *out, const ModelOptions *options, const Wiring
         snprintf(term, sizeof term, learned ? "%.9g (%s)" : "%.9g %s", scale, sum);
     fprintf(out, "%-12s x = ", "embedding");
     print_slot(out, wiring->embed_norm ? SLOT_NORM : SLOT_ABSENT, false, term);
+    if (wiring_reads_x0(wiring)) fputs("; x_0 = x", out);
     fputs(wiring->final == FINAL_DUAL ? "; d = x\n" : "\n", out);
 }
 

@@ -26,6 +26,10 @@ static const char *const INIT_WORDS[] = {[INIT_PLAIN] = "plain",
                                          [INIT_SCALED] = "scaled",
                                          [INIT_DEEPNORM] = "deepnorm",
                                          [INIT_SUBLN] = "subln"};
+static const char *const LEARN_WORDS[] = {[LEARN_NOT] = "",
+                                          [LEARN_SCALAR] = "scalar",
+                                          [LEARN_VECTOR] = "vector",
+                                          [LEARN_SHRINK] = "shrink"};
 static const char *const POSITION_WORDS[] = {
     [POSITION_LEARNED] = "learned", [POSITION_ROPE] = "rope", [POSITION_NONE] = "none"};
 
@@ -58,6 +62,16 @@ static void write_slot(FILE *out, const Wiring *wiring, unsigned warm_slots, siz
     fprintf(out, "%s%s", SLOT_WORDS[kind], warm ? "w" : "");
 }
 
+/* Nothing where no coefficient is learned. */
+static void write_learned(FILE *out, const SublayerWiring *w) {
+    for (CoefficientName name = 0; name < COEFFICIENTS; name++) {
+        const CoefficientWiring *coefficient = &w->coefficient[name];
+        if (coefficient->learn == LEARN_NOT) continue;
+        fprintf(out, " %s:%s", coefficient_name((int)name), LEARN_WORDS[coefficient->learn]);
+        write_number(out, "lr", coefficient->lr_scale);
+    }
+}
+
 /* Slots in the order in, out, post. Slot mid came later: it is written only if it is there. */
 static void write_sublayer(FILE *out, const Wiring *wiring, unsigned warm_slots, size_t block,
                            bool mlp) {
@@ -72,11 +86,16 @@ static void write_sublayer(FILE *out, const Wiring *wiring, unsigned warm_slots,
         write_slot(out, wiring, warm_slots, block, mlp, SLOT_MID);
     }
     fprintf(out, " read=%s", READ_WORDS[w->read]);
-    write_number(out, "skip", w->skip);
-    write_number(out, "branch", w->branch);
+    write_number(out, "skip", w->coefficient[COEF_SKIP].value);
+    write_number(out, "branch", w->coefficient[COEF_BRANCH].value);
     write_number(out, "gain", w->gain);
-    write_number(out, "block_skip", w->block_skip);
+    write_number(out, "block_skip", w->coefficient[COEF_BLOCK_SKIP].value);
     write_number(out, "dual", w->dual);
+    write_changed(out, "enter", w->coefficient[COEF_ENTER].value, 1);
+    write_changed(out, "enter_x0", w->coefficient[COEF_ENTER_X0].value, 0);
+    write_changed(out, "x0", w->coefficient[COEF_X0].value, 0);
+    write_changed(out, "leave", w->coefficient[COEF_LEAVE].value, 1);
+    write_learned(out, w);
     fputc('\n', out);
 }
 

@@ -158,6 +158,7 @@ void model_backward(Model *model, const Pass *given) {
     set_precision(model);
     model->norm_mode.observes = false; /* recomputation must not update running statistics again */
 
+    if (model->dx_0) zero(model->dx_0, n);
     final_backward(model, pass);
     for (size_t l = L; l-- > 0;) {
         bool overwritten = model->use == MODEL_RECOMPUTE && l + 1 < L;
@@ -165,7 +166,8 @@ void model_backward(Model *model, const Pass *given) {
         block_backward(&model->block[l], pass);
     }
     if (model->d) add_scaled(dx0, model->dd, 1, n);
-    if (model->d) round_scaled(dx0, stream_precision(model), stream_scale(pass), n);
+    if (model->dx_0) add_scaled(dx0, model->dx_0, 1, n);
+    if (model->d || model->dx_0) round_scaled(dx0, stream_precision(model), stream_scale(pass), n);
     record_gradient(model, probe_embedding(), PROBE_STREAM, dx0, pass);
     dropout_apply(dx0, &dropout, n);
     norm_backward(&model->embed_norm, model->de, dx0, model->e, 1, R, GRAD_SET);

@@ -49,6 +49,7 @@ typedef struct {
     real *head_scratch;
     real *e, *x0, *d, *h; /* (B,T,C): embedding sum, first x, second stream, input of the head */
     real *de, *dd, *dh;
+    real *dx_0;       /* gradient of x0 as a term of the sums of blocks; NULL without such terms */
     real *dstream[3]; /* gradients of the stream, see plan_block; dstream[0] is that of x0 */
     const real *x;    /* (B,T,C) output of the last block */
     real *dx;         /* its gradient */

@@ -87,6 +87,7 @@ static void plan_embedding(Model *model, Plan *plan) {
     for (int i = 0; i < 3; i++) model->dstream[i] = plan_grad(plan, n);
     model->de = absent ? model->dstream[0] : plan_grad(plan, n);
     model->dd = dual ? plan_grad(plan, n) : NULL;
+    model->dx_0 = wiring_reads_x0(plan->wiring) ? plan_grad(plan, n) : NULL;
 }
 
 /* Gradients of the stream rotate through three buffers. Within a block, up to three are needed at
@@ -114,8 +115,8 @@ typedef struct {
 
 static GradBuffers grad_buffers(const Plan *plan, const BlockWiring *wiring, bool early_grads,
                                 size_t in) {
-    bool attn_in_place = !early_grads && sublayer_passes_through(plan, &wiring->attn);
-    bool mlp_in_place = sublayer_passes_through(plan, &wiring->mlp);
+    bool attn_in_place = !early_grads && sublayer_passes_through(plan, &wiring->attn, false);
+    bool mlp_in_place = sublayer_passes_through(plan, &wiring->mlp, true);
     const size_t middle = attn_in_place ? in : (in + 1) % 3;
     return (GradBuffers){in, middle, mlp_in_place ? middle : (middle + 1) % 3};
 }
@@ -124,22 +125,22 @@ static GradBuffers grad_buffers(const Plan *plan, const BlockWiring *wiring, boo
 static void plan_block(Model *model, Plan *plan, size_t l, size_t *grad) {
     const BlockWiring *wiring = &plan->wiring->block[l];
     Block *block = &model->block[l];
-    block->early_grads = wiring->mlp.read != READ_STREAM || wiring->mlp.block_skip != 0;
+    block->early_grads = wiring->mlp.read != READ_STREAM ||
+                         !coefficient_is(&wiring->mlp.coefficient[COEF_BLOCK_SKIP], 0);
     const GradBuffers at = grad_buffers(plan, wiring, block->early_grads, *grad);
     const GradWrite attn_write = block->early_grads ? GRAD_ADD : GRAD_SET;
     *grad = at.out;
     const size_t n = plan->shape.B * plan->shape.T * plan->shape.C;
     plan_group(plan, GROUP_ATTENTION);
     const ArenaMark mark = arena_overlay_begin(plan->arena);
-    const real *x = l ? model->block[l - 1].y : model->x0;
     real *din = model->dstream[at.in], *dmiddle = model->dstream[at.middle];
     char prefix[64];
     block->sites_begin = plan->n_sites;
-    block->attn = (Sublayer){.x = x,
-                             .x_block = x,
-                             .r = x,
+    block->attn = (Sublayer){.input = l ? model->block[l - 1].y : model->x0,
+                             .x_0 = model->x0,
                              .d = model->d,
                              .dd = model->dd,
+                             .dx_0 = model->dx_0,
                              .dx = din,
                              .dx_block = din,
                              .dr = din,
@@ -151,14 +152,17 @@ static void plan_block(Model *model, Plan *plan, size_t l, size_t *grad) {
     sublayer_plan(&block->attn, plan, &model->shared, prefix, l, false);
 
     plan_group(plan, GROUP_MLP);
+    const real *x_block = block->attn.x;
     const real *reads[] = {
-        [READ_STREAM] = block->attn.y, [READ_BLOCK] = x, [READ_SHARED] = block->attn.u};
+        [READ_STREAM] = NULL, [READ_BLOCK] = x_block, [READ_SHARED] = block->attn.u};
     real *dreads[] = {[READ_STREAM] = dmiddle, [READ_BLOCK] = din, [READ_SHARED] = block->attn.du};
-    block->mlp = (Sublayer){.x = block->attn.y,
-                            .x_block = x,
+    block->mlp = (Sublayer){.input = block->attn.y,
+                            .x_0 = model->x0,
+                            .x_block = x_block,
                             .r = reads[wiring->mlp.read],
                             .d = model->d,
                             .dd = model->dd,
+                            .dx_0 = model->dx_0,
                             .dx = dmiddle,
                             .dx_block = din,
                             .dr = dreads[wiring->mlp.read],

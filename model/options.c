@@ -51,6 +51,14 @@ const char *stream_precision_name(int i) {
     return NAME_AT(PRECISIONS, i);
 }
 
+const char *learn_name(int i) {
+    static const char *const NAMES[] = {[LEARN_NOT] = "not",
+                                        [LEARN_SCALAR] = "scalar",
+                                        [LEARN_VECTOR] = "vector",
+                                        [LEARN_SHRINK] = "shrink"};
+    return NAME_AT(NAMES, i);
+}
+
 double options_embed_std(const ModelOptions *options) {
     return options->embed_std != 0 ? options->embed_std : options->init_std;
 }

@@ -14,6 +14,7 @@ typedef enum { POSITION_LEARNED, POSITION_ROPE, POSITION_NONE } Position;
 typedef enum { SWITCH_AUTO, SWITCH_ON, SWITCH_OFF } Switch;
 typedef enum { INIT_AUTO, INIT_PLAIN, INIT_SCALED, INIT_DEEPNORM, INIT_SUBLN } InitRule;
 typedef enum { BRANCH_DEEPER, BRANCH_EQUAL } BranchOrder;
+typedef enum { LEARN_NOT, LEARN_SCALAR, LEARN_VECTOR, LEARN_SHRINK } Learn; /* coefficient.h */
 
 /* Entry i of each list; NULL past the end. */
 const char *slot_name(int i);             /* in mid out post */
@@ -21,14 +22,18 @@ const char *position_name(int i);         /* learned rope none */
 const char *switch_name(int i);           /* auto on off */
 const char *init_name(int i);             /* auto plain scaled deepnorm subln */
 const char *branch_order_name(int i);     /* deeper equal */
+const char *learn_name(int i);            /* not scalar vector shrink */
 const char *precision_name(int i);        /* float32 bfloat16 */
 const char *stream_precision_name(int i); /* float32 bfloat16 float16 */
 
-/* One entry of model.wire, such as {"mlp.out", "none", 0} or {"attn.branch", NULL, 0.5}. */
+/* One entry of model.wire, such as {"mlp.out", "none", 0} or {"attn.branch", NULL, 0.5}; a learned
+ * coefficient is {"attn.branch", NULL, 0.5, LEARN_SCALAR, 1}. */
 typedef struct {
     const char *key;
-    const char *text; /* NULL where the value is a number */
-    double number;
+    const char *text; /* NULL where the value is a number or learned */
+    double number;    /* the initial value where it is learned */
+    int learn;        /* Learn */
+    double lr_scale;  /* of a learned coefficient: factor of optim.lr */
 } WireEntry;
 
 /* Norms that divide by constants after some number of steps, see removal.h; section norm_removal of

@@ -20,6 +20,7 @@ static ParamRef param_add(Params *params, Param param) {
     if (!params->binding) {
         param.name = strcpy(mem_alloc(strlen(param.name) + 1), param.name);
         param.offset = params->size;
+        param.lr_scale = 1;
         *(param_is_trained(&param) ? &params->total : &params->statistics) += param.count;
         params->size += padded(param.count);
         arrput(params->list, param);
@@ -66,6 +67,10 @@ ParamRef params_vector(Params *params, const char *name, ParamKind kind, size_t 
 void params_set_parts(Params *params, const size_t parts[PARTS_MAX]) {
     if (params->binding) return;
     memcpy(params->list[params_count(params) - 1].parts, parts, sizeof params->list->parts);
+}
+
+void params_set_lr_scale(Params *params, double lr_scale) {
+    if (!params->binding) params->list[params_count(params) - 1].lr_scale = lr_scale;
 }
 
 void params_bind(Params *params, bool training) {

@@ -18,8 +18,9 @@ typedef enum {
     PARAM_GAMMA_OUT, /* block slots: norm_out and norm_post */
     PARAM_GAMMA,     /* embedding, final and q/k/v norms */
     PARAM_BETA,
-    PARAM_NORM,      /* scalars and vectors of a norm that are neither gamma nor beta */
-    PARAM_STATISTIC, /* running statistics of a norm: in checkpoints, but not trained */
+    PARAM_NORM,        /* scalars and vectors of a norm that are neither gamma nor beta */
+    PARAM_COEFFICIENT, /* learned coefficients of the residual stream */
+    PARAM_STATISTIC,   /* running statistics of a norm: in checkpoints, but not trained */
 } ParamKind;
 
 enum { PARTS_MAX = 3 };
@@ -36,6 +37,7 @@ typedef struct {
      * other tensor. */
     size_t parts[PARTS_MAX];
     size_t v_offset; /* of the second moment; NO_MOMENT = it has none */
+    double lr_scale; /* factor of the learning rate; 1 unless set */
     /* Initial values: a matrix has N(0, std^2), from element `tail_begin` on N(0, tail_std^2)
      * (tail_begin = count: no such tail). All other kinds have the constant `start`. */
     double std, start;
@@ -72,6 +74,9 @@ ParamRef params_vector(Params *params, const char *name, ParamKind kind, size_t 
 /* Says that the matrix that was added or found last is the weight of a linear layer of a block, and
  * which rows are matrices of their own. */
 void params_set_parts(Params *params, const size_t parts[PARTS_MAX]);
+
+/* Sets the factor of the learning rate of the parameter that was added or found last. */
+void params_set_lr_scale(Params *params, double lr_scale);
 
 /* Ends the first pass: allocates values, and with `training` also gradients. */
 void params_bind(Params *params, bool training);

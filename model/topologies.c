@@ -9,8 +9,9 @@
 /* The lines of a row:
  *   .name    the value of model.topology, and its family
  *   slots    {in, out, post} of attention and the MLP, BOTH where they are the same: NO norm, a
- *            NORM, or a GAIN (gamma without a norm); then the slot `mid` and `read`, coefficients and
- *            the initial gain of slot out, where not default
+ *            NORM, or a GAIN (gamma without a norm); then the slot `mid` and `read`, coefficients, the
+ *            learned ones as {kind, first value, that of the last block, factor of the learning
+ *            rate}, and the initial gain of slot out, where not default
  *   model    norms of q, k, v; the input of the head; the rule of initial values; the rest if not 0
  *   .about   the description that `train --list topologies` prints
  * In descriptions A is attention, F is attention or the MLP, N(x) a norm, S a gain, N the depth. */
@@ -76,6 +77,17 @@ static const Topology TOPOLOGIES[] = {
      BOTH(NORM, GAIN, NO, .out_start = F_LAYERSCALE), .final = FINAL_NORM, .init = INIT_PLAIN,
      .about = "x = x + S F(N(x)), S initially small (Touvron et al. 2021)"},
 
+    {.name = "lambdas", .family = FAMILY_PRE,
+     .attn = {NORM, NO, NO, .learned = {[COEF_ENTER] = {LEARN_SCALAR, 1.15, 1.05, 0.01},
+                                        [COEF_ENTER_X0] = {LEARN_SCALAR, 0.20, 0.05, 1}}},
+     .mlp = {NORM, NO, NO}, .final = FINAL_NORM, .init = INIT_SCALED,
+     .about = "pre, before each block x = r x + e x_0 with learned scalars r, e (nanochat 2026)"},
+
+    {.name = "gpas", .family = FAMILY_PRE,
+     BOTH(NORM, NO, NO, .learned = {[COEF_LEAVE] = {LEARN_SHRINK, 0, 0, 1}}), .final = FINAL_NORM,
+     .init = INIT_SCALED,
+     .about = "pre, then x = x - silu(g) x with a learned scalar g, not in gradients (GPAS 2025)"},
+
     {.name = "subln", .family = FAMILY_PRE,
      BOTH(NORM, NO, NO, .mid = NORM), .final = FINAL_NORM, .init = INIT_SUBLN,
      .about = "pre, also a norm before W_O and before W_2, larger init (Magneto 2022)"},
@@ -98,6 +110,12 @@ static const Topology TOPOLOGIES[] = {
      BOTH(NORM, NORM, NO, .out_start = F_RSQRT_N), .qkv = QK_HEAD, .final = FINAL_NORM,
      .init = INIT_PLAIN,
      .about = "sandwich, out gains initially 1/sqrt(N), norms on q, k; no gate (Trinity 2026)"},
+
+    {.name = "gemma4", .family = FAMILY_AROUND,
+     .attn = {NORM, NORM, NO},
+     .mlp = {NORM, NORM, NO, .learned = {[COEF_LEAVE] = {LEARN_SCALAR, 1, 1, 1}}},
+     .final = FINAL_NORM, .init = INIT_PLAIN,
+     .about = "sandwich, the stream behind each block times a learned scalar (Gemma 4)"},
 
     {.name = "olmo2", .family = FAMILY_OUTPUT,
      BOTH(NO, NORM, NO), .qkv = QK_WHOLE, .final = FINAL_NORM, .init = INIT_PLAIN,
@@ -126,6 +144,11 @@ static const Topology TOPOLOGIES[] = {
      BOTH(NO, NO, NO), .final = FINAL_NORM, .init = INIT_SCALED,
      .about = "x = x + F(x): no block norms, a final norm"},
 
+    {.name = "rezero", .family = FAMILY_NONE,
+     BOTH(NO, NO, NO, .learned = {[COEF_BRANCH] = {LEARN_SCALAR, 0, 0, 1}}), .final = FINAL_NORM,
+     .init = INIT_SCALED,
+     .about = "x = x + a F(x), a learned scalar a, initially 0, a final norm (Bachlechner 2020)"},
+
     {0}, /* the end */
 };
 /* clang-format on */
@@ -148,6 +171,8 @@ const Synonym topology_synonyms[] = {
     {"depthscaledsandwich", "dssn"},
     {"afmoe", "trinity"},
     {"magneto", "subln"},
+    {"nanochat", "lambdas"},
+    {"skipinit", "rezero"},
     {0},
 };
 
@@ -186,6 +211,28 @@ const Topology *topology_find(const char *name, size_t length) {
     return NULL;
 }
 
+/* --- coefficients --- */
+
+const char *coefficient_name(int i) {
+    static const char *const NAMES[] = {
+        [COEF_ENTER] = "enter",   [COEF_ENTER_X0] = "enter_x0",     [COEF_SKIP] = "skip",
+        [COEF_BRANCH] = "branch", [COEF_BLOCK_SKIP] = "block_skip", [COEF_X0] = "x0",
+        [COEF_LEAVE] = "leave",
+    };
+    return NAME_AT(NAMES, i);
+}
+
+double coefficient_neutral(CoefficientName name) {
+    return name == COEF_ENTER_X0 || name == COEF_BLOCK_SKIP || name == COEF_X0 ? 0 : 1;
+}
+
+static CoefficientWiring learned_coefficient(const LearnedRow *row, size_t N, size_t l) {
+    const double share = N > 1 ? (double)(l - 1) / (double)(N - 1) : 0;
+    return (CoefficientWiring){.value = row->first + share * (row->last - row->first),
+                               .learn = row->learn,
+                               .lr_scale = row->lr_scale};
+}
+
 /* --- from a row to a block --- */
 
 static double formula_value(Formula formula, double by_default, size_t N, size_t l) {
@@ -212,19 +259,27 @@ static double formula_value(Formula formula, double by_default, size_t N, size_t
 
 static SublayerWiring sublayer_wiring(const SublayerRow *row, size_t N, size_t l) {
     const double out_factor = row->out_factor != 0 ? row->out_factor : 1;
-    return (SublayerWiring){
+    SublayerWiring sublayer = {
         .slot = {[SLOT_IN] = row->in,
                  [SLOT_MID] = row->mid,
                  [SLOT_OUT] = row->out,
                  [SLOT_POST] = row->post},
         .read = row->read,
-        .skip = formula_value(row->skip, 1, N, l),
-        .branch = 1,
         .gain = formula_value(row->gain, 1, N, l),
-        .block_skip = formula_value(row->block_skip, 0, N, l),
         .dual = formula_value(row->dual, 0, N, l),
         .out_gain = out_factor * formula_value(row->out_start, 1, N, l),
     };
+    for (CoefficientName name = 0; name < COEFFICIENTS; name++) {
+        const Formula formula = name == COEF_SKIP         ? row->skip
+                                : name == COEF_BLOCK_SKIP ? row->block_skip
+                                                          : F_DEFAULT;
+        sublayer.coefficient[name] =
+            row->learned[name].learn != LEARN_NOT
+                ? learned_coefficient(&row->learned[name], N, l)
+                : (CoefficientWiring){formula_value(formula, coefficient_neutral(name), N, l),
+                                      LEARN_NOT, 1};
+    }
+    return sublayer;
 }
 
 BlockWiring topology_block(const Topology *topology, size_t N, size_t l) {

@@ -3,15 +3,17 @@
  * One idea: a topology is a row of data. Every block of every topology consists of the same two
  * sublayers, attention and then the MLP:
  *
+ *     x = enter * x + enter_x0 * x_0
  *     u = gain * N_in(r)          r = the stream x | the block's input | the block's first u
  *     b = f(u)                    f = attention | mlp, each W N_mid(h(u)) with a last layer W
  *     o = N_out(b)
- *     s = skip * x + branch * o + block_skip * x_block
- *     y = N_post(s)               y is the next x
+ *     s = skip * x + branch * o + block_skip * x_block + x0 * x_0
+ *     y = leave * N_post(s)       y is the next x
  *     d = d + dual * o            only with a second stream
  *
- * A row gives the four slots N_in, N_mid, N_out, N_post and the coefficients. Only topologies.c contains
- * the names of the topologies. All data is constant.
+ * x_0 is the first stream, behind the embedding and its norm. A row gives the four slots N_in, N_mid,
+ * N_out, N_post and the coefficients. gain and dual are numbers; every other coefficient is a number or
+ * learned. Only topologies.c contains the names of the topologies. All data is constant.
  * Read next: the table in topologies.c, then wiring.h. */
 #ifndef MODEL_TOPOLOGIES_H
 #define MODEL_TOPOLOGIES_H
@@ -25,12 +27,40 @@ typedef enum { READ_STREAM, READ_BLOCK, READ_SHARED } Read;   /* r, in the order
 typedef enum { QKV_PLAIN, QK_WHOLE, QK_HEAD, QKV_HEAD } QkvNorm;
 typedef enum { FINAL_NONE, FINAL_NORM, FINAL_DUAL } FinalKind; /* h = x | N(x) | x + N(d) */
 
-/* --- one block, with its coefficients as numbers --- */
+/* --- one block, with the values of its coefficients --- */
+
+/* The coefficients that can be learned, in the order of the equations. */
+typedef enum {
+    COEF_ENTER,
+    COEF_ENTER_X0,
+    COEF_SKIP,
+    COEF_BRANCH,
+    COEF_BLOCK_SKIP,
+    COEF_X0,
+    COEF_LEAVE,
+    COEFFICIENTS
+} CoefficientName;
+/* enter enter_x0 skip branch block_skip x0 leave; NULL past the end. */
+const char *coefficient_name(int i);
+/* The value that leaves a term as it is, or leaves it out: 1 for enter, skip, branch and leave, else 0. */
+double coefficient_neutral(CoefficientName name);
+
+typedef struct {
+    double value; /* the number, or the initial value of the parameter */
+    Learn learn;
+    double lr_scale; /* factor of optim.lr for the parameter */
+} CoefficientWiring;
+
+/* Whether a coefficient is `value` whatever training does. */
+static inline bool coefficient_is(const CoefficientWiring *coefficient, double value) {
+    return coefficient->learn == LEARN_NOT && coefficient->value == value;
+}
 
 typedef struct {
     SlotKind slot[SLOTS];
     Read read;
-    double skip, branch, gain, block_skip, dual;
+    CoefficientWiring coefficient[COEFFICIENTS];
+    double gain, dual;
     double out_gain; /* initial gain of slot `out` */
 } SublayerWiring;
 
@@ -54,13 +84,21 @@ typedef enum {
     F_LAYERSCALE   /* small, and smaller in deep models */
 } Formula;
 
+/* A learned coefficient, whose initial value changes linearly from block 1 to block N. */
+typedef struct {
+    Learn learn; /* LEARN_NOT = it is the number of its Formula, or has its neutral value */
+    double first, last;
+    double lr_scale;
+} LearnedRow;
+
 typedef struct {
     SlotKind in, out, post;
     SlotKind mid; /* behind the others, because few rows have it */
     Read read;
-    Formula skip, gain, block_skip, dual; /* `branch` is 1 in every row */
-    Formula out_start;                    /* initial gain of slot `out` ... */
-    double out_factor;                    /* ... times this; 0 = 1 */
+    Formula skip, gain, block_skip, dual;
+    LearnedRow learned[COEFFICIENTS];
+    Formula out_start; /* initial gain of slot `out` ... */
+    double out_factor; /* ... times this; 0 = 1 */
 } SublayerRow;
 
 /* Where the norms of the stream are: after the sum, before the sublayer, around it, after it only,

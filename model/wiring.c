@@ -118,15 +118,6 @@ static bool layers_apply(Wiring *wiring, const ModelOptions *options, char *erro
 
 /* --- model.wire: single slots and coefficients, in every block --- */
 
-static const struct {
-    const char *name;
-    size_t offset;
-} COEFFICIENTS[] = {
-    {"skip", offsetof(SublayerWiring, skip)}, {"branch", offsetof(SublayerWiring, branch)},
-    {"gain", offsetof(SublayerWiring, gain)}, {"block_skip", offsetof(SublayerWiring, block_skip)},
-    {"dual", offsetof(SublayerWiring, dual)},
-};
-
 const char *wire_kind_name(int i) {
     static const char *const NAMES[] = {
         [SLOT_ABSENT] = "none", [SLOT_NORM] = "norm", [SLOT_SCALE] = "scale"};
@@ -144,26 +135,51 @@ const char *wire_word(int i) {
     return kind ? kind : wire_read_name(i - SLOT_SCALE - 1);
 }
 
+/* The number of an entry; false with a sentence where it has none. */
+static bool wire_number(double *number, const WireEntry *entry, const char *also, char *error,
+                        size_t size) {
+    *number = entry->number;
+    if (!entry->text && entry->learn == LEARN_NOT) return true;
+    if (entry->text)
+        return fail(error, size, "model.wire: \"%s\" must be a number%s, not \"%s\"", entry->key,
+                    also, entry->text);
+    return fail(error, size, "model.wire: \"%s\" must be a number, it cannot be learned",
+                entry->key);
+}
+
+/* A coefficient that may be learned. */
+static bool wire_learnable(CoefficientWiring *coefficient, CoefficientName name,
+                           const WireEntry *entry, char *error, size_t size) {
+    if (entry->learn == LEARN_NOT) {
+        *coefficient = (CoefficientWiring){.lr_scale = 1};
+        return wire_number(&coefficient->value, entry, " or {\"learn\": ...}", error, size);
+    }
+    if (entry->learn == LEARN_SHRINK && name != COEF_LEAVE)
+        return fail(
+            error, size,
+            "model.wire: \"%s\": \"learn\": \"shrink\" is for leave only, use \"scalar\" or "
+            "\"vector\"",
+            entry->key);
+    *coefficient = (CoefficientWiring){entry->number, (Learn)entry->learn, entry->lr_scale};
+    return true;
+}
+
 static bool wire_coefficient(SublayerWiring *sublayer, const WireEntry *entry, const char *name,
                              bool dual_stream, char *error, size_t size) {
-    for (size_t i = 0; i < sizeof COEFFICIENTS / sizeof *COEFFICIENTS; i++) {
-        if (strcmp(COEFFICIENTS[i].name, name) != 0) continue;
-        if (entry->text) {
-            return fail(error, size, "model.wire: \"%s\" must be a number, not \"%s\"", entry->key,
-                        entry->text);
-        }
-        if (strcmp(name, "dual") == 0 && !dual_stream) {
-            return fail(error, size,
-                        "model.wire: \"%s\" has no effect, the model has no second stream",
-                        entry->key);
-        }
-        *(double *)((char *)sublayer + COEFFICIENTS[i].offset) = entry->number;
-        return true;
+    const int index = name_index(coefficient_name, name);
+    if (index >= 0)
+        return wire_learnable(&sublayer->coefficient[index], (CoefficientName)index, entry, error,
+                              size);
+    if (strcmp(name, "gain") == 0) return wire_number(&sublayer->gain, entry, "", error, size);
+    if (strcmp(name, "dual") == 0) {
+        if (!wire_number(&sublayer->dual, entry, "", error, size)) return false;
+        if (dual_stream) return true;
+        return fail(error, size, "model.wire: \"%s\" has no effect, the model has no second stream",
+                    entry->key);
     }
     return fail(error, size,
                 "model.wire: unknown key \"%s\"; after attn. and mlp. come in, mid, out, post, "
-                "skip, branch, "
-                "gain, block_skip, dual or read",
+                "skip, branch, gain, block_skip, x0, enter, enter_x0, leave, dual or read",
                 entry->key);
 }
 
@@ -270,8 +286,10 @@ static bool sublayer_is_plain(const SublayerWiring *sublayer, unsigned slots) {
         SlotKind wanted = slots & 1u << slot ? SLOT_NORM : SLOT_ABSENT;
         if (sublayer->slot[slot] != wanted) return false;
     }
-    return sublayer->read == READ_STREAM && sublayer->skip == 1 && sublayer->branch == 1 &&
-           sublayer->gain == 1 && sublayer->block_skip == 0 && sublayer->dual == 0 &&
+    for (CoefficientName name = 0; name < COEFFICIENTS; name++) {
+        if (!coefficient_is(&sublayer->coefficient[name], coefficient_neutral(name))) return false;
+    }
+    return sublayer->read == READ_STREAM && sublayer->gain == 1 && sublayer->dual == 0 &&
            sublayer->out_gain == 1;
 }
 
@@ -282,6 +300,27 @@ bool wiring_is_plain(const Wiring *wiring, unsigned slots) {
             return false;
     }
     return true;
+}
+
+bool wiring_learns(const Wiring *wiring, CoefficientName name) {
+    bool any = false;
+    for (size_t l = 0; l < wiring->L; l++) {
+        any |= wiring->block[l].attn.coefficient[name].learn != LEARN_NOT;
+        any |= wiring->block[l].mlp.coefficient[name].learn != LEARN_NOT;
+    }
+    return any;
+}
+
+static bool reads_x0(const SublayerWiring *sublayer) {
+    return !coefficient_is(&sublayer->coefficient[COEF_ENTER_X0], 0) ||
+           !coefficient_is(&sublayer->coefficient[COEF_X0], 0);
+}
+
+bool wiring_reads_x0(const Wiring *wiring) {
+    bool any = false;
+    for (size_t l = 0; l < wiring->L; l++)
+        any |= reads_x0(&wiring->block[l].attn) || reads_x0(&wiring->block[l].mlp);
+    return any;
 }
 
 bool wiring_has_qkv_norms(const Wiring *wiring) {

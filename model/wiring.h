@@ -32,6 +32,10 @@ void wiring_free(Wiring *wiring);
  * norms in exactly the slots of the bit mask `slots`: 1 << SLOT_POST is x = N(x + F(x)). */
 bool wiring_is_plain(const Wiring *wiring, unsigned slots);
 
+/* Whether any block learns a coefficient; whether any block reads the first stream. */
+bool wiring_learns(const Wiring *wiring, CoefficientName name);
+bool wiring_reads_x0(const Wiring *wiring);
+
 /* Whether any block normalizes its queries and keys. */
 bool wiring_has_qkv_norms(const Wiring *wiring);
 

@@ -97,6 +97,17 @@ void residual_piece(real *s, const real *x, const real *o, const real *x_block, 
 void round_piece(real *x, Precision precision, size_t n);
 /* y = or += a*x; x is not read if a is 0. */
 void scaled_piece(real *y, const real *x, real a, size_t n, GradWrite write);
+/* y = or += a * columns * x, with a factor for each of C features; columns NULL = 1. y may be x. */
+void columns_piece(real *y, const real *x, real a, const real *columns, size_t rows, size_t C,
+                   GradWrite write);
+/* The sums (C) over rows of x*y, of each chunk of rows_share on its own: `sums` has column_sums(C)
+ * elements, of which a call sets those of one chunk. */
+size_t column_sums(size_t C);
+void column_sums_piece(real *sums, size_t chunk, const real *x, const real *y, size_t rows,
+                       size_t C);
+/* After the last chunk: y (C) += a * the sums of all rows; or the total of all sums. */
+void column_sums_add(real *y, const real *sums, real a, size_t C);
+double column_sums_total(const real *sums, size_t C);
 
 /* --- linear: y (R,N) = x (R,K) w^T + bias, w (N,K), bias (N) or NULL --- */
 

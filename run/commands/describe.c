@@ -38,15 +38,27 @@ static void print_json_lines(Json *json, const char *text) {
     json_list_close(json);
 }
 
+/* A number, or an object as in model.wire. */
+static void print_json_coefficient(Json *json, const char *name, const CoefficientWiring *w) {
+    if (w->learn == LEARN_NOT) {
+        json_number(json, name, w->value);
+        return;
+    }
+    json_open(json, name);
+    json_string(json, "learn", learn_name((int)w->learn));
+    json_number(json, "start", w->value);
+    json_number(json, "lr_scale", w->lr_scale);
+    json_close(json);
+}
+
 static void print_json_sublayer(Json *json, const char *name, const SublayerWiring *w) {
     json_open(json, name);
     for (int slot = 0; slot < SLOTS; slot++)
         json_string(json, slot_name(slot), wire_kind_name((int)w->slot[slot]));
     json_string(json, "read", wire_read_name((int)w->read));
-    json_number(json, "skip", w->skip);
-    json_number(json, "branch", w->branch);
+    for (CoefficientName i = 0; i < COEFFICIENTS; i++)
+        print_json_coefficient(json, coefficient_name((int)i), &w->coefficient[i]);
     json_number(json, "gain", w->gain);
-    json_number(json, "block_skip", w->block_skip);
     json_number(json, "dual", w->dual);
     json_number(json, "out_gain", w->out_gain);
     json_close(json);

@@ -90,7 +90,7 @@ static const Key keys[] = {
      .max = 65535, .choices = topology_name, .synonyms = topology_synonyms},
     {KEY(model.wire, "{}",
          "overrides for single slots and coefficients in all blocks, e.g. {\"mlp.out\": \"none\", "
-         "\"attn.branch\": 0.5}")},
+         "\"attn.branch\": 0.5, \"mlp.x0\": {\"learn\": \"scalar\", \"start\": 0}}")},
 
     {KEY(gamma_warmup.steps, "0",
          "steps over which the gammas of the blocks are scaled up; 0 = off"),

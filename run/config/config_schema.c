@@ -61,7 +61,7 @@ static void print_type(Json *json, const Key *key) {
         json_string(json, "type", "object");
         json_open(json, "additionalProperties");
         json_key(json, "type");
-        fputs("[\"string\", \"number\"]", json->out);
+        fputs("[\"string\", \"number\", \"object\"]", json->out);
         json_close(json);
         break;
     }

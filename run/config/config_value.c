@@ -150,16 +150,73 @@ static void slots_assign(const Key *key, unsigned *field, const cJSON *json, Rep
     *field = slots;
 }
 
+/* The member `name` of a learned coefficient, a number of at least `least`; false if it is none. */
+static bool learned_number(double *number, const cJSON *json, const char *path, double least,
+                           Report *report) {
+    if (!cJSON_IsNumber(json)) {
+        char *member = text_format("%s.%s", path, json->string);
+        value_wrong_type(member, "a number", json, report);
+        mem_free(member);
+        return false;
+    }
+    *number = json->valuedouble;
+    if (*number >= least) return true;
+    report_error(report, "%s.%s must be at least %.9g, not %.9g", path, json->string, least,
+                 *number);
+    return false;
+}
+
+static bool learned_kind(int *learn, const cJSON *json, const char *path, Report *report) {
+    *learn = cJSON_IsString(json) ? name_index(learn_name, json->valuestring) : -1;
+    if (*learn > LEARN_NOT) return true;
+    report_error(report, "%s.learn must be \"scalar\", \"vector\" or \"shrink\"", path);
+    return false;
+}
+
+/* {"learn": "scalar", "start": 1.0, "lr_scale": 1.0}, of which only `learn` must be there; `start`
+ * is that of the term without the coefficient. */
+static bool learned_assign(WireEntry *value, const char *path, const cJSON *json, Report *report) {
+    const char *name = strrchr(value->key, '.');
+    const int index = name ? name_index(coefficient_name, name + 1) : -1;
+    bool has_start = false;
+    value->lr_scale = 1;
+    const cJSON *member;
+    cJSON_ArrayForEach(member, json) {
+        bool good = true;
+        if (strcmp(member->string, "learn") == 0) {
+            good = learned_kind(&value->learn, member, path, report);
+        } else if (strcmp(member->string, "start") == 0) {
+            good = has_start = learned_number(&value->number, member, path, -INFINITY, report);
+        } else if (strcmp(member->string, "lr_scale") == 0) {
+            good = learned_number(&value->lr_scale, member, path, 0, report);
+        } else {
+            char shown[SHOWN_SIZE];
+            report_error(report, "%s: unknown key \"%s\" (allowed: learn, start, lr_scale)", path,
+                         text_printable(member->string, shown));
+            good = false;
+        }
+        if (!good) return false;
+    }
+    if (value->learn == LEARN_NOT) {
+        report_error(report, "%s needs \"learn\": \"scalar\" or \"vector\"", path);
+        return false;
+    }
+    if (!has_start && value->learn != LEARN_SHRINK && index >= 0)
+        value->number = coefficient_neutral((CoefficientName)index);
+    return true;
+}
+
 void value_assign_wire(Config *config, const char *entry, const cJSON *json, Report *report) {
-    bool number = cJSON_IsNumber(json);
-    if (!number && !cJSON_IsString(json)) {
-        char path[2 * SHOWN_SIZE], shown[SHOWN_SIZE];
-        snprintf(path, sizeof path, "model.wire.%s", text_printable(entry, shown));
-        value_wrong_type(path, "a string or a number", json, report);
+    char path[2 * SHOWN_SIZE], shown[SHOWN_SIZE];
+    snprintf(path, sizeof path, "model.wire.%s", text_printable(entry, shown));
+    if (!cJSON_IsNumber(json) && !cJSON_IsString(json) && !cJSON_IsObject(json)) {
+        value_wrong_type(path, "a string or a number or {\"learn\": ...}", json, report);
         return;
     }
     WireEntry value = {.key = string_keep(config, entry)};
-    if (number) {
+    if (cJSON_IsObject(json)) {
+        if (!learned_assign(&value, path, json, report)) return;
+    } else if (cJSON_IsNumber(json)) {
         value.number = json->valuedouble;
     } else {
         const int word = name_meant(wire_word, NULL, json->valuestring);
@@ -227,6 +284,13 @@ void value_assign(Config *config, const Key *key, const cJSON *json, Report *rep
     }
 }
 
+static void print_learned(FILE *out, const WireEntry *entry) {
+    char number[JSON_EXACT];
+    fprintf(out, "{\"learn\": \"%s\"", learn_name(entry->learn));
+    fprintf(out, ", \"start\": %s", json_exact_text(entry->number, number));
+    fprintf(out, ", \"lr_scale\": %s}", json_exact_text(entry->lr_scale, number));
+}
+
 static void print_wire(FILE *out, const ModelOptions *model) {
     char number[JSON_EXACT];
     Json json = {.out = out, .layout = JSON_INLINE};
@@ -236,6 +300,8 @@ static void print_wire(FILE *out, const ModelOptions *model) {
         json_key(&json, entry->key);
         if (entry->text)
             json_print_string(out, entry->text);
+        else if (entry->learn != LEARN_NOT)
+            print_learned(out, entry);
         else
             fputs(json_exact_text(entry->number, number), out);
     }

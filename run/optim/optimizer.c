@@ -34,6 +34,7 @@ bool optimizer_decays(const OptimOptions *options, ParamKind kind) {
     case PARAM_GAMMA:
     case PARAM_BETA:
     case PARAM_NORM:
+    case PARAM_COEFFICIENT:
     case PARAM_BIAS:
     case PARAM_STATISTIC:
         break;
@@ -70,6 +71,7 @@ static double update_adamw(const Optimizer *optimizer, const Param *param, AdamW
     real *p = params->values + param->offset, *m = params->m + param->offset,
          *v = params->v + param->v_offset;
     const real *g = params->grads + param->offset;
+    adamw.lr *= param->lr_scale;
     adamw.weight_decay = optimizer_decays(options, param->kind) ? options->weight_decay : 0;
     if (measured) return sqrt(adamw_update_measured(p, m, v, g, &adamw, param->count));
     adamw_update(p, m, v, g, &adamw, param->count);

@@ -98,6 +98,8 @@ static inline void net_draw(Model *model, uint32_t stream) {
         for (size_t i = 0; i < param->count; i++) {
             value[i] = (real)(size * net_normal(own, i));
             if (net_is_gamma(param)) value[i] = (real)net_uniform(own, i, 0.5, 1.5);
+            if (param->kind == PARAM_COEFFICIENT)
+                value[i] = (real)(param->start + net_uniform(own, i, 0.2, 0.5));
             if (param->kind == PARAM_NORM) value[i] = (real)net_uniform(own, i, 0.3, 0.9);
             if (strstr(param->name, ".lambda")) value[i] *= 10; /* bhyt divides it by 10 */
             if (param->kind == PARAM_STATISTIC) value[i] = (real)net_uniform(own, i, 0.5, 1.5);

@@ -26,6 +26,7 @@ typedef struct {
     size_t T, V, F;
     size_t b;                   /* index of the sequence in its batch, for dropout */
     uint32_t seed, step, micro; /* for dropout */
+    const double *ramp;         /* (blocks) factors of branch-warmup; NULL = off */
     /* Called with x, u, m (the input of the last layer of the branch, after slot mid), b, o and y of
      * every sublayer, even where a norm is absent; may change them.
      * Layer 0 is the x of the embedding; layer N+1 has the last x, and the input of the head as u.
@@ -241,11 +242,33 @@ static inline void ref_mlp(const Reference *ref, RefRows b, RefRows u, size_t l)
     ref_linear(ref, b, up, prefix, 0, C, F);
 }
 
-/* Replaces x by the next stream. `u` is kept for an MLP that reads it. */
-static inline void ref_sublayer(const Reference *ref, RefRows x, RefRows d, RefRows u,
-                                RefRows x_block, size_t l, bool mlp) {
+/* A coefficient for feature c: a number, or what its parameter says. */
+static inline double ref_coefficient(const Reference *ref, size_t l, bool mlp, int number,
+                                     size_t c) {
     const RowSublayer *s = mlp ? &ref->net->block[l].mlp : &ref->net->block[l].attn;
-    const double *a = s->number;
+    if (s->learn[number] == '.') return s->number[number];
+    const real *p =
+        ref_param(ref, "blocks.%zu.%s.%s", l, mlp ? "mlp" : "attn", ROW_NUMBER_NAMES[number]);
+    const double v = (double)(s->learn[number] == 'v' ? p[c] : p[0]);
+    return s->learn[number] == 'g' ? 1 - v / (1 + exp(-v)) : v;
+}
+
+/* The stream on its way into a sublayer. */
+static inline void ref_enter(const Reference *ref, RefRows x, RefRows x0, size_t l, bool mlp) {
+    const size_t C = ref->options->d_model;
+    for (size_t i = 0; i < ref->T * C; i++) {
+        double *at = &x[i / C][i % C];
+        *at = ref_coefficient(ref, l, mlp, ROW_ENTER, i % C) * *at +
+              ref_coefficient(ref, l, mlp, ROW_ENTER_X0, i % C) * x0[i / C][i % C];
+    }
+}
+
+/* Replaces x by the next stream. `u` is kept for an MLP that reads it. `ramp` is that of
+ * branch-warmup. */
+static inline void ref_sublayer(const Reference *ref, RefRows x, RefRows d, RefRows u,
+                                RefRows x_block, RefRows x0, size_t l, bool mlp) {
+    const RowSublayer *s = mlp ? &ref->net->block[l].mlp : &ref->net->block[l].attn;
+    const double *a = s->number, ramp = ref->ramp ? ref->ramp[l] : 1;
     const size_t C = ref->options->d_model;
     RefRows o;
     if (s->read == 'x') memcpy(u, x, sizeof o);
@@ -263,11 +286,15 @@ static inline void ref_sublayer(const Reference *ref, RefRows x, RefRows d, RefR
     ref_look(ref, l + 1, mlp, 'o', o);
     for (size_t i = 0; i < ref->T * C; i++) {
         size_t t = i / C, c = i % C;
-        x[t][c] =
-            a[ROW_SKIP] * x[t][c] + a[ROW_BRANCH] * o[t][c] + a[ROW_BLOCK_SKIP] * x_block[t][c];
+        x[t][c] = ref_coefficient(ref, l, mlp, ROW_SKIP, c) * x[t][c] +
+                  ref_coefficient(ref, l, mlp, ROW_BRANCH, c) * ramp * o[t][c] +
+                  ref_coefficient(ref, l, mlp, ROW_BLOCK_SKIP, c) * x_block[t][c] +
+                  ref_coefficient(ref, l, mlp, ROW_X0, c) * x0[t][c];
         d[t][c] += a[ROW_DUAL] * o[t][c];
     }
     ref_slot(ref, x, l, mlp, ROW_POST, C);
+    for (size_t i = 0; i < ref->T * C; i++)
+        x[i / C][i % C] *= ref_coefficient(ref, l, mlp, ROW_LEAVE, i % C);
     ref_look(ref, l + 1, mlp, 'y', x);
 }
 
@@ -291,7 +318,7 @@ static inline void reference_losses(const Reference *ref, double *losses, const 
     const size_t C = ref->options->d_model;
     const real *tok = ref_param(ref, "tok_emb.weight"), *pos = ref_param(ref, "pos_emb.weight");
     const double given = ref->options->embed_scale, scale = given > 0 ? given : sqrt((double)C);
-    RefRows x = {0}, d, u, x_block;
+    RefRows x = {0}, x0, d, u, x_block;
     for (size_t t = 0; t < ref->T; t++) {
         for (size_t c = 0; c < C; c++)
             x[t][c] = scale *
@@ -301,12 +328,15 @@ static inline void reference_losses(const Reference *ref, double *losses, const 
     ref_dropout(ref, x, 0);
     ref_look(ref, 0, false, 'x', x);
     memcpy(d, x, sizeof x);
+    memcpy(x0, x, sizeof x);
     for (size_t l = 0; l < ref->net->N; l++) {
+        ref_enter(ref, x, x0, l, false);
         ref_look(ref, l + 1, false, 'x', x);
         memcpy(x_block, x, sizeof x);
-        ref_sublayer(ref, x, d, u, x_block, l, false);
+        ref_sublayer(ref, x, d, u, x_block, x0, l, false);
+        ref_enter(ref, x, x0, l, true);
         ref_look(ref, l + 1, true, 'x', x);
-        ref_sublayer(ref, x, d, u, x_block, l, true);
+        ref_sublayer(ref, x, d, u, x_block, x0, l, true);
     }
     ref_look(ref, ref->net->N + 1, false, 'x', x);
     for (size_t t = 0; t < ref->T; t++) {

@@ -7,6 +7,7 @@
 #define TESTS_LIB_ROWS_H
 
 #include "base/base.h"
+#include "model/options.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -47,6 +48,10 @@ static const Row ROWS[] = {
     {"trinity",     ".", "nn.", "nn.", "1",        "out gain 1/sqrt(N), qk_norm head", "n", "plain"},
     {"span",        ".", "..n", "..n", "1",        "mlp skip 0, mlp block_skip 1, attn in n in block 1", "none", "scaled"},
     {"subln",       ".", "n..", "n..", "1",        "mid n",                       "n",      "subln"},
+    {"lambdas",     ".", "n..", "n..", "1",        "attn x learned 1.15 to 1.05, attn x0 learned .2 to .05", "n", "scaled"},
+    {"gpas",        ".", "n..", "n..", "1",        "y times 1 - silu(g)",         "n",      "scaled"},
+    {"gemma4",      ".", "nn.", "nn.", "1",        "mlp y learned 1",             "n",      "plain"},
+    {"rezero",      ".", "...", "...", "1",        "o learned 0",                 "n",      "scaled"},
     {"none",        ".", "...", "...", "1",        "",                            "n",      "scaled"},
 };
 /* clang-format on */
@@ -55,13 +60,30 @@ enum { ROW_COUNT = sizeof ROWS / sizeof *ROWS };
 /* The slots of a sublayer, in the order of the bits of gamma_warmup.slots. */
 enum { ROW_IN, ROW_MID, ROW_OUT, ROW_POST, ROW_SLOTS };
 
+/* The coefficients of a sublayer, and the words of model.wire. */
+enum {
+    ROW_SKIP,
+    ROW_BRANCH,
+    ROW_GAIN,
+    ROW_BLOCK_SKIP,
+    ROW_DUAL,
+    ROW_ENTER,
+    ROW_ENTER_X0,
+    ROW_X0,
+    ROW_LEAVE,
+    ROW_NUMBERS
+};
+static const char *const ROW_NUMBER_NAMES[ROW_NUMBERS] = {
+    "skip", "branch", "gain", "block_skip", "dual", "enter", "enter_x0", "x0", "leave"};
+
 typedef struct {
     char slot[ROW_SLOTS];
-    char read;        /* x the stream, b the block's input, u the u of attention */
-    double number[5]; /* skip, branch, gain, block_skip, dual */
+    char read; /* x the stream, b the block's input, u the u of attention */
+    double number[ROW_NUMBERS];
+    char learn[ROW_NUMBERS]; /* . not, s a scalar, v a vector, g a scalar of GPAS; number is the */
+    double lr_scale[ROW_NUMBERS]; /* initial value then; factor of its learning rate */
     double out_gain;
 } RowSublayer;
-enum { ROW_SKIP, ROW_BRANCH, ROW_GAIN, ROW_BLOCK_SKIP, ROW_DUAL };
 
 typedef struct {
     const Row *row;
@@ -96,9 +118,27 @@ static inline double row_out_gain(const Row *row, bool mlp, size_t N) {
     return 1;
 }
 
+static inline void row_set(RowSublayer *s, int number, char learn, double value, double lr_scale) {
+    s->number[number] = value;
+    s->learn[number] = learn;
+    s->lr_scale[number] = lr_scale;
+}
+
 static inline RowSublayer row_sublayer(const Row *row, bool mlp, size_t N, size_t l) {
     const char *slots = mlp ? row->mlp : row->attn;
-    RowSublayer s = {.read = 'x', .number = {1, 1, 1, 0, 0}, .out_gain = row_out_gain(row, mlp, N)};
+    RowSublayer s = {.read = 'x', .out_gain = row_out_gain(row, mlp, N)};
+    const double depth = N > 1 ? ((double)l - 1) / ((double)N - 1) : 0;
+    for (int i = 0; i < ROW_NUMBERS; i++) {
+        bool adds = i == ROW_BLOCK_SKIP || i == ROW_DUAL || i == ROW_ENTER_X0 || i == ROW_X0;
+        row_set(&s, i, '.', adds ? 0 : 1, 1);
+    }
+    if (!mlp && row_says(row, "attn x learned 1.15 to 1.05"))
+        row_set(&s, ROW_ENTER, 's', 1.15 - 0.1 * depth, 0.01);
+    if (!mlp && row_says(row, "attn x0 learned .2 to .05"))
+        row_set(&s, ROW_ENTER_X0, 's', 0.2 - 0.15 * depth, 1);
+    if (row_says(row, "y times 1 - silu(g)")) row_set(&s, ROW_LEAVE, 'g', 0, 1);
+    if (mlp && row_says(row, "mlp y learned 1")) row_set(&s, ROW_LEAVE, 's', 1, 1);
+    if (row_says(row, "o learned 0")) row_set(&s, ROW_BRANCH, 's', 0, 1);
     s.slot[ROW_IN] = slots[0];
     s.slot[ROW_MID] = row_says(row, "mid n") ? 'n' : '.';
     s.slot[ROW_OUT] = slots[1];
@@ -113,6 +153,16 @@ static inline RowSublayer row_sublayer(const Row *row, bool mlp, size_t N, size_
     if (mlp && row_says(row, "mlp reads u")) s.read = 'u';
     if (mlp && row_says(row, "mlp reads block")) s.read = 'b';
     return s;
+}
+
+/* Whether a coefficient is a number, and which. */
+static inline bool row_is(const RowSublayer *s, int number, double value) {
+    return s->learn[number] == '.' && s->number[number] == value;
+}
+
+/* Whether the backward pass leaves something out, so that it is no gradient of the loss. */
+static inline bool row_stops_gradient(const Row *row) {
+    return row_says(row, "silu(g)");
 }
 
 /* Block l = 1..N of a model of this row. */
@@ -155,14 +205,17 @@ static inline void row_switch(RowNet *net, const char *key, const char *value) {
 }
 
 /* Applies an entry of `wire` to every block. */
-static inline void row_wire(RowNet *net, const char *key, const char *text, double number) {
-    static const char *const NUMBERS[] = {"skip", "branch", "gain", "block_skip", "dual"};
+static inline void row_wire(RowNet *net, const WireEntry *entry) {
+    static const char LEARN[] = {
+        [LEARN_NOT] = '.', [LEARN_SCALAR] = 's', [LEARN_VECTOR] = 'v', [LEARN_SHRINK] = 'g'};
+    const char *key = entry->key, *text = entry->text;
     static const char *const SLOT_NAMES[] = {"in", "mid", "out", "post"};
     const char *name = strchr(key, '.') + 1;
     for (size_t l = 0; l < net->N; l++) {
         RowSublayer *s = *key == 'a' ? &net->block[l].attn : &net->block[l].mlp;
-        for (size_t i = 0; i < 5; i++) {
-            if (strcmp(name, NUMBERS[i]) == 0) s->number[i] = number;
+        for (int i = 0; i < ROW_NUMBERS; i++) {
+            if (strcmp(name, ROW_NUMBER_NAMES[i]) != 0) continue;
+            row_set(s, i, LEARN[entry->learn], entry->number, entry->learn ? entry->lr_scale : 1);
         }
         for (size_t i = 0; i < ROW_SLOTS; i++) {
             if (strcmp(name, SLOT_NAMES[i]) != 0) continue;

@@ -244,6 +244,59 @@ def wires():
     case("wire deepnorm", wire={"mlp.skip": 1.5}, block=wire_deepnorm, topology="deepnorm")
 
 
+def learned(kind, start=1.0, lr_scale=1.0):
+    return {"learn": kind, "start": start, "lr_scale": lr_scale}
+
+
+def wire_learned(b, x):
+    C = x.shape[-1]
+    x_block = x
+    x = b.k("attn", "skip") * x + b.k("attn", "branch", C) * b.a * b.A(b.n("attn", "in", x))
+    x = b.k("mlp", "enter", C) * x
+    s = x + b.a * b.M(b.n("mlp", "in", x)) + b.k("mlp", "block_skip") * x_block + b.k("mlp", "x0", C) * b.model.x0
+    return b.k("mlp", "leave", C) * s
+
+
+def wire_first_stream(b, x):
+    x = 0.75 * x + 0.5 * b.model.x0
+    x = b.n("attn", "post", x + b.A(x))
+    return 1.25 * b.n("mlp", "post", x + b.M(x) - 0.25 * b.model.x0)
+
+
+def wires_of_coefficients():
+    case(
+        "wire learned",
+        block=wire_learned,
+        topology="pre",
+        norm="layernorm",
+        branch={"steps": 8, "from": 0.25, "order": "deeper"},
+        t=4,
+        wire={
+            "attn.skip": learned("scalar"),
+            "attn.branch": learned("vector"),
+            "mlp.enter": learned("vector"),
+            "mlp.block_skip": learned("scalar", 0.0),
+            "mlp.x0": learned("vector", 0.0),
+            "mlp.leave": learned("vector"),
+        },
+    )
+    case(
+        "wire first stream",
+        wire={"attn.enter": 0.75, "attn.enter_x0": 0.5, "mlp.x0": -0.25, "mlp.leave": 1.25},
+        block=wire_first_stream,
+        topology="post",
+        embed_norm="on",
+    )
+    for stream in ("bfloat16", "float16"):
+        case(f"lambdas stream {stream}", topology="lambdas", stream_precision=stream, norm="layernorm")
+        case(f"gpas stream {stream}", topology="gpas", stream_precision=stream, n_layer=1)
+        case(f"gemma4 stream {stream}", topology="gemma4", stream_precision=stream, embed_norm="on")
+    case("gpas batchnorm", topology="gpas", norm="batchnorm")
+    case("gemma4 batchnorm", topology="gemma4", norm="batchnorm", embed_scale=0)
+    case("lambdas, embedding norm", topology="lambdas", norm="rmsnorm_plain", embed_norm="on", n_layer=3)
+    case("rezero gated", topology="rezero", norm="gated", d_model=16, qk_norm="on")
+
+
 def wire_mid(b, x):
     x = b.n("attn", "post", x + b.A(x, mid=lambda h: b.S("attn", h, "mid")))
     return b.n("mlp", "post", x + b.M(x, lambda h: b.n("mlp", "mid", h)))
@@ -345,7 +398,7 @@ def precisions():
 
 for add in (
     *(every_topology, other_norms, newer_norms, batch_norms, switches, warmups, branches, mixes),
-    *(wires, wires_of_mid, removals, precisions),
+    *(wires, wires_of_coefficients, wires_of_mid, removals, precisions),
 ):
     add()
 
@@ -411,6 +464,10 @@ run("no decay of vectors in norms", {"norm": "seednorm"}, weight_decay=0.5, deca
 run("decay of scalar gains", {"norm": "scalenorm"}, weight_decay=0.5, decay_gamma_out=True)
 run("no decay of scalars in norms", {"norm": "derf", "topology": "pre"}, weight_decay=0.5)
 run("lambda", {"norm": "bhyt", "topology": "post", "qk_norm": "on"}, weight_decay=0.5, accum=2)
+run("scalars of the stream", {"topology": "lambdas", "n_layer": 2}, weight_decay=0.5, accum=2)
+run("gates of GPAS", {"topology": "gpas", "final_norm": "off", **rms}, weight_decay=0.5)
+run("scalars of branches", {"topology": "rezero", "n_layer": 2}, clip=0.0, accum=2)
+run("scalars behind blocks", {"topology": "gemma4", "n_layer": 2}, decay_gamma_out=True)
 run("bfloat16", {"norm": "rmsnorm", "mlp": "swiglu", "precision": "bfloat16"}, accum=2)
 run("stream float16", {"topology": "pre", "precision": "bfloat16", "stream_precision": "float16"}, accum=2)
 run(

@@ -141,9 +141,9 @@ class Model:
         if self.has_embed_norm:
             x = self.norm("emb_norm", x)
         x = self.stream(x)
-        self.d = x
-        if self.c["topology"] == "resi_dual":
-            x = self.stream(x)  # each of the two streams rounds its gradient
+        self.d = self.x0 = x
+        if self.c["topology"] == "resi_dual" or "lambdas" in self.topologies:
+            x = self.stream(x)  # x and d, or x and x0, each round their gradient
         for i in range(self.c["n_layer"]):
             equations = self.block or TOPOLOGIES[self.topologies[i]]
             x = equations(Block(self, i), x)
@@ -335,6 +335,13 @@ class Block:
     def n(self, where, slot, x):
         return self.model.norm(f"{self.prefix}.{where}.norm_{slot}", x, slot)
 
+    def k(self, where, name, n=1):
+        return self.model.param(f"{self.prefix}.{where}.{name}", n)
+
+    def shrunk(self, where, x):
+        """GPAS: the subtracted part has no gradient to x."""
+        return x - F.silu(self.k(where, "leave")) * x.detach()
+
     def S(self, where, x, slot="out"):
         """A gain without a norm, for every kind of norm."""
         gain = self.model.param(f"{self.prefix}.{where}.norm_{slot}.gamma", x.shape[-1])
@@ -448,33 +455,32 @@ def subln(b, x):
     return b.x(x + b.a * b.M(b.n("mlp", "in", x), lambda h: b.n("mlp", "mid", h)))
 
 
+def lambdas(b, x):
+    x = b.x(b.k("attn", "enter") * x + b.k("attn", "enter_x0") * b.model.x0)
+    return pre(b, x)
+
+
+def gpas(b, x):
+    x = b.x(b.shrunk("attn", x + b.a * b.A(b.n("attn", "in", x))))
+    return b.x(b.shrunk("mlp", x + b.a * b.M(b.n("mlp", "in", x))))
+
+
+def gemma4(b, x):
+    x = b.x(x + b.a * b.n("attn", "out", b.A(b.n("attn", "in", x))))
+    return b.x(b.k("mlp", "leave") * (x + b.a * b.n("mlp", "out", b.M(b.n("mlp", "in", x)))))
+
+
+def rezero(b, x):
+    x = b.x(x + b.a * b.k("attn", "branch") * b.A(x))
+    return b.x(x + b.a * b.k("mlp", "branch") * b.M(x))
+
+
 def none(b, x):
     x = b.x(x + b.a * b.A(x))
     return b.x(x + b.a * b.M(x))
 
 
-TOPOLOGIES = {
-    "post": post,
-    "pre": pre,
-    "peri": peri,
-    "sandwich": peri,
-    "olmo2": olmo2,
-    "deepnorm": deepnorm,
-    "resi_dual": resi_dual,
-    "mixln": mixln,
-    "lns": lns,
-    "hybrid": hybrid,
-    "hybrid_star": hybrid_star,
-    "keel": keel,
-    "pre_post": pre_post,
-    "b2t": b2t,
-    "parallel": parallel,
-    "parallel2": parallel2,
-    "layerscale": layerscale,
-    "respost": respost,
-    "dssn": peri,
-    "trinity": trinity,
-    "span": span,
-    "subln": subln,
-    "none": none,
-}
+SAME = {"sandwich": peri, "dssn": peri}  # but for the embedding norm and initial values
+NAMES = """post pre peri sandwich olmo2 deepnorm resi_dual mixln lns hybrid hybrid_star keel pre_post b2t parallel
+parallel2 layerscale respost dssn trinity span subln none lambdas gpas gemma4 rezero"""
+TOPOLOGIES = {name: SAME.get(name) or globals()[name] for name in NAMES.split()}

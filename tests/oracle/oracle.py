@@ -144,6 +144,11 @@ def decays(o, name, value):
     return value.dim() == 2
 
 
+def rate_factor(name):
+    """nanochat's factor for the coefficients of the stream, of row lambdas."""
+    return 0.01 if name.endswith(".attn.enter") else 1.0
+
+
 def adamw(o, moments, name, p, g, lr, n):
     m, v = moments.setdefault(name, (torch.zeros_like(p), torch.zeros_like(p)))
     m = o["beta1"] * m + (1 - o["beta1"]) * g
@@ -151,7 +156,7 @@ def adamw(o, moments, name, p, g, lr, n):
     moments[name] = (m, v)
     step = (m / (1 - o["beta1"] ** n)) / (torch.sqrt(v / (1 - o["beta2"] ** n)) + o["eps"])
     decay = o["weight_decay"] if decays(o, name, p) else 0.0
-    return p - lr * (step + decay * p)
+    return p - lr * rate_factor(name) * (step + decay * p)
 
 
 def matrices_of(model, name):

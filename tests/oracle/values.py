@@ -23,6 +23,10 @@ def initial_value(name, label, i):
     k = bits(label, i)
     if name.endswith(".gamma"):
         return 0.5 + k / 2**20  # 0.5 .. 1.5
+    if name.endswith(".leave"):
+        return 0.25 + k / 2**22
+    if name.endswith((".enter", ".enter_x0", ".skip", ".branch", ".block_skip", ".x0")):
+        return 0.5 + k / 2**20
     if name.endswith(".alpha"):
         return 0.25 + k / 2**21  # 0.25 .. 0.75
     if name.endswith(".lambda"):

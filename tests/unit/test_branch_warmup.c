@@ -53,14 +53,16 @@ static void test_nothing(void) {
         options.embed_norm = SWITCH_ON;
         Model *model = drawn_model(&options);
         bool dual = model->d != NULL;
-        bool ends = model->wiring.block[0].mlp.skip == 0; /* attention's stream ends in the MLP */
+        /* attention's stream ends in the MLP */
+        bool ends = model->wiring.block[0].mlp.coefficient[COEF_SKIP].value == 0;
         train(model, (BranchRamp){.on = true});
         for (size_t p = 0; p < params_count(&model->params); p++) {
             const Param *param = &model->params.list[p];
             bool block = strncmp(param->name, "blocks.", 7) == 0;
             bool post =
                 strstr(param->name, "norm_post") && !(ends && strstr(param->name, ".attn."));
-            bool inside = block && !post && !dual;
+            bool outside = param->kind == PARAM_COEFFICIENT && !strstr(param->name, ".branch");
+            bool inside = block && !post && !outside && !dual;
             bool zero = all_zero(model->params.grads + param->offset, param->count);
             bool unseen = strstr(param->name, "norm_k.beta"); /* softmax is invariant to it */
             /* span: the sum of the MLP has the block's input and not the output of attention. */
@@ -82,6 +84,7 @@ static void test_halves(void) {
             if (deeper) options.n_layer = 1;
             options.dropout = row % 3 ? 0 : 0.2;
             RowNet net = row_net(ROWS[row].name, options.n_layer);
+            if (net.block[0].attn.learn[ROW_BRANCH] != '.') continue; /* has no number to halve */
             const WireEntry wire[] = {
                 {"attn.branch", NULL, 0.5 * net.block[0].attn.number[ROW_BRANCH]},
                 {"mlp.branch", NULL, 0.5 * net.block[0].mlp.number[ROW_BRANCH]},

@@ -343,6 +343,15 @@ static void test_merging(void) {
               SETS("model.wire={\"mlp.skip\": 4}"));
     check_value(&c, "model.wire", "{\"mlp.skip\": 4}");
     config_free(&c);
+    must_load(&c,
+              "{\"model\": {\"wire\": {\"attn.x0\": {\"learn\": \"vector\"}, \"mlp.skip\": 2}}}",
+              SETS("model.wire.mlp.skip={\"learn\": \"scalar\"}",
+                   "model.wire.mlp.leave={\"learn\": \"shrink\"}"));
+    check_value(&c, "model.wire",
+                "{\"attn.x0\": {\"learn\": \"vector\", \"start\": 0, \"lr_scale\": 1},"
+                " \"mlp.leave\": {\"learn\": \"shrink\", \"start\": 0, \"lr_scale\": 1},"
+                " \"mlp.skip\": {\"learn\": \"scalar\", \"start\": 1, \"lr_scale\": 1}}");
+    config_free(&c);
     must_load(&c, "{}", SETS("gamma_warmup.steps=9", "gamma_warmup.slots=[]"));
     CHECK(strstr(printed, "train: warning: gamma_warmup.slots is empty"), "%s", printed);
     config_free(&c);

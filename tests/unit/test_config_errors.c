@@ -34,7 +34,7 @@ static const struct {
     {"model.qk_norm", "true", "model.qk_norm must be a string, not true (allowed: auto, on, off)"},
     {"model.wire", "[]", "model.wire must be an object, not a list"},
     {"model.wire", "{\"mlp.out\": true}",
-     "model.wire.mlp.out must be a string or a number, not tr"},
+     "model.wire.mlp.out must be a string or a number or {\"learn\": ...}, not tr"},
     {"model.wire", "{\"a\": 1, \"a\": 2}", "duplicate key \"a\""},
     {"gamma_warmup", "3", "gamma_warmup must be true, false or an object, not the number 3"},
     {"gamma_warmup.from", "-0.1", "gamma_warmup.from is -0.1; it must be at least 0"},

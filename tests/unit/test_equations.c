@@ -393,7 +393,8 @@ static void test_branch_warmup(void) {
         CHECK(strcmp(text[1] + strlen(text[1]) - strlen(DEEPER), DEEPER) == 0, "%s", text[1]);
         CHECK(strcmp(text[2] + strlen(text[2]) - strlen(EQUAL), EQUAL) == 0, "%s", text[2]);
         const char *end = strstr(text[1], "\nattention"), *off_end = strstr(off, "\nattention");
-        size_t warm = count_words(text[1], end, " + a ") + count_words(text[1], end, "(a ");
+        size_t warm = count_words(text[1], end, " + a ") + count_words(text[1], end, "(a ") +
+                      count_words(text[1], end, " + [branch] a ");
         size_t all = count_words(off, off_end, "u = ") + count_words(off, off_end, "u' = ");
         CHECK(warm == all && all > 0, "%zu branches, %zu of them warm in\n%s", all, warm, text[1]);
         mem_free(off);

@@ -86,7 +86,109 @@ static void test_minimax(void) {
     check_minimax("dyt");
 }
 
+/* --- coefficients at their initial values --- */
+
+/* A model whose parameters depend on their names only, its coefficients at their initial values,
+ * after one batch. */
+static Model *trained(const ModelOptions *options, double *loss) {
+    const GammaWarmup off = {0};
+    Model *model = model_create(options, &off, V, 2, MODEL_TRAIN);
+    int in[2 * T], out[2 * T];
+    for (size_t p = 0; p < params_count(&model->params); p++) {
+        const Param *param = &model->params.list[p];
+        const uint32_t stream = (uint32_t)hash_text(HASH_START, param->name);
+        for (size_t i = 0; i < param->count; i++) {
+            double value = 0.3 * net_normal(stream, i);
+            if (net_is_gamma(param)) value += 1;
+            if (param->kind == PARAM_COEFFICIENT) value = param->start;
+            model->params.values[param->offset + i] = (real)value;
+        }
+    }
+    net_tokens(in, 2 * T, V, 1);
+    net_tokens(out, 2 * T, V, 2);
+    Pass pass = net_pass(in, out, 2, T);
+    params_zero_grads(&model->params);
+    *loss = model_train(model, &pass);
+    return model;
+}
+
+/* Whether two models have the same loss and, of all parameters but the coefficients, the same
+ * gradients, to the bit. */
+static void check_same(const ModelOptions *a, const ModelOptions *b, const char *label) {
+    double loss[2];
+    Model *one = trained(a, &loss[0]), *other = trained(b, &loss[1]);
+    CHECK(loss[0] == loss[1], "%s: losses %.17g, %.17g", label, loss[0], loss[1]);
+    for (size_t p = 0; p < params_count(&one->params); p++) {
+        const Param *param = &one->params.list[p];
+        if (param->kind == PARAM_COEFFICIENT) continue;
+        CHECK(memcmp(net_grad(one, param->name), net_grad(other, param->name),
+                     param->count * sizeof(real)) == 0,
+              "%s: gradients of %s differ", label, param->name);
+    }
+    model_free(one);
+    model_free(other);
+}
+
+/* The rows with learned coefficients, and what they are at first. */
+static void test_rows_at_first(void) {
+    static const WireEntry PLAIN[] = {{"attn.enter", NULL, 1}, {"attn.enter_x0", NULL, 0}};
+    static const WireEntry NO_BRANCH[] = {{"attn.branch", NULL, 0}, {"mlp.branch", NULL, 0}};
+    ModelOptions pre = net_options("pre", "rmsnorm"), gpas = net_options("gpas", "rmsnorm"),
+                 sandwich = net_options("sandwich", "layernorm"),
+                 gemma4 = net_options("gemma4", "layernorm"),
+                 lambdas = net_options("lambdas", "rmsnorm"), none = net_options("none", "rmsnorm"),
+                 rezero = net_options("rezero", "rmsnorm");
+    double loss;
+    check_same(&gpas, &pre, "gpas is pre at g = 0");
+    check_same(&gemma4, &sandwich, "gemma4 is sandwich");
+    lambdas.wire = PLAIN;
+    lambdas.n_wire = 2;
+    check_same(&lambdas, &pre, "lambdas is pre without its coefficients");
+    none.wire = NO_BRANCH;
+    none.n_wire = 2;
+    check_same(&rezero, &none, "rezero is none without branches");
+    Model *model = trained(&rezero, &loss);
+    CHECK(memcmp(model->x, model->x0, 2 * T * model->shape.C * sizeof(real)) == 0,
+          "rezero changes the stream");
+    model_free(model);
+}
+
+/* Overrides that learn every coefficient that a row does not learn itself, from the values of its last
+ * block. `keys` has room for the names. */
+static size_t learn_all(WireEntry *wire, char keys[][24], const RowNet *net, Learn learn) {
+    const RowBlock *block = &net->block[net->N - 1];
+    size_t n = 0;
+    for (int i = 0; i < 2 * ROW_NUMBERS; i++) {
+        const RowSublayer *s = i < ROW_NUMBERS ? &block->attn : &block->mlp;
+        const int number = i % ROW_NUMBERS;
+        if (s->learn[number] != '.' || number == ROW_GAIN || number == ROW_DUAL) continue;
+        snprintf(keys[n], sizeof keys[n], "%s.%s", i < ROW_NUMBERS ? "attn" : "mlp",
+                 ROW_NUMBER_NAMES[number]);
+        wire[n] = (WireEntry){keys[n], NULL, s->number[number], (int)learn, 1};
+        n++;
+    }
+    return n;
+}
+
+/* In every row, learned coefficients at the values of the row give its loss and its gradients,
+ * although they need more buffers. */
+static void test_learned(void) {
+    WireEntry wire[2 * ROW_NUMBERS];
+    char keys[2 * ROW_NUMBERS][24];
+    for (size_t i = 0; i < 2 * ROW_COUNT; i++) {
+        const char *topology = ROWS[i / 2].name;
+        ModelOptions options = net_options(topology, i % 3 ? "rmsnorm" : "layernorm");
+        const RowNet net = row_net(topology, options.n_layer);
+        ModelOptions learned = options;
+        learned.wire = wire;
+        learned.n_wire = learn_all(wire, keys, &net, i % 2 ? LEARN_VECTOR : LEARN_SCALAR);
+        check_same(&options, &learned, topology);
+    }
+}
+
 static const Test TESTS[] = {
+    {"identities: rows with learned coefficients at first", test_rows_at_first},
+    {"identities: a learned coefficient is its number at first", test_learned},
     {"identities: MiniMax is deepnorm with an embedding norm and plain init", test_minimax},
 };
 

@@ -49,6 +49,7 @@ static const Variant VARIANTS[] = {
 typedef struct {
     ModelOptions options;
     RowNet net;
+    double ramp[LAYERS]; /* factors of branch-warmup */
     Reference ref;
     Model *model;
     Probe *probe;
@@ -71,13 +72,11 @@ static void case_open(Case *c, const char *topology, const char *norm, const Var
     c->options.dropout = v->dropout;
     c->options.wire = v->wire;
     for (const WireEntry *entry = v->wire; entry < v->wire + 8 && entry->key; entry++) {
-        row_wire(&c->net, entry->key, entry->text, entry->number);
+        row_wire(&c->net, entry);
         c->options.n_wire++;
     }
-    for (size_t l = 0; l < L && v->progress > 0; l++) {
-        c->net.block[l].attn.number[ROW_BRANCH] *= fmin(1, v->progress / ((double)l + 1));
-        c->net.block[l].mlp.number[ROW_BRANCH] *= fmin(1, v->progress / ((double)l + 1));
-    }
+    for (size_t l = 0; l < L && v->progress > 0; l++)
+        c->ramp[l] = fmin(1, v->progress / ((double)l + 1));
     c->model = model_create(&c->options, &warmup, V, B, true);
     net_draw(c->model, 7);
     c->ref = (Reference){.options = &c->options,
@@ -85,6 +84,7 @@ static void case_open(Case *c, const char *topology, const char *norm, const Var
                          .net = &c->net,
                          .warm_slots = v->w > 0 ? ALL_SLOTS : 0,
                          .w = v->w,
+                         .ramp = v->progress > 0 ? c->ramp : NULL,
                          .T = T,
                          .V = V,
                          .F = c->options.d_ff};
@@ -242,6 +242,7 @@ static void difference_rms(Case *c, const Spot *spot, double rms[TOKEN_GROUPS]) 
 static void check_gradients(Case *c) {
     const double tolerance = sizeof(real) == sizeof(float) ? 1e-4 : 1e-6;
     Spot spots[PLACES * PROBE_SITES];
+    if (row_stops_gradient(c->net.block[0].row)) return;
     model_train(c->model, &c->pass);
     for (size_t i = 0, n = spots_of(&c->net, spots); i < n; i++) {
         const ProbeStats *got = probe_stats(c->probe, spots[i].place, (ProbeSite)spots[i].site);

@@ -34,12 +34,38 @@ static size_t partials(size_t width) {
     return 16 * ((sums + scratch + 15) / 16 * 16);
 }
 
+static bool enters(const RowSublayer *s) {
+    return !row_is(s, ROW_ENTER, 1) || !row_is(s, ROW_ENTER_X0, 0);
+}
+
+static bool reads_x0(const RowSublayer *s) {
+    return !row_is(s, ROW_X0, 0) || !row_is(s, ROW_ENTER_X0, 0);
+}
+
+/* The gradient of the first stream, and the sums for learned coefficients. */
+static size_t coefficients_need(const RowNet *net) {
+    bool x0 = false;
+    size_t need = 0;
+    for (size_t l = 0; l < net->N; l++)
+        x0 |= reads_x0(&net->block[l].attn) || reads_x0(&net->block[l].mlp);
+    for (int i = 0; i < ROW_NUMBERS; i++) {
+        bool learned = false;
+        for (size_t l = 0; l < net->N; l++)
+            learned |= net->block[l].attn.learn[i] != '.' || net->block[l].mlp.learn[i] != '.';
+        need += learned ? 16 * ((C + 15) / 16 * 16) : 0;
+    }
+    return need + N * x0;
+}
+
 static Need sublayer_need(const RowSublayer *s, size_t hidden) {
     Need need = {.pass = N};                                                /* y */
     if (s->slot[ROW_IN] != '.' || s->number[ROW_GAIN] != 1) need.pass += N; /* u */
     if (s->slot[ROW_MID] != '.') need.pass += R * hidden;                   /* its output */
     if (s->slot[ROW_OUT] != '.') need.pass += N;                            /* b, its input */
     if (s->slot[ROW_POST] != '.') need.pass += N;                           /* s, its input */
+    if (s->learn[ROW_BRANCH] != '.') need.pass += N;                        /* o */
+    if (enters(s)) need.pass += N;                                          /* x */
+    if (!row_is(s, ROW_LEAVE, 1)) need.pass += N;                           /* N_post(s) */
     for (int slot = 0; slot < ROW_SLOTS; slot++) {
         if (s->slot[slot] == 'n') need.pass += R * stats(slot == ROW_MID ? hidden : C);
     }
@@ -74,6 +100,7 @@ static Need net_need(const RowNet *net, const ModelOptions *options) {
     need.pass += attention_scratch(T, HS); /* for one thread */
     if (options->position == POSITION_ROPE) need.pass += T * HS;
     need.training += R * HS * (2 * NH + 2 * NKV) + R * F * (1 + gated);
+    need.training += coefficients_need(net);
     bool has_norms = false, heads = false, hidden = false; /* and slots mid */
     for (size_t l = 0; l < net->N; l++) {
         has_norms |= net->block[l].qkv != '.';
@@ -103,6 +130,11 @@ static const struct {
     {"geglu", "none", "off", "off", "on", 1},
     {"gelu", "learned", "auto", "auto", "auto", 4, .wire = {"attn.mid", "norm"}},
     {"swiglu", "rope", "auto", "auto", "auto", 2, .wire = {"mlp.mid", "scale"}},
+    {"gelu", "learned", "auto", "auto", "auto", 4, .wire = {"mlp.skip", NULL, 1, LEARN_VECTOR, 1}},
+    {"gelu", "rope", "auto", "auto", "auto", 4, .wire = {"attn.branch", NULL, 1, LEARN_SCALAR, 1}},
+    {"gelu", "learned", "auto", "auto", "auto", 2, .wire = {"mlp.enter_x0", NULL, 0.5}},
+    {"gelu", "learned", "auto", "auto", "auto", 2, .wire = {"attn.x0", NULL, 0, LEARN_SCALAR, 1}},
+    {"gelu", "learned", "auto", "auto", "auto", 1, .wire = {"attn.leave", NULL, 0.5}},
 };
 
 static void check_memory(const char *topology, const char *norm, size_t variant, bool training) {
@@ -119,7 +151,7 @@ static void check_memory(const char *topology, const char *norm, size_t variant,
     options.final_norm = index_named(switch_name, VARIANTS[variant].final);
     options.wire = &VARIANTS[variant].wire;
     options.n_wire = VARIANTS[variant].wire.key != NULL;
-    if (options.n_wire) row_wire(&net, options.wire->key, options.wire->text, 0);
+    if (options.n_wire) row_wire(&net, options.wire);
     row_switch(&net, "qk_norm", VARIANTS[variant].qk);
     row_switch(&net, "embed_norm", VARIANTS[variant].embed);
     row_switch(&net, "final_norm", VARIANTS[variant].final);

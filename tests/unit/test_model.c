@@ -69,6 +69,14 @@ static const Variant VARIANTS[] = {
     {"gelu", "rope", "auto", "auto", "auto", .w = 0.5, .warm = ALL_SLOTS,
      .wire = {{"attn.in", "norm"}, {"mlp.out", "norm"}, {"attn.gain", NULL, 0.7}, {"attn.branch", NULL, -0.8},
               {"mlp.skip", NULL, 0.6}, {"attn.block_skip", NULL, 0.3}, {"mlp.read", "shared"}, {"mlp.gain", NULL, 1.2}}},
+    {"gelu", "rope", "auto", "auto", "auto", .wire = {{"attn.block_skip", NULL, 0.7}}},
+    {"gelu", "learned", "auto", "auto", "auto", .dropout = 0.1,
+     .wire = {{"attn.enter", NULL, 0.8}, {"attn.enter_x0", NULL, 0.3}, {"mlp.x0", NULL, -0.4}, {"mlp.leave", NULL, 0.9}}},
+    {"swiglu", "rope", "on", "auto", "auto", .w = 0.5, .warm = ALL_SLOTS,
+     .wire = {{"attn.skip", NULL, 1, LEARN_SCALAR, 1}, {"attn.branch", NULL, 1, LEARN_VECTOR, 1},
+              {"mlp.enter", NULL, 1, LEARN_VECTOR, 1}, {"mlp.enter_x0", NULL, 0, LEARN_SCALAR, 1},
+              {"mlp.block_skip", NULL, 0, LEARN_VECTOR, 1}, {"attn.x0", NULL, 0, LEARN_VECTOR, 1},
+              {"attn.leave", NULL, 1, LEARN_VECTOR, 1}}},
     {"relu", "learned", "auto", "auto", "auto", .w = 0.5, .warm = ALL_SLOTS,
      .wire = {{"attn.in", "scale"}, {"mlp.post", "scale"}, {"attn.skip", NULL, 0.9}, {"mlp.branch", NULL, 0.5},
               {"mlp.block_skip", NULL, -0.4}, {"mlp.read", "block"}, {"mlp.in", "none"}, {"attn.out", "norm"}}},
@@ -95,7 +103,7 @@ static void apply_variant(const Variant *v, ModelOptions *options, RowNet *net) 
     row_switch(net, "final_norm", v->final);
     row_switch(net, "qk_norm", v->qk);
     for (const WireEntry *entry = v->wire; entry < v->wire + 8 && entry->key; entry++) {
-        row_wire(net, entry->key, entry->text, entry->number);
+        row_wire(net, entry);
         options->n_wire++;
     }
 }
@@ -191,7 +199,7 @@ static double loss_beside(const Case *c, const real *from, double h, double *pre
 /* The gradient predicts how the reference loss changes when every parameter moves a little. */
 static void check_gradient(const char *topology, const char *norm, const Variant *v) {
     Case c;
-    if (!case_open(&c, topology, norm, v)) return;
+    if (row_stops_gradient(row_find(topology)) || !case_open(&c, topology, norm, v)) return;
     const Params *params = &c.model->params;
     const double h = 1e-5; /* small: at 1e-4 the third derivative of tiny tokens shows */
     const double tolerance = sizeof(real) == sizeof(float) ? 5e-3 : 1e-3;

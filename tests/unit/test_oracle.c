@@ -32,8 +32,14 @@ static bool ends_with(const char *text, const char *end) {
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
+static bool is_coefficient(const char *name) {
+    return name_index(coefficient_name, strrchr(name, '.') + 1) >= 0;
+}
+
 static double first_value(const char *name, uint64_t k) {
     double x = (double)k / 0x100000;
+    if (ends_with(name, ".leave")) return 0.25 + x / 4;
+    if (is_coefficient(name)) return 0.5 + x;
     if (ends_with(name, ".gamma") || ends_with(name, ".running_scale")) return 0.5 + x;
     if (ends_with(name, ".alpha")) return 0.25 + x / 2;
     if (ends_with(name, ".lambda")) return 2.5 + 5 * x;

@@ -242,6 +242,18 @@ static double norm_start(const Model *model, const RowNet *net, const char *name
     return start * (param->by_width ? sqrt((double)norm_width(model, net, name)) : 1);
 }
 
+/* The initial value of a learned coefficient; -1 where rows.h has none of this name. */
+static double coefficient_start(const RowNet *net, const char *name) {
+    size_t l;
+    char sublayer[8], word[16];
+    if (sscanf(name, "blocks.%zu.%7[^.].%15s", &l, sublayer, word) != 3) return -1;
+    const RowSublayer *s = *sublayer == 'm' ? &net->block[l].mlp : &net->block[l].attn;
+    for (int i = 0; i < ROW_NUMBERS; i++) {
+        if (s->learn[i] != '.' && strcmp(ROW_NUMBER_NAMES[i], word) == 0) return s->number[i];
+    }
+    return -1;
+}
+
 static void check_start(const Model *model, const RowNet *net, const Param *param) {
     const Shape *s = &model->shape;
     const real *x = model->params.values + param->offset;
@@ -263,6 +275,7 @@ static void check_start(const Model *model, const RowNet *net, const Param *para
     }
     if (net_is_gamma(param) || param->kind == PARAM_NORM)
         start = norm_start(model, net, param->name);
+    if (param->kind == PARAM_COEFFICIENT) start = coefficient_start(net, param->name);
     for (size_t i = 0; i < param->count; i++)
         CHECK(x[i] == (real)(float)start, "%s: initial value %g, want %g", label, (double)x[i],
               start);

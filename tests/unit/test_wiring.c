@@ -16,16 +16,24 @@ static ModelOptions options_of(const char *topology, size_t N) {
 static void check_sublayer(const SublayerWiring *got, const RowSublayer *want, const char *label) {
     static const char KINDS[] = {[SLOT_ABSENT] = '.', [SLOT_NORM] = 'n', [SLOT_SCALE] = 'S'};
     static const char READS[] = {[READ_STREAM] = 'x', [READ_BLOCK] = 'b', [READ_SHARED] = 'u'};
-    const double numbers[] = {got->skip, got->branch, got->gain, got->block_skip, got->dual};
+    static const char LEARN[] = {
+        [LEARN_NOT] = '.', [LEARN_SCALAR] = 's', [LEARN_VECTOR] = 'v', [LEARN_SHRINK] = 'g'};
     for (int slot = 0; slot < SLOTS; slot++) {
         CHECK(KINDS[got->slot[slot]] == want->slot[slot], "%s: %s", label, slot_name(slot));
     }
     CHECK(READS[got->read] == want->read, "%s: read", label);
     CHECK(fabs(got->out_gain - want->out_gain) <= 1e-14 * want->out_gain,
           "%s: initial gain of slot out %.17g, want %.17g", label, got->out_gain, want->out_gain);
-    for (size_t i = 0; i < 5; i++) {
-        CHECK(fabs(numbers[i] - want->number[i]) <= 1e-14 * fabs(want->number[i]),
-              "%s: number %zu is %.17g, want %.17g", label, i, numbers[i], want->number[i]);
+    for (int i = 0; i < ROW_NUMBERS; i++) {
+        const int name = name_index(coefficient_name, ROW_NUMBER_NAMES[i]);
+        const CoefficientWiring plain = {i == ROW_GAIN ? got->gain : got->dual, LEARN_NOT, 1};
+        const CoefficientWiring number = name < 0 ? plain : got->coefficient[name];
+        CHECK(fabs(number.value - want->number[i]) <= 1e-14 * fabs(want->number[i]),
+              "%s: %s is %.17g, want %.17g", label, ROW_NUMBER_NAMES[i], number.value,
+              want->number[i]);
+        CHECK(LEARN[number.learn] == want->learn[i] && number.lr_scale == want->lr_scale[i],
+              "%s: %s: learned %c, learning rate times %.17g", label, ROW_NUMBER_NAMES[i],
+              LEARN[number.learn], number.lr_scale);
     }
 }
 
@@ -114,8 +122,8 @@ static void test_formulas(void) {
         char error[256];
         if (!wiring_resolve(&wiring, &options, error, sizeof error)) abort();
         for (size_t l = 0; l < CASES[i].N; l++) {
-            CHECK_NEAR(wiring.block[l].attn.skip, CASES[i].skip, 5e-5);
-            CHECK_NEAR(wiring.block[l].mlp.skip, CASES[i].skip, 5e-5);
+            CHECK_NEAR(wiring.block[l].attn.coefficient[COEF_SKIP].value, CASES[i].skip, 5e-5);
+            CHECK_NEAR(wiring.block[l].mlp.coefficient[COEF_SKIP].value, CASES[i].skip, 5e-5);
             CHECK_NEAR(wiring.block[l].attn.out_gain, CASES[i].attn_gain, 1e-17);
             CHECK_NEAR(wiring.block[l].mlp.out_gain, CASES[i].mlp_gain, 1e-17);
         }
@@ -216,56 +224,69 @@ static void check_wire(const char *topology, const WireEntry *wire, size_t count
              wire->text ? wire->text : "number");
     options.wire = wire;
     options.n_wire = count;
-    for (size_t i = 0; i < count; i++) row_wire(&net, wire[i].key, wire[i].text, wire[i].number);
+    for (size_t i = 0; i < count; i++) row_wire(&net, &wire[i]);
     check_net(&options, &net, label);
 }
 
+/* Every kind of entry, for every row. */
+static const WireEntry EVERY_ENTRY[] = {
+    {"attn.in", "none"},
+    {"attn.in", "norm"},
+    {"attn.in", "scale"},
+    {"attn.mid", "none"},
+    {"attn.mid", "norm"},
+    {"attn.mid", "scale"},
+    {"attn.out", "none"},
+    {"attn.out", "norm"},
+    {"attn.out", "scale"},
+    {"attn.post", "none"},
+    {"attn.post", "norm"},
+    {"attn.post", "scale"},
+    {"mlp.in", "none"},
+    {"mlp.in", "norm"},
+    {"mlp.in", "scale"},
+    {"mlp.mid", "none"},
+    {"mlp.mid", "norm"},
+    {"mlp.mid", "scale"},
+    {"mlp.out", "none"},
+    {"mlp.out", "norm"},
+    {"mlp.out", "scale"},
+    {"mlp.post", "none"},
+    {"mlp.post", "norm"},
+    {"mlp.post", "scale"},
+    {"attn.read", "stream"},
+    {"attn.read", "block"},
+    {"mlp.read", "stream"},
+    {"mlp.read", "block"},
+    {"mlp.read", "shared"},
+    {"attn.skip", NULL, 0},
+    {"attn.branch", NULL, 0.5},
+    {"attn.gain", NULL, 0.25},
+    {"attn.block_skip", NULL, -1},
+    {"mlp.skip", NULL, 3},
+    {"mlp.branch", NULL, -0.25},
+    {"mlp.gain", NULL, 1e-3},
+    {"mlp.block_skip", NULL, 0.1},
+    {"attn.enter", NULL, 0.9},
+    {"mlp.enter_x0", NULL, -0.2},
+    {"mlp.x0", NULL, 0.3},
+    {"attn.leave", NULL, 0.8},
+    {"attn.enter", NULL, 1, LEARN_SCALAR, 2},
+    {"mlp.enter_x0", NULL, 0, LEARN_VECTOR, 1},
+    {"attn.skip", NULL, 1, LEARN_VECTOR, 0.5},
+    {"mlp.branch", NULL, 0.1, LEARN_SCALAR, 0},
+    {"mlp.block_skip", NULL, 0, LEARN_SCALAR, 1},
+    {"attn.x0", NULL, 0.25, LEARN_VECTOR, 3},
+    {"mlp.leave", NULL, 0, LEARN_SHRINK, 1},
+};
+
 static void test_wire(void) {
-    static const WireEntry ENTRIES[] = {
-        {"attn.in", "none"},
-        {"attn.in", "norm"},
-        {"attn.in", "scale"},
-        {"attn.mid", "none"},
-        {"attn.mid", "norm"},
-        {"attn.mid", "scale"},
-        {"attn.out", "none"},
-        {"attn.out", "norm"},
-        {"attn.out", "scale"},
-        {"attn.post", "none"},
-        {"attn.post", "norm"},
-        {"attn.post", "scale"},
-        {"mlp.in", "none"},
-        {"mlp.in", "norm"},
-        {"mlp.in", "scale"},
-        {"mlp.mid", "none"},
-        {"mlp.mid", "norm"},
-        {"mlp.mid", "scale"},
-        {"mlp.out", "none"},
-        {"mlp.out", "norm"},
-        {"mlp.out", "scale"},
-        {"mlp.post", "none"},
-        {"mlp.post", "norm"},
-        {"mlp.post", "scale"},
-        {"attn.read", "stream"},
-        {"attn.read", "block"},
-        {"mlp.read", "stream"},
-        {"mlp.read", "block"},
-        {"mlp.read", "shared"},
-        {"attn.skip", NULL, 0},
-        {"attn.branch", NULL, 0.5},
-        {"attn.gain", NULL, 0.25},
-        {"attn.block_skip", NULL, -1},
-        {"mlp.skip", NULL, 3},
-        {"mlp.branch", NULL, -0.25},
-        {"mlp.gain", NULL, 1e-3},
-        {"mlp.block_skip", NULL, 0.1},
-    };
     static const WireEntry DUALS[] = {{"attn.dual", NULL, 0.5}, {"mlp.dual", NULL, 0}};
     static const WireEntry TWICE[] = {
         {"mlp.in", "norm"}, {"mlp.gain", NULL, 2}, {"mlp.in", "none"}};
     for (size_t row = 0; row < ROW_COUNT; row++) {
-        for (size_t i = 0; i < sizeof ENTRIES / sizeof *ENTRIES; i++)
-            check_wire(ROWS[row].name, &ENTRIES[i], 1);
+        for (size_t i = 0; i < sizeof EVERY_ENTRY / sizeof *EVERY_ENTRY; i++)
+            check_wire(ROWS[row].name, &EVERY_ENTRY[i], 1);
         check_wire(ROWS[row].name, TWICE, 3);
     }
     check_wire("resi_dual", DUALS, 2);
@@ -286,7 +307,19 @@ static void test_wire_errors(void) {
         {"pre", {"mlp.ski", NULL, 1}, "unknown key \"mlp.ski\""},
         {"pre", {"attn.in", "layernorm"}, "\"attn.in\" must be \"none\", \"norm\" or \"scale\""},
         {"pre", {"mlp.post", NULL, 1}, "\"mlp.post\" must be \"none\", \"norm\" or \"scale\""},
-        {"pre", {"attn.skip", "norm"}, "\"attn.skip\" must be a number, not \"norm\""},
+        {"pre",
+         {"attn.skip", "norm"},
+         "\"attn.skip\" must be a number or {\"learn\": ...}, not \"norm\""},
+        {"pre",
+         {"mlp.gain", NULL, 1, LEARN_SCALAR, 1},
+         "\"mlp.gain\" must be a number, it cannot be learned"},
+        {"resi_dual",
+         {"attn.dual", NULL, 1, LEARN_VECTOR, 1},
+         "\"attn.dual\" must be a number, it cannot be learned"},
+        {"pre",
+         {"mlp.branch", NULL, 0, LEARN_SHRINK, 1},
+         "\"mlp.branch\": \"learn\": \"shrink\" is for leave only"},
+        {"pre", {"mlp.leaves", NULL, 1}, "unknown key \"mlp.leaves\""},
         {"pre", {"mlp.gain", "1"}, "\"mlp.gain\" must be a number, not \"1\""},
         {"pre", {"attn.read", "shared"}, "\"attn.read\" must be \"stream\" or \"block\""},
         {"pre", {"attn.read", NULL, 1}, "\"attn.read\" must be \"stream\" or \"block\""},
@@ -315,7 +348,7 @@ static void test_out_start(void) {
         options.gamma_out_start = 0.25;
         options.wire = &ENTRIES[i % 2];
         options.n_wire = i % 3 < 2;
-        if (i % 3 < 2) row_wire(&net, options.wire->key, options.wire->text, 0);
+        if (i % 3 < 2) row_wire(&net, options.wire);
         for (size_t l = 0; l < 4; l++) {
             RowBlock *block = &net.block[l];
             if (block->attn.slot[ROW_OUT] != '.') block->attn.out_gain = 0.25;
@@ -414,6 +447,13 @@ static void test_plain(void) {
         {"span", NULL, NULL, 0, NOT_PLAIN},
         {"trinity", NULL, NULL, 0, NOT_PLAIN}, /* initial gains */
         {"dssn", NULL, NULL, 0, NOT_PLAIN},
+        {"lambdas", NULL, NULL, 0, NOT_PLAIN},
+        {"gpas", NULL, NULL, 0, NOT_PLAIN},
+        {"gemma4", NULL, NULL, 0, NOT_PLAIN},
+        {"rezero", NULL, NULL, 0, NOT_PLAIN},
+        {"pre", "mlp.enter", NULL, 0.5, NOT_PLAIN},
+        {"pre", "attn.x0", NULL, 0.5, NOT_PLAIN},
+        {"pre", "mlp.leave", NULL, 1, IN},
     };
     for (size_t i = 0; i < sizeof NETS / sizeof *NETS; i++) {
         ModelOptions options = options_of(NETS[i].topology, 12);
