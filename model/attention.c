@@ -22,9 +22,16 @@ void attention_plan_shared(AttentionShared *shared, Plan *plan) {
         .dmid = mid_plan_shared(plan, false, s.NH * s.HS),
         .scratch = plan_reals(plan, attention_scratch(s.T, s.HS)),
     };
-    if (plan->options->position != POSITION_ROPE) return;
+    const ModelOptions *o = plan->options;
+    const Rope rope = {.theta = o->rope_theta,
+                       .width = options_rope_width(o),
+                       .factor = o->rope_factor,
+                       .low = o->rope_low_freq,
+                       .high = o->rope_high_freq,
+                       .original = o->rope_original};
+    if (o->position != POSITION_ROPE) return;
     shared->rope_table = plan_reals(plan, s.T * s.HS);
-    if (shared->rope_table) rope_table(shared->rope_table, s.T, s.HS);
+    if (shared->rope_table) rope_table(shared->rope_table, s.T, s.HS, &rope);
 }
 
 /* Adds the norm `name` to a projection of which heads, first and norm_rows are set: over all heads

@@ -277,12 +277,23 @@ static void print_hidden(FILE *out, const Wiring *wiring, bool mlp) {
     if (found) fputs(mlp ? " = down(hidden(u))" : "; attention(u) = proj(heads(u))", out);
 }
 
+static void print_rope(FILE *out, const ModelOptions *options) {
+    fputs(", q and k rotated by RoPE", out);
+    if (options->rope_theta != 10000) fprintf(out, " of base %.9g", options->rope_theta);
+    if (options->rope_fraction != 1)
+        fprintf(out, " in %zu features of a head", options_rope_width(options));
+    if (options->rope_factor != 1)
+        fprintf(out, ", low frequencies divided by %.9g (%.9g to %.9g waves in %.9g tokens)",
+                options->rope_factor, options->rope_low_freq, options->rope_high_freq,
+                options->rope_original);
+}
+
 static void print_branches(FILE *out, const ModelOptions *options, const Wiring *wiring) {
     size_t NKV = options->n_kv_head ? options->n_kv_head : options->n_head;
     fprintf(out, "%-12s %zu heads", "attention", options->n_head);
     if (NKV != options->n_head) fprintf(out, " on %zu of keys and values", NKV);
-    fprintf(out, ", causal softmax(q k / sqrt(%zu)) v%s", options->d_model / options->n_head,
-            options->position == POSITION_ROPE ? ", q and k rotated by RoPE" : "");
+    fprintf(out, ", causal softmax(q k / sqrt(%zu)) v", options_head_dim(options));
+    if (options->position == POSITION_ROPE) print_rope(out, options);
     print_hidden(out, wiring, false);
     fprintf(out, "\n%-12s mlp(u) = %s", "mlp", mlp_kind(options->mlp)->equation);
     print_hidden(out, wiring, true);

@@ -111,10 +111,22 @@ static void write_blocks(FILE *out, const Wiring *wiring, unsigned warm_slots) {
     }
 }
 
+static void write_rope(FILE *out, const ModelOptions *options) {
+    const bool scaled = options->rope_factor != 1;
+    write_changed(out, "theta", options->rope_theta, 10000);
+    write_changed(out, "fraction", options->rope_fraction, 1);
+    write_changed(out, "factor", options->rope_factor, 1);
+    write_changed(out, "low", scaled ? options->rope_low_freq : 1, 1);
+    write_changed(out, "high", scaled ? options->rope_high_freq : 4, 4);
+    write_changed(out, "original", scaled ? options->rope_original : 8192, 8192);
+}
+
 static void write_branches(FILE *out, const ModelOptions *options) {
     const size_t NKV = options->n_kv_head ? options->n_kv_head : options->n_head;
-    fprintf(out, "attention heads=%zu kv_heads=%zu head_size=%zu position=%s\n", options->n_head,
-            NKV, options->d_model / options->n_head, POSITION_WORDS[options->position]);
+    fprintf(out, "attention heads=%zu kv_heads=%zu head_size=%zu position=%s", options->n_head, NKV,
+            options_head_dim(options), POSITION_WORDS[options->position]);
+    if (options->position == POSITION_ROPE) write_rope(out, options);
+    fputc('\n', out);
     fprintf(out, "mlp %s bias=%d\n", mlp_name(options->mlp), options->bias);
 }
 

@@ -9,6 +9,7 @@ static const MlpKind KINDS[] = {
     {"geglu", "down(gelu(gate(u)) * up(u))", ACT_GELU, true},
     {"relu2", "down(relu(up(u))^2)", ACT_RELU2, false},
     {"relu", "down(relu(up(u)))", ACT_RELU, false},
+    {"gelu_erf", "down(gelu_erf(up(u)))", ACT_GELU_ERF, false},
 };
 
 const MlpKind *mlp_kind(int i) {

@@ -5,6 +5,7 @@
 #include "model/model.h"
 #include "model/removal.h"
 
+#include <math.h>
 #include <stdio.h>
 
 /* --- sizes --- */
@@ -17,24 +18,34 @@ static Shape shape_of(const ModelOptions *o, size_t V, size_t batch) {
         .L = o->n_layer,
         .NH = o->n_head,
         .NKV = o->n_kv_head ? o->n_kv_head : o->n_head,
-        .HS = o->d_model / o->n_head,
+        .HS = options_head_dim(o),
         .F = o->d_ff ? o->d_ff : mlp_width(mlp_kind(o->mlp), o->d_model),
         .V = V,
     };
 }
 
 static bool sizes_fit(const ModelOptions *o, char *error, size_t size) {
-    if (o->d_model % o->n_head) {
+    const size_t head = options_head_dim(o), width = options_rope_width(o);
+    const double wanted = o->rope_fraction * (double)head;
+    if (!o->head_dim && o->d_model % o->n_head) {
         snprintf(error, size, "model.n_head = %zu does not divide model.d_model = %zu", o->n_head,
                  o->d_model);
     } else if (o->n_kv_head && o->n_head % o->n_kv_head) {
         snprintf(error, size, "model.n_kv_head = %zu does not divide model.n_head = %zu",
                  o->n_kv_head, o->n_head);
-    } else if (o->position == POSITION_ROPE && o->d_model / o->n_head % 2) {
+    } else if (o->position == POSITION_ROPE && head % 2) {
+        snprintf(error, size, "model.position rope needs an even head size, but %s = %zu",
+                 o->head_dim ? "model.head_dim" : "model.d_model / model.n_head", head);
+    } else if (o->position == POSITION_ROPE &&
+               (width % 2 || !width || fabs(wanted - (double)width) > 1e-9)) {
         snprintf(error, size,
-                 "model.position rope needs an even head size, but model.d_model / model.n_head "
-                 "= %zu",
-                 o->d_model / o->n_head);
+                 "model.rope_fraction = %.9g of the %zu features of a head is %.9g, which must be "
+                 "an even integer above 0",
+                 o->rope_fraction, head, wanted);
+    } else if (o->rope_factor != 1 && o->rope_high_freq <= o->rope_low_freq) {
+        snprintf(error, size,
+                 "model.rope_high_freq = %.9g must be above model.rope_low_freq = %.9g",
+                 o->rope_high_freq, o->rope_low_freq);
     } else {
         return true;
     }

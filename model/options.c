@@ -66,3 +66,11 @@ double options_embed_std(const ModelOptions *options) {
 double options_embed_scale(const ModelOptions *options) {
     return options->embed_scale != 0 ? options->embed_scale : sqrt((double)options->d_model);
 }
+
+size_t options_head_dim(const ModelOptions *options) {
+    return options->head_dim ? options->head_dim : options->d_model / options->n_head;
+}
+
+size_t options_rope_width(const ModelOptions *options) {
+    return (size_t)(options->rope_fraction * (double)options_head_dim(options) + 0.5);
+}

@@ -51,11 +51,15 @@ typedef struct {
     double norm_eps; /* 0 = auto */
     size_t n_layer, n_head;
     size_t n_kv_head; /* 0 = n_head */
+    size_t head_dim;  /* features of a head; 0 = d_model / n_head */
     size_t d_model;
     size_t d_ff; /* 0 = auto */
     size_t context;
-    int mlp;                             /* mlp_name() in mlp.h */
-    int position;                        /* Position */
+    int mlp;              /* mlp_name() in mlp.h */
+    int position;         /* Position */
+    double rope_theta;    /* of RoPE, see Rope in ops.h */
+    double rope_fraction; /* share of the features of a head that rotate */
+    double rope_factor, rope_low_freq, rope_high_freq, rope_original;
     int qk_norm, embed_norm, final_norm; /* Switch */
     bool bias, tie_embeddings;
     double dropout;
@@ -72,9 +76,12 @@ typedef struct {
     int stream_precision; /* Precision of the residual stream and of the outputs of branches */
 } ModelOptions;
 
-/* embed_std and embed_scale with their 0 resolved. */
+/* embed_std, embed_scale and head_dim with their 0 resolved. */
 double options_embed_std(const ModelOptions *options);
 double options_embed_scale(const ModelOptions *options);
+size_t options_head_dim(const ModelOptions *options);
+/* Features of a head that rotate. */
+size_t options_rope_width(const ModelOptions *options);
 
 /* Gamma-warmup: gamma_eff = w * gamma in the block slots of the mask; steps 0 = off. */
 typedef struct {

@@ -121,8 +121,9 @@ void linear_backward_weight(real *dw, real *dbias, const real *dy, const real *x
                             size_t N, size_t K, GradWrite write);
 
 /* gelu: x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) (Hendrycks & Gimpel 2016, tanh form);
+ * gelu_erf: x/2 (1 + erf(x/sqrt(2))), which the tanh form approximates;
  * silu: x sigmoid(x); relu: max(0,x); relu2: max(0,x)^2. */
-typedef enum { ACT_GELU, ACT_SILU, ACT_RELU, ACT_RELU2 } Activation;
+typedef enum { ACT_GELU, ACT_SILU, ACT_RELU, ACT_RELU2, ACT_GELU_ERF } Activation;
 /* z (R,N) = x (R,K) w^T + bias; h (R,N) = act(z) * factor. `factor` (R,N) is the linear half of a
  * gated linear unit (Shazeer 2020, "GLU variants improve transformer"), NULL = 1. */
 void activated_forward(real *h, real *z, const real *x, const real *w, const real *bias,
@@ -155,8 +156,23 @@ void dropout_apply(real *x, const Dropout *dropout, size_t n);
 
 /* --- rotary position encoding (Su et al. 2021), half-split pairs (i, i+HS/2) --- */
 
-/* table (T,HS/2,2) = cos, sin of t * 10000^(-2i/HS). */
-void rope_table(real *table, size_t T, size_t HS);
+/* The frequencies f_i of the pairs. `width` features of a head rotate, width/2 pairs; the other pairs
+ * have f = 0.
+ *
+ *     f_i = theta^(-2i/width)
+ *
+ * A `factor` above 1 divides low frequencies, so that a model can be used on longer texts than
+ * `original` tokens, on which it was trained (Llama 3.1): those whose wave is longer than original/low
+ * tokens by all of it, those whose wave is shorter than original/high not at all, and between them
+ * linearly in 1/wave. */
+typedef struct {
+    double theta;
+    size_t width; /* even, at most HS */
+    double factor, low, high, original;
+} Rope;
+
+/* table (T,HS/2,2) = cos, sin of t * f_i. */
+void rope_table(real *table, size_t T, size_t HS, const Rope *rope);
 /* In place on x: NH heads per token, tokens `stride` elements apart.
  *   a' = a cos - b sin   b' = b cos + a sin
  * The backward pass rotates by the opposite angle. */

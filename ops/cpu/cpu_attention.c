@@ -333,10 +333,20 @@ void attention_backward(real *dqkv, const real *dout, const real *out, const rea
 
 /* --- rotary position encoding --- */
 
-void rope_table(real *table, size_t T, size_t HS) {
+static double rope_frequency(const Rope *rope, size_t i) {
+    if (i >= rope->width / 2) return 0;
+    const double f = pow(rope->theta, -2 * (double)i / (double)rope->width);
+    if (rope->factor == 1) return f;
+    const double waves = rope->original * f / (2 * acos(-1)); /* in `original` tokens */
+    const double share = (waves - rope->low) / (rope->high - rope->low);
+    const double kept = share < 0 ? 0 : share > 1 ? 1 : share;
+    return kept * f + (1 - kept) * f / rope->factor;
+}
+
+void rope_table(real *table, size_t T, size_t HS, const Rope *rope) {
     for (size_t t = 0; t < T; t++) {
         for (size_t i = 0; i < HS / 2; i++) {
-            double angle = (double)t * pow(10000, -2 * (double)i / (double)HS);
+            double angle = (double)t * rope_frequency(rope, i);
             real *pair = table + (t * (HS / 2) + i) * 2;
             pair[0] = (real)cos(angle);
             pair[1] = (real)sin(angle);

@@ -26,6 +26,14 @@ static inline real gelu_derivative(real x) {
     real inner = 2 * GELU_SCALE * fused(3 * GELU_CUBIC * x, x, 1);
     return gate * fused(x * (1 - gate), inner, 1);
 }
+/* x Phi(x), with the cumulative distribution and the density of the standard normal distribution. */
+static inline real gelu_erf(real x) {
+    return (real)0.5 * x * (1 + real_erf(x * (real)0.70710678118654752));
+}
+static inline real gelu_erf_derivative(real x) {
+    const real density = (real)0.39894228040143268 * real_exp((real)-0.5 * x * x);
+    return fused(x, density, (real)0.5 * (1 + real_erf(x * (real)0.70710678118654752)));
+}
 static inline real silu(real x) {
     return x * real_sigmoid(x);
 }
@@ -61,6 +69,9 @@ static inline real relu2_derivative(real x) {
         break;                                                                                     \
     case ACT_RELU2:                                                                                \
         BODY(relu2, relu2_derivative);                                                             \
+        break;                                                                                     \
+    case ACT_GELU_ERF:                                                                             \
+        BODY(gelu_erf, gelu_erf_derivative);                                                       \
         break;                                                                                     \
     }
 

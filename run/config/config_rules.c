@@ -245,7 +245,7 @@ static bool rule_muon_acts(const Config *config, char *sentence, size_t size) {
 
 /* --- the table --- */
 
-enum { RULE_KEYS = 3 };
+enum { RULE_KEYS = 5 };
 
 /* `holds` returns false if the rule is broken, and writes the sentence. */
 typedef struct {
@@ -297,7 +297,8 @@ typedef enum {
 static const char *const stage_keys[STAGES][RULE_KEYS] = {
     [STAGE_HEADS] = {"model.n_head", "model.d_model"},
     [STAGE_KV_HEADS] = {"model.n_kv_head", "model.n_head"},
-    [STAGE_POSITION] = {"model.position", "model.d_model", "model.n_head"},
+    [STAGE_POSITION] = {"model.position", "model.rope_fraction", "model.head_dim", "model.d_model",
+                        "model.n_head"},
     [STAGE_BLOCKS] = {"model.n_layer", "model.topology"},
     [STAGE_NORM] = {"model.norm", "model.topology"},
     [STAGE_LAYERS] = {"model.layers"},
@@ -311,7 +312,10 @@ static const char *const stage_keys[STAGES][RULE_KEYS] = {
  * failure is about the keys of this stage. */
 static bool stage_holds(ModelOptions options, Stage stage, char *sentence, size_t size) {
     if (stage < STAGE_KV_HEADS) options.n_kv_head = 0;
-    if (stage < STAGE_POSITION) options.position = POSITION_NONE;
+    if (stage < STAGE_POSITION) {
+        options.position = POSITION_NONE;
+        options.rope_factor = 1;
+    }
     if (stage < STAGE_BLOCKS) options.topology = 0; /* the first row has no requirements */
     if (stage < STAGE_NORM) options.norm = 0;
     if (stage < STAGE_LAYERS) options.layers = "";

@@ -7,11 +7,11 @@
 
 typedef struct {
     const char *name, *mlp, *position, *layers;
-    size_t n_layer, n_kv_head, micros;
+    size_t n_layer, n_kv_head, head_dim, micros;
     int qk_norm, embed_norm, final_norm;
     bool no_bias, untied;
-    double dropout, eps, gamma, embed_scale; /* 0 = the default */
-    unsigned warm;                           /* bit 1 << Slot */
+    double dropout, eps, gamma, embed_scale, rope_fraction, rope_factor; /* 0 = the default */
+    unsigned warm;                                                       /* bit 1 << Slot */
     BranchRamp branch;
     WireEntry wire[4];
 } Variant;
@@ -33,6 +33,10 @@ static const Variant VARIANTS[] = {
     {"untied head", .untied = true},
     {"no positions", .position = "none"},
     {"geglu", .mlp = "geglu"},
+    {"gelu_erf", .mlp = "gelu_erf"},
+    {"wide heads, partial rope", .position = "rope", .head_dim = 12, .rope_fraction = 0.5},
+    {"narrow heads, scaled rope, slot mid", .position = "rope", .head_dim = 2, .n_kv_head = 1, .rope_factor = 8,
+     .wire = {{"attn.mid", "norm", 0}}},
     {"relu2", .mlp = "relu2"},
     {"relu", .mlp = "relu"},
     {"embed_norm on", .embed_norm = SWITCH_ON},
@@ -126,6 +130,12 @@ static void apply(ModelOptions *options, const Variant *v) {
     options->dropout = v->dropout;
     options->norm_eps = v->eps;
     if (v->embed_scale > 0) options->embed_scale = v->embed_scale;
+    if (v->rope_fraction > 0) options->rope_fraction = v->rope_fraction;
+    if (v->rope_factor > 0) options->rope_factor = v->rope_factor;
+    options->rope_low_freq = 1;
+    options->rope_high_freq = 4;
+    options->rope_original = 16;
+    options->head_dim = v->head_dim;
     options->wire = v->wire;
     while (options->n_wire < 4 && v->wire[options->n_wire].key) options->n_wire++;
 }

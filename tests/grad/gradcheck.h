@@ -69,6 +69,9 @@ static ModelOptions gc_options(int topology, int norm) {
                             .tie_embeddings = true,
                             .init_std = 0.02,
                             .embed_scale = 1,
+                            .rope_theta = 10000,
+                            .rope_fraction = 1,
+                            .rope_factor = 1,
                             .layers = ""};
     size_t least = topology_at(topology)->min_blocks;
     if (options.n_layer < least) options.n_layer = least;

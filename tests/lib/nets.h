@@ -29,6 +29,9 @@ static inline ModelOptions net_options(const char *topology, const char *norm) {
                           .tie_embeddings = true,
                           .init_std = 0.02,
                           .embed_scale = 1,
+                          .rope_theta = 10000,
+                          .rope_fraction = 1,
+                          .rope_factor = 1,
                           .layers = ""};
 }
 

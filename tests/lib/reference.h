@@ -135,19 +135,38 @@ static inline void ref_linear(const Reference *ref, RefRows y, RefRows x, const 
     }
 }
 
-/* Rotates pairs (i, i + HS/2) by t * 10000^(-2i/HS). */
-static inline void ref_rope(double *head, size_t HS, size_t t) {
-    for (size_t i = 0; i < HS / 2; i++) {
-        double angle = (double)t * pow(10000, -2.0 * (double)i / (double)HS);
+/* Llama 3.1: a wave of a frequency that is longer than original/low tokens is made `factor` times as long,
+ * one that is shorter than original/high stays, and between these limits both are mixed. */
+static inline double ref_scaled(const ModelOptions *o, double f) {
+    const double wave = 2 * acos(-1) / f;
+    if (o->rope_factor == 1 || wave < o->rope_original / o->rope_high_freq) return f;
+    if (wave > o->rope_original / o->rope_low_freq) return f / o->rope_factor;
+    const double mix =
+        (o->rope_original / wave - o->rope_low_freq) / (o->rope_high_freq - o->rope_low_freq);
+    return (1 - mix) * f / o->rope_factor + mix * f;
+}
+
+/* Rotates pairs (i, i + HS/2) by t * theta^(-2i/W), where W features of a head rotate: the first W/2
+ * pairs. */
+static inline void ref_rope(const ModelOptions *o, double *head, size_t HS, size_t t) {
+    const size_t width = (size_t)lround(o->rope_fraction * (double)HS);
+    for (size_t i = 0; i < width / 2; i++) {
+        double angle =
+            (double)t * ref_scaled(o, pow(o->rope_theta, -2.0 * (double)i / (double)width));
         double a = head[i], b = head[i + HS / 2];
         head[i] = a * cos(angle) - b * sin(angle);
         head[i + HS / 2] = b * cos(angle) + a * sin(angle);
     }
 }
 
+static inline size_t ref_head_dim(const ModelOptions *o) {
+    return o->head_dim > 0 ? o->head_dim : o->d_model / o->n_head;
+}
+
 /* q, k or v of block l: projection, norm, rotation. */
 static inline void ref_heads(const Reference *ref, RefRows y, RefRows u, size_t l, char which) {
-    const size_t C = ref->options->d_model, NH = ref->options->n_head, HS = C / NH;
+    const size_t C = ref->options->d_model, NH = ref->options->n_head,
+                 HS = ref_head_dim(ref->options);
     const size_t NKV = ref->options->n_kv_head ? ref->options->n_kv_head : NH;
     const size_t heads = which == 'q' ? NH : NKV;
     const size_t first = which == 'q' ? 0 : which == 'k' ? NH : NH + NKV;
@@ -162,7 +181,7 @@ static inline void ref_heads(const Reference *ref, RefRows y, RefRows u, size_t 
         for (size_t h = 0; h < heads; h++) {
             if (has_norm && qkv != 'w') ref_norm(ref, 'n', norm, y[t] + h * HS, HS, false, 1);
             if (which != 'v' && ref->options->position == POSITION_ROPE)
-                ref_rope(y[t] + h * HS, HS, t);
+                ref_rope(ref->options, y[t] + h * HS, HS, t);
         }
     }
 }
@@ -180,7 +199,8 @@ static inline void ref_slot(const Reference *ref, RefRows x, size_t l, bool mlp,
 }
 
 static inline void ref_attention(const Reference *ref, RefRows b, RefRows u, size_t l) {
-    const size_t C = ref->options->d_model, NH = ref->options->n_head, HS = C / NH;
+    const size_t C = ref->options->d_model, NH = ref->options->n_head,
+                 HS = ref_head_dim(ref->options);
     const size_t group = ref->options->n_kv_head ? NH / ref->options->n_kv_head : 1;
     RefRows q, k, v, mixed = {0};
     char proj[64];
@@ -208,9 +228,9 @@ static inline void ref_attention(const Reference *ref, RefRows b, RefRows u, siz
             }
         }
     }
-    ref_slot(ref, mixed, l, false, ROW_MID, C);
+    ref_slot(ref, mixed, l, false, ROW_MID, NH * HS);
     ref_look(ref, l + 1, false, 'm', mixed);
-    ref_linear(ref, b, mixed, proj, 0, C, C);
+    ref_linear(ref, b, mixed, proj, 0, C, NH * HS);
 }
 
 static inline double ref_gelu(double x) {
@@ -219,6 +239,7 @@ static inline double ref_gelu(double x) {
 
 static inline double ref_hidden(const char *mlp, double up, double gate) {
     if (strcmp(mlp, "gelu") == 0) return ref_gelu(up);
+    if (strcmp(mlp, "gelu_erf") == 0) return up / 2 * (1 + erf(up / sqrt(2)));
     if (strcmp(mlp, "relu") == 0) return fmax(0, up);
     if (strcmp(mlp, "relu2") == 0) return fmax(0, up) * fmax(0, up);
     if (strcmp(mlp, "geglu") == 0) return ref_gelu(gate) * up;

@@ -105,6 +105,29 @@ def switches():
     case("auto width, gated", topology="peri", d_ff=0, mlp="swiglu", n_layer=1, bias=False)
 
 
+def heads():
+    """Heads of another width, other frequencies of RoPE, the exact gelu."""
+    rope = {"position": "rope", "context": 12}
+    case("exact gelu", topology="pre", norm="layernorm", mlp="gelu_erf")
+    case("wide heads", topology="pre", head_dim=12, rope_theta=500, n_kv_head=1, mlp="gelu_erf", **rope)
+    case("narrow heads, norms", topology="hybrid", norm="layernorm", n_head=4, n_kv_head=2, head_dim=4, **rope)
+    case("partial rope", topology="parallel2", norm="layernorm", head_dim=10, rope_fraction=0.4, bias=False, **rope)
+    scaled = {"rope_factor": 8, "rope_theta": 50, "rope_original": 20}
+    case("scaled rope", topology="peri", mlp="swiglu", head_dim=12, **scaled, **rope)
+    case(
+        "scaled partial rope, bfloat16",
+        topology="olmo2",
+        head_dim=12,
+        rope_fraction=0.5,
+        rope_factor=2,
+        rope_low_freq=0.5,
+        rope_high_freq=3,
+        rope_original=9,
+        precision="bfloat16",
+        **rope,
+    )
+
+
 def warmups():
     tenth = {"steps": 10, "from": 0.1, "to": 1.0, "slots": ["in", "out", "post"]}
     half = {"steps": 8, "from": 0.25, "to": 0.75, "slots": ["in", "out", "post"]}
@@ -397,7 +420,7 @@ def precisions():
 
 
 for add in (
-    *(every_topology, other_norms, newer_norms, batch_norms, switches, warmups, branches, mixes),
+    *(every_topology, other_norms, newer_norms, batch_norms, switches, heads, warmups, branches, mixes),
     *(wires, wires_of_coefficients, wires_of_mid, removals, precisions),
 ):
     add()

@@ -26,6 +26,13 @@ DEFAULTS = {
     "context": 5,
     "mlp": "gelu",
     "position": "learned",
+    "head_dim": 0,
+    "rope_theta": 10000,
+    "rope_fraction": 1,
+    "rope_factor": 1,
+    "rope_low_freq": 1,
+    "rope_high_freq": 4,
+    "rope_original": 8192,
     "qk_norm": "auto",
     "embed_norm": "auto",
     "final_norm": "auto",
@@ -243,7 +250,7 @@ class Model:
         B, T, C = u.shape
         NH = self.c["n_head"]
         NKV = self.c["n_kv_head"] or NH
-        HS = C // NH
+        HS = self.c["head_dim"] or C // NH
         if self.c["qk_norm"] == "off":
             qkv_norms = None
         elif self.c["qk_norm"] == "on":
@@ -258,7 +265,7 @@ class Model:
         if qkv_norms == "qkv per head":
             v = self.norm(prefix + ".norm_v", v)
         if self.c["position"] == "rope":
-            q, k = rotated(q), rotated(k)
+            q, k = rotated(self.c, q), rotated(self.c, k)
         heads = []
         for h in range(NH):
             g = h // (NH // NKV)
@@ -279,7 +286,7 @@ class Model:
             gate = self.linear(prefix + ".gate", u, width)
             h = (gate * torch.sigmoid(gate) if kind == "swiglu" else gelu(gate)) * up
         else:
-            h = {"gelu": gelu, "relu": torch.relu, "relu2": lambda z: torch.relu(z) ** 2}[kind](up)
+            h = {"gelu": gelu, "gelu_erf": F.gelu, "relu": torch.relu, "relu2": lambda z: torch.relu(z) ** 2}[kind](up)
         return self.linear(prefix + ".down", mid(h), C)
 
 
@@ -291,11 +298,21 @@ def gelu(x):
     return 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
 
 
-def rotated(x):
-    """RoPE: rotates the pairs (i, i + HS/2) of x (B,T,heads,HS) by t * 10000^(-2i/HS)."""
+def frequency(c, i, width):
+    """theta^(-2i/W), with the scaling of Llama 3.1."""
+    f = c["rope_theta"] ** (-2 * i / width)
+    waves = c["rope_original"] * f / (2 * math.pi)
+    low, high = c["rope_low_freq"], c["rope_high_freq"]
+    mix = min(1.0, max(0.0, (waves - low) / (high - low)))
+    return f * (mix + (1 - mix) / c["rope_factor"])
+
+
+def rotated(c, x):
+    """RoPE: rotates the first pairs (i, i + HS/2) of x (B,T,heads,HS), W features of them."""
     T, HS = x.shape[1], x.shape[3]
+    width = round(c["rope_fraction"] * HS)
     a, b = x[..., : HS // 2], x[..., HS // 2 :]
-    frequencies = torch.tensor([10000 ** (-2 * i / HS) for i in range(HS // 2)])
+    frequencies = torch.tensor([frequency(c, i, width) if i < width // 2 else 0.0 for i in range(HS // 2)])
     angle = (torch.arange(T)[:, None] * frequencies[None, :])[None, :, None, :]
     cos, sin = torch.cos(angle), torch.sin(angle)
     return torch.cat([a * cos - b * sin, b * cos + a * sin], -1)

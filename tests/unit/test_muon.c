@@ -47,7 +47,7 @@ static bool ends_with(const char *text, const char *end) {
 
 /* The rows of the matrices of a tensor, by its name; `parts` ends with 0. */
 static void parts_by_name(size_t parts[4], const Param *param, const ModelOptions *o) {
-    const size_t head = o->d_model / o->n_head, kv = o->n_kv_head ? o->n_kv_head : o->n_head;
+    const size_t head = options_head_dim(o), kv = o->n_kv_head ? o->n_kv_head : o->n_head;
     memset(parts, 0, 4 * sizeof *parts);
     if (ends_with(param->name, ".qkv.weight")) {
         parts[0] = o->n_head * head;

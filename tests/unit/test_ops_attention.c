@@ -338,6 +338,7 @@ static void rope_rotates_pairs(void) {
     for (size_t s = 0; s < ROPES; s++) {
         const size_t B = ROPE[s].B, T = ROPE[s].T, NH = ROPE[s].NH, HS = ROPE[s].HS, half = HS / 2;
         const size_t n = B * T * NH * HS;
+        const Rope rope = {.theta = 10000, .width = HS, .factor = 1};
         real *table = new_reals(T * HS), *x = new_drawn(n, 1);
         double *want_table = new_doubles(T * HS), *want = new_widened(x, n);
         for (size_t row = 0; row < B * T * NH; row++) {
@@ -352,7 +353,7 @@ static void rope_rotates_pairs(void) {
                 a[half] = a[half] * pair[0] + before * pair[1];
             }
         }
-        rope_table(table, T, HS);
+        rope_table(table, T, HS, &rope);
         CHECK_NMSE(table, want_table, T * HS, NMSE_FORWARD, "table, case %zu", s);
         rope_forward(x, table, B, T, NH, HS, NH * HS);
         CHECK_NMSE(x, want, n, NMSE_FORWARD, "x, case %zu", s);
@@ -365,9 +366,10 @@ static void rope_is_a_rotation(void) {
     for (size_t s = 0; s < ROPES; s++) {
         const size_t B = ROPE[s].B, T = ROPE[s].T, NH = ROPE[s].NH, HS = ROPE[s].HS;
         const size_t n = B * T * NH * HS;
+        const Rope rope = {10000, HS / 4 * 2 + 2 * (HS < 4), 8, 1, 4, 32};
         real *table = new_reals(T * HS), *x = new_drawn(n, 1), *y = new_drawn(n, 1);
         real *rotated = new_copy(x, n), *back = new_copy(y, n);
-        rope_table(table, T, HS);
+        rope_table(table, T, HS, &rope);
         rope_forward(rotated, table, B, T, NH, HS, NH * HS);
         rope_backward(back, table, B, T, NH, HS, NH * HS);
         double tolerance = 16 * (double)REAL_EPSILON;

@@ -124,6 +124,8 @@ static long double exact_activation(Activation act, long double x) {
         return x / 2 * (1 + tanhl(sqrtl(2 / acosl(-1)) * (x + 0.044715L * x * x * x)));
     case ACT_SILU:
         return x / (1 + expl(-x));
+    case ACT_GELU_ERF:
+        return x / 2 * (1 + erfl(x / sqrtl(2)));
     case ACT_RELU:
         return x > 0 ? x : 0;
     default:

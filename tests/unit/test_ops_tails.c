@@ -79,7 +79,7 @@ static void activation(real **a, size_t n, Activation act, bool gated) {
 }
 
 static void activations(real **a, size_t n, bool gated) {
-    for (int act = ACT_GELU; act <= ACT_RELU2; act++) activation(a, n, (Activation)act, gated);
+    for (int act = ACT_GELU; act <= ACT_GELU_ERF; act++) activation(a, n, (Activation)act, gated);
 }
 
 static void activations_plain(real **a, size_t n) {

@@ -109,7 +109,7 @@ static void dropout(Work *work) {
 
 static void rope(Work *work) {
     const size_t B = 3, T = 100, NH = 5, HS = 32;
-    rope_table(work->scratch, T, HS);
+    rope_table(work->scratch, T, HS, &(Rope){.theta = 10000, .width = HS, .factor = 1});
     rope_forward(take_output(work, B * T * NH * HS), work->scratch, B, T, NH, HS, NH * HS);
     rope_backward(take_output(work, B * T * NH * HS), work->scratch, B, T, NH, HS, NH * HS);
 }
