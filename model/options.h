@@ -24,7 +24,8 @@ const char *branch_order_name(int i);     /* deeper equal */
 const char *precision_name(int i);        /* float32 bfloat16 */
 const char *stream_precision_name(int i); /* float32 bfloat16 float16 */
 
-/* One entry of model.wire, such as {"mlp.out", "none", 0} or {"attn.branch", NULL, 0.5}. */
+/* One entry of model.wire, such as {"mlp.out", "none", 0} or {"attn.branch", NULL, 0.5}, for every
+ * block, or {"blocks.0.attn.in", "none", 0} for the first. */
 typedef struct {
     const char *key;
     const char *text; /* NULL where the value is a number */

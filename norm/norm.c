@@ -58,6 +58,21 @@ const NormParam *norm_param(const NormKind *kind, NormRole role) {
     return NULL;
 }
 
+bool norm_gain_is_factor(const NormKind *kind) {
+    for (size_t i = 0; i < norm_param_count(kind); i++) {
+        const NormParam *param = &kind->param[i];
+        if (param->role == NORM_OTHER && param->shape != NORM_SCALAR) return false;
+    }
+    return true;
+}
+
+bool norm_is_scaling(const NormKind *kind) {
+    for (size_t i = 0; i < norm_param_count(kind); i++) {
+        if (kind->param[i].role != NORM_GAIN) return false;
+    }
+    return kind->n_stats == 1;
+}
+
 size_t norm_rank(size_t C) {
     return C < 8 ? 1 : C / 8;
 }

@@ -285,14 +285,7 @@ void stored_model_begin(Model *model, const Vocab *vocab, const char *dir) {
     StoredModel from;
     stored_model_read(&from, dir, STEP_NEWEST, 1);
     check_same(&from, model, vocab, dir);
-    const Params *stored = &from.model->params, *own = &model->params;
-    for (size_t i = 0; i < params_count(own); i++) {
-        const Param *param = &own->list[i];
-        size_t found = params_find(stored, param->name);
-        if (found == params_count(stored)) continue;
-        copy(own->values + param->offset, stored->values + stored->list[found].offset,
-             param->count);
-    }
+    params_copy(&model->params, &from.model->params);
     stored_model_free(&from);
 }
 
@@ -311,15 +304,7 @@ void stored_model_rewire(StoredModel *stored, const char *topology) {
     Model *model = model_create(options, &stored->config.gamma_warmup, old->shape.V, old->shape.B,
                                 MODEL_FORWARD);
     model_init(model, 0);
-    size_t taken = 0;
-    for (size_t i = 0; i < params_count(&model->params); i++) {
-        const Param *to = &model->params.list[i];
-        size_t found = params_find(&old->params, to->name);
-        if (found == params_count(&old->params)) continue;
-        const Param *from = &old->params.list[found];
-        copy(model->params.values + to->offset, old->params.values + from->offset, to->count);
-        taken++;
-    }
+    const size_t taken = params_copy(&model->params, &old->params);
     fprintf(stderr,
             "train: warning: rewired as %s: %zu of %zu tensors come from the run, the others keep "
             "their initial values, and %zu tensors of the run are dropped\n",
