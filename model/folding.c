@@ -133,10 +133,8 @@ static void rows_scale(const Linear *layer, const Norm *norm, double factor) {
 static void neutralize(const Norm *norm) {
     const NormParam *param;
     real *gain = norm_value(norm, NORM_GAIN, &param);
-    if (gain) {
-        const real unit = (real)gain_unit(norm, param);
-        constant_fill(gain, unit, param->shape == NORM_SCALAR ? 1 : norm->C);
-    }
+    const size_t n = gain && param->shape == NORM_SCALAR ? 1 : norm->C;
+    for (size_t c = 0; gain && c < n; c++) gain[c] = (real)gain_unit(norm, param);
     real *shift = norm_value(norm, NORM_SHIFT, &param);
     if (shift) zero(shift, norm->C);
 }
@@ -248,7 +246,7 @@ static bool slot_empties(const Fold *fold, Slot slot, const Norm *norm, const ch
     if (norm->kind == &norm_scale)
         note(fold->folding, FOLD_GONE, block, "%s: it was a gain alone", name);
     else if (by)
-        note(fold->folding, FOLD_GONE, block, "%s: %s undoes it", name, by);
+        note(fold->folding, FOLD_GONE, block, "%s: undone by %s", name, by);
     else
         return false;
     change_add(fold, slot_name(slot));
@@ -336,6 +334,19 @@ static void fold_sublayer(Fold *fold, const Sublayer *sublayer) {
     fold_post(fold, name[SLOT_POST]);
 }
 
+/* The MLP comes first: if it scales the u of attention, a shift of u needs the scaled weights. Its
+ * notes come last. */
+static void fold_block(Fold *fold) {
+    FoldNote *before = fold->folding->notes, *of_mlp;
+    fold->folding->notes = NULL;
+    fold_sublayer(fold, &fold->block->mlp);
+    of_mlp = fold->folding->notes;
+    fold->folding->notes = before;
+    fold_sublayer(fold, &fold->block->attn);
+    for (size_t i = 0; i < arrlenu(of_mlp); i++) arrput(fold->folding->notes, of_mlp[i]);
+    arrfree(of_mlp);
+}
+
 /* --- the changes as entries of model.wire --- */
 
 static bool same_place(const FoldChange *a, const FoldChange *b) {
@@ -378,8 +389,7 @@ Folding folding_apply(Model *model, real w) {
     stays(&fold, &model->embed_norm, "emb_norm", "its gain multiplies the stream");
     for (size_t l = 0; l < model->shape.L; l++) {
         fold.block = &model->block[l];
-        fold_sublayer(&fold, &fold.block->attn);
-        fold_sublayer(&fold, &fold.block->mlp);
+        fold_block(&fold);
     }
     fold.sublayer = NULL;
     if (model->wiring.final == FINAL_DUAL)

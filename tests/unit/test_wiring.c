@@ -486,6 +486,7 @@ static const Test TESTS[] = {
     {"wiring: layers", test_layers},
     {"wiring: mistakes in layers", test_layers_errors},
     {"wiring: every override in every row", test_wire},
+    {"wiring: overrides of one block", test_wire_of_one_block},
     {"wiring: mistakes in wire", test_wire_errors},
     {"wiring: gamma_out_start", test_out_start},
     {"wiring: embed_norm, final_norm, qk_norm, init", test_switches},
