@@ -7,15 +7,15 @@
 #include "model/folding.h"
 #include "run/commands/evaluate.h"
 #include "run/config/config_value.h"
-#include "run/io/files.h"
 #include "run/optim/schedule.h"
 #include "run/store/rundir.h"
 
-#include <errno.h>
+#include <dirent.h>
 #include <glob.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { SEQUENCES = 4 };
@@ -98,8 +98,17 @@ static void print_difference(const real *before, const real *after, const Batch 
 
 /* --- the new run --- */
 
+static bool is_empty_folder(const char *path) {
+    DIR *folder = opendir(path);
+    size_t entries = 0;
+    while (folder && readdir(folder)) entries++;
+    if (folder) closedir(folder);
+    return folder && entries == 2; /* . and .. */
+}
+
 static void check_out(const char *out) {
-    if (access(out, F_OK) != 0 || path_rmdir(out) == 0) return;
+    struct stat status;
+    if (lstat(out, &status) != 0 || is_empty_folder(out)) return;
     die(EXIT_USAGE, "%s exists; choose another folder, or remove it", out);
 }
 

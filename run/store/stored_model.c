@@ -100,6 +100,32 @@ const char *stored_model_config(const Snapshot *snapshot, const char *path, Conf
     return "this version builds other equations from its config than it was trained with";
 }
 
+char *stored_model_folded_from(const char *dir) {
+    size_t *steps, vocab;
+    char *from = NULL;
+    checkpoint_steps(dir, &steps);
+    if (steps) {
+        CheckpointFiles files;
+        Snapshot snapshot = {0};
+        checkpoint_open(&files, dir, steps[0]);
+        const char *wrong = checkpoint_metadata(&files, &snapshot, &vocab);
+        const char *origin = wrong ? NULL : snapshot_metadata(&snapshot, "folded_from");
+        if (origin) from = text_format("%s", origin);
+        snapshot_free(&snapshot);
+        checkpoint_close(&files);
+    }
+    arrfree(steps);
+    return from;
+}
+
+void stored_model_refuse_folded(const char *dir) {
+    if (!stored_model_folded_from(dir)) return;
+    die(EXIT_USAGE,
+        "%s was written by --fold and has no optimizer state to continue with; --set "
+        "train.init_from=%s --set name=NAME begins a run with its weights",
+        dir, dir);
+}
+
 /* The vocabulary named in the metadata; false if it is invalid. */
 static bool read_vocab(const Snapshot *snapshot, size_t V, Vocab *vocab) {
     const char *kind = snapshot_metadata(snapshot, "vocab"),

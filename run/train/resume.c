@@ -183,11 +183,6 @@ static const char *restore_from(Run *run, const CheckpointFiles *files) {
     Snapshot snapshot = {0};
     char *folder = checkpoint_folder(run->dir, files->step);
     const char *wrong = checkpoint_metadata(files, &snapshot, &vocab);
-    if (!wrong && snapshot_metadata(&snapshot, "folded_from"))
-        die(EXIT_USAGE,
-            "%s was written by --fold and has no optimizer state to continue with; --set "
-            "train.init_from=%s begins a run with its weights",
-            run->dir, run->dir);
     if (!wrong) wrong = compare_config(run, &snapshot, folder);
     list_tensors(run, &action, &snapshot);
     if (!wrong) wrong = read_state(run, files, &snapshot);
