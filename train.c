@@ -186,7 +186,6 @@ int main(int argc, char **argv) {
         code = with_config(&cli, argc, argv);
         break;
     case MODE_SAMPLE:
-        ops_start(0);
         sample_of_checkpoint(&cli);
         break;
     case MODE_EVAL:

@@ -4,7 +4,6 @@
 #include "base/stb_ds.h"
 #include "base/text_out.h"
 
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -71,72 +70,35 @@ static void change_add(const Fold *fold, const char *slot) {
 /* --- the parameters of a norm --- */
 
 /* Parameter `role` of a norm, NULL if it has none; `param` receives its description. */
-static real *norm_value(const Norm *norm, NormRole role, const NormParam **param) {
+static const real *norm_value(const Norm *norm, NormRole role, const NormParam **param) {
     for (size_t i = 0; i < norm_param_count(norm->kind); i++) {
         *param = &norm->kind->param[i];
-        if ((*param)->role == role) return (real *)norm->param[i];
+        if ((*param)->role == role) return norm->param[i];
     }
     return NULL;
 }
 
-/* What a stored gain of 1 would be. */
-static double gain_unit(const Norm *norm, const NormParam *param) {
-    return param->start * (param->by_width ? sqrt((double)norm->C) : 1);
-}
-
-/* The factor that the stored gain `value` is. */
-static double gain_factor(const Norm *norm, const NormParam *param, double value) {
-    const double width = param->by_width ? sqrt((double)norm->C) : 1;
-    return (value / width - param->zero) / (param->start - param->zero);
-}
-
-/* Gain and shift of feature c; the heads of q, k and v share one vector. */
-static double gain_of(const Norm *norm, size_t c) {
-    const NormParam *param;
-    const real *gain = norm_value(norm, NORM_GAIN, &param);
-    if (!gain) return 1;
-    return gain_factor(norm, param, (double)gain[param->shape == NORM_SCALAR ? 0 : c % norm->C]);
-}
-
-static double shift_of(const Norm *norm, size_t c) {
-    const NormParam *param;
-    const real *shift = norm_value(norm, NORM_SHIFT, &param);
-    return shift ? (double)shift[c % norm->C] : 0;
-}
-
 /* --- moving a gain and a shift --- */
 
-/* W = W diag(factor gain), b = b + W factor shift. */
-static void columns_scale(const Linear *layer, const Norm *norm, double factor) {
-    for (size_t o = 0; o < layer->out; o++) {
-        real *row = layer->weight.value + o * layer->in;
-        double shifted = 0;
-        for (size_t c = 0; c < layer->in; c++) {
-            shifted += (double)row[c] * factor * shift_of(norm, c);
-            row[c] = (real)((double)row[c] * factor * gain_of(norm, c));
-        }
-        if (layer->bias.value) layer->bias.value[o] += (real)shifted;
-    }
+/* Gain and shift of a norm as vectors, which the heads of q, k and v share; affine_free.
+ * `neutral`: 1 and 0, whatever they are. */
+typedef struct {
+    double *gain, *shift; /* (n) */
+    size_t n;
+} Affine;
+
+static Affine affine_of(const Norm *norm, bool neutral) {
+    Affine a = {.n = norm->C};
+    const Norm none = {.kind = &norm_none, .C = norm->C};
+    a.gain = mem_alloc(size_mul(a.n, sizeof(double)));
+    a.shift = mem_alloc(size_mul(a.n, sizeof(double)));
+    norm_affine(neutral ? &none : norm, a.gain, a.shift);
+    return a;
 }
 
-/* W = diag(factor gain) W, b = diag(factor gain) b. */
-static void rows_scale(const Linear *layer, const Norm *norm, double factor) {
-    for (size_t o = 0; o < layer->out; o++) {
-        const double gain = factor * gain_of(norm, o);
-        real *row = layer->weight.value + o * layer->in, *bias = layer->bias.value;
-        for (size_t c = 0; c < layer->in; c++) row[c] = (real)((double)row[c] * gain);
-        if (bias) bias[o] = (real)((double)bias[o] * gain);
-    }
-}
-
-/* Sets the gain to 1 and the shift to 0. */
-static void neutralize(const Norm *norm) {
-    const NormParam *param;
-    real *gain = norm_value(norm, NORM_GAIN, &param);
-    const size_t n = gain && param->shape == NORM_SCALAR ? 1 : norm->C;
-    for (size_t c = 0; gain && c < n; c++) gain[c] = (real)gain_unit(norm, param);
-    real *shift = norm_value(norm, NORM_SHIFT, &param);
-    if (shift) zero(shift, norm->C);
+static void affine_free(Affine *a) {
+    mem_free(a->gain);
+    mem_free(a->shift);
 }
 
 /* Notes that a norm keeps its gain, where it has one. */
@@ -153,15 +115,20 @@ static void fold_norm(const Fold *fold, const Norm *norm, const char *name, doub
     const NormParam *gain = NULL, *shift = NULL;
     const bool factors = norm_gain_is_factor(norm->kind);
     if (norm->kind == &norm_none && factor == 1) return;
-    const Norm *moved = factors ? norm : &(const Norm){.kind = &norm_none, .C = norm->C};
-    for (size_t i = 0; i < readers->n; i++) columns_scale(readers->list[i].layer, moved, factor);
+    Affine a = affine_of(norm, !factors);
+    for (size_t i = 0; i < readers->n; i++) {
+        const Linear *layer = readers->list[i].layer;
+        linear_fold_input(layer->weight.value, layer->bias.value, a.gain, a.shift, a.n, factor,
+                          layer->out, layer->in);
+    }
+    affine_free(&a);
     if (!factors) {
         stays(fold, norm, name, "the kind has no gain that multiplies its whole output");
         return;
     }
     if (norm_value(norm, NORM_GAIN, &gain)) note_moved(fold, name, gain->name, readers, "weight");
     if (norm_value(norm, NORM_SHIFT, &shift)) note_moved(fold, name, shift->name, readers, "bias");
-    neutralize(norm);
+    norm_neutralize(norm);
 }
 
 /* A norm in front of the head, which has no bias. */
@@ -282,14 +249,17 @@ static void fold_out(const Fold *fold, const char *name) {
     const Sublayer *sublayer = fold->sublayer;
     const Norm *norm = &sublayer->norm[SLOT_OUT];
     const Readers last = last_reader(sublayer);
+    const Linear *layer = last_layer(sublayer);
     if (norm->kind != &norm_scale) {
         stays(fold, norm, name, "its gain multiplies the stream");
         return;
     }
-    rows_scale(last_layer(sublayer), norm, scale_w(fold, norm, sublayer->warm[SLOT_OUT]));
+    Affine a = affine_of(norm, false);
+    linear_fold_output(layer->weight.value, layer->bias.value, a.gain,
+                       scale_w(fold, norm, sublayer->warm[SLOT_OUT]), layer->out, layer->in);
+    affine_free(&a);
     note_moved(fold, name, norm->kind->param[0].name, &last, "weight");
-    if (last.list[0].layer->bias.value)
-        note_moved(fold, name, norm->kind->param[0].name, &last, "bias");
+    if (layer->bias.value) note_moved(fold, name, norm->kind->param[0].name, &last, "bias");
     slot_empties(fold, SLOT_OUT, norm, name);
 }
 

@@ -146,6 +146,11 @@ bool norm_is_scaling(const NormKind *kind);
 /* The rows and columns of a parameter of a norm of C features; columns are 0 of all but matrices. */
 size_t norm_param_rows(const NormParam *param, size_t C);
 size_t norm_param_columns(const NormParam *param, size_t C);
+/* The gain of a norm as the factors of its output, and its shift, (C) each; 1 and 0 where it has
+ * none. */
+void norm_affine(const Norm *norm, double *gain, double *shift);
+/* Sets the gain to factors of 1, and the shift to 0. */
+void norm_neutralize(const Norm *norm);
 size_t norm_rank(size_t C); /* C/8, at least 1 */
 /* Statistics that each row of C features keeps. */
 size_t norm_stats(const NormKind *kind, size_t C);

@@ -356,4 +356,8 @@ static const Test TESTS[] = {
     {"folding: what moves and what stays", notes},
     {"folding: the properties of a kind are those of its function", properties_of_kinds},
 };
-TEST_MAIN(TESTS)
+
+int main(int argc, char **argv) {
+    ops_start(1); /* small sizes: more threads would be slower */
+    return test_main(TESTS, sizeof TESTS / sizeof *TESTS, argc, argv);
+}
