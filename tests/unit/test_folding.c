@@ -144,7 +144,7 @@ static char *lines_of(const Case *c, FoldOutcome outcome) {
 /* --- logits --- */
 
 static double limit(void) {
-    return sizeof(real) == sizeof(float) ? 2e-4 : 1e-9;
+    return sizeof(real) == sizeof(float) ? 2e-3 : 1e-9;
 }
 
 /* Whether a norm has all variants; the others have a fourth of them. */
