@@ -294,6 +294,12 @@ static void notes(void) {
     check_lines("pre", "rmsnorm", 7, FOLD_STAYS,
                 "blocks.*.attn.norm_in: mlp.norm_in reads it\n"
                 "final_norm: the head is the token embedding\n");
+    check_lines("pre", "rmsnorm", 6, FOLD_MOVED,
+                "blocks.0-1,3.attn.norm_in.gamma -> blocks.0-1,3.attn.qkv.weight, "
+                "blocks.0-1,3.mlp.up.weight\n"
+                "blocks.*.attn.gain -> blocks.*.attn.qkv.weight, blocks.*.mlp.up.weight\n"
+                "blocks.*.mlp.norm_in.gamma -> blocks.*.mlp.up.weight\n"
+                "final_norm.gamma -> head.weight\n");
     check_lines("pre", "gated", 0, FOLD_MOVED, "");
 }
 
