@@ -396,6 +396,7 @@ static char *block_list(const Folding *folding, size_t first) {
     const size_t count = arrlenu(notes);
     TextOut text;
     FILE *out = text_begin(&text);
+    const char *comma = "";
     size_t found = 0, begin = 0, end = 0; /* begin .. end-1 is a range that may grow */
     for (size_t i = first; i <= count; i++) {
         const bool last = i == count;
@@ -404,9 +405,10 @@ static char *block_list(const Folding *folding, size_t first) {
             end++;
             continue;
         }
-        if (end > begin) fprintf(out, "%s%zu", ftell(out) > 0 ? "," : "", begin);
+        if (end > begin) fprintf(out, "%s%zu", comma, begin);
         if (end > begin + 1) fprintf(out, "-%zu", end - 1);
         if (last) break;
+        if (end > begin) comma = ",";
         begin = notes[i].block;
         end = begin + 1;
     }
