@@ -228,7 +228,6 @@ static void check_wire(const char *topology, const WireEntry *wire, size_t count
     check_net(&options, &net, label);
 }
 
-/* Every kind of entry, for every row. */
 static const WireEntry EVERY_ENTRY[] = {
     {"attn.in", "none"},
     {"attn.in", "norm"},
