@@ -343,7 +343,6 @@ static void test_wire_errors(void) {
         {"pre",
          {"mlp.branch", NULL, 0, LEARN_SHRINK, 1},
          "\"mlp.branch\": \"learn\": \"shrink\" is for leave only"},
-        {"pre", {"mlp.leaves", NULL, 1}, "unknown key \"mlp.leaves\""},
         {"pre", {"mlp.gain", "1"}, "\"mlp.gain\" must be a number, not \"1\""},
         {"pre", {"attn.read", "shared"}, "\"attn.read\" must be \"stream\" or \"block\""},
         {"pre", {"attn.read", NULL, 1}, "\"attn.read\" must be \"stream\" or \"block\""},
