@@ -12,6 +12,7 @@
 #include "run/commands/describe.h"
 #include "run/commands/dryrun.h"
 #include "run/commands/evaluate.h"
+#include "run/commands/fold.h"
 #include "run/commands/list.h"
 #include "run/commands/logits.h"
 #include "run/commands/manual.h"
@@ -185,7 +186,6 @@ int main(int argc, char **argv) {
         code = with_config(&cli, argc, argv);
         break;
     case MODE_SAMPLE:
-        ops_start(0);
         sample_of_checkpoint(&cli);
         break;
     case MODE_EVAL:
@@ -196,6 +196,9 @@ int main(int argc, char **argv) {
         break;
     case MODE_LOGITS:
         logits_write(&cli);
+        break;
+    case MODE_FOLD:
+        fold_write(&cli);
         break;
     case MODE_STATUS:
         status_print(&cli);

@@ -26,6 +26,10 @@ size_t mlp_width(const MlpKind *kind, size_t C) {
     return (size_mul(8, C) + 3 * 64 - 1) / (3 * 64) * 64;
 }
 
+bool mlp_is_homogeneous(const MlpKind *kind) {
+    return !kind->gated && (kind->act == ACT_RELU || kind->act == ACT_RELU2);
+}
+
 void mlp_plan_shared(MlpShared *shared, Plan *plan) {
     const Shape s = plan->shape;
     bool gated = mlp_kind(plan->options->mlp)->gated;

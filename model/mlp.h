@@ -20,6 +20,8 @@ const MlpKind *mlp_kind(int i);
 const char *mlp_name(int i);
 /* The width of model.d_ff 0: 4 C, or for gated kinds 8 C/3 rounded up to a multiple of 64. */
 size_t mlp_width(const MlpKind *kind, size_t C);
+/* Whether h is multiplied by a power of c where up(u) is multiplied by c > 0. */
+bool mlp_is_homogeneous(const MlpKind *kind);
 
 typedef struct {
     const MlpKind *kind;

@@ -26,8 +26,9 @@ const char *learn_name(int i);            /* not scalar vector shrink */
 const char *precision_name(int i);        /* float32 bfloat16 */
 const char *stream_precision_name(int i); /* float32 bfloat16 float16 */
 
-/* One entry of model.wire, such as {"mlp.out", "none", 0} or {"attn.branch", NULL, 0.5}; a learned
- * coefficient is {"attn.branch", NULL, 0.5, LEARN_SCALAR, 1}. */
+/* One entry of model.wire, such as {"mlp.out", "none", 0} or {"attn.branch", NULL, 0.5}, for every
+ * block, or {"blocks.0.attn.in", "none", 0} for the first; a learned coefficient is {"attn.branch",
+ * NULL, 0.5, LEARN_SCALAR, 1}. */
 typedef struct {
     const char *key;
     const char *text; /* NULL where the value is a number or learned */

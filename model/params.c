@@ -123,6 +123,18 @@ void params_written(Params *params) {
     params->zeroed = false;
 }
 
+size_t params_copy(Params *to, const Params *from) {
+    size_t taken = 0;
+    for (size_t i = 0; i < params_count(to); i++) {
+        const Param *param = &to->list[i];
+        const size_t found = params_find(from, param->name);
+        if (found == params_count(from)) continue;
+        copy(to->values + param->offset, from->values + from->list[found].offset, param->count);
+        taken++;
+    }
+    return taken;
+}
+
 bool params_finite(const Params *params) {
     return isfinite(sum_of_squares(params->values, params->size));
 }

@@ -93,6 +93,9 @@ GradWrite params_grad_write(const Params *params);
 void params_written(Params *params);
 void params_free(Params *params);
 
+/* Copies the values of all tensors of `from` that `to` has under the same name; returns their number.
+ * A tensor of both has one shape. */
+size_t params_copy(Params *to, const Params *from);
 /* Whether no value is NaN or infinite. Other weights must never get into a checkpoint. */
 bool params_finite(const Params *params);
 

@@ -5,6 +5,7 @@
 #include "norm/norm.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,7 +117,7 @@ static bool layers_apply(Wiring *wiring, const ModelOptions *options, char *erro
     return true;
 }
 
-/* --- model.wire: single slots and coefficients, in every block --- */
+/* --- model.wire: single slots and coefficients, in every block or in one --- */
 
 const char *wire_kind_name(int i) {
     static const char *const NAMES[] = {
@@ -215,6 +216,46 @@ static bool wire_entry(BlockWiring *block, const WireEntry *entry, bool dual_str
     return wire_coefficient(sublayer, entry, name, dual_stream, error, size);
 }
 
+static const char BLOCK_PREFIX[] = "blocks.";
+
+static bool wire_is_of_one_block(const WireEntry *entry) {
+    return strncmp(entry->key, BLOCK_PREFIX, sizeof BLOCK_PREFIX - 1) == 0;
+}
+
+/* Takes "blocks.N." from the key of an entry; N counts from 0, as in the names of tensors. */
+static bool wire_take_block(WireEntry *entry, size_t L, size_t *block, char *error, size_t size) {
+    const char *number = entry->key + sizeof BLOCK_PREFIX - 1;
+    char *end;
+    const unsigned long long n =
+        isdigit((unsigned char)*number) ? strtoull(number, &end, 10) : ULLONG_MAX;
+    if (n >= L || *end != '.') {
+        return fail(error, size,
+                    "model.wire: unknown key \"%s\"; the keys of one block begin with blocks.0. to "
+                    "blocks.%zu.",
+                    entry->key, L - 1);
+    }
+    *block = (size_t)n;
+    entry->key = end + 1;
+    return true;
+}
+
+/* The entries for block l (from 0): first those for every block, then those for this one, which
+ * override them in whatever order they are listed. */
+static bool wire_block(BlockWiring *block, const ModelOptions *options, size_t l, char *error,
+                       size_t size) {
+    const bool dual_stream = topology_at(options->topology)->dual_stream;
+    for (int own = 0; own < 2; own++) {
+        for (size_t i = 0; i < options->n_wire; i++) {
+            WireEntry entry = options->wire[i];
+            size_t of = l;
+            if (wire_is_of_one_block(&entry) != (own == 1)) continue;
+            if (own && !wire_take_block(&entry, options->n_layer, &of, error, size)) return false;
+            if (of == l && !wire_entry(block, &entry, dual_stream, error, size)) return false;
+        }
+    }
+    return true;
+}
+
 /* --- the whole model --- */
 
 static QkvNorm switch_qkv(int qk_norm, QkvNorm row) {
@@ -250,9 +291,7 @@ static bool resolve_blocks(Wiring *wiring, const ModelOptions *options, char *er
     for (size_t l = 1; l <= wiring->L; l++) {
         BlockWiring *block = &wiring->block[l - 1];
         block->qkv = switch_qkv(options->qk_norm, block->qkv);
-        for (size_t i = 0; i < options->n_wire; i++) {
-            if (!wire_entry(block, &options->wire[i], row->dual_stream, error, size)) return false;
-        }
+        if (!wire_block(block, options, l - 1, error, size)) return false;
         start_out(&block->attn, options->gamma_out_start);
         start_out(&block->mlp, options->gamma_out_start);
         if (!out_gain_fits(&block->attn, block->row, options, error, size) ||

@@ -58,6 +58,54 @@ const NormParam *norm_param(const NormKind *kind, NormRole role) {
     return NULL;
 }
 
+bool norm_gain_is_factor(const NormKind *kind) {
+    for (size_t i = 0; i < norm_param_count(kind); i++) {
+        const NormParam *param = &kind->param[i];
+        if (param->role == NORM_OTHER && param->shape != NORM_SCALAR) return false;
+    }
+    return true;
+}
+
+bool norm_is_scaling(const NormKind *kind) {
+    for (size_t i = 0; i < norm_param_count(kind); i++) {
+        if (kind->param[i].role != NORM_GAIN) return false;
+    }
+    return kind->n_stats == 1;
+}
+
+/* A stored gain v stands for the factor (v/width - zero) / (start - zero). */
+static double gain_width(const NormParam *param, size_t C) {
+    return param->by_width ? sqrt((double)C) : 1;
+}
+
+void norm_affine(const Norm *norm, double *gain, double *shift) {
+    for (size_t c = 0; c < norm->C; c++) gain[c] = 1;
+    for (size_t c = 0; c < norm->C; c++) shift[c] = 0;
+    for (size_t i = 0; i < norm_param_count(norm->kind); i++) {
+        const NormParam *param = &norm->kind->param[i];
+        const real *value = norm->param[i];
+        const double width = gain_width(param, norm->C);
+        for (size_t c = 0; value && param->role != NORM_OTHER && c < norm->C; c++) {
+            const double v = (double)value[param->shape == NORM_SCALAR ? 0 : c];
+            if (param->role == NORM_GAIN)
+                gain[c] = (v / width - param->zero) / (param->start - param->zero);
+            else
+                shift[c] = v;
+        }
+    }
+}
+
+void norm_neutralize(const Norm *norm) {
+    for (size_t i = 0; i < norm_param_count(norm->kind); i++) {
+        const NormParam *param = &norm->kind->param[i];
+        real *value = (real *)norm->param[i];
+        const double neutral = param->role == NORM_GAIN ? param->start : 0;
+        if (!value || param->role == NORM_OTHER) continue;
+        for (size_t c = 0; c < norm_param_rows(param, norm->C); c++)
+            value[c] = (real)(neutral * gain_width(param, norm->C));
+    }
+}
+
 size_t norm_rank(size_t C) {
     return C < 8 ? 1 : C / 8;
 }

@@ -137,9 +137,20 @@ bool norm_is_rms(const NormKind *kind);
 /* The parameter of a kind that has a role, the first one; NULL if none has. */
 const NormParam *norm_param(const NormKind *kind, NormRole role);
 size_t norm_param_count(const NormKind *kind);
+/* Whether y = gain * f(x) + shift with an f that does not depend on the gain: so it is unless the
+ * kind has vectors or matrices that are neither. */
+bool norm_gain_is_factor(const NormKind *kind);
+/* Whether y = gain * r x with one number r > 0 of each row: a kind with gains only that keeps one
+ * statistic. Such a norm does not see a positive factor of a row. */
+bool norm_is_scaling(const NormKind *kind);
 /* The rows and columns of a parameter of a norm of C features; columns are 0 of all but matrices. */
 size_t norm_param_rows(const NormParam *param, size_t C);
 size_t norm_param_columns(const NormParam *param, size_t C);
+/* The gain of a norm as the factors of its output, and its shift, (C) each; 1 and 0 where it has
+ * none. */
+void norm_affine(const Norm *norm, double *gain, double *shift);
+/* Sets the gain to factors of 1, and the shift to 0. */
+void norm_neutralize(const Norm *norm);
 size_t norm_rank(size_t C); /* C/8, at least 1 */
 /* Statistics that each row of C features keeps. */
 size_t norm_stats(const NormKind *kind, size_t C);

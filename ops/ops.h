@@ -120,6 +120,13 @@ void linear_backward_input(real *dx, const real *dy, const real *w, size_t R, si
 void linear_backward_weight(real *dw, real *dbias, const real *dy, const real *x, size_t R,
                             size_t N, size_t K, GradWrite write);
 
+/* The layer that does to x what this one does to factor * (gain * x + shift). Element k of x has
+ * gain[k % n] and shift[k % n]: w = factor w diag(gain), bias += factor w shift. */
+void linear_fold_input(real *w, real *bias, const double *gain, const double *shift, size_t n,
+                       double factor, size_t N, size_t K);
+/* The layer whose output is factor * gain (N) times that of this one. */
+void linear_fold_output(real *w, real *bias, const double *gain, double factor, size_t N, size_t K);
+
 /* gelu: x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) (Hendrycks & Gimpel 2016, tanh form);
  * gelu_erf: x/2 (1 + erf(x/sqrt(2))), which the tanh form approximates;
  * silu: x sigmoid(x); relu: max(0,x); relu2: max(0,x)^2. */

@@ -174,6 +174,29 @@ void linear_backward_weight(real *dw, real *dbias, const real *dy, const real *x
     gemm(&g, sum_columns, &(BiasSums){.dbias = dbias, .dy = dy, .R = R, .N = N});
 }
 
+/* --- folding --- */
+
+void linear_fold_input(real *w, real *bias, const double *gain, const double *shift, size_t n,
+                       double factor, size_t N, size_t K) {
+    for (size_t row = 0; row < N; row++) {
+        real *w_row = w + row * K;
+        double shifted = 0;
+        for (size_t k = 0; k < K; k++) shifted += (double)w_row[k] * shift[k % n];
+        for (size_t k = 0; k < K; k++) w_row[k] = (real)((double)w_row[k] * factor * gain[k % n]);
+        if (bias) bias[row] = (real)((double)bias[row] + factor * shifted);
+    }
+}
+
+void linear_fold_output(real *w, real *bias, const double *gain, double factor, size_t N,
+                        size_t K) {
+    for (size_t row = 0; row < N; row++) {
+        const double total = factor * gain[row];
+        real *w_row = w + row * K;
+        for (size_t k = 0; k < K; k++) w_row[k] = (real)((double)w_row[k] * total);
+        if (bias) bias[row] = (real)((double)bias[row] * total);
+    }
+}
+
 /* --- linear layer and activation --- */
 
 typedef struct {

@@ -43,8 +43,9 @@ enum {
     SAMPLING = 1 << MODE_SAMPLE,
     STORED = 1 << MODE_SAMPLE | 1 << MODE_EVAL,
     LOGITS = 1 << MODE_LOGITS,
+    FOLDING = 1 << MODE_FOLD,
     REPLAYING = 1 << MODE_REPLAY,
-    SETTING = TRAINING | 1 << MODE_EVAL | LOGITS | REPLAYING,
+    SETTING = TRAINING | 1 << MODE_EVAL | LOGITS | FOLDING | REPLAYING,
     JSON =
         1 << MODE_EVAL | 1 << MODE_DESCRIBE | 1 << MODE_DRY_RUN | 1 << MODE_LIST | 1 << MODE_STATUS,
 };
@@ -105,14 +106,18 @@ static const Flag FLAGS[] = {
     COMMAND_OF("replay", "RUN", TAKES_STRING, run, MODE_REPLAY,
                "repeat the updates around a spike bit for bit and print what changed in "
                "activations, gradients and sequences; writes RUN/replay/"),
-    OPTION("step", "N", TAKES_STEP, step, REPLAYING | STORED | LOGITS,
-           "for --sample, --eval and --logits: the checkpoint of step N, or best (default: the "
+    OPTION("step", "N", TAKES_STEP, step, REPLAYING | STORED | LOGITS | FOLDING,
+           "for --sample, --eval, --logits and --fold: the checkpoint of step N, or best (default: "
+           "the "
            "latest); for --replay: the update to examine (default: the worst spike)"),
     OPTION("around", "K", TAKES_INTEGER, around, REPLAYING,
            "for --replay: number of updates to record before and after it (default 2)"),
     COMMAND_OF("logits", "RUN FILE", TAKES_STRING, run, MODE_LOGITS,
                "write the logits of the first validation sequence, or of --prompt, to FILE.npy or "
                "FILE.safetensors; --set train.eval_rows=N takes more sequences"),
+    COMMAND_OF("fold", "RUN OUT", TAKES_STRING, run, MODE_FOLD,
+               "write the run OUT: the model of RUN with its gains folded into the matrices and "
+               "without its redundant norms; print what was folded and how far the logits differ"),
     COMMAND_OF("status", "RUN", TAKES_STRING, run, MODE_STATUS,
                "print whether a run is alive, its step, losses, speed, time left and ending; RUN "
                "may be a directory of runs"),
@@ -319,10 +324,10 @@ static void apply_key(Cli *cli, CliState *state, const char *argument, const cha
     state->used[find_flag("set") - FLAGS] = true;
 }
 
-/* An argument without dashes: the FILE of --logits, a config, by its file or its name, or
+/* An argument without dashes: the FILE of --logits, the OUT of --fold, a config, by its file or its name, or
  * KEY=VALUE. */
 static void parse_bare(Cli *cli, CliState *state, const char *argument) {
-    if (cli->mode == MODE_LOGITS && !cli->file) {
+    if ((cli->mode == MODE_LOGITS || cli->mode == MODE_FOLD) && !cli->file) {
         cli->file = argument;
         return;
     }
@@ -399,6 +404,8 @@ static void check_values(const Cli *cli) {
         die(EXIT_USAGE, "--bench takes 1 to 1000000 steps");
     if (cli->mode == MODE_LOGITS && !cli->file)
         die(EXIT_USAGE, "--logits needs RUN FILE: the run, and the file to write");
+    if (cli->mode == MODE_FOLD && !cli->file)
+        die(EXIT_USAGE, "--fold needs RUN OUT: the run, and the folder of the new run");
     if (cli->mode == MODE_REPLAY && cli->step == STEP_BEST)
         die(EXIT_USAGE, "--replay examines an update: --step takes an integer, not \"best\"");
     if (cli->sampling.top_p > 1) die(EXIT_USAGE, "--top-p takes a probability, 0 to 1");

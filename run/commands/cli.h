@@ -18,6 +18,7 @@ typedef enum {
     MODE_REPLAY,
     MODE_STATUS,
     MODE_LOGITS,
+    MODE_FOLD,
     MODE_LIST,
     MODE_SCHEMA,
     MODE_MAN,
@@ -41,7 +42,7 @@ typedef struct {
     size_t tokens, seed, bench;
     size_t step;          /* STEP_NEWEST (of a replay: the worst spike), STEP_BEST or a number */
     size_t around;        /* of a replay */
-    const char *file;     /* of --logits */
+    const char *file;     /* FILE of --logits, OUT of --fold */
     const char *on_event; /* NULL = that of the environment, if any */
     Sampling sampling;
 } Cli;

@@ -24,8 +24,10 @@ Config evaluate_config(const Cli *cli) {
         die(EXIT_USAGE,
             "--%s cannot change the model: only data.*, train.eval_rows, train.batch and "
             "train.threads can be set, not \"%s\"%s",
-            cli->mode == MODE_EVAL ? "eval" : "logits", cli->sets[i],
-            cli->mode == MODE_EVAL ? " (--force-topology rewires it)" : "");
+            cli->mode == MODE_EVAL   ? "eval"
+            : cli->mode == MODE_FOLD ? "fold"
+                                     : "logits",
+            cli->sets[i], cli->mode == MODE_EVAL ? " (--force-topology rewires it)" : "");
     }
     rundir_config(&config, cli->run, cli->sets, cli->n_sets);
     return config;

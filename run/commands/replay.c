@@ -62,6 +62,7 @@ static Config config_of(const Cli *cli) {
             cli->sets[i]);
     }
     rundir_config(&config, cli->run, cli->sets, cli->n_sets);
+    stored_model_refuse_folded(cli->run);
     /* Validation changes no update, so it is skipped; every update is measured. */
     config.train.eval_every = 0;
     config.log.layers_every = 1;

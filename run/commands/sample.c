@@ -73,6 +73,7 @@ void sample_of_checkpoint(const Cli *cli) {
     StoredModel stored;
     char start[64];
     NormsMode norms = norms_mode(cli->norms);
+    ops_start(0);
     stored_model_read(&stored, cli->run, cli->step, 1);
     const Config *config = &stored.config;
     if (cli->topology) stored_model_rewire(&stored, cli->topology);

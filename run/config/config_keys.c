@@ -107,7 +107,9 @@ static const Key keys[] = {
      .max = 65535, .choices = topology_name, .synonyms = topology_synonyms},
     {KEY(model.wire, "{}",
          "overrides for single slots and coefficients in all blocks, e.g. {\"mlp.out\": \"none\", "
-         "\"attn.branch\": 0.5, \"mlp.x0\": {\"learn\": \"scalar\", \"start\": 0}}")},
+         "\"attn.branch\": 0.5, \"mlp.x0\": {\"learn\": \"scalar\", \"start\": 0}}; in one block, "
+         "which "
+         "counts from 0: {\"blocks.0.attn.in\": \"none\"}")},
 
     {KEY(gamma_warmup.steps, "0",
          "steps over which the gammas of the blocks are scaled up; 0 = off"),

@@ -206,6 +206,20 @@ static bool learned_assign(WireEntry *value, const char *path, const cJSON *json
     return true;
 }
 
+/* Sorted by key, so that the order in the file makes no difference. */
+void value_put_wire(Config *config, WireEntry value) {
+    size_t i = 0, count = arrlenu(config->wire);
+    value.key = string_keep(config, value.key);
+    while (i < count && strcmp(config->wire[i].key, value.key) < 0) i++;
+    if (i < count && strcmp(config->wire[i].key, value.key) == 0) {
+        config->wire[i] = value;
+    } else {
+        arrins(config->wire, i, value);
+    }
+    config->model.wire = config->wire;
+    config->model.n_wire = arrlenu(config->wire);
+}
+
 void value_assign_wire(Config *config, const char *entry, const cJSON *json, Report *report) {
     char path[2 * SHOWN_SIZE], shown[SHOWN_SIZE];
     snprintf(path, sizeof path, "model.wire.%s", text_printable(entry, shown));
@@ -213,7 +227,7 @@ void value_assign_wire(Config *config, const char *entry, const cJSON *json, Rep
         value_wrong_type(path, "a string or a number or {\"learn\": ...}", json, report);
         return;
     }
-    WireEntry value = {.key = string_keep(config, entry)};
+    WireEntry value = {.key = entry};
     if (cJSON_IsObject(json)) {
         if (!learned_assign(&value, path, json, report)) return;
     } else if (cJSON_IsNumber(json)) {
@@ -222,16 +236,7 @@ void value_assign_wire(Config *config, const char *entry, const cJSON *json, Rep
         const int word = name_meant(wire_word, NULL, json->valuestring);
         value.text = word >= 0 ? wire_word(word) : string_keep(config, json->valuestring);
     }
-    /* Sorted by key, so that the order in the file makes no difference. */
-    size_t i = 0, count = arrlenu(config->wire);
-    while (i < count && strcmp(config->wire[i].key, entry) < 0) i++;
-    if (i < count && strcmp(config->wire[i].key, entry) == 0) {
-        config->wire[i] = value;
-    } else {
-        arrins(config->wire, i, value);
-    }
-    config->model.wire = config->wire;
-    config->model.n_wire = arrlenu(config->wire);
+    value_put_wire(config, value);
 }
 
 static void wire_assign(Config *config, const Key *key, const cJSON *json, Report *report) {

@@ -17,6 +17,8 @@ const char *string_keep(Config *config, const char *text);
 void value_assign(Config *config, const Key *key, const struct cJSON *json, Report *report);
 /* Sets one entry of model.wire. */
 void value_assign_wire(Config *config, const char *entry, const struct cJSON *json, Report *report);
+/* The same from an entry; its text must live as long as the config. */
+void value_put_wire(Config *config, WireEntry value);
 /* Reports that `path` must be `wanted`, not a value of the type of `json`. */
 void value_wrong_type(const char *path, const char *wanted, const struct cJSON *json,
                       Report *report);

@@ -222,6 +222,7 @@ bool rundir_check(const char *dir, const Config *config, RundirMode mode, const 
     /* Logs do not decide whether a run resumes: they are repaired, or kept under another name. */
     bool resumes = mode == RUNDIR_RESUME || mode == RUNDIR_EXTEND;
     char *foreign = owned_conflict(dir, !(resumes && has_checkpoint(dir)));
+    if (mode != RUNDIR_OVERWRITE) stored_model_refuse_folded(dir);
     bool config_is_foreign = foreign && strcmp(foreign + strlen(dir), "/config.json") == 0;
     bool finished =
         mode != RUNDIR_OVERWRITE && !config_is_foreign && run_is_finished(dir, config, mode, data);

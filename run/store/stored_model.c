@@ -100,6 +100,32 @@ const char *stored_model_config(const Snapshot *snapshot, const char *path, Conf
     return "this version builds other equations from its config than it was trained with";
 }
 
+char *stored_model_folded_from(const char *dir) {
+    size_t *steps, vocab;
+    char *from = NULL;
+    checkpoint_steps(dir, &steps);
+    if (steps) {
+        CheckpointFiles files;
+        Snapshot snapshot = {0};
+        checkpoint_open(&files, dir, steps[0]);
+        const char *wrong = checkpoint_metadata(&files, &snapshot, &vocab);
+        const char *origin = wrong ? NULL : snapshot_metadata(&snapshot, "folded_from");
+        if (origin) from = text_format("%s", origin);
+        snapshot_free(&snapshot);
+        checkpoint_close(&files);
+    }
+    arrfree(steps);
+    return from;
+}
+
+void stored_model_refuse_folded(const char *dir) {
+    if (!stored_model_folded_from(dir)) return;
+    die(EXIT_USAGE,
+        "%s was written by --fold and has no optimizer state to continue with; --set "
+        "train.init_from=%s --set name=NAME begins a run with its weights",
+        dir, dir);
+}
+
 /* The vocabulary named in the metadata; false if it is invalid. */
 static bool read_vocab(const Snapshot *snapshot, size_t V, Vocab *vocab) {
     const char *kind = snapshot_metadata(snapshot, "vocab"),
@@ -285,14 +311,7 @@ void stored_model_begin(Model *model, const Vocab *vocab, const char *dir) {
     StoredModel from;
     stored_model_read(&from, dir, STEP_NEWEST, 1);
     check_same(&from, model, vocab, dir);
-    const Params *stored = &from.model->params, *own = &model->params;
-    for (size_t i = 0; i < params_count(own); i++) {
-        const Param *param = &own->list[i];
-        size_t found = params_find(stored, param->name);
-        if (found == params_count(stored)) continue;
-        copy(own->values + param->offset, stored->values + stored->list[found].offset,
-             param->count);
-    }
+    params_copy(&model->params, &from.model->params);
     stored_model_free(&from);
 }
 
@@ -311,15 +330,7 @@ void stored_model_rewire(StoredModel *stored, const char *topology) {
     Model *model = model_create(options, &stored->config.gamma_warmup, old->shape.V, old->shape.B,
                                 MODEL_FORWARD);
     model_init(model, 0);
-    size_t taken = 0;
-    for (size_t i = 0; i < params_count(&model->params); i++) {
-        const Param *to = &model->params.list[i];
-        size_t found = params_find(&old->params, to->name);
-        if (found == params_count(&old->params)) continue;
-        const Param *from = &old->params.list[found];
-        copy(model->params.values + to->offset, old->params.values + from->offset, to->count);
-        taken++;
-    }
+    const size_t taken = params_copy(&model->params, &old->params);
     fprintf(stderr,
             "train: warning: rewired as %s: %zu of %zu tensors come from the run, the others keep "
             "their initial values, and %zu tensors of the run are dropped\n",

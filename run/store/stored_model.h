@@ -49,6 +49,12 @@ void stored_model_tensors(const Params *params, Snapshot *snapshot);
 void stored_model_describe(Snapshot *snapshot, const Config *config, const Vocab *vocab,
                            size_t step);
 
+/* The run from which --fold made the one in `dir`, as its newest checkpoint says, for mem_free; NULL
+ * if it is not folded. A folded run has weights and no optimizer state. */
+char *stored_model_folded_from(const char *dir);
+/* Ends the program (EXIT_USAGE) if the run in `dir` is a folded one. */
+void stored_model_refuse_folded(const char *dir);
+
 /* Fills `config` from the metadata of a checkpoint and checks that this version builds the same
  * equations from it. Returns NULL, or the reason why it cannot be used; then there is nothing to
  * free. */

@@ -41,6 +41,7 @@ checkpoints_name_no_command() {
         [[ $how == inside || $said == On* ]] || fail "$said"
         tolerated --status forged
         tolerated --logits forged "$how.npy"
+        tolerated --fold forged "folded_$how"
         tolerated --config "$tmp/toy.json" --set name=forged --set train.checkpoint_every=5 --resume
         tolerated --config "$tmp/toy.json" --set name=taken --set train.init_from=forged --overwrite
     done

@@ -26,6 +26,7 @@ full_device() {
     printed --status "$tmp/a"
     printed --status "$tmp/a" --json
     printed --logits "$tmp/a" "$tmp/a.npy"
+    printed --fold "$tmp/a" "$tmp/a_folded"
     for what in --describe --dry-run; do printed --config "$tmp/toy.json" "$what"; done
 }
 

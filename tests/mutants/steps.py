@@ -33,6 +33,7 @@ def table(text):
 # Cheapest first: name, limit, build, arguments.
 STEPS = table("""
 test_wiring 20 float
+test_folding 20 float
 test_memory 20 float
 test_schedule 20 float
 test_health 20 float
@@ -55,11 +56,13 @@ test_frozen 20 float
 test_branch_warmup 30 float
 test_removal 20 float
 test_generate 30 double
+test_folding 20 double
 test_config 20 float
 test_config_errors 20 float
 test_ops_head 30 float
 test_ops_threads 30 float
 test_ops 30 float
+test_ops_linear 30 float
 test_ops_moments 20 float
 test_trainer 40 float
 test_checkpoint 40 float
@@ -90,6 +93,7 @@ grad_options 600 double
 
 # The tests that check a folder most closely come first for its files.
 CLOSEST = [
+    ("model/folding", "test_folding"),
     ("norm/", "test_norm"),
     ("ops/", "test_ops"),
     ("model/", r"test_(wiring|memory|params|model)$"),

@@ -261,9 +261,35 @@ static void activations_propagate_nan(void) {
     }
 }
 
+/* A folded layer computes from x what the layer computes from factor * (gain * x + shift), and
+ * factor * gain times its output. */
+static void folded_layers(void) {
+    enum { R = 3, N = 5, K = 12, PERIOD = 4 };
+    const double gain[] = {0.5, -2, 1, 3, 0}, shift[] = {1, 0, -0.5, 2}, factor = -1.5;
+    for (int has_bias = 0; has_bias < 2; has_bias++) {
+        real *w = new_drawn(N * K, 1), *bias = has_bias ? new_drawn(N, 1) : NULL;
+        real *x = new_drawn(R * K, 1), *u = new_reals(R * K);
+        real *want = new_reals(R * N), *got = new_reals(R * N);
+        for (size_t i = 0; i < R * K; i++) {
+            const size_t k = i % K % PERIOD;
+            u[i] = (real)(factor * (gain[k] * (double)x[i] + (has_bias ? shift[k] : 0)));
+        }
+        linear_forward(want, u, w, bias, R, N, K);
+        linear_fold_input(w, bias, gain, shift, PERIOD, factor, N, K);
+        linear_forward(got, x, w, bias, R, N, K);
+        for (size_t i = 0; i < R * N; i++) CHECK_NEAR(got[i], want[i], 1e-4);
+        linear_fold_output(w, bias, gain, factor, N, K);
+        linear_forward(got, x, w, bias, R, N, K);
+        for (size_t i = 0; i < R * N; i++)
+            CHECK_NEAR(got[i], factor * gain[i % N] * (double)want[i], 1e-3);
+        free_all();
+    }
+}
+
 static const Test TESTS[] = {
     {"linear layers, 263 shapes", linear_layers},
     {"large GEMMs", large_gemms},
+    {"folded layers", folded_layers},
     {"activations and their derivatives", activations},
     {"activations between layers", activations_between_layers},
     {"activations propagate NaN", activations_propagate_nan},

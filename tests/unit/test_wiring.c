@@ -228,7 +228,6 @@ static void check_wire(const char *topology, const WireEntry *wire, size_t count
     check_net(&options, &net, label);
 }
 
-/* Every kind of entry, for every row. */
 static const WireEntry EVERY_ENTRY[] = {
     {"attn.in", "none"},
     {"attn.in", "norm"},
@@ -292,6 +291,31 @@ static void test_wire(void) {
     check_wire("resi_dual", DUALS, 2);
 }
 
+/* An entry of one block overrides those of all blocks, wherever it is in the list. */
+static void test_wire_of_one_block(void) {
+    static const WireEntry LISTS[][3] = {
+        {{"attn.in", "none"}, {"blocks.2.attn.in", "scale"}, {"mlp.in", "norm"}},
+        {{"blocks.2.attn.in", "scale"}, {"mlp.in", "norm"}, {"attn.in", "none"}},
+    };
+    static const WireEntry LAST[] = {
+        {"blocks.11.mlp.gain", NULL, 2}, {"mlp.gain", NULL, 3}, {"blocks.0.mlp.read", "block"}};
+    for (size_t i = 0; i < 2; i++) {
+        ModelOptions options = options_of("pre", 5);
+        RowNet net = row_net("pre", 5);
+        options.wire = LISTS[i];
+        options.n_wire = 3;
+        for (size_t l = 0; l < 5; l++) net.block[l].attn.slot[ROW_IN] = l == 2 ? 'S' : '.';
+        check_net(&options, &net, "one block");
+    }
+    ModelOptions options = options_of("peri", 12);
+    RowNet net = row_net("peri", 12);
+    options.wire = LAST;
+    options.n_wire = 3;
+    for (size_t l = 0; l < 12; l++) net.block[l].mlp.number[ROW_GAIN] = l == 11 ? 2 : 3;
+    net.block[0].mlp.read = 'b';
+    check_net(&options, &net, "first and last block");
+}
+
 static void test_wire_errors(void) {
     static const struct {
         const char *topology;
@@ -319,7 +343,6 @@ static void test_wire_errors(void) {
         {"pre",
          {"mlp.branch", NULL, 0, LEARN_SHRINK, 1},
          "\"mlp.branch\": \"learn\": \"shrink\" is for leave only"},
-        {"pre", {"mlp.leaves", NULL, 1}, "unknown key \"mlp.leaves\""},
         {"pre", {"mlp.gain", "1"}, "\"mlp.gain\" must be a number, not \"1\""},
         {"pre", {"attn.read", "shared"}, "\"attn.read\" must be \"stream\" or \"block\""},
         {"pre", {"attn.read", NULL, 1}, "\"attn.read\" must be \"stream\" or \"block\""},
@@ -328,6 +351,17 @@ static void test_wire_errors(void) {
         {"pre", {"attn.dual", NULL, 1}, "\"attn.dual\" has no effect"},
         {"post", {"mlp.dual", NULL, 0}, "\"mlp.dual\" has no effect"},
         {"resi_dual", {"mlp.dual", "norm"}, "\"mlp.dual\" must be a number"},
+        {"pre", {"blocks.4.attn.in", "none"}, "begin with blocks.0. to blocks.3."},
+        {"pre",
+         {"blocks.18446744073709551616.attn.in", "none"},
+         "begin with blocks.0. to blocks.3."},
+        {"pre", {"blocks..attn.in", "none"}, "begin with blocks.0. to blocks.3."},
+        {"pre", {"blocks.-1.attn.in", "none"}, "begin with blocks.0. to blocks.3."},
+        {"pre", {"blocks.1", "none"}, "unknown key \"blocks.1\"; the keys of one block begin"},
+        {"pre", {"blocks.1x.attn.in", "none"}, "begin with blocks.0. to blocks.3."},
+        {"pre", {"blocks.1.attn", "none"}, "unknown key \"attn\"; keys begin with attn. or mlp."},
+        {"pre", {"blocks.3.blocks.1.attn.in", "none"}, "unknown key \"blocks.1.attn.in\""},
+        {"pre", {"blocks.2.mlp.in", NULL, 1}, "\"mlp.in\" must be \"none\""},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         ModelOptions options = options_of(CASES[i].topology, 4);
@@ -490,6 +524,7 @@ static const Test TESTS[] = {
     {"wiring: layers", test_layers},
     {"wiring: mistakes in layers", test_layers_errors},
     {"wiring: every override in every row", test_wire},
+    {"wiring: overrides of one block", test_wire_of_one_block},
     {"wiring: mistakes in wire", test_wire_errors},
     {"wiring: gamma_out_start", test_out_start},
     {"wiring: embed_norm, final_norm, qk_norm, init", test_switches},
