@@ -33,6 +33,7 @@ def table(text):
 # Cheapest first: name, limit, build, arguments.
 STEPS = table("""
 test_wiring 20 float
+test_wire 20 float
 test_folding 20 float
 test_memory 20 float
 test_schedule 20 float
