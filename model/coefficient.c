@@ -25,19 +25,29 @@ static double sigmoid(double x) {
     return 1 / (1 + exp(-x));
 }
 
+/* The parameter of a coefficient that has one. */
+static double scalar(const Coefficient *coefficient) {
+    return (double)*coefficient->param.value;
+}
+
 Factor coefficient_factor(const Coefficient *coefficient, double ramp) {
-    const real *param = coefficient->param.value;
+    double value = coefficient->number;
+    const real *columns = NULL;
     switch (coefficient->learn) {
-    case LEARN_SCALAR:
-        return (Factor){(real)(ramp * (double)param[0]), NULL};
-    case LEARN_VECTOR:
-        return (Factor){(real)ramp, param};
-    case LEARN_GPAS:
-        return (Factor){(real)(ramp * (1 - (double)param[0] * sigmoid((double)param[0]))), NULL};
     case LEARN_NOT:
         break;
+    case LEARN_SCALAR:
+        value = scalar(coefficient);
+        break;
+    case LEARN_VECTOR:
+        value = 1;
+        columns = coefficient->param.value;
+        break;
+    case LEARN_SHRINK:
+        value = 1 - scalar(coefficient) * sigmoid(scalar(coefficient));
+        break;
     }
-    return (Factor){(real)(ramp * coefficient->number), NULL};
+    return (Factor){(real)(ramp * value), columns};
 }
 
 void factor_piece(real *y, const real *x, Factor factor, size_t rows, size_t C, GradWrite write) {
@@ -51,26 +61,25 @@ void coefficient_sums_piece(const Coefficient *coefficient, size_t chunk, const 
 }
 
 /* d(1 - silu(p)) / dp */
-static double gpas_slope(double p) {
+static double shrink_slope(double p) {
     const double s = sigmoid(p);
     return -s * (1 + p * (1 - s));
 }
 
 void coefficient_gradient(const Coefficient *coefficient, double ramp) {
-    real *grad = coefficient->param.grad;
-    const size_t C = coefficient->C;
+    double slope = ramp;
     switch (coefficient->learn) {
     case LEARN_NOT:
-        break;
-    case LEARN_SCALAR:
-        grad[0] += (real)(ramp * column_sums_total(coefficient->sums, C));
-        break;
+        return;
     case LEARN_VECTOR:
-        column_sums_add(grad, coefficient->sums, (real)ramp, C);
+        column_sums_add(coefficient->param.grad, coefficient->sums, (real)ramp, coefficient->C);
+        return;
+    case LEARN_SCALAR:
         break;
-    case LEARN_GPAS:
-        grad[0] += (real)(ramp * gpas_slope((double)coefficient->param.value[0]) *
-                          column_sums_total(coefficient->sums, C));
+    case LEARN_SHRINK:
+        slope *= shrink_slope(scalar(coefficient));
         break;
     }
+    *coefficient->param.grad +=
+        (real)(slope * column_sums_total(coefficient->sums, coefficient->C));
 }

@@ -6,7 +6,7 @@
  *     a number        c = number
  *     scalar          c = p              p one parameter
  *     vector          c = p              p (C) parameters, one for each feature
- *     gpas            c = 1 - silu(p)    p one parameter; the gradient of what c multiplies passes
+ *     shrink          c = 1 - silu(p)    p one parameter; the gradient of what c multiplies passes
  *                                        unchanged (Chen et al. 2025, arXiv 2506.22049)
  *
  * A parameter is never decayed, and its learning rate has a factor of its own.

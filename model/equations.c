@@ -115,7 +115,7 @@ static void print_stream(FILE *out, const SublayerWiring *w, const SublayerRef *
     const CoefficientWiring *leave = &w->coefficient[COEF_LEAVE];
     const bool leaves = !coefficient_is(leave, 1);
     const bool brackets = leaves && w->slot[SLOT_POST] == SLOT_ABSENT;
-    if (leave->learn == LEARN_GPAS)
+    if (leave->learn == LEARN_SHRINK)
         fputs("(1 - silu[leave]) ", out);
     else if (leave->learn != LEARN_NOT)
         fputs("[leave] ", out);
@@ -185,7 +185,7 @@ static void print_learned(FILE *out, const BlockWiring *block) {
                     coefficient->learn == LEARN_VECTOR ? "vector" : "scalar", coefficient->value);
             if (coefficient->lr_scale != 1)
                 fprintf(out, " with %.9g times the learning rate", coefficient->lr_scale);
-            if (coefficient->learn == LEARN_GPAS)
+            if (coefficient->learn == LEARN_SHRINK)
                 fputs(", a constant to the stream's gradient", out);
         }
     }

@@ -26,8 +26,10 @@ static const char *const INIT_WORDS[] = {[INIT_PLAIN] = "plain",
                                          [INIT_SCALED] = "scaled",
                                          [INIT_DEEPNORM] = "deepnorm",
                                          [INIT_SUBLN] = "subln"};
-static const char *const LEARN_WORDS[] = {
-    [LEARN_NOT] = "", [LEARN_SCALAR] = "scalar", [LEARN_VECTOR] = "vector", [LEARN_GPAS] = "gpas"};
+static const char *const LEARN_WORDS[] = {[LEARN_NOT] = "",
+                                          [LEARN_SCALAR] = "scalar",
+                                          [LEARN_VECTOR] = "vector",
+                                          [LEARN_SHRINK] = "shrink"};
 static const char *const POSITION_WORDS[] = {
     [POSITION_LEARNED] = "learned", [POSITION_ROPE] = "rope", [POSITION_NONE] = "none"};
 

@@ -62,7 +62,7 @@ const char *learn_name(int i) {
     static const char *const NAMES[] = {[LEARN_NOT] = "not",
                                         [LEARN_SCALAR] = "scalar",
                                         [LEARN_VECTOR] = "vector",
-                                        [LEARN_GPAS] = "gpas"};
+                                        [LEARN_SHRINK] = "shrink"};
     return NAME_AT(NAMES, i);
 }
 

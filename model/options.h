@@ -15,7 +15,7 @@ typedef enum { SWITCH_AUTO, SWITCH_ON, SWITCH_OFF } Switch;
 typedef enum { INIT_AUTO, INIT_PLAIN, INIT_SCALED, INIT_DEEPNORM, INIT_SUBLN } InitRule;
 typedef enum { BRANCH_DEEPER, BRANCH_EQUAL } BranchOrder;
 typedef enum { SCALING_NONE, SCALING_DEPTH_MUP, SCALING_COMPLETEP } ScalingKind;
-typedef enum { LEARN_NOT, LEARN_SCALAR, LEARN_VECTOR, LEARN_GPAS } Learn; /* coefficient.h */
+typedef enum { LEARN_NOT, LEARN_SCALAR, LEARN_VECTOR, LEARN_SHRINK } Learn; /* coefficient.h */
 
 /* Entry i of each list; NULL past the end. */
 const char *slot_name(int i);             /* in mid out post */
@@ -24,7 +24,7 @@ const char *switch_name(int i);           /* auto on off */
 const char *init_name(int i);             /* auto plain scaled deepnorm subln */
 const char *branch_order_name(int i);     /* deeper equal */
 const char *scaling_name(int i);          /* none depth_mup completep */
-const char *learn_name(int i);            /* not scalar vector gpas */
+const char *learn_name(int i);            /* not scalar vector shrink */
 const char *precision_name(int i);        /* float32 bfloat16 */
 const char *stream_precision_name(int i); /* float32 bfloat16 float16 */
 

@@ -25,7 +25,7 @@ void sublayer_plan_shared(SublayerShared *shared, Plan *plan) {
         .du_mlp = plan_grad(plan, n),
     };
     for (CoefficientName name = 0; name < COEFFICIENTS; name++)
-        shared->sums[name] = coefficient_plan_sums(plan, name);
+        shared->coefficient_sums[name] = coefficient_plan_sums(plan, name);
     attention_plan_shared(&shared->attention, plan);
     mlp_plan_shared(&shared->mlp, plan);
 }
@@ -72,8 +72,9 @@ static bool is_number(const SublayerWiring *wiring, CoefficientName name, double
 
 static void plan_coefficients(Sublayer *sublayer, Plan *plan, const char *prefix) {
     for (CoefficientName name = 0; name < COEFFICIENTS; name++) {
-        sublayer->coefficient[name] = coefficient_plan(
-            plan, prefix, name, &sublayer->wiring->coefficient[name], sublayer->shared->sums[name]);
+        sublayer->coefficient[name] =
+            coefficient_plan(plan, prefix, name, &sublayer->wiring->coefficient[name],
+                             sublayer->shared->coefficient_sums[name]);
     }
 }
 
@@ -231,13 +232,13 @@ static void branch_backward(Sublayer *sublayer, const Pass *pass) {
 typedef struct {
     const Sublayer *sublayer;
     const Pass *pass;
-    Factor factor[COEFFICIENTS];
+    Factor factors[COEFFICIENTS];
 } RowsWork;
 
 static RowsWork work_of(const Sublayer *sublayer, const Pass *pass) {
     RowsWork work = {.sublayer = sublayer, .pass = pass};
     for (CoefficientName name = 0; name < COEFFICIENTS; name++)
-        work.factor[name] =
+        work.factors[name] =
             coefficient_factor(&sublayer->coefficient[name], ramp_of(sublayer, name, pass));
     return work;
 }
@@ -246,7 +247,7 @@ static RowsWork work_of(const Sublayer *sublayer, const Pass *pass) {
 static void multiply(const RowsWork *work, CoefficientName name, real *y, const real *x,
                      size_t first, size_t end, GradWrite write) {
     const size_t C = work->sublayer->C, at = first * C;
-    factor_piece(y + at, x + at, work->factor[name], end - first, C, write);
+    factor_piece(y + at, x + at, work->factors[name], end - first, C, write);
 }
 
 /* For the gradient of c, from the gradient of c * x. */
@@ -309,7 +310,7 @@ static bool needs_all_rows(const Sublayer *sublayer) {
 static void residual_sum_forward(void *context, size_t chunk, size_t first, size_t end) {
     const RowsWork *work = context;
     const Sublayer *sub = work->sublayer;
-    const Factor *f = work->factor;
+    const Factor *f = work->factors;
     const size_t at = first * sub->C, n = (end - first) * sub->C;
     (void)chunk;
     if (f[COEF_SKIP].columns || f[COEF_BRANCH].columns || f[COEF_BLOCK_SKIP].columns) {
@@ -358,7 +359,7 @@ static void leave_rows_backward(void *context, size_t chunk, size_t first, size_
     const Sublayer *sub = work->sublayer;
     if (sub->y == sub->p) return;
     sum_products(work, COEF_LEAVE, chunk, sub->dy, sub->p, first, end);
-    if (sub->coefficient[COEF_LEAVE].learn != LEARN_GPAS)
+    if (sub->coefficient[COEF_LEAVE].learn != LEARN_SHRINK)
         multiply(work, COEF_LEAVE, sub->dy, sub->dy, first, end, GRAD_SET);
 }
 

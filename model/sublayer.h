@@ -13,11 +13,12 @@
 
 /* Buffers (B,T,C) that live within one sublayer only, shared by all of them. */
 typedef struct {
-    real *b;                  /* branch output, where the backward pass does not need it */
-    real *o;                  /* N_out(b) */
-    real *ds, *dout, *db;     /* gradients of s, o, b */
-    real *du_attn, *du_mlp;   /* gradients of u; two, since the MLP may read the u of attention */
-    real *sums[COEFFICIENTS]; /* for the gradients of learned coefficients, see coefficient.h */
+    real *b;                /* branch output, where the backward pass does not need it */
+    real *o;                /* N_out(b) */
+    real *ds, *dout, *db;   /* gradients of s, o, b */
+    real *du_attn, *du_mlp; /* gradients of u; two, since the MLP may read the u of attention */
+    real *coefficient_sums
+        [COEFFICIENTS]; /* for the gradients of learned coefficients, see coefficient.h */
     AttentionShared attention;
     MlpShared mlp;
 } SublayerShared;

@@ -84,7 +84,7 @@ static const Topology TOPOLOGIES[] = {
      .about = "pre, before each block x = r x + e x_0 with learned scalars r, e (nanochat 2026)"},
 
     {.name = "gpas", .family = FAMILY_PRE,
-     BOTH(NORM, NO, NO, .learned = {[COEF_LEAVE] = {LEARN_GPAS, 0, 0, 1}}), .final = FINAL_NORM,
+     BOTH(NORM, NO, NO, .learned = {[COEF_LEAVE] = {LEARN_SHRINK, 0, 0, 1}}), .final = FINAL_NORM,
      .init = INIT_SCALED,
      .about = "pre, then x = x - silu(g) x with a learned scalar g, not in gradients (GPAS 2025)"},
 

@@ -154,11 +154,12 @@ static bool wire_learnable(CoefficientWiring *coefficient, CoefficientName name,
         *coefficient = (CoefficientWiring){.lr_scale = 1};
         return wire_number(&coefficient->value, entry, " or {\"learn\": ...}", error, size);
     }
-    if (entry->learn == LEARN_GPAS && name != COEF_LEAVE)
-        return fail(error, size,
-                    "model.wire: \"%s\": \"learn\": \"gpas\" is for leave only, use \"scalar\" or "
-                    "\"vector\"",
-                    entry->key);
+    if (entry->learn == LEARN_SHRINK && name != COEF_LEAVE)
+        return fail(
+            error, size,
+            "model.wire: \"%s\": \"learn\": \"shrink\" is for leave only, use \"scalar\" or "
+            "\"vector\"",
+            entry->key);
     *coefficient = (CoefficientWiring){entry->number, (Learn)entry->learn, entry->lr_scale};
     return true;
 }

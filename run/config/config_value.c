@@ -169,7 +169,7 @@ static bool learned_number(double *number, const cJSON *json, const char *path, 
 static bool learned_kind(int *learn, const cJSON *json, const char *path, Report *report) {
     *learn = cJSON_IsString(json) ? name_index(learn_name, json->valuestring) : -1;
     if (*learn > LEARN_NOT) return true;
-    report_error(report, "%s.learn must be \"scalar\", \"vector\" or \"gpas\"", path);
+    report_error(report, "%s.learn must be \"scalar\", \"vector\" or \"shrink\"", path);
     return false;
 }
 
@@ -201,7 +201,7 @@ static bool learned_assign(WireEntry *value, const char *path, const cJSON *json
         report_error(report, "%s needs \"learn\": \"scalar\" or \"vector\"", path);
         return false;
     }
-    if (!has_start && value->learn != LEARN_GPAS && index >= 0)
+    if (!has_start && value->learn != LEARN_SHRINK && index >= 0)
         value->number = coefficient_neutral((CoefficientName)index);
     return true;
 }

@@ -132,21 +132,21 @@ every_call_of_an_overwrite() {
         "else the new one resumed to the equal end"
 }
 
-# A run with steps of some milliseconds is killed repeatedly, each time after a random delay.
+# random_times COUNT PRECISION: a run with steps of some milliseconds is killed repeatedly, each time after a random delay.
 random_times() {
-    local words n ms seconds early=0
+    local words n ms seconds early=0 count=$1
     config=$tmp/long.json
     cat >"$config" <<JSON
 {
   "extends": "$tmp/run.json",
   "model": {"d_model": 64, "context": 32},
-  "train": {"steps": $((KILLS * 12)), "batch": 8, "eval_every": 50, "checkpoint_every": 3}
+  "train": {"steps": $((count * 12)), "batch": 8, "eval_every": 50, "checkpoint_every": 3, "precision": "$2", "stream_precision": "$2"}
 }
 JSON
     undisturbed_run
     command_of "$runs/c"
     RANDOM=1
-    for ((n = 0; n < KILLS; n++)); do
+    for ((n = 0; n < count; n++)); do
         ms=$((RANDOM % 40))
         "${words[@]}" >/dev/null 2>"$tmp/said" &
         printf -v seconds '0.%03d' $((ms + 1))
@@ -155,9 +155,9 @@ JSON
         wait $! || true
     done
     ((early == 0)) || fail "the run ended before the last $early kills"
-    finish "after $KILLS kills" "$runs/c"
+    finish "after $count kills" "$runs/c"
     log_is_complete "$runs/c"
-    echo "note: $KILLS kills at random times of one run: the final state is equal"
+    echo "note: $count kills at random times of one run in $2: the final state is equal"
 }
 
 # log.csv has every step once, in order, and every record is complete.
@@ -170,5 +170,6 @@ test_case "kill -9 at every file call" every_call
 test_case "kill -9 at every file call of a recovery" every_call_of_recovery
 test_case "kill -9 of an --overwrite" every_call_of_an_overwrite
 test_case "kill -9 with a corrupt checkpoint ahead" fall_back
-test_case "kill -9 at random times" random_times
+test_case "kill -9 at random times" random_times "$KILLS" float32
+test_case "kill -9 at random times in bfloat16" random_times $((KILLS / 4)) bfloat16
 test_done

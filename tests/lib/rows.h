@@ -207,7 +207,7 @@ static inline void row_switch(RowNet *net, const char *key, const char *value) {
 /* Applies an entry of `wire` to every block. */
 static inline void row_wire(RowNet *net, const WireEntry *entry) {
     static const char LEARN[] = {
-        [LEARN_NOT] = '.', [LEARN_SCALAR] = 's', [LEARN_VECTOR] = 'v', [LEARN_GPAS] = 'g'};
+        [LEARN_NOT] = '.', [LEARN_SCALAR] = 's', [LEARN_VECTOR] = 'v', [LEARN_SHRINK] = 'g'};
     const char *key = entry->key, *text = entry->text;
     static const char *const SLOT_NAMES[] = {"in", "mid", "out", "post"};
     const char *name = strchr(key, '.') + 1;

@@ -480,32 +480,7 @@ def none(b, x):
     return b.x(x + b.a * b.M(x))
 
 
-TOPOLOGIES = {
-    "post": post,
-    "pre": pre,
-    "peri": peri,
-    "sandwich": peri,
-    "olmo2": olmo2,
-    "deepnorm": deepnorm,
-    "resi_dual": resi_dual,
-    "mixln": mixln,
-    "lns": lns,
-    "hybrid": hybrid,
-    "hybrid_star": hybrid_star,
-    "keel": keel,
-    "pre_post": pre_post,
-    "b2t": b2t,
-    "parallel": parallel,
-    "parallel2": parallel2,
-    "layerscale": layerscale,
-    "respost": respost,
-    "dssn": peri,
-    "trinity": trinity,
-    "span": span,
-    "subln": subln,
-    "none": none,
-    "lambdas": lambdas,
-    "gpas": gpas,
-    "gemma4": gemma4,
-    "rezero": rezero,
-}
+SAME = {"sandwich": peri, "dssn": peri}  # but for the embedding norm and initial values
+NAMES = """post pre peri sandwich olmo2 deepnorm resi_dual mixln lns hybrid hybrid_star keel pre_post b2t parallel
+parallel2 layerscale respost dssn trinity span subln none lambdas gpas gemma4 rezero"""
+TOPOLOGIES = {name: SAME.get(name) or globals()[name] for name in NAMES.split()}

@@ -347,15 +347,13 @@ static void test_merging(void) {
               SETS("model.wire={\"mlp.skip\": 4}"));
     check_value(&c, "model.wire", "{\"mlp.skip\": 4}");
     config_free(&c);
-    /* The members of a learned coefficient do not merge. Without `start` it is neutral at first. */
     must_load(&c,
-              "{\"model\": {\"wire\": {\"attn.x0\": {\"learn\": \"vector\"},"
-              "\"mlp.skip\": {\"lr_scale\": 0.01, \"start\": 2, \"learn\": \"scalar\"}}}}",
+              "{\"model\": {\"wire\": {\"attn.x0\": {\"learn\": \"vector\"}, \"mlp.skip\": 2}}}",
               SETS("model.wire.mlp.skip={\"learn\": \"scalar\"}",
-                   "model.wire.mlp.leave={\"learn\": \"gpas\"}"));
+                   "model.wire.mlp.leave={\"learn\": \"shrink\"}"));
     check_value(&c, "model.wire",
                 "{\"attn.x0\": {\"learn\": \"vector\", \"start\": 0, \"lr_scale\": 1},"
-                " \"mlp.leave\": {\"learn\": \"gpas\", \"start\": 0, \"lr_scale\": 1},"
+                " \"mlp.leave\": {\"learn\": \"shrink\", \"start\": 0, \"lr_scale\": 1},"
                 " \"mlp.skip\": {\"learn\": \"scalar\", \"start\": 1, \"lr_scale\": 1}}");
     config_free(&c);
     must_load(&c, "{}", SETS("gamma_warmup.steps=9", "gamma_warmup.slots=[]"));

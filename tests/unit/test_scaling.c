@@ -382,4 +382,7 @@ static const Test TESTS[] = {
     {"scaling: cached keys and values", test_same_samples},
 };
 
-TEST_MAIN(TESTS)
+int main(int argc, char **argv) {
+    ops_start(1); /* models this small are slower with more */
+    return test_main(TESTS, sizeof TESTS / sizeof *TESTS, argc, argv);
+}

@@ -17,7 +17,7 @@ static void check_sublayer(const SublayerWiring *got, const RowSublayer *want, c
     static const char KINDS[] = {[SLOT_ABSENT] = '.', [SLOT_NORM] = 'n', [SLOT_SCALE] = 'S'};
     static const char READS[] = {[READ_STREAM] = 'x', [READ_BLOCK] = 'b', [READ_SHARED] = 'u'};
     static const char LEARN[] = {
-        [LEARN_NOT] = '.', [LEARN_SCALAR] = 's', [LEARN_VECTOR] = 'v', [LEARN_GPAS] = 'g'};
+        [LEARN_NOT] = '.', [LEARN_SCALAR] = 's', [LEARN_VECTOR] = 'v', [LEARN_SHRINK] = 'g'};
     for (int slot = 0; slot < SLOTS; slot++) {
         CHECK(KINDS[got->slot[slot]] == want->slot[slot], "%s: %s", label, slot_name(slot));
     }
@@ -229,7 +229,7 @@ static void check_wire(const char *topology, const WireEntry *wire, size_t count
 }
 
 /* Every kind of entry, for every row. */
-static const WireEntry ENTRIES[] = {
+static const WireEntry EVERY_ENTRY[] = {
     {"attn.in", "none"},
     {"attn.in", "norm"},
     {"attn.in", "scale"},
@@ -277,7 +277,7 @@ static const WireEntry ENTRIES[] = {
     {"mlp.branch", NULL, 0.1, LEARN_SCALAR, 0},
     {"mlp.block_skip", NULL, 0, LEARN_SCALAR, 1},
     {"attn.x0", NULL, 0.25, LEARN_VECTOR, 3},
-    {"mlp.leave", NULL, 0, LEARN_GPAS, 1},
+    {"mlp.leave", NULL, 0, LEARN_SHRINK, 1},
 };
 
 static void test_wire(void) {
@@ -285,8 +285,8 @@ static void test_wire(void) {
     static const WireEntry TWICE[] = {
         {"mlp.in", "norm"}, {"mlp.gain", NULL, 2}, {"mlp.in", "none"}};
     for (size_t row = 0; row < ROW_COUNT; row++) {
-        for (size_t i = 0; i < sizeof ENTRIES / sizeof *ENTRIES; i++)
-            check_wire(ROWS[row].name, &ENTRIES[i], 1);
+        for (size_t i = 0; i < sizeof EVERY_ENTRY / sizeof *EVERY_ENTRY; i++)
+            check_wire(ROWS[row].name, &EVERY_ENTRY[i], 1);
         check_wire(ROWS[row].name, TWICE, 3);
     }
     check_wire("resi_dual", DUALS, 2);
@@ -317,8 +317,8 @@ static void test_wire_errors(void) {
          {"attn.dual", NULL, 1, LEARN_VECTOR, 1},
          "\"attn.dual\" must be a number, it cannot be learned"},
         {"pre",
-         {"mlp.branch", NULL, 0, LEARN_GPAS, 1},
-         "\"mlp.branch\": \"learn\": \"gpas\" is for leave only"},
+         {"mlp.branch", NULL, 0, LEARN_SHRINK, 1},
+         "\"mlp.branch\": \"learn\": \"shrink\" is for leave only"},
         {"pre", {"mlp.leaves", NULL, 1}, "unknown key \"mlp.leaves\""},
         {"pre", {"mlp.gain", "1"}, "\"mlp.gain\" must be a number, not \"1\""},
         {"pre", {"attn.read", "shared"}, "\"attn.read\" must be \"stream\" or \"block\""},
