@@ -94,7 +94,7 @@ static const Variant VARIANTS[] = {
     {"learned coefficients, mlp reads the block's input",
      .wire = {{"mlp.read", "block", 0}, {"mlp.in", "norm", 0}, {"mlp.skip", NULL, 1, LEARN_SCALAR, 1},
               {"attn.enter", NULL, 1, LEARN_SCALAR, 1}}},
-    {"completep", .scaling = SCALING_COMPLETEP, .base_d_model = 4, .base_n_layer = 1},
+    {"completep, wider and deeper", .scaling = SCALING_COMPLETEP, .base_d_model = 4, .base_n_layer = 1},
     {"depth_mup, learned branches, dropout, untied head", .scaling = SCALING_DEPTH_MUP, .base_d_model = 3, .base_n_layer = 1,
      .dropout = 0.2, .untied = true, .wire = {{"attn.branch", NULL, 1, LEARN_SCALAR, 1}, {"mlp.branch", NULL, 1, LEARN_VECTOR, 1}}},
     {"completep at its base, qk_norm, no final norm, branch-warmup", .scaling = SCALING_COMPLETEP, .qk_norm = SWITCH_ON,
