@@ -45,8 +45,6 @@ typedef struct {
     double eps, dropout, w, embed_scale; /* 0 = the default */
     unsigned warm;
     const char *topology; /* NULL = all */
-    ScalingKind scaling;
-    size_t base_d_model, base_n_layer;
     WireEntry wire[8];
 } Variant;
 
@@ -79,10 +77,6 @@ static const Variant VARIANTS[] = {
               {"mlp.enter", NULL, 1, LEARN_VECTOR, 1}, {"mlp.enter_x0", NULL, 0, LEARN_SCALAR, 1},
               {"mlp.block_skip", NULL, 0, LEARN_VECTOR, 1}, {"attn.x0", NULL, 0, LEARN_VECTOR, 1},
               {"attn.leave", NULL, 1, LEARN_VECTOR, 1}}},
-    {"gelu", "learned", "auto", "auto", "auto", .scaling = SCALING_COMPLETEP, .base_d_model = 6, .base_n_layer = 1},
-    {"swiglu", "rope", "off", "off", "on", .n_kv_head = 2, .untied = true, .dropout = 0.1, .scaling = SCALING_DEPTH_MUP,
-     .base_n_layer = 3, .base_d_model = 32, .wire = {{"attn.branch", NULL, 1, LEARN_VECTOR, 1}, {"mlp.branch", NULL, 0.7}}},
-    {"gelu", "none", "on", "auto", "off", .scaling = SCALING_COMPLETEP},
     {"relu", "learned", "auto", "auto", "auto", .w = 0.5, .warm = ALL_SLOTS,
      .wire = {{"attn.in", "scale"}, {"mlp.post", "scale"}, {"attn.skip", NULL, 0.9}, {"mlp.branch", NULL, 0.5},
               {"mlp.block_skip", NULL, -0.4}, {"mlp.read", "block"}, {"mlp.in", "none"}, {"attn.out", "norm"}}},
@@ -104,9 +98,6 @@ static void apply_variant(const Variant *v, ModelOptions *options, RowNet *net) 
     options->norm_eps = v->eps;
     if (v->embed_scale > 0) options->embed_scale = v->embed_scale;
     options->dropout = v->dropout;
-    options->scaling = v->scaling;
-    options->base_d_model = v->base_d_model;
-    options->base_n_layer = v->base_n_layer;
     options->wire = v->wire;
     row_switch(net, "embed_norm", v->embed);
     row_switch(net, "final_norm", v->final);

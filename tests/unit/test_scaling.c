@@ -3,6 +3,7 @@
 #include "ops/ops.h"
 #include "run/optim/optimizer.h"
 #include "tests/lib/nets.h"
+#include "tests/lib/reference.h"
 
 enum { V = 13, B = 2, T = 6 };
 
@@ -238,6 +239,49 @@ static void test_update(void) {
     }
 }
 
+/* --- the forward pass against reference.h --- */
+
+static Pass batch(void) {
+    net_tokens(tokens, B * T, V, 1);
+    net_tokens(targets, B * T, V, 2);
+    return net_pass(tokens, targets, B, T);
+}
+
+/* Loss of every token, at ratios that are no powers of two. */
+static void check_reference(const char *topology, const char *norm, size_t i) {
+    static const size_t BASES[][2] = {{6, 1}, {32, 3}, {0, 0}};
+    const GammaWarmup off = {0};
+    ModelOptions options = net_options(topology, norm);
+    RowNet net = row_net(topology, 4);
+    double losses[T];
+    if (net_refuses(topology, &net, norm)) return;
+    options.tie_embeddings = i % 2;
+    options.position = i % 2 ? POSITION_ROPE : POSITION_LEARNED;
+    options.n_kv_head = 2;
+    scale_by(&options, SCALINGS[1 + i % 2], BASES[i % 3][0], BASES[i % 3][1]);
+    Model *model = model_create(&options, &off, V, B, true);
+    Reference ref = {
+        .options = &options, .params = &model->params, .net = &net, .T = T, .V = V, .F = 20};
+    const Pass pass = batch();
+    net_draw(model, 7);
+    params_zero_grads(&model->params);
+    model_train(model, &pass);
+    for (ref.b = 0; ref.b < B; ref.b++) {
+        reference_losses(&ref, losses, tokens + ref.b * T, targets + ref.b * T);
+        for (size_t t = 0; t < T; t++) {
+            const double got = model->losses[ref.b * T + t];
+            CHECK(fabs(got - losses[t]) <= 10 * net_tolerance() * fmax(1, losses[t]),
+                  "%s %s, case %zu: loss %.12g, want %.12g", topology, norm, i, got, losses[t]);
+        }
+    }
+    model_free(model);
+}
+
+static void test_reference(void) {
+    for (size_t i = 0; i < 6 * ROW_COUNT; i++)
+        check_reference(ROWS[i / 6].name, net_norm(i / 6 + i), i % 6);
+}
+
 /* --- models that are the same function without scaling --- */
 
 /* A model with scaling and one without, of 4 features per head, so that q k / 4 is (q / 2) k / 2; the base
@@ -281,12 +325,6 @@ static void pair_open(Pair *pair, ModelOptions options, const char *scaling, Mod
 static void pair_close(Pair *pair) {
     model_free(pair->scaled);
     model_free(pair->plain);
-}
-
-static Pass batch(void) {
-    net_tokens(tokens, B * T, V, 1);
-    net_tokens(targets, B * T, V, 2);
-    return net_pass(tokens, targets, B, T);
 }
 
 /* Loss, largest logits and gradients; those of a weight that is halved are doubled. */
@@ -378,6 +416,7 @@ static const Test TESTS[] = {
     {"scaling: the factors of every tensor", test_tensors},
     {"scaling: the kinds of tensors of a model", test_kinds_of_models},
     {"scaling: updates by the factors", test_update},
+    {"scaling: losses against plain loops", test_reference},
     {"scaling: losses and gradients of models without it", test_same_function},
     {"scaling: cached keys and values", test_same_samples},
 };
