@@ -85,6 +85,15 @@ static const Key keys[] = {
     {KEY(model.gamma_out_start, "0",
          "initial gain of the norms in out slots; 0 = as the topology defines, 1 in most"),
      .max = 65536},
+    {KEY(model.scaling, "\"none\"",
+         "factors of branches, initial values and updates that keep optim.lr of a smaller base "
+         "model"),
+     .choices = scaling_name},
+    {KEY(model.base_d_model, "0", "width of the base model of model.scaling; 0 = model.d_model"),
+     .max = 65536},
+    {KEY(model.base_n_layer, "0",
+         "number of blocks of the base model of model.scaling; 0 = model.n_layer"),
+     .max = 1024},
     {KEY(model.layers, "\"\"",
          "topology of each block, e.g. \"post*3 pre*\"; empty = model.topology in all blocks"),
      .max = 65535, .choices = topology_name, .synonyms = topology_synonyms},
@@ -258,111 +267,6 @@ static const char *const sections[] = {"model",        "gamma_warmup", "branch_w
                                        "train",        "spike",        "log"};
 enum { SECTIONS = sizeof(sections) / sizeof(sections[0]) };
 
-/* Names that other trainers use for our keys, and "steps", which is in two sections. */
-static const struct {
-    const char *word, *path;
-} aliases[] = {
-    {"steps", "train.steps"},
-    {"max_iters", "train.steps"},
-    {"max_steps", "train.steps"},
-    {"num_iterations", "train.steps"},
-    {"iterations", "train.steps"},
-    {"batch_size", "train.batch"},
-    {"micro_batch_size", "train.batch"},
-    {"gradient_accumulation_steps", "train.accum"},
-    {"grad_accum", "train.accum"},
-    {"random_seed", "train.seed"},
-    {"dtype", "train.precision"},
-    {"mixed_precision", "train.precision"},
-    {"eval_interval", "train.eval_every"},
-    {"val_every", "train.eval_every"},
-    {"eval_iters", "train.eval_rows"},
-    {"save_best", "train.keep_best"},
-    {"load_best_model_at_end", "train.keep_best"},
-    {"save_total_limit", "train.keep"},
-    {"save_steps", "train.checkpoint_every"},
-    {"save_interval", "train.checkpoint_every"},
-    {"num_threads", "train.threads"},
-    {"optimizer", "optim.kind"},
-    {"learning_rate", "optim.lr"},
-    {"max_lr", "optim.lr"},
-    {"min_lr", "optim.min_lr_ratio"},
-    {"lr_schedule", "optim.schedule"},
-    {"lr_scheduler", "optim.schedule"},
-    {"warmup", "optim.warmup_steps"},
-    {"warmup_iters", "optim.warmup_steps"},
-    {"num_warmup_steps", "optim.warmup_steps"},
-    {"adam_beta1", "optim.beta1"},
-    {"adam_beta2", "optim.beta2"},
-    {"adam_eps", "optim.eps"},
-    {"adam_epsilon", "optim.eps"},
-    {"grad_clip", "optim.clip"},
-    {"clip_grad", "optim.clip"},
-    {"max_grad_norm", "optim.clip"},
-    {"block_size", "model.context"},
-    {"seq_len", "model.context"},
-    {"max_seq_len", "model.context"},
-    {"sequence_length", "model.context"},
-    {"context_length", "model.context"},
-    {"n_ctx", "model.context"},
-    {"n_positions", "model.context"},
-    {"n_embd", "model.d_model"},
-    {"dim", "model.d_model"},
-    {"channels", "model.d_model"},
-    {"hidden_size", "model.d_model"},
-    {"embed_dim", "model.d_model"},
-    {"num_layers", "model.n_layer"},
-    {"num_hidden_layers", "model.n_layer"},
-    {"n_layers", "model.n_layer"},
-    {"depth", "model.n_layer"},
-    {"num_heads", "model.n_head"},
-    {"num_attention_heads", "model.n_head"},
-    {"n_heads", "model.n_head"},
-    {"num_kv_heads", "model.n_kv_head"},
-    {"num_key_value_heads", "model.n_kv_head"},
-    {"intermediate_size", "model.d_ff"},
-    {"ffn_dim", "model.d_ff"},
-    {"activation", "model.mlp"},
-    {"layer_norm_eps", "model.norm_eps"},
-    {"rms_norm_eps", "model.norm_eps"},
-    {"initializer_range", "model.init_std"},
-    {"tie_word_embeddings", "model.tie_embeddings"},
-    {"weight_tying", "model.tie_embeddings"},
-    {"dataset", "data.train"},
-    {"data", "data.train"},
-    {"save_steps", "train.checkpoint_every"},
-    {"save_interval", "train.checkpoint_every"},
-    {"gradient_checkpointing", "train.recompute"},
-    {"warmup_ratio", "optim.warmup_steps"},
-    {"out_dir", "log.dir"},
-    {"log_interval", "log.every"},
-    {"max_position_embeddings", "model.context"},
-    {"n_query_groups", "model.n_kv_head"},
-    {"hidden_act", "model.mlp"},
-    {"activation_function", "model.mlp"},
-    {"layer_norm_epsilon", "model.norm_eps"},
-    {"attention_bias", "model.bias"},
-    {"resid_pdrop", "model.dropout"},
-    {"hidden_dropout_prob", "model.dropout"},
-    {"norm_type", "model.norm"},
-    {"normalization", "model.norm"},
-    {"train_steps", "train.steps"},
-    {"per_device_train_batch_size", "train.batch"},
-    {"eval_steps", "train.eval_every"},
-    {"lr_scheduler_type", "optim.schedule"},
-    {"lr_decay_style", "optim.schedule"},
-    {"wd", "optim.weight_decay"},
-    {"clip_grad_norm", "optim.clip"},
-    {"train_file", "data.train"},
-    {"train_data", "data.train"},
-    {"validation_file", "data.val"},
-    {"val_data", "data.val"},
-    {"output_dir", "log.dir"},
-    {"logging_steps", "log.every"},
-    {"run_name", "name"},
-};
-enum { ALIASES = sizeof(aliases) / sizeof(aliases[0]) };
-
 static const char *last_word(const char *path) {
     const char *dot = strrchr(path, '.');
     return dot ? dot + 1 : path;
@@ -414,8 +318,8 @@ const char *key_suggest(const char *path) {
     size_t count = paths_of_word(word, paths);
     const char *guess = name_nearest(path, paths);
     if (guess) return guess;
-    for (size_t i = 0; i < ALIASES; i++) {
-        if (strcmp(aliases[i].word, word) == 0) return aliases[i].path;
+    for (size_t i = 0; key_synonyms[i].word; i++) {
+        if (strcmp(key_synonyms[i].word, word) == 0) return key_synonyms[i].name;
     }
     if (count == 1) return paths[0];
 

@@ -2,6 +2,7 @@
 
 import itertools
 
+import scaling
 from net import TOPOLOGIES
 
 # (name, model keys, gamma_warmup or None, branch_warmup or None, t, wire or None and its equations,
@@ -401,6 +402,7 @@ for add in (
     *(wires, wires_of_coefficients, wires_of_mid, removals, precisions),
 ):
     add()
+scaling.models(case)
 
 OPTIM = {
     "lr": 0.01,
@@ -477,6 +479,8 @@ run(
     decay_gamma_in=True,
     decay_gamma_out=True,
 )
+
+scaling.runs(run)
 
 MUON = {"kind": "muon", "muon_lr": 0.0, "muon_momentum": 0.95, "muon_scale": "jordan", "muon_decay": 0.1}
 

@@ -9,6 +9,7 @@ import math
 import torch
 import torch.nn.functional as F
 
+import scaling
 from norms import RMS_KINDS
 from values import initial_value
 
@@ -33,6 +34,7 @@ DEFAULTS = {
     "bias": True,
     "tie_embeddings": True,
     "layers": "",
+    **scaling.DEFAULTS,
 }
 PRECISIONS = {"precision": "float32", "stream_precision": "float32"}  # section `train` of a config
 
@@ -62,7 +64,7 @@ class MatMul(torch.autograd.Function):
 
 
 class Attention(torch.autograd.Function):
-    """Causal attention of one head, (B,T,HS) each, with operands rounded to bfloat16; q is already divided by sqrt(HS).
+    """Causal attention of one head, (B,T,HS) each, with operands rounded to bfloat16; q is already divided.
     Exponentials are rounded as operands, not in their sum."""
 
     @staticmethod
@@ -118,6 +120,7 @@ class Model:
         self.params = {}
         self.batch_norms, self.training = {}, True
         c = self.c
+        self.scaling = scaling.Scaling(c)
         self.topologies = topologies_of(c["layers"], c["topology"], c["n_layer"])
         self.has_embed_norm = switch(c["embed_norm"], c["topology"] == "peri")
         self.has_final_norm = switch(c["final_norm"], c["topology"] not in NO_FINAL_NORM)
@@ -152,7 +155,7 @@ class Model:
         else:
             h = self.norm("final_norm", x) if self.has_final_norm else x
         head = table if self.c["tie_embeddings"] else self.param("head.weight", self.vocab, C)
-        logits = self.matmul(h, head.T)
+        logits = self.matmul(h / self.scaling.m_N, head.T)
         return F.cross_entropy(logits.reshape(-1, self.vocab), targets.reshape(-1))
 
     def matmul(self, a, b):
@@ -263,9 +266,9 @@ class Model:
         for h in range(NH):
             g = h // (NH // NKV)
             if self.precisions["precision"] != "float32":
-                heads.append(Attention.apply(q[:, :, h] / math.sqrt(HS), k[:, :, g], v[:, :, g]))
+                heads.append(Attention.apply(q[:, :, h] / self.scaling.scores(HS), k[:, :, g], v[:, :, g]))
                 continue
-            scores = q[:, :, h] @ k[:, :, g].transpose(1, 2) / math.sqrt(HS)
+            scores = q[:, :, h] @ k[:, :, g].transpose(1, 2) / self.scaling.scores(HS)
             future = torch.ones(T, T).triu(1).bool()
             heads.append(torch.softmax(scores.masked_fill(future, -math.inf), -1) @ v[:, :, g])
         return self.linear(prefix + ".proj", mid(torch.cat(heads, -1)), C)
@@ -314,12 +317,14 @@ def topologies_of(layers, topology, n):
 
 
 class Block:
-    """The symbols of the equations below. N is the number of blocks, l = 1..N; a is the factor of branch-warmup."""
+    """The symbols of the equations below. N is the number of blocks, l = 1..N; s is the factor of scaling, a that
+    times the factor of branch-warmup."""
 
     def __init__(self, model, i):
         self.model, self.prefix = model, f"blocks.{i}"
         self.N, self.l = model.c["n_layer"], i + 1
-        self.a = model.ramp(self.l)
+        self.s = model.scaling.branch
+        self.a = self.s * model.ramp(self.l)
 
     def A(self, u, qkv_norms=None, mid=lambda h: h):
         """mid is applied to the outputs of the heads, before their last matrix."""
@@ -379,9 +384,9 @@ def deepnorm(b, x):
 
 def resi_dual(b, x):
     o = b.A(x)
-    x, b.model.d = b.x(b.n("attn", "post", x + b.a * o)), b.x(b.model.d + o)
+    x, b.model.d = b.x(b.n("attn", "post", x + b.a * o)), b.x(b.model.d + b.s * o)
     o = b.M(x)
-    x, b.model.d = b.x(b.n("mlp", "post", x + b.a * o)), b.x(b.model.d + o)
+    x, b.model.d = b.x(b.n("mlp", "post", x + b.a * o)), b.x(b.model.d + b.s * o)
     return x
 
 

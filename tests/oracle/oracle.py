@@ -7,7 +7,7 @@ net.py and norms.py are the model, cases.py lists what is compared. Weights and 
 compute them (bits() and initial_value() in values.py). The file consists of lines of text, and each array is
 followed by its bytes:
 
-    peri-oracle 1 HASH      FNV-1a of values.py, net.py, norms.py, cases.py and oracle.py, concatenated
+    peri-oracle 1 HASH      FNV-1a of values.py, scaling.py, net.py, norms.py, cases.py and oracle.py, concatenated
     gradients NAME          or run NAME
     config JSON             a config of the trainer
     t N                     updates already taken (of both warm-ups and norm_removal), for gradients
@@ -38,7 +38,7 @@ STREAM = 71  # tokens of the text of the runs: 7 micro-batches of 2 x 5 tokens, 
 
 def sources_hash():
     state = hash_text("")
-    for name in ("values.py", "net.py", "norms.py", "cases.py", "oracle.py"):
+    for name in ("values.py", "scaling.py", "net.py", "norms.py", "cases.py", "oracle.py"):
         with open(os.path.join(HERE, name), encoding="utf-8") as file:
             state = hash_text(file.read(), state)
     return state
@@ -149,14 +149,15 @@ def rate_factor(name):
     return 0.01 if name.endswith(".attn.enter") else 1.0
 
 
-def adamw(o, moments, name, p, g, lr, n):
+def adamw(o, moments, name, p, g, lr, n, scaling):
     m, v = moments.setdefault(name, (torch.zeros_like(p), torch.zeros_like(p)))
     m = o["beta1"] * m + (1 - o["beta1"]) * g
     v = o["beta2"] * v + (1 - o["beta2"]) * g * g
     moments[name] = (m, v)
-    step = (m / (1 - o["beta1"] ** n)) / (torch.sqrt(v / (1 - o["beta2"] ** n)) + o["eps"])
-    decay = o["weight_decay"] if decays(o, name, p) else 0.0
-    return p - lr * rate_factor(name) * (step + decay * p)
+    of_lr, of_eps, of_decay = scaling.update(name, p.dim())
+    step = (m / (1 - o["beta1"] ** n)) / (torch.sqrt(v / (1 - o["beta2"] ** n)) + of_eps * o["eps"])
+    decay = of_decay * o["weight_decay"] if decays(o, name, p) else 0.0
+    return p - of_lr * lr * rate_factor(name) * (step + decay * p)
 
 
 def matrices_of(model, name):
@@ -196,7 +197,7 @@ def updated(model, o, moments, key, g, lr, n):
     p, rows = model.params[key].detach(), matrices_of(model, key)
     if o.get("kind") == "muon" and rows:
         return muon(o, moments, key, p, g, lr, rows)
-    return adamw(o, moments, key, p, g, lr, n)
+    return adamw(o, moments, key, p, g, lr, n, model.scaling)
 
 
 def micro_batch(stream, k, T):

@@ -87,6 +87,9 @@ static const struct {
     {"model.embed_std", "0.8", "0.8"},
     {"model.embed_scale", "0", "0"},
     {"model.gamma_out_start", "0.125", "0.125"},
+    {"model.scaling", "\"completep\"", "\"completep\""},
+    {"model.base_d_model", "256", "256"},
+    {"model.base_n_layer", "2", "2"},
     {"model.layers", "\"post*3 pre*\"", "\"post*3 pre*\""},
     {"model.wire", "{\"mlp.out\": \"none\", \"attn.branch\": 0.5}",
      "{\"attn.branch\": 0.5, \"mlp.out\": \"none\"}"},
@@ -203,17 +206,14 @@ static void test_every_key(void) {
 
 static void test_all_keys_at_once(void) {
     Config c;
-    const char *sets[SETTINGS + 1];
+    /* Muon has no scaling. */
+    const char *sets[SETTINGS + 3] = {[SETTINGS] = "train.steps=1000", "model.scaling=none"};
     char texts[SETTINGS][128];
     for (size_t i = 0; i < SETTINGS; i++) {
         snprintf(texts[i], sizeof texts[i], "%s=%s", settings[i].path, settings[i].json);
         sets[i] = texts[i];
     }
-    sets[SETTINGS] = "train.steps=1000";
-    const char *all[SETTINGS + 2];
-    memcpy(all, sets, sizeof sets);
-    all[SETTINGS + 1] = NULL;
-    must_load(&c, "{}", all);
+    must_load(&c, "{}", sets);
     CHECK(c.train.steps == 1000 && c.model.d_model == 768 && c.spike.action == ACTION_STOP, "sets");
     const unsigned slots = 1u << SLOT_IN | 1u << SLOT_POST;
     CHECK(c.model.n_wire == 2 && c.gamma_warmup.slots == slots && c.optim.schedule == 1, "sets");
