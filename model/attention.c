@@ -83,6 +83,7 @@ void attention_plan(Attention *attention, Plan *plan, const AttentionShared *sha
                              .dropout_id = dropout_id,
                              .dropout = plan->options->dropout,
                              .rope = plan->options->position == POSITION_ROPE,
+                             .score_scale = (real)scaling_scores(&plan->wiring->scaling, s.HS),
                              .shared = shared};
     snprintf(name, sizeof name, "%s.qkv", prefix);
     attention->qkv = plan_linear(plan, name, LINEAR_QKV, width(&s), s.C);
@@ -100,7 +101,12 @@ void attention_plan(Attention *attention, Plan *plan, const AttentionShared *sha
 
 static AttentionShape kernel_shape(const Attention *attention, const Pass *pass) {
     const Shape *s = &attention->shape;
-    return (AttentionShape){.B = pass->B, .T = pass->T, .NH = s->NH, .NKV = s->NKV, .HS = s->HS};
+    return (AttentionShape){.B = pass->B,
+                            .T = pass->T,
+                            .NH = s->NH,
+                            .NKV = s->NKV,
+                            .HS = s->HS,
+                            .scale = attention->score_scale};
 }
 
 static Dropout kernel_dropout(const Attention *attention, const Pass *pass) {

@@ -37,6 +37,7 @@ typedef struct {
     Linear qkv, proj;
     Projection q, k, v;
     bool rope;
+    real score_scale;    /* factor of q k */
     uint32_t dropout_id; /* of the dropout on the attention probabilities, see sublayer.c */
     double dropout;
     real *x;     /* (B,T,(NH+2NKV)*HS) q, k and v after norm and RoPE. Generation reads the keys and

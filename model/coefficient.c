@@ -15,7 +15,9 @@ Coefficient coefficient_plan(Plan *plan, const char *prefix, CoefficientName nam
     coefficient.param =
         plan_vector(plan, prefix, coefficient_name((int)name), PARAM_COEFFICIENT,
                     wiring->learn == LEARN_VECTOR ? plan->shape.C : 1, wiring->value);
-    params_set_lr_scale(plan->params, wiring->lr_scale);
+    plan_scaled(plan, TENSOR_HIDDEN_VECTOR);
+    params_scale(plan->params,
+                 (TensorFactors){.std = 1, .lr = wiring->lr_scale, .eps = 1, .decay = 1});
     return coefficient;
 }
 

@@ -43,7 +43,7 @@ static void print_product(FILE *out, bool *first, const SublayerWiring *w, Coeff
         return;
     }
     char *product = text_format("[%s] %s", coefficient_name((int)name), term);
-    print_term(out, first, 1, product);
+    print_term(out, first, name == COEF_BRANCH ? w->branch_scale : 1, product);
     mem_free(product);
 }
 
@@ -292,7 +292,10 @@ static void print_branches(FILE *out, const ModelOptions *options, const Wiring 
     size_t NKV = options->n_kv_head ? options->n_kv_head : options->n_head;
     fprintf(out, "%-12s %zu heads", "attention", options->n_head);
     if (NKV != options->n_head) fprintf(out, " on %zu of keys and values", NKV);
-    fprintf(out, ", causal softmax(q k / sqrt(%zu)) v", options_head_dim(options));
+    fprintf(out,
+            wiring->scaling.kind == SCALING_NONE ? ", causal softmax(q k / sqrt(%zu)) v"
+                                                 : ", causal softmax(q k / %zu) v",
+            options_head_dim(options));
     if (options->position == POSITION_ROPE) print_rope(out, options);
     print_hidden(out, wiring, false);
     fprintf(out, "\n%-12s mlp(u) = %s", "mlp", mlp_kind(options->mlp)->equation);
@@ -307,7 +310,9 @@ static void print_head(FILE *out, const ModelOptions *options, const Wiring *wir
         fprintf(out, "x + %s", d);
     else
         fputs(wiring->final == FINAL_NORM ? "N(x)" : "x", out);
-    fprintf(out, "; logits = %s h\n", options->tie_embeddings ? "tok_emb" : "head");
+    fprintf(out, "; logits = %s h", options->tie_embeddings ? "tok_emb" : "head");
+    if (wiring->scaling.width != 1) fprintf(out, " / %.9g", wiring->scaling.width);
+    fputc('\n', out);
 }
 
 static void print_init(FILE *out, const ModelOptions *options, const Wiring *wiring) {
@@ -317,9 +322,39 @@ static void print_init(FILE *out, const ModelOptions *options, const Wiring *wir
         [INIT_DEEPNORM] = ", v, proj, up and down divided by (8N)^(1/4)",
         [INIT_SUBLN] = ", v, proj, up and down times sqrt(log(2N))"};
     const double embed_std = options_embed_std(options);
+    const Scaling *scaling = &wiring->scaling;
     fprintf(out, "%-12s matrices N(0, %.9g^2)%s", "init", options->init_std, RULES[wiring->init]);
     if (embed_std != options->init_std) fprintf(out, ", embeddings N(0, %.9g^2)", embed_std);
-    fprintf(out, "; N = %zu\n", options->n_layer);
+    if (scaling->width != 1)
+        fprintf(out, ", hidden matrices times %.9g", scaling->tensor[TENSOR_HIDDEN_MATRIX].std);
+    fprintf(out, "; N = %.9g%s\n", (double)options->n_layer / scaling->depth,
+            scaling->depth != 1 ? ", the depth of the base model" : "");
+}
+
+/* The factors of every kind of tensor that the model has. */
+static void print_factors(FILE *out, const ModelOptions *options, const Wiring *wiring) {
+    fprintf(out, "%-13s%-15s %12s %12s %12s %12s\n", "", "factors of", "initial std", "optim.lr",
+            "optim.eps", "weight_decay");
+    for (TensorKind kind = 0; kind < TENSOR_KINDS; kind++) {
+        const TensorFactors *f = &wiring->scaling.tensor[kind];
+        if (!wiring_has_tensors(wiring, options, kind)) continue;
+        fprintf(out, "%-13s%-15s %12.9g %12.9g %12.9g %12.9g\n", "", tensor_kind_name((int)kind),
+                f->std, f->lr, f->eps, f->decay);
+    }
+}
+
+/* Nothing without scaling. */
+static void print_scaling(FILE *out, const ModelOptions *options, const Wiring *wiring) {
+    const Scaling *scaling = &wiring->scaling;
+    if (scaling->kind == SCALING_NONE) return;
+    fprintf(out, "%-12s %s, m_N = %.9g, m_L = %.9g: ", "scaling", scaling_name(scaling->kind),
+            scaling->width, scaling->depth);
+    if (scaling_is_base(scaling)) {
+        fputs("differs from none only in the scores of attention, q k / d_head\n", out);
+        return;
+    }
+    fprintf(out, "branches times %.9g, logits divided by %.9g\n", scaling->branch, scaling->width);
+    print_factors(out, options, wiring);
 }
 
 static void print_warm_ups(FILE *out, Warm warm_ups, int order) {
@@ -360,6 +395,7 @@ char *equations_text(const ModelOptions *options, const GammaWarmup *warmup,
     print_branches(out, options, &wiring);
     print_head(out, options, &wiring);
     print_init(out, options, &wiring);
+    print_scaling(out, options, &wiring);
     print_warm_ups(out, warm_ups, branch->order);
     print_removal(out, options, &wiring);
     wiring_free(&wiring);

@@ -33,6 +33,9 @@ static const char *const LEARN_WORDS[] = {[LEARN_NOT] = "",
 static const char *const POSITION_WORDS[] = {
     [POSITION_LEARNED] = "learned", [POSITION_ROPE] = "rope", [POSITION_NONE] = "none"};
 
+static const char *const SCALING_WORDS[] = {
+    [SCALING_NONE] = "none", [SCALING_DEPTH_MUP] = "depth_mup", [SCALING_COMPLETEP] = "completep"};
+
 /* 17 digits are enough to tell any two doubles apart; -0 is 0. */
 static void write_number(FILE *out, const char *name, double value) {
     fprintf(out, " %s=%.17g", name, value + 0.0);
@@ -154,6 +157,15 @@ static void write_removal(FILE *out, const ModelOptions *options, const Wiring *
     fputc('\n', out);
 }
 
+/* Nothing without scaling: all of its factors follow from these. */
+static void write_scaling(FILE *out, const Scaling *scaling) {
+    if (scaling->kind == SCALING_NONE) return;
+    fprintf(out, "scaling %s", SCALING_WORDS[scaling->kind]);
+    write_number(out, "width", scaling->width);
+    write_number(out, "depth", scaling->depth);
+    fputc('\n', out);
+}
+
 char *equations_canonical(const ModelOptions *options, const GammaWarmup *warmup,
                           const BranchWarmup *branch) {
     const unsigned warm_slots = warmup->steps ? warmup->slots : 0;
@@ -174,6 +186,7 @@ char *equations_canonical(const ModelOptions *options, const GammaWarmup *warmup
     write_number(out, "std", options->init_std);
     write_changed(out, "embed_std", options_embed_std(options), options->init_std);
     fprintf(out, " blocks=%zu\n", options->n_layer);
+    write_scaling(out, &wiring.scaling);
     if (warm_slots) fputs("gamma_warmup\n", out);
     if (branch->steps)
         fprintf(out, "branch_warmup %s\n", branch->order == BRANCH_EQUAL ? "equal" : "deeper");

@@ -5,7 +5,8 @@
 #include <stdio.h>
 
 Linear plan_linear(Plan *plan, const char *prefix, LinearKind kind, size_t out, size_t in) {
-    const double std = plan->options->init_std, N = (double)plan->shape.L;
+    const double std = plan->options->init_std,
+                 N = (double)plan->shape.L / plan->wiring->scaling.depth;
     const InitRule rule = plan->wiring->init;
     /* deepnorm and subln treat the same layers, each by its own factor. */
     const bool deep = rule == INIT_DEEPNORM || rule == INIT_SUBLN;
@@ -22,7 +23,10 @@ Linear plan_linear(Plan *plan, const char *prefix, LinearKind kind, size_t out, 
     const size_t kv = plan->shape.NKV * plan->shape.HS;
     const size_t whole[PARTS_MAX] = {out}, qkv[PARTS_MAX] = {out - 2 * kv, kv, kv};
     params_set_parts(plan->params, kind == LINEAR_QKV ? qkv : whole);
-    if (plan->options->bias) linear.bias = plan_vector(plan, prefix, "bias", PARAM_BIAS, out, 0);
+    plan_scaled(plan, TENSOR_HIDDEN_MATRIX);
+    if (!plan->options->bias) return linear;
+    linear.bias = plan_vector(plan, prefix, "bias", PARAM_BIAS, out, 0);
+    plan_scaled(plan, TENSOR_HIDDEN_VECTOR);
     return linear;
 }
 

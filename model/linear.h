@@ -9,7 +9,8 @@
 
 /* Which of the rules of model.init applies to a layer: `scaled` divides the std of LINEAR_RESIDUAL
  * layers, the ones before the residual sum; `deepnorm` that of LINEAR_RESIDUAL and LINEAR_UP layers
- * and of the value rows of LINEAR_QKV; `subln` multiplies that of the same. LINEAR_PLAIN always has model.init_std. */
+ * and of the value rows of LINEAR_QKV; `subln` multiplies that of the same. LINEAR_PLAIN always has model.init_std.
+ * With model.scaling the depth of a rule is that of the base model, and all are divided by sqrt(m_N). */
 typedef enum { LINEAR_PLAIN, LINEAR_RESIDUAL, LINEAR_UP, LINEAR_QKV } LinearKind;
 
 typedef struct {

@@ -69,6 +69,11 @@ static real embed_scale(const Model *model) {
     return (real)options_embed_scale(&model->options);
 }
 
+/* 1/m_N of model.scaling. It scales the input of the head, as embed_scale scales that of the blocks. */
+static real logit_scale(const Model *model) {
+    return (real)model->wiring.scaling.logits;
+}
+
 /* The rows of pos_emb from the first position of the pass on; NULL without a position embedding. */
 static const real *positions(const Model *model, const Pass *pass) {
     return model->pos_emb.value ? model->pos_emb.value + pass->past * model->shape.C : NULL;
@@ -98,6 +103,10 @@ void model_forward(Model *model, const Pass *pass) {
     for (size_t l = 0; l < model->shape.L; l++) block_forward(model, &model->block[l], pass);
     norm_forward(&model->final_norm, h, d ? d : model->x, 1, R);
     if (d) add_scaled(h, model->x, 1, n);
+    if (model->z != h) {
+        copy(model->z, h, n);
+        scale(model->z, logit_scale(model), n);
+    }
 
     forward_end(model, pass);
 }
@@ -107,9 +116,11 @@ void model_forward(Model *model, const Pass *pass) {
 double model_loss(Model *model, const Pass *pass) {
     const size_t R = pass->B * pass->T;
     set_precision(model);
-    head_loss(model->losses, pass->training ? model->dh : NULL, model->head.grad, model->h,
+    head_loss(model->losses, pass->training ? model->dh : NULL, model->head.grad, model->z,
               model->head.value, pass->targets, model->head_scratch, pass->grad_scale, R,
               model->shape.C, model->shape.V, params_grad_write(&model->params));
+    if (pass->training && model->z != model->h)
+        scale(model->dh, logit_scale(model), R * model->shape.C);
     double total = 0;
     for (size_t r = 0; r < R; r++) total += model->losses[r];
     return total;
@@ -213,6 +224,6 @@ void model_update_running_scales(Model *model) {
 
 real *model_logits(Model *model, size_t t) {
     set_precision(model);
-    head_logits(model->logits, model->h, model->head.value, t, model->shape.C, model->shape.V);
+    head_logits(model->logits, model->z, model->head.value, t, model->shape.C, model->shape.V);
     return model->logits;
 }

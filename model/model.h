@@ -2,7 +2,7 @@
  *
  *   x = dropout(N_emb(embed_scale (tok_emb[token] + pos_emb[t])))    d = x
  *   blocks: sublayers attention and mlp, see topologies.h
- *   h = x | N_final(x) | x + N_final(d)                logits = h W^T
+ *   h = x | N_final(x) | x + N_final(d)                logits = h W^T / m_N
  *
  * One idea: a model is planned once from its options and then only runs. Forward, loss and backward
  * allocate nothing. The Model owns its parameters and buffers until model_free.
@@ -47,7 +47,9 @@ typedef struct {
     SublayerShared shared;
     Block *block; /* (L) */
     real *head_scratch;
-    real *e, *x0, *d, *h; /* (B,T,C): embedding sum, first x, second stream, input of the head */
+    real *e, *x0, *d,
+        *h;  /* (B,T,C): embedding sum, first x, second stream, input of the head ... */
+    real *z; /* ... and h / m_N, which the head reads: h without model.scaling */
     real *de, *dd, *dh;
     real *dx_0;       /* gradient of x0 as a term of the sums of blocks; NULL without such terms */
     real *dstream[3]; /* gradients of the stream, see plan_block; dstream[0] is that of x0 */

@@ -83,9 +83,11 @@ static void plan_embedding(Model *model, Plan *plan) {
     model->tok_emb = plan->options->tie_embeddings
                          ? params_matrix(plan->params, "tok_emb.weight", s.V, s.C, std, 0, 0)
                          : params_table(plan->params, "tok_emb.weight", s.V, s.C, std);
+    plan_scaled(plan, TENSOR_EMBEDDING);
     model->pos_emb = (ParamRef){NULL, NULL};
     if (plan->options->position == POSITION_LEARNED) {
         model->pos_emb = params_table(plan->params, "pos_emb.weight", s.T, s.C, std);
+        plan_scaled(plan, TENSOR_EMBEDDING);
     }
     model->embed_norm =
         plan_norm_outside(plan, "emb_norm", NORM_PLACE_EMB, plan->wiring->embed_norm);
@@ -207,10 +209,12 @@ static void plan_head(Model *model, Plan *plan, size_t grad) {
     model->dx = model->dstream[grad];
     model->h = h_is_x ? (real *)model->x : plan_reals(plan, n);
     model->dh = h_is_x ? model->dx : plan_grad(plan, n);
+    model->z = plan->wiring->scaling.logits == 1 ? model->h : plan_reals(plan, n);
     model->head = model->tok_emb;
     if (!plan->options->tie_embeddings) {
         model->head =
             params_matrix(plan->params, "head.weight", s.V, s.C, plan->options->init_std, 0, 0);
+        plan_scaled(plan, TENSOR_HEAD);
     }
     model->losses = arena_take(plan->arena, s.B * s.T, sizeof(double));
     model->logits = plan_reals(plan, s.V);

@@ -29,6 +29,13 @@ const char *branch_order_name(int i) {
     return NAME_AT(NAMES, i);
 }
 
+const char *scaling_name(int i) {
+    static const char *const NAMES[] = {[SCALING_NONE] = "none",
+                                        [SCALING_DEPTH_MUP] = "depth_mup",
+                                        [SCALING_COMPLETEP] = "completep"};
+    return NAME_AT(NAMES, i);
+}
+
 const char *init_name(int i) {
     static const char *const NAMES[] = {[INIT_AUTO] = "auto",
                                         [INIT_PLAIN] = "plain",

@@ -14,6 +14,7 @@ typedef enum { POSITION_LEARNED, POSITION_ROPE, POSITION_NONE } Position;
 typedef enum { SWITCH_AUTO, SWITCH_ON, SWITCH_OFF } Switch;
 typedef enum { INIT_AUTO, INIT_PLAIN, INIT_SCALED, INIT_DEEPNORM, INIT_SUBLN } InitRule;
 typedef enum { BRANCH_DEEPER, BRANCH_EQUAL } BranchOrder;
+typedef enum { SCALING_NONE, SCALING_DEPTH_MUP, SCALING_COMPLETEP } ScalingKind;
 typedef enum { LEARN_NOT, LEARN_SCALAR, LEARN_VECTOR, LEARN_SHRINK } Learn; /* coefficient.h */
 
 /* Entry i of each list; NULL past the end. */
@@ -22,6 +23,7 @@ const char *position_name(int i);         /* learned rope none */
 const char *switch_name(int i);           /* auto on off */
 const char *init_name(int i);             /* auto plain scaled deepnorm subln */
 const char *branch_order_name(int i);     /* deeper equal */
+const char *scaling_name(int i);          /* none depth_mup completep */
 const char *learn_name(int i);            /* not scalar vector shrink */
 const char *precision_name(int i);        /* float32 bfloat16 */
 const char *stream_precision_name(int i); /* float32 bfloat16 float16 */
@@ -69,7 +71,9 @@ typedef struct {
     double embed_std;       /* of the token and position tables; 0 = init_std */
     double embed_scale;     /* factor of the embedding; 0 = sqrt(d_model) */
     double gamma_out_start; /* initial gain of the out slots; 0 = as the topology defines */
-    const char *layers;     /* "" = model.topology in every block */
+    int scaling;            /* ScalingKind, see scaling.h */
+    size_t base_d_model, base_n_layer; /* sizes of the base model of scaling; 0 = its own */
+    const char *layers;                /* "" = model.topology in every block */
     const WireEntry *wire;
     size_t n_wire;
     NormRemoval removal;

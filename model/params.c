@@ -20,7 +20,7 @@ static ParamRef param_add(Params *params, Param param) {
     if (!params->binding) {
         param.name = strcpy(mem_alloc(strlen(param.name) + 1), param.name);
         param.offset = params->size;
-        param.lr_scale = 1;
+        param.factors = (TensorFactors){1, 1, 1, 1};
         *(param_is_trained(&param) ? &params->total : &params->statistics) += param.count;
         params->size += padded(param.count);
         arrput(params->list, param);
@@ -69,8 +69,15 @@ void params_set_parts(Params *params, const size_t parts[PARTS_MAX]) {
     memcpy(params->list[params_count(params) - 1].parts, parts, sizeof params->list->parts);
 }
 
-void params_set_lr_scale(Params *params, double lr_scale) {
-    if (!params->binding) params->list[params_count(params) - 1].lr_scale = lr_scale;
+void params_scale(Params *params, TensorFactors factors) {
+    if (params->binding) return;
+    Param *param = &params->list[params_count(params) - 1];
+    param->std *= factors.std;
+    param->tail_std *= factors.std;
+    param->factors.std *= factors.std;
+    param->factors.lr *= factors.lr;
+    param->factors.eps *= factors.eps;
+    param->factors.decay *= factors.decay;
 }
 
 void params_bind(Params *params, bool training) {

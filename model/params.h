@@ -9,6 +9,7 @@
 #ifndef MODEL_PARAMS_H
 #define MODEL_PARAMS_H
 
+#include "model/scaling.h"
 #include "ops/ops.h"
 
 typedef enum {
@@ -37,7 +38,9 @@ typedef struct {
      * other tensor. */
     size_t parts[PARTS_MAX];
     size_t v_offset; /* of the second moment; NO_MOMENT = it has none */
-    double lr_scale; /* factor of the learning rate; 1 unless set */
+    TensorFactors
+        factors; /* std is part of `std` and `tail_std`; the others are factors of the update, 1
+                              unless set */
     /* Initial values: a matrix has N(0, std^2), from element `tail_begin` on N(0, tail_std^2)
      * (tail_begin = count: no such tail). All other kinds have the constant `start`. */
     double std, start;
@@ -75,8 +78,9 @@ ParamRef params_vector(Params *params, const char *name, ParamKind kind, size_t 
  * which rows are matrices of their own. */
 void params_set_parts(Params *params, const size_t parts[PARTS_MAX]);
 
-/* Sets the factor of the learning rate of the parameter that was added or found last. */
-void params_set_lr_scale(Params *params, double lr_scale);
+/* Multiplies the initial standard deviation and the factors of the update of the parameter that was added
+ * or found last. */
+void params_scale(Params *params, TensorFactors factors);
 
 /* Ends the first pass: allocates values, and with `training` also gradients. */
 void params_bind(Params *params, bool training);

@@ -42,6 +42,10 @@ ParamRef plan_vector(Plan *plan, const char *prefix, const char *name, ParamKind
     return params_vector(plan->params, full, kind, n, start);
 }
 
+void plan_scaled(Plan *plan, TensorKind kind) {
+    params_scale(plan->params, plan->wiring->scaling.tensor[kind]);
+}
+
 /* Registers a norm with a statistic; norm_removal adds a tensor for the running mean of 1/r. */
 static const NormFrozen *add_site(Plan *plan, const NormPlan *planned, const Norm *norm) {
     NormSite *site = &plan->site[plan->n_sites++];
@@ -63,20 +67,26 @@ static ParamRef plan_norm_param(Plan *plan, const NormPlan *planned, const NormP
     const size_t rows = norm_param_rows(param, planned->C);
     const size_t columns = norm_param_columns(param, planned->C);
     const bool gain = param->role == NORM_GAIN, shift = param->role == NORM_SHIFT;
+    const bool outer = planned->place == NORM_PLACE_EMB || planned->place == NORM_PLACE_FINAL;
+    ParamRef ref;
     if (shift && !plan->options->bias) return (ParamRef){NULL, NULL};
     if (columns) {
         char name[128];
         snprintf(name, sizeof name, "%s.%s", planned->name, param->name);
-        return params_table(plan->params, name, rows, columns, plan->options->init_std);
+        ref = params_table(plan->params, name, rows, columns, plan->options->init_std);
+        plan_scaled(plan, outer ? TENSOR_OUTER_MATRIX : TENSOR_HIDDEN_MATRIX);
+        return ref;
     }
     double start = param->start;
     if (gain) start = param->zero + planned->start_gain * (param->start - param->zero);
     if (param->by_width) start *= sqrt((double)planned->C);
-    return plan_vector(plan, planned->name, param->name,
-                       gain    ? planned->gamma
-                       : shift ? PARAM_BETA
-                               : PARAM_NORM,
-                       rows, start);
+    ref = plan_vector(plan, planned->name, param->name,
+                      gain    ? planned->gamma
+                      : shift ? PARAM_BETA
+                              : PARAM_NORM,
+                      rows, start);
+    plan_scaled(plan, outer ? TENSOR_OUTER_VECTOR : TENSOR_HIDDEN_VECTOR);
+    return ref;
 }
 
 Norm plan_norm(Plan *plan, NormPlan planned) {

@@ -64,6 +64,9 @@ Group plan_group(Plan *plan, Group group);
 ParamRef plan_vector(Plan *plan, const char *prefix, const char *name, ParamKind kind, size_t n,
                      double start);
 
+/* Says what the parameter that was added or found last is for the rules of model.scaling. */
+void plan_scaled(Plan *plan, TensorKind kind);
+
 /* A slot's kind of norm: the identity, model.norm, or a gain without a norm. */
 const NormKind *plan_slot_kind(const Plan *plan, SlotKind slot);
 

@@ -173,9 +173,10 @@ void sublayer_plan(Sublayer *sublayer, Plan *plan, const SublayerShared *shared,
 
 /* --- what forward and backward share --- */
 
-/* What multiplies a coefficient: branch-warmup that of o. */
+/* What multiplies a coefficient: branch-warmup and scaling that of o. */
 static double ramp_of(const Sublayer *sublayer, CoefficientName name, const Pass *pass) {
-    return name == COEF_BRANCH ? branch_factor(&pass->branch, sublayer->block) : 1;
+    if (name != COEF_BRANCH) return 1;
+    return branch_factor(&pass->branch, sublayer->block) * sublayer->wiring->branch_scale;
 }
 
 /* w of the norm in a slot. */

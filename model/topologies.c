@@ -268,6 +268,7 @@ static SublayerWiring sublayer_wiring(const SublayerRow *row, size_t N, size_t l
         .gain = formula_value(row->gain, 1, N, l),
         .dual = formula_value(row->dual, 0, N, l),
         .out_gain = out_factor * formula_value(row->out_start, 1, N, l),
+        .branch_scale = 1,
     };
     for (CoefficientName name = 0; name < COEFFICIENTS; name++) {
         const Formula formula = name == COEF_SKIP         ? row->skip

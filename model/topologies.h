@@ -61,7 +61,8 @@ typedef struct {
     Read read;
     CoefficientWiring coefficient[COEFFICIENTS];
     double gain, dual;
-    double out_gain; /* initial gain of slot `out` */
+    double out_gain;     /* initial gain of slot `out` */
+    double branch_scale; /* what a learned `branch` is multiplied with; 1 where it is a number */
 } SublayerWiring;
 
 typedef struct {

@@ -268,6 +268,13 @@ static void start_out(SublayerWiring *sublayer, double gain) {
     if (gain != 0 && sublayer->slot[SLOT_OUT] != SLOT_ABSENT) sublayer->out_gain = gain;
 }
 
+/* model.scaling: the branches of a model with m_L as many blocks. */
+static void scale_branch(SublayerWiring *sublayer, const Scaling *scaling) {
+    CoefficientWiring *branch = &sublayer->coefficient[COEF_BRANCH];
+    *(branch->learn == LEARN_NOT ? &branch->value : &sublayer->branch_scale) *= scaling->branch;
+    sublayer->dual *= scaling->branch;
+}
+
 /* Whether the norm of an out slot has the gain whose initial value is asked for. */
 static bool out_gain_fits(const SublayerWiring *sublayer, const char *row,
                           const ModelOptions *options, char *error, size_t size) {
@@ -294,6 +301,8 @@ static bool resolve_blocks(Wiring *wiring, const ModelOptions *options, char *er
         if (!wire_block(block, options, l - 1, error, size)) return false;
         start_out(&block->attn, options->gamma_out_start);
         start_out(&block->mlp, options->gamma_out_start);
+        scale_branch(&block->attn, &wiring->scaling);
+        scale_branch(&block->mlp, &wiring->scaling);
         if (!out_gain_fits(&block->attn, block->row, options, error, size) ||
             !out_gain_fits(&block->mlp, block->row, options, error, size))
             return false;
@@ -312,6 +321,7 @@ bool wiring_resolve(Wiring *wiring, const ModelOptions *options, char *error, si
         .final_norm = options->final_norm == SWITCH_AUTO ? row->final != FINAL_NONE
                                                          : options->final_norm == SWITCH_ON,
         .init = options->init == INIT_AUTO ? row->init : (InitRule)options->init,
+        .scaling = scaling_of(options),
     };
     /* A second stream remains where its norm is switched off: h = x + d. */
     if (row->final != FINAL_DUAL) wiring->final = wiring->final_norm ? FINAL_NORM : FINAL_NONE;
@@ -339,6 +349,28 @@ bool wiring_is_plain(const Wiring *wiring, unsigned slots) {
             return false;
     }
     return true;
+}
+
+static size_t norm_matrices(const NormKind *kind) {
+    size_t count = 0;
+    for (size_t i = 0; i < norm_param_count(kind); i++)
+        count += norm_param_columns(&kind->param[i], 1) > 0;
+    return count;
+}
+
+bool wiring_has_tensors(const Wiring *wiring, const ModelOptions *options, TensorKind kind) {
+    const NormKind *norm = norm_kind(options->norm);
+    const bool outside = wiring->embed_norm || wiring->final_norm;
+    switch (kind) {
+    case TENSOR_HEAD:
+        return !options->tie_embeddings;
+    case TENSOR_OUTER_VECTOR:
+        return outside && norm_param_count(norm) > norm_matrices(norm);
+    case TENSOR_OUTER_MATRIX:
+        return outside && norm_matrices(norm) > 0;
+    default:
+        return true;
+    }
 }
 
 bool wiring_learns(const Wiring *wiring, CoefficientName name) {

@@ -2,11 +2,12 @@
  *
  * One idea: topology, mixes, single overrides and switches are resolved once, here. What comes
  * after (sublayer.c, equations.c) reads a Wiring and knows no topology. The equations that the
- * coefficients belong to are in topologies.h. Branch-warmup multiplies `branch`, not `dual`.
+ * coefficients belong to are in topologies.h. Branch-warmup multiplies `branch`, not `dual`; scaling both.
  * A Wiring owns its array of blocks. Read next: sublayer.h, then equations.h. */
 #ifndef MODEL_WIRING_H
 #define MODEL_WIRING_H
 
+#include "model/scaling.h"
 #include "model/topologies.h"
 
 typedef struct {
@@ -16,6 +17,7 @@ typedef struct {
     FinalKind final;
     bool final_norm; /* whether N in h is model.norm or the identity */
     InitRule init;   /* never INIT_AUTO */
+    Scaling scaling; /* its factor of the branches is part of `block` */
 } Wiring;
 
 /* Fills `wiring` from model.topology, layers, wire and the three switches. On a mistake it returns
@@ -31,6 +33,9 @@ void wiring_free(Wiring *wiring);
 /* Whether every sublayer reads the stream, has the default coefficients and initial gains, and has
  * norms in exactly the slots of the bit mask `slots`: 1 << SLOT_POST is x = N(x + F(x)). */
 bool wiring_is_plain(const Wiring *wiring, unsigned slots);
+
+/* Whether the model has tensors of a kind. */
+bool wiring_has_tensors(const Wiring *wiring, const ModelOptions *options, TensorKind kind);
 
 /* Whether any block learns a coefficient; whether any block reads the first stream. */
 bool wiring_learns(const Wiring *wiring, CoefficientName name);

@@ -191,10 +191,11 @@ void rope_backward(real *dx, const real *table, size_t B, size_t T, size_t NH, s
 /* The first token of a sequence has statistics of its own. */
 typedef enum { TOKEN_FIRST, TOKEN_REST, TOKEN_GROUPS } TokenGroup;
 
-/* --- causal attention, scores q.k/sqrt(HS); query head h reads key/value head h/(NH/NKV) --- */
+/* --- causal attention, scores scale * q.k; query head h reads key/value head h/(NH/NKV) --- */
 
 typedef struct {
     size_t B, T, NH, NKV, HS;
+    real scale; /* 0 = 1/sqrt(HS) */
 } AttentionShape;
 /* Elements of qkv per token: all query heads, then all key heads, then all value heads. */
 static inline size_t qkv_width(size_t NH, size_t NKV, size_t HS) {

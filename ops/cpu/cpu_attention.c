@@ -88,6 +88,10 @@ static HeadOffsets head_offsets(size_t b, size_t h, AttentionShape s) {
                          .v = first + (s.NH + s.NKV + kv) * s.HS};
 }
 
+static real score_scale(AttentionShape s) {
+    return s.scale != 0 ? s.scale : (real)(1 / sqrt((double)s.HS));
+}
+
 /* p (n) *= dropout mask of the probabilities of query number `row` = (b*NH+h)*T + t. */
 static void dropout_row(real *p, const Dropout *dropout, size_t row, size_t T, size_t n) {
     dropout_mask(p, dropout, row * ((T + 3) / 4), n); /* a row starts with a new Philox call */
@@ -151,7 +155,7 @@ static void head_forward(real *out, real *lse, real *peaks, const real *qkv, Hea
                          AttentionShape shape) {
     const size_t T = shape.T, HS = shape.HS, ldo = shape.NH * HS;
     const size_t ld = qkv_width(shape.NH, shape.NKV, HS);
-    const real scale = (real)(1 / sqrt((double)HS));
+    const real scale = score_scale(shape);
     OperandA keys_a = pack_a(scratch->keys, qkv + at.k, ld, T, HS, 1);
     pack_b(scratch->by_key, qkv + at.v, ld, false, HS, T, 1);
     for (size_t t0 = 0; t0 < T; t0 += BLOCK) {
@@ -212,7 +216,7 @@ static void weighted_values(real *out, const real *p, real total, const real *v,
 static void head_next(real *out, const real *qkv, HeadOffsets at, real *s, size_t t,
                       AttentionShape shape) {
     const size_t HS = shape.HS, ld = qkv_width(shape.NH, shape.NKV, HS);
-    const real scale = (real)(1 / sqrt((double)HS));
+    const real scale = score_scale(shape);
     const bool rounded = ops_precision() == PRECISION_BFLOAT16;
     real largest = -INFINITY, total = 0;
     for (size_t j = 0; j <= t; j++) {
@@ -278,7 +282,7 @@ static void block_backward(real *dqkv, const real *dout, const real *out, const 
     const size_t T = shape.T, HS = shape.HS, ldo = shape.NH * HS;
     const size_t ld = qkv_width(shape.NH, shape.NKV, HS);
     const size_t rows = T - t0 < BLOCK ? T - t0 : BLOCK, keys = t0 + rows, at_q = at.q + t0 * ld;
-    const real scale = (real)(1 / sqrt((double)HS));
+    const real scale = score_scale(shape);
     real *s = scratch->s, *dp = scratch->dp;
     dout += t0 * ldo;
     out += t0 * ldo;

@@ -5,6 +5,7 @@
 #include "model/equations.h"
 #include "norm/norm.h"
 #include "run/io/json_out.h"
+#include "run/log/resolved.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +22,14 @@ static void print_lr(const Config *config) {
                 "optimizer     muon for the matrices of the blocks, learning rate %.9g, %s scale; "
                 "adamw for all other tensors\n",
                 factor * schedule_muon_peak(optim), muon_scale_name(optim->muon_scale));
+}
+
+static void print_resolved(const Config *config) {
+    char error[256];
+    Wiring wiring;
+    if (!wiring_resolve(&wiring, &config->model, error, sizeof error)) die(EXIT_USAGE, "%s", error);
+    resolved_print(stdout, config, &wiring);
+    wiring_free(&wiring);
 }
 
 /* --- JSON --- */
@@ -61,6 +70,7 @@ static void print_json_sublayer(Json *json, const char *name, const SublayerWiri
     json_number(json, "gain", w->gain);
     json_number(json, "dual", w->dual);
     json_number(json, "out_gain", w->out_gain);
+    if (w->branch_scale != 1) json_number(json, "branch_scale", w->branch_scale);
     json_close(json);
 }
 
@@ -109,6 +119,7 @@ static void print_json(const Config *config, const char *text, const char *hash)
     json_number(&json, "lr", factor * config->optim.lr);
     if (config->optim.kind == OPTIMIZER_MUON)
         json_number(&json, "muon_lr", factor * schedule_muon_peak(&config->optim));
+    resolved_print_json(&json, config, &wiring);
     print_json_wiring(&json, &wiring);
     print_json_lines(&json, text);
     json_close(&json);
@@ -124,7 +135,10 @@ void describe(const Config *config, bool as_json) {
         print_json(config, text, hash);
     else
         printf("%sequations    %s\n", text, hash);
-    if (!as_json) equations_print_precision(stdout, &config->model);
+    if (!as_json) {
+        equations_print_precision(stdout, &config->model);
+        print_resolved(config);
+    }
     mem_free(text);
     print_lr(config);
 }

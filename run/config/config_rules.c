@@ -46,6 +46,16 @@ static bool rule_batch_norm(const Config *config, char *sentence, size_t size) {
            config->model.context > 1;
 }
 
+/* The factors of a scaling change the update of AdamW. */
+static bool rule_scaling_optimizer(const Config *config, char *sentence, size_t size) {
+    snprintf(
+        sentence, size,
+        "optim.kind %s cannot be used with model.scaling %s: its factors of learning rate, eps "
+        "and weight decay are those of adamw",
+        optimizer_name(config->optim.kind), scaling_name(config->model.scaling));
+    return config->model.scaling == SCALING_NONE || config->optim.kind == OPTIMIZER_ADAMW;
+}
+
 /* --- warnings --- */
 
 static bool rule_warmup_ends(const Config *config, char *sentence, size_t size) {
@@ -243,6 +253,13 @@ static bool rule_muon_acts(const Config *config, char *sentence, size_t size) {
     return acts;
 }
 
+static bool rule_base_acts(const Config *config, char *sentence, size_t size) {
+    const ModelOptions *model = &config->model;
+    snprintf(sentence, size, "model.%s has no effect: model.scaling is none",
+             model->base_d_model ? "base_d_model" : "base_n_layer");
+    return model->scaling != SCALING_NONE || (!model->base_d_model && !model->base_n_layer);
+}
+
 /* --- the table --- */
 
 enum { RULE_KEYS = 5 };
@@ -261,6 +278,7 @@ static const Rule rules[] = {
     {rule_name, NULL, {"name"}},
     {rule_history, NULL, {"spike.min_history", "spike.window"}},
     {rule_batch_norm, NULL, {"train.batch", "model.context", "model.norm"}},
+    {rule_scaling_optimizer, NULL, {"optim.kind", "model.scaling"}},
     {.holds = rule_warmup_ends, .basis = by_definition},
     {.holds = rule_warmup_listed, .basis = by_definition},
     {.holds = rule_warmup_acts, .basis = by_definition},
@@ -271,6 +289,7 @@ static const Rule rules[] = {
     {.holds = rule_lr_warmup_ends, .basis = by_definition},
     {.holds = rule_best_measured, .basis = by_definition},
     {.holds = rule_muon_acts, .basis = by_definition},
+    {.holds = rule_base_acts, .basis = by_definition},
     {.holds = rule_norms_exist, .basis = by_definition},
     {.holds = rule_norms_causal, .basis = by_definition},
     {.holds = rule_post_warmup, .basis = "published: Xiong et al. 2020, arXiv 2002.04745"},

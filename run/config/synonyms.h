@@ -1,4 +1,4 @@
-/* synonyms.h - what papers and other trainers call the values of our keys.
+/* synonyms.h - what papers and other trainers call our keys and their values.
  *
  * One idea: only names that name_meant (base/words.h) cannot derive from ours are in these tables:
  * case, '-', '_' and a last "norm" do not count. The config stores our name, so runs stay equal. All
@@ -12,5 +12,7 @@
 /* Ended by {0}. */
 extern const Synonym norm_synonyms[], mlp_synonyms[], position_synonyms[], precision_synonyms[],
     stream_precision_synonyms[], schedule_synonyms[];
+/* Of the paths of keys, by their last words. */
+extern const Synonym key_synonyms[];
 
 #endif

@@ -7,6 +7,7 @@
 #include "ops/ops.h"
 #include "base/text_out.h"
 #include "run/io/files.h"
+#include "run/log/resolved.h"
 
 #include <cJSON.h>
 #include <errno.h>
@@ -114,6 +115,7 @@ static void print_resolved(Json *json, const Manifest *manifest) {
     print_eps(json, model);
     json_number(json, "rmsnorm_lr_scale", manifest->lr_scale);
     print_optimizer(json, manifest);
+    resolved_print_json(json, manifest->config, &model->wiring);
     json_string(json, "precision", precision_name(model->options.precision));
     json_string(json, "engine", ops_engine((Precision)model->options.precision));
     json_string(json, "stream_precision", stream_precision_name(model->options.stream_precision));

@@ -71,8 +71,11 @@ static double update_adamw(const Optimizer *optimizer, const Param *param, AdamW
     real *p = params->values + param->offset, *m = params->m + param->offset,
          *v = params->v + param->v_offset;
     const real *g = params->grads + param->offset;
-    adamw.lr *= param->lr_scale;
-    adamw.weight_decay = optimizer_decays(options, param->kind) ? options->weight_decay : 0;
+    const TensorFactors factors = param->factors;
+    adamw.lr *= factors.lr;
+    adamw.eps *= factors.eps;
+    adamw.weight_decay =
+        optimizer_decays(options, param->kind) ? factors.decay * options->weight_decay : 0;
     if (measured) return sqrt(adamw_update_measured(p, m, v, g, &adamw, param->count));
     adamw_update(p, m, v, g, &adamw, param->count);
     return NAN;

@@ -2,6 +2,7 @@
 depth and over steps, failures and variance over depth."""
 
 import contextlib
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +14,10 @@ import protocol
 import stats
 import strips
 import svg
-from arms import depth, layernorm, placed, topology, warmed
+from arms import at, depth, layernorm, placed, topology, warmed
 from claim import Arm
+from claims_embedding import PERI as PERI_LN
+from claims_embedding import PRE_WITH_NORM, SCALES, WORDS, scaled
 from svg import Axis, Series
 
 POST, PRE, PERI = 1, 0, 2  # colors of page.css
@@ -214,7 +217,45 @@ def variance(data):
     return drawing.panels(title, key_of(curves), drawn)
 
 
-PICTURES = {"rates": rates, "variants": variants, "depth": deep, "plateau": plateau, "variance": variance}
+def over_scales(data, name, color, rate, shift=0.0):
+    """A placement over the scale of the embedding, at one rate or, without one, each scale at its best."""
+    curve = Curve(WORDS[name], color, {}, shift)
+    for scale in SCALES:
+        arm = scaled(name, scale)
+        has_part(data, arm)
+        cells = [losses(data, at(arm, one)) for one in ([rate] if rate else data.rates((arm.part, arm.keys)))]
+        curve.cells[scale or math.sqrt(128)] = min((cell for cell in cells if cell), key=stats.mean)
+    return curve
+
+
+def scale_panel(data, title, rate):
+    curves = [over_scales(data, "pre", PRE, rate, -3), over_scales(data, "sandwich", PERI, rate, 3)]
+    levels = []
+    for arm, word in ((PRE_WITH_NORM, "Pre-LN, embedding norm"), (PERI_LN, "Peri-LN")):
+        cells = [losses(data, at(arm, one)) for one in ([rate] if rate else data.rates((arm.part, arm.keys)))]
+        levels.append((min(stats.mean(cell) for cell in cells if cell), word))
+    values = [value for curve in curves for cell in curve.cells.values() for value in cell]
+    x = Axis("factor of the embedding (log)", [1, 50], True, [1, 2, 7, 20, 50], air=0.06)
+    y = Axis("loss after 2,000 steps (nats)", [*values, *(value for value, _ in levels)])
+    return curves, chart(title, curves, x, y, levels)
+
+
+def embedding_scale(data):
+    """The loss over the scale of the embedding, at one rate and at each scale's best."""
+    title = "Final loss over the scale of the embedding, nanoGPT's character model"
+    curves, low = scale_panel(data, title, 1e-3)
+    _, best = scale_panel(data, title, None)
+    return drawing.panels(title, key_of(curves), [("at learning rate 1e-3", low), ("each at its best rate", best)])
+
+
+PICTURES = {
+    "rates": rates,
+    "variants": variants,
+    "depth": deep,
+    "plateau": plateau,
+    "variance": variance,
+    "embedding_scale": embedding_scale,
+}
 
 
 def all_pictures(folder):

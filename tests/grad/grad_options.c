@@ -12,6 +12,8 @@ typedef struct {
     bool no_bias, untied;
     double dropout, eps, gamma, embed_scale, rope_fraction, rope_factor; /* 0 = the default */
     unsigned warm;                                                       /* bit 1 << Slot */
+    ScalingKind scaling;
+    size_t base_d_model, base_n_layer;
     BranchRamp branch;
     WireEntry wire[4];
 } Variant;
@@ -96,6 +98,13 @@ static const Variant VARIANTS[] = {
     {"learned coefficients, mlp reads the block's input",
      .wire = {{"mlp.read", "block", 0}, {"mlp.in", "norm", 0}, {"mlp.skip", NULL, 1, LEARN_SCALAR, 1},
               {"attn.enter", NULL, 1, LEARN_SCALAR, 1}}},
+    {"completep, wider and deeper", .scaling = SCALING_COMPLETEP, .base_d_model = 4, .base_n_layer = 1},
+    {"depth_mup, learned branches, dropout, untied head", .scaling = SCALING_DEPTH_MUP, .base_d_model = 3, .base_n_layer = 1,
+     .dropout = 0.2, .untied = true, .wire = {{"attn.branch", NULL, 1, LEARN_SCALAR, 1}, {"mlp.branch", NULL, 1, LEARN_VECTOR, 1}}},
+    {"completep at its base, qk_norm, no final norm, branch-warmup", .scaling = SCALING_COMPLETEP, .qk_norm = SWITCH_ON,
+     .final_norm = SWITCH_OFF, .branch = {true, .from = 0.1, .progress = 0.8}},
+    {"completep wider, no final norm, rope, accumulation", .scaling = SCALING_COMPLETEP, .base_d_model = 2,
+     .position = "rope", .final_norm = SWITCH_OFF, .micros = 2},
     {"attention reads the block's input", .wire = {{"attn.read", "block", 0}}},
 };
 
@@ -136,6 +145,9 @@ static void apply(ModelOptions *options, const Variant *v) {
     options->rope_high_freq = 4;
     options->rope_original = 16;
     options->head_dim = v->head_dim;
+    options->scaling = v->scaling;
+    options->base_d_model = v->base_d_model;
+    options->base_n_layer = v->base_n_layer;
     options->wire = v->wire;
     while (options->n_wire < 4 && v->wire[options->n_wire].key) options->n_wire++;
 }

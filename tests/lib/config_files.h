@@ -4,6 +4,7 @@
 #define TESTS_LIB_CONFIG_FILES_H
 
 #include "run/config/config.h"
+#include "run/config/config_value.h"
 #include "tests/lib/test.h"
 
 #include <unistd.h>
@@ -118,6 +119,12 @@ static inline void nest(char *text, size_t size, const char *path, const char *j
     } else {
         snprintf(text, size, "{\"%s\": %s}", path, json);
     }
+}
+
+static inline void check_value(const Config *config, const char *path, const char *want) {
+    char *text = value_text(config, key_find(path));
+    CHECK(strcmp(text, want) == 0, "%s is %s, want %s", path, text, want);
+    mem_free(text);
 }
 
 #endif

@@ -70,6 +70,16 @@ static inline void ref_dropout(const Reference *ref, RefRows x, size_t site) {
     }
 }
 
+/* m_N and m_L of model.scaling, and what multiplies the branches: 1 / m_L, or its root. */
+static inline double ref_multiple(const Reference *ref, size_t own, size_t base) {
+    return ref->options->scaling && base ? (double)own / (double)base : 1;
+}
+
+static inline double ref_branch_scale(const Reference *ref) {
+    const double m_L = ref_multiple(ref, ref->options->n_layer, ref->options->base_n_layer);
+    return 1 / (ref->options->scaling == SCALING_DEPTH_MUP ? sqrt(m_L) : m_L);
+}
+
 /* x (n) in place, by a formula of norms.h with statistics of a token, or without. */
 static inline void ref_normalize(const Reference *ref, const NormFormula *formula,
                                  const char *prefix, double *x, size_t n, double eps, double w) {
@@ -215,7 +225,7 @@ static inline void ref_attention(const Reference *ref, RefRows b, RefRows u, siz
                 score[s] = 0;
                 for (size_t i = 0; i < HS; i++)
                     score[s] += q[t][h * HS + i] * k[s][h / group * HS + i];
-                score[s] /= sqrt((double)HS);
+                score[s] /= ref->options->scaling ? (double)HS : sqrt((double)HS);
                 largest = fmax(largest, score[s]);
             }
             for (size_t s = 0; s <= t; s++) total += exp(score[s] - largest);
@@ -289,7 +299,7 @@ static inline void ref_enter(const Reference *ref, RefRows x, RefRows x0, size_t
 static inline void ref_sublayer(const Reference *ref, RefRows x, RefRows d, RefRows u,
                                 RefRows x_block, RefRows x0, size_t l, bool mlp) {
     const RowSublayer *s = mlp ? &ref->net->block[l].mlp : &ref->net->block[l].attn;
-    const double *a = s->number, ramp = ref->ramp ? ref->ramp[l] : 1;
+    const double *a = s->number, ramp = ref->ramp ? ref->ramp[l] : 1, scale = ref_branch_scale(ref);
     const size_t C = ref->options->d_model;
     RefRows o;
     if (s->read == 'x') memcpy(u, x, sizeof o);
@@ -308,10 +318,10 @@ static inline void ref_sublayer(const Reference *ref, RefRows x, RefRows d, RefR
     for (size_t i = 0; i < ref->T * C; i++) {
         size_t t = i / C, c = i % C;
         x[t][c] = ref_coefficient(ref, l, mlp, ROW_SKIP, c) * x[t][c] +
-                  ref_coefficient(ref, l, mlp, ROW_BRANCH, c) * ramp * o[t][c] +
+                  ref_coefficient(ref, l, mlp, ROW_BRANCH, c) * ramp * scale * o[t][c] +
                   ref_coefficient(ref, l, mlp, ROW_BLOCK_SKIP, c) * x_block[t][c] +
                   ref_coefficient(ref, l, mlp, ROW_X0, c) * x0[t][c];
-        d[t][c] += a[ROW_DUAL] * o[t][c];
+        d[t][c] += a[ROW_DUAL] * scale * o[t][c];
     }
     ref_slot(ref, x, l, mlp, ROW_POST, C);
     for (size_t i = 0; i < ref->T * C; i++)
@@ -327,6 +337,7 @@ static inline double ref_cross_entropy(const Reference *ref, const double *h, in
     double logit[REF_WIDTH] = {0}, largest = -INFINITY, total = 0;
     for (size_t v = 0; v < ref->V; v++) {
         for (size_t c = 0; c < C; c++) logit[v] += (double)head[v * C + c] * h[c];
+        logit[v] /= ref_multiple(ref, C, ref->options->base_d_model);
         largest = fmax(largest, logit[v]);
     }
     for (size_t v = 0; v < ref->V; v++) total += exp(logit[v] - largest);

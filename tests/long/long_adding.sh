@@ -7,7 +7,7 @@ tree=$tmp/tree
 export TRAIN=$tree/train
 
 # The unit tests that enumerate norms or topologies, or print their names.
-units=(norm norm_gradients ops_threads ops_tails frozen model wiring equations params placement theory generate config bad_configs
+units=(norm norm_gradients ops_threads ops_tails frozen model wiring wire equations params placement theory generate config bad_configs
     config_errors)
 
 # copy: the sources, and what is built of them, so that make only compiles what the additions change.

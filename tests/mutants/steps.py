@@ -33,6 +33,7 @@ def table(text):
 # Cheapest first: name, limit, build, arguments.
 STEPS = table("""
 test_wiring 20 float
+test_wire 20 float
 test_folding 20 float
 test_memory 20 float
 test_schedule 20 float
@@ -51,6 +52,7 @@ test_muon 20 float
 test_params 20 float
 test_norm_gradients 20 double
 test_ops_attention 20 float
+test_attention 20 float
 test_generate 30 float
 test_frozen 20 float
 test_branch_warmup 30 float
@@ -58,6 +60,7 @@ test_removal 20 float
 test_generate 30 double
 test_folding 20 double
 test_config 20 float
+test_config_files 20 float
 test_config_errors 20 float
 test_ops_head 30 float
 test_ops_threads 30 float

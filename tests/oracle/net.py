@@ -9,6 +9,8 @@ import math
 import torch
 import torch.nn.functional as F
 
+import scaling
+from half import Attention, MatMul, Rounding
 from norms import RMS_KINDS
 from values import initial_value
 
@@ -40,71 +42,9 @@ DEFAULTS = {
     "bias": True,
     "tie_embeddings": True,
     "layers": "",
+    **scaling.DEFAULTS,
 }
 PRECISIONS = {"precision": "float32", "stream_precision": "float32"}  # section `train` of a config
-
-# --- half precision ---
-
-
-def rounded(x, precision):
-    """The nearest numbers of a precision, ties to even. `float32` is what the other arrays have: no rounding."""
-    kinds = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
-    return x if kinds[precision] is None else x.float().to(kinds[precision]).double()
-
-
-class MatMul(torch.autograd.Function):
-    """a @ b of operands rounded to bfloat16, and the same for both gradients."""
-
-    @staticmethod
-    def forward(ctx, a, b):
-        a, b = rounded(a, "bfloat16"), rounded(b, "bfloat16")
-        ctx.save_for_backward(a, b)
-        return a @ b
-
-    @staticmethod
-    def backward(ctx, dy):
-        a, b = ctx.saved_tensors
-        dy = rounded(dy, "bfloat16")
-        return dy @ b.transpose(-1, -2), (a.transpose(-1, -2) @ dy).reshape(-1, *b.shape).sum(0).reshape(b.shape)
-
-
-class Attention(torch.autograd.Function):
-    """Causal attention of one head, (B,T,HS) each, with operands rounded to bfloat16; q is already divided by sqrt(HS).
-    Exponentials are rounded as operands, not in their sum."""
-
-    @staticmethod
-    def forward(ctx, q, k, v):
-        q, k, v = (rounded(x, "bfloat16") for x in (q, k, v))
-        future = torch.ones(q.shape[1], q.shape[1]).triu(1).bool()
-        scores = (q @ k.transpose(1, 2)).masked_fill(future, -math.inf)
-        powers = torch.exp(scores - scores.amax(-1, keepdim=True))
-        out = rounded(powers, "bfloat16") @ v / powers.sum(-1, keepdim=True)
-        ctx.save_for_backward(q, k, v, scores, out)
-        return out
-
-    @staticmethod
-    def backward(ctx, dout):
-        q, k, v, scores, out = ctx.saved_tensors
-        p = torch.exp(scores - torch.logsumexp(scores, -1, keepdim=True))
-        D = (dout * out).sum(-1, keepdim=True)
-        dout = rounded(dout, "bfloat16")
-        ds = rounded(p * (dout @ v.transpose(1, 2) - D), "bfloat16")
-        return ds @ k, ds.transpose(1, 2) @ q, rounded(p, "bfloat16").transpose(1, 2) @ dout
-
-
-class Rounding(torch.autograd.Function):
-    """Rounds x; its gradient is multiplied by `scale`, rounded and divided again, or passes unchanged if scale is 0."""
-
-    @staticmethod
-    def forward(ctx, x, precision, scale):
-        ctx.precision, ctx.scale = precision, scale
-        return rounded(x, precision)
-
-    @staticmethod
-    def backward(ctx, dx):
-        if ctx.scale:
-            dx = rounded(dx * ctx.scale, ctx.precision) / ctx.scale
-        return dx, None, None
 
 
 class Model:
@@ -125,6 +65,7 @@ class Model:
         self.params = {}
         self.batch_norms, self.training = {}, True
         c = self.c
+        self.scaling = scaling.Scaling(c)
         self.topologies = topologies_of(c["layers"], c["topology"], c["n_layer"])
         self.has_embed_norm = switch(c["embed_norm"], c["topology"] == "peri")
         self.has_final_norm = switch(c["final_norm"], c["topology"] not in NO_FINAL_NORM)
@@ -159,7 +100,7 @@ class Model:
         else:
             h = self.norm("final_norm", x) if self.has_final_norm else x
         head = table if self.c["tie_embeddings"] else self.param("head.weight", self.vocab, C)
-        logits = self.matmul(h, head.T)
+        logits = self.matmul(h / self.scaling.m_N, head.T)
         return F.cross_entropy(logits.reshape(-1, self.vocab), targets.reshape(-1))
 
     def matmul(self, a, b):
@@ -270,9 +211,9 @@ class Model:
         for h in range(NH):
             g = h // (NH // NKV)
             if self.precisions["precision"] != "float32":
-                heads.append(Attention.apply(q[:, :, h] / math.sqrt(HS), k[:, :, g], v[:, :, g]))
+                heads.append(Attention.apply(q[:, :, h] / self.scaling.scores(HS), k[:, :, g], v[:, :, g]))
                 continue
-            scores = q[:, :, h] @ k[:, :, g].transpose(1, 2) / math.sqrt(HS)
+            scores = q[:, :, h] @ k[:, :, g].transpose(1, 2) / self.scaling.scores(HS)
             future = torch.ones(T, T).triu(1).bool()
             heads.append(torch.softmax(scores.masked_fill(future, -math.inf), -1) @ v[:, :, g])
         return self.linear(prefix + ".proj", mid(torch.cat(heads, -1)), C)
@@ -331,12 +272,14 @@ def topologies_of(layers, topology, n):
 
 
 class Block:
-    """The symbols of the equations below. N is the number of blocks, l = 1..N; a is the factor of branch-warmup."""
+    """The symbols of the equations below. N is the number of blocks, l = 1..N; s is the factor of scaling, a that
+    times the factor of branch-warmup."""
 
     def __init__(self, model, i):
         self.model, self.prefix = model, f"blocks.{i}"
         self.N, self.l = model.c["n_layer"], i + 1
-        self.a = model.ramp(self.l)
+        self.s = model.scaling.branch
+        self.a = self.s * model.ramp(self.l)
 
     def A(self, u, qkv_norms=None, mid=lambda h: h):
         """mid is applied to the outputs of the heads, before their last matrix."""
@@ -396,9 +339,9 @@ def deepnorm(b, x):
 
 def resi_dual(b, x):
     o = b.A(x)
-    x, b.model.d = b.x(b.n("attn", "post", x + b.a * o)), b.x(b.model.d + o)
+    x, b.model.d = b.x(b.n("attn", "post", x + b.a * o)), b.x(b.model.d + b.s * o)
     o = b.M(x)
-    x, b.model.d = b.x(b.n("mlp", "post", x + b.a * o)), b.x(b.model.d + o)
+    x, b.model.d = b.x(b.n("mlp", "post", x + b.a * o)), b.x(b.model.d + b.s * o)
     return x
 
 

@@ -3,11 +3,11 @@
 
     make oracle          needs Debian's python3-torch; tests/unit/test_oracle.c reads the file
 
-net.py and norms.py are the model, cases.py lists what is compared. Weights and tokens are not in the file: both sides
+net.py and norms.py are the model, cases.py and runs.py list what is compared. Weights and tokens are not in the file: both sides
 compute them (bits() and initial_value() in values.py). The file consists of lines of text, and each array is
 followed by its bytes:
 
-    peri-oracle 1 HASH      FNV-1a of values.py, net.py, norms.py, cases.py and oracle.py, concatenated
+    peri-oracle 1 HASH      FNV-1a of the sources (sources_hash), concatenated
     gradients NAME          or run NAME
     config JSON             a config of the trainer
     t N                     updates already taken (of both warm-ups and norm_removal), for gradients
@@ -27,6 +27,7 @@ import struct
 import torch
 
 import cases
+import runs
 from net import Model
 from values import bits, hash_text
 
@@ -38,7 +39,7 @@ STREAM = 71  # tokens of the text of the runs: 7 micro-batches of 2 x 5 tokens, 
 
 def sources_hash():
     state = hash_text("")
-    for name in ("values.py", "net.py", "norms.py", "cases.py", "oracle.py"):
+    for name in ("values.py", "scaling.py", "half.py", "net.py", "norms.py", "cases.py", "runs.py", "oracle.py"):
         with open(os.path.join(HERE, name), encoding="utf-8") as file:
             state = hash_text(file.read(), state)
     return state
@@ -149,14 +150,15 @@ def rate_factor(name):
     return 0.01 if name.endswith(".attn.enter") else 1.0
 
 
-def adamw(o, moments, name, p, g, lr, n):
+def adamw(o, moments, name, p, g, lr, n, scaling):
     m, v = moments.setdefault(name, (torch.zeros_like(p), torch.zeros_like(p)))
     m = o["beta1"] * m + (1 - o["beta1"]) * g
     v = o["beta2"] * v + (1 - o["beta2"]) * g * g
     moments[name] = (m, v)
-    step = (m / (1 - o["beta1"] ** n)) / (torch.sqrt(v / (1 - o["beta2"] ** n)) + o["eps"])
-    decay = o["weight_decay"] if decays(o, name, p) else 0.0
-    return p - lr * rate_factor(name) * (step + decay * p)
+    of_lr, of_eps, of_decay = scaling.update(name, p.dim())
+    step = (m / (1 - o["beta1"] ** n)) / (torch.sqrt(v / (1 - o["beta2"] ** n)) + of_eps * o["eps"])
+    decay = of_decay * o["weight_decay"] if decays(o, name, p) else 0.0
+    return p - of_lr * lr * rate_factor(name) * (step + decay * p)
 
 
 def matrices_of(model, name):
@@ -196,7 +198,7 @@ def updated(model, o, moments, key, g, lr, n):
     p, rows = model.params[key].detach(), matrices_of(model, key)
     if o.get("kind") == "muon" and rows:
         return muon(o, moments, key, p, g, lr, rows)
-    return adamw(o, moments, key, p, g, lr, n)
+    return adamw(o, moments, key, p, g, lr, n, model.scaling)
 
 
 def micro_batch(stream, k, T):
@@ -242,9 +244,9 @@ def main():
         out.write(b"peri-oracle 1 %016x\n" % sources_hash())
         for one in cases.CASES:
             write_gradients(out, *one)
-        for one in cases.RUNS:
+        for one in runs.RUNS:
             write_run(out, *one)
-    sizes = (len(cases.CASES), len(cases.RUNS), os.path.getsize(path))
+    sizes = (len(cases.CASES), len(runs.RUNS), os.path.getsize(path))
     print("{} models and {} runs, {} bytes".format(*sizes))
 
 

@@ -94,6 +94,9 @@ static const struct {
     {"model.embed_std", "0.8", "0.8"},
     {"model.embed_scale", "0", "0"},
     {"model.gamma_out_start", "0.125", "0.125"},
+    {"model.scaling", "\"completep\"", "\"completep\""},
+    {"model.base_d_model", "256", "256"},
+    {"model.base_n_layer", "2", "2"},
     {"model.layers", "\"post*3 pre*\"", "\"post*3 pre*\""},
     {"model.wire", "{\"mlp.out\": \"none\", \"attn.branch\": 0.5}",
      "{\"attn.branch\": 0.5, \"mlp.out\": \"none\"}"},
@@ -162,12 +165,6 @@ static const struct {
 };
 enum { SETTINGS = sizeof(settings) / sizeof(settings[0]) };
 
-static void check_value(const Config *config, const char *path, const char *want) {
-    char *text = value_text(config, key_find(path));
-    CHECK(strcmp(text, want) == 0, "%s is %s, want %s", path, text, want);
-    mem_free(text);
-}
-
 /* The text of a config reads back as the same config. */
 static void check_round_trip(const Config *config) {
     Config again;
@@ -210,17 +207,14 @@ static void test_every_key(void) {
 
 static void test_all_keys_at_once(void) {
     Config c;
-    const char *sets[SETTINGS + 1];
+    /* Muon has no scaling. */
+    const char *sets[SETTINGS + 3] = {[SETTINGS] = "train.steps=1000", "model.scaling=none"};
     char texts[SETTINGS][128];
     for (size_t i = 0; i < SETTINGS; i++) {
         snprintf(texts[i], sizeof texts[i], "%s=%s", settings[i].path, settings[i].json);
         sets[i] = texts[i];
     }
-    sets[SETTINGS] = "train.steps=1000";
-    const char *all[SETTINGS + 2];
-    memcpy(all, sets, sizeof sets);
-    all[SETTINGS + 1] = NULL;
-    must_load(&c, "{}", all);
+    must_load(&c, "{}", sets);
     CHECK(c.train.steps == 1000 && c.model.d_model == 768 && c.spike.action == ACTION_STOP, "sets");
     const unsigned slots = 1u << SLOT_IN | 1u << SLOT_POST;
     CHECK(c.model.n_wire == 2 && c.gamma_warmup.slots == slots && c.optim.schedule == 1, "sets");
@@ -255,72 +249,6 @@ static void test_comments(void) {
     CHECK(strcmp(c.log.dir, "\\") == 0, "%s", c.log.dir);
     config_free(&c);
     check_error("{\n  // \u00e9 \"\n  \"a\": 1,, }", NULL, "x.json:3:10: error: not JSON");
-}
-
-static void test_extends(void) {
-    Config c;
-    mkdir(in_folder("sub"), 0777);
-    put("base.json", "{\"model\": {\"n_layer\": 2, \"n_head\": 4, \"wire\": {\"mlp.skip\": 2}},"
-                     " \"optim\": {\"lr\": 1, \"clip\": 5}}");
-    put("sub/middle.json", "{\"model\": {\"n_layer\": 3}, \"extends\": \"../base.json\"}");
-    const char *top = put("top.json", "{\"extends\": \"sub/middle.json\", \"optim\": {\"lr\": 2},"
-                                      " \"model\": {\"wire\": {\"attn.skip\": 3}}}");
-    CHECK(load(&c, top, SETS("optim.beta1=0.5")), "%s", printed);
-    CHECK(c.model.n_layer == 3 && c.model.n_head == 4, "base and middle");
-    CHECK(c.optim.lr == 2 && c.optim.clip == 5 && c.optim.beta1 == 0.5, "merged objects");
-    check_value(&c, "model.wire", "{\"attn.skip\": 3}");
-    CHECK(strcmp(c.name, "top") == 0, "%s", c.name);
-    config_free(&c);
-
-    put("a.json", "{\"extends\": \"b.json\"}");
-    put("b.json", "{\"extends\": \"./a.json\"}");
-    CHECK(!load(&c, in_folder("a.json"), NO_SETS), "a cycle was accepted");
-    CHECK(strstr(printed, "b.json:1:13: error: circular extends: "), "%s", printed);
-
-    check_error("{\"extends\": \"nope.json\"}", NULL, "x.json:1:13: error: extends ");
-    CHECK(strstr(printed, "/nope.json: No such file"), "%s", printed);
-    check_error("{\"extends\": 3}", NULL, "extends must be the path of a config file");
-    check_error(NULL, "extends=base.json", "unknown key \"extends\"");
-    CHECK(!parse(&c, "{\"extends\": \"a.json\"}") && strstr(printed, "extends"), "%s", printed);
-
-    for (int i = 1; i <= 16; i++) {
-        char name[32], text[64];
-        snprintf(name, sizeof name, "deep%d.json", i);
-        snprintf(text, sizeof text, "{\"extends\": \"deep%d.json\"}", i - 1);
-        put(name, text);
-    }
-    put("deep0.json", "{\"model\": {\"n_layer\": 9}}");
-    CHECK(load(&c, in_folder("deep15.json"), NO_SETS) && c.model.n_layer == 9, "%s", printed);
-    config_free(&c);
-    CHECK(!load(&c, in_folder("deep16.json"), NO_SETS), "17 files");
-    CHECK(strstr(printed, "more than 16 files"), "%s", printed);
-}
-
-/* A name without a folder is searched in the current folder, then in configs/. */
-static void test_find(void) {
-    Config c;
-    char here[4096];
-    if (!getcwd(here, sizeof here) || chdir(in_folder(".")) != 0) abort();
-    mkdir("configs", 0777);
-    put("configs/found.json", "{\"model\": {\"n_layer\": 4}}");
-    CHECK(load(&c, "found", NO_SETS) && strcmp(c.name, "found") == 0, "%s", printed);
-    config_free(&c);
-    CHECK(load(&c, "found.json", NO_SETS) && c.model.n_layer == 4, "%s", printed);
-    config_free(&c);
-    CHECK(load(&c, "configs/found", NO_SETS) && c.model.n_layer == 4, "%s", printed);
-    config_free(&c);
-    static const char *const TYPOS[] = {"fuond",        "Fuond.json", "configs/fonud.json",
-                                        "config/found", "foun",       "/nowhere/founds.json"};
-    for (size_t i = 0; i < sizeof TYPOS / sizeof *TYPOS; i++) {
-        CHECK(!load(&c, TYPOS[i], NO_SETS), "%s is found", TYPOS[i]);
-        CHECK(strstr(printed, "; did you mean configs/found.json?\n"), "%s", printed);
-    }
-    CHECK(!load(&c, "lost", NO_SETS), "found a lost config");
-    CHECK(strstr(printed, "tried lost, configs/lost, lost.json, configs/lost.json; ./train --list"),
-          "%s", printed);
-    CHECK(!load(&c, "/lost", NO_SETS) && strstr(printed, "tried /lost, /lost.json; "), "%s",
-          printed);
-    if (chdir(here) != 0) abort();
 }
 
 static void test_merging(void) {
@@ -495,8 +423,6 @@ static const Test tests[] = {
     {"config: all keys at once", test_all_keys_at_once},
     {"config: --set accepts strings without quotes", test_bare_words},
     {"config: comments", test_comments},
-    {"config: extends", test_extends},
-    {"config: search in configs/", test_find},
     {"config: merging, replacing, warnings", test_merging},
     {"config: identity of a run", test_identity},
     {"config: the layout of config.json", test_json_layout},

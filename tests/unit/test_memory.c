@@ -92,7 +92,8 @@ static Need net_need(const RowNet *net, const ModelOptions *options) {
     need.pass +=
         N * (1 + emb + dual) + R * stats(C) * emb; /* embedding sum, its norm, second stream */
     need.training += N * (3 + emb + dual);
-    need.pass += V + R * V; /* logits of one token, of all */
+    need.pass += V + R * V;                    /* logits of one token, of all */
+    if (options->base_d_model) need.pass += N; /* h / m_N */
     if (dual || net->final_norm) need.pass += N, need.training += N;
     if (net->final_norm) need.pass += R * stats(C);
     need.pass += 2 * N;                    /* b and o of sublayers without an out norm */
@@ -124,6 +125,7 @@ static const struct {
     const char *mlp, *position, *qk, *embed, *final;
     size_t n_kv_head;
     WireEntry wire;
+    size_t base_d_model; /* of model.scaling completep */
 } VARIANTS[] = {
     {"gelu", "learned", "auto", "auto", "auto", 4},
     {"swiglu", "rope", "on", "on", "off", 2},
@@ -135,6 +137,7 @@ static const struct {
     {"gelu", "learned", "auto", "auto", "auto", 2, .wire = {"mlp.enter_x0", NULL, 0.5}},
     {"gelu", "learned", "auto", "auto", "auto", 2, .wire = {"attn.x0", NULL, 0, LEARN_SCALAR, 1}},
     {"gelu", "learned", "auto", "auto", "auto", 1, .wire = {"attn.leave", NULL, 0.5}},
+    {"gelu", "learned", "auto", "auto", "auto", 4, .base_d_model = 3},
 };
 
 static void check_memory(const char *topology, const char *norm, size_t variant, bool training) {
@@ -151,6 +154,8 @@ static void check_memory(const char *topology, const char *norm, size_t variant,
     options.final_norm = index_named(switch_name, VARIANTS[variant].final);
     options.wire = &VARIANTS[variant].wire;
     options.n_wire = VARIANTS[variant].wire.key != NULL;
+    options.base_d_model = VARIANTS[variant].base_d_model;
+    options.scaling = options.base_d_model ? SCALING_COMPLETEP : SCALING_NONE;
     if (options.n_wire) row_wire(&net, options.wire);
     row_switch(&net, "qk_norm", VARIANTS[variant].qk);
     row_switch(&net, "embed_norm", VARIANTS[variant].embed);

@@ -412,9 +412,10 @@ static void compare_run(Fixtures *f, const char *label, RunErrors *errors) {
 
 /* The fixtures contain a hash of the sources that wrote them. */
 static void test_fresh(void) {
-    static const char *const SOURCES[] = {"tests/oracle/values.py", "tests/oracle/net.py",
-                                          "tests/oracle/norms.py", "tests/oracle/cases.py",
-                                          "tests/oracle/oracle.py"};
+    static const char *const SOURCES[] = {"tests/oracle/values.py", "tests/oracle/scaling.py",
+                                          "tests/oracle/half.py",   "tests/oracle/net.py",
+                                          "tests/oracle/norms.py",  "tests/oracle/cases.py",
+                                          "tests/oracle/runs.py",   "tests/oracle/oracle.py"};
     Fixtures f = fixtures_open();
     uint64_t hash = HASH_START, written = strtoull(need_line(&f, "peri-oracle 1 "), NULL, 16);
     for (size_t i = 0; i < sizeof SOURCES / sizeof *SOURCES; i++) {

@@ -1,80 +1,9 @@
-/* test_wiring.c - topology, layers, wire and switches resolve to the blocks of rows.h, and every
+/* test_wiring.c - topology, layers and switches resolve to the blocks of rows.h, and every
  * mistake gives an error that names it. */
-#include "tests/lib/nets.h"
+#include "tests/lib/wired.h"
 
 #include <limits.h>
 #include <malloc.h>
-
-static ModelOptions options_of(const char *topology, size_t N) {
-    ModelOptions options = net_options(topology, "layernorm");
-    options.n_layer = N;
-    return options;
-}
-
-/* --- a resolved model against rows.h --- */
-
-static void check_sublayer(const SublayerWiring *got, const RowSublayer *want, const char *label) {
-    static const char KINDS[] = {[SLOT_ABSENT] = '.', [SLOT_NORM] = 'n', [SLOT_SCALE] = 'S'};
-    static const char READS[] = {[READ_STREAM] = 'x', [READ_BLOCK] = 'b', [READ_SHARED] = 'u'};
-    static const char LEARN[] = {
-        [LEARN_NOT] = '.', [LEARN_SCALAR] = 's', [LEARN_VECTOR] = 'v', [LEARN_SHRINK] = 'g'};
-    for (int slot = 0; slot < SLOTS; slot++) {
-        CHECK(KINDS[got->slot[slot]] == want->slot[slot], "%s: %s", label, slot_name(slot));
-    }
-    CHECK(READS[got->read] == want->read, "%s: read", label);
-    CHECK(fabs(got->out_gain - want->out_gain) <= 1e-14 * want->out_gain,
-          "%s: initial gain of slot out %.17g, want %.17g", label, got->out_gain, want->out_gain);
-    for (int i = 0; i < ROW_NUMBERS; i++) {
-        const int name = name_index(coefficient_name, ROW_NUMBER_NAMES[i]);
-        const CoefficientWiring plain = {i == ROW_GAIN ? got->gain : got->dual, LEARN_NOT, 1};
-        const CoefficientWiring number = name < 0 ? plain : got->coefficient[name];
-        CHECK(fabs(number.value - want->number[i]) <= 1e-14 * fabs(want->number[i]),
-              "%s: %s is %.17g, want %.17g", label, ROW_NUMBER_NAMES[i], number.value,
-              want->number[i]);
-        CHECK(LEARN[number.learn] == want->learn[i] && number.lr_scale == want->lr_scale[i],
-              "%s: %s: learned %c, learning rate times %.17g", label, ROW_NUMBER_NAMES[i],
-              LEARN[number.learn], number.lr_scale);
-    }
-}
-
-static void check_net(const ModelOptions *options, const RowNet *net, const char *label) {
-    static const char QKV[] = {
-        [QKV_PLAIN] = '.', [QK_WHOLE] = 'w', [QK_HEAD] = 'h', [QKV_HEAD] = 'v'};
-    char error[256] = "", place[200];
-    Wiring wiring;
-    bool good = wiring_resolve(&wiring, options, error, sizeof error);
-    CHECK(good, "%s: %s", label, error);
-    if (!good) return;
-    CHECK(wiring.L == net->N, "%s: %zu blocks", label, wiring.L);
-    CHECK(wiring.embed_norm == net->emb, "%s: embedding norm", label);
-    CHECK((wiring.final == FINAL_DUAL) == net->dual, "%s: second stream", label);
-    CHECK(wiring.final_norm == net->final_norm, "%s: final norm", label);
-    CHECK(net->dual || wiring.final == (net->final_norm ? FINAL_NORM : FINAL_NONE), "%s: final",
-          label);
-    CHECK(strcmp(init_name((int)wiring.init), net->init) == 0, "%s: init %s", label,
-          init_name((int)wiring.init));
-    for (size_t l = 0; l < net->N; l++) {
-        const BlockWiring *got = &wiring.block[l];
-        const RowBlock *want = &net->block[l];
-        snprintf(place, sizeof place, "%s, N %zu, attention of block %zu", label, net->N, l + 1);
-        check_sublayer(&got->attn, &want->attn, place);
-        snprintf(place, sizeof place, "%s, N %zu, mlp of block %zu", label, net->N, l + 1);
-        check_sublayer(&got->mlp, &want->mlp, place);
-        CHECK(strcmp(got->row, want->row->name) == 0, "%s: row %s", place, got->row);
-        CHECK(QKV[got->qkv] == want->qkv, "%s: q, k, v norms", place);
-    }
-    wiring_free(&wiring);
-}
-
-static void check_error(const ModelOptions *options, const char *words) {
-    char error[256] = "";
-    Wiring wiring;
-    bool good = wiring_resolve(&wiring, options, error, sizeof error);
-    CHECK(!good, "accepted; expected an error with \"%s\"", words);
-    CHECK(good || !wiring.block, "memory is left after an error");
-    if (good) wiring_free(&wiring);
-    CHECK(strstr(error, words), "\"%s\" does not say \"%s\"", error, words);
-}
 
 static void test_rows(void) {
     const size_t depths[] = {4, 5, 7, 8, 12};
@@ -87,8 +16,8 @@ static void test_rows(void) {
     for (size_t i = 0; i < ROW_COUNT; i++) {
         for (size_t k = 0; k < 5; k++) {
             RowNet net = row_net(ROWS[i].name, depths[k]);
-            ModelOptions options = options_of(ROWS[i].name, depths[k]);
-            check_net(&options, &net, ROWS[i].name);
+            ModelOptions options = wired_options(ROWS[i].name, depths[k]);
+            wired_net(&options, &net, ROWS[i].name);
         }
         CHECK(strlen(topology_about((int)i)) > 10, "%s has a description", topology_name((int)i));
     }
@@ -117,7 +46,7 @@ static void test_formulas(void) {
         {"trinity", 1, 1, 1, 1},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
-        ModelOptions options = options_of(CASES[i].topology, CASES[i].N);
+        ModelOptions options = wired_options(CASES[i].topology, CASES[i].N);
         Wiring wiring;
         char error[256];
         if (!wiring_resolve(&wiring, &options, error, sizeof error)) abort();
@@ -164,12 +93,12 @@ static void test_layers(void) {
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         size_t N = 0;
         while (CASES[i].blocks[N]) N++;
-        ModelOptions options = options_of(CASES[i].topology, N);
+        ModelOptions options = wired_options(CASES[i].topology, N);
         RowNet net = row_net(CASES[i].topology, N);
         options.layers = CASES[i].layers;
         for (size_t l = 1; l <= N; l++)
             net.block[l - 1] = row_block(row_find(CASES[i].blocks[l - 1]), N, l);
-        check_net(&options, &net, CASES[i].layers);
+        wired_net(&options, &net, CASES[i].layers);
     }
 }
 
@@ -207,167 +136,10 @@ static void test_layers_errors(void) {
         {"keel", "none", "", "norm none cannot be used with topology keel", 4},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
-        ModelOptions options = options_of(CASES[i].topology, CASES[i].N);
+        ModelOptions options = wired_options(CASES[i].topology, CASES[i].N);
         options.norm = index_named(norm_name, CASES[i].norm);
         options.layers = CASES[i].layers;
-        check_error(&options, CASES[i].says);
-    }
-}
-
-/* --- wire --- */
-
-static void check_wire(const char *topology, const WireEntry *wire, size_t count) {
-    ModelOptions options = options_of(topology, 5);
-    RowNet net = row_net(topology, 5);
-    char label[100];
-    snprintf(label, sizeof label, "%s with %s %s", topology, wire->key,
-             wire->text ? wire->text : "number");
-    options.wire = wire;
-    options.n_wire = count;
-    for (size_t i = 0; i < count; i++) row_wire(&net, &wire[i]);
-    check_net(&options, &net, label);
-}
-
-static const WireEntry EVERY_ENTRY[] = {
-    {"attn.in", "none"},
-    {"attn.in", "norm"},
-    {"attn.in", "scale"},
-    {"attn.mid", "none"},
-    {"attn.mid", "norm"},
-    {"attn.mid", "scale"},
-    {"attn.out", "none"},
-    {"attn.out", "norm"},
-    {"attn.out", "scale"},
-    {"attn.post", "none"},
-    {"attn.post", "norm"},
-    {"attn.post", "scale"},
-    {"mlp.in", "none"},
-    {"mlp.in", "norm"},
-    {"mlp.in", "scale"},
-    {"mlp.mid", "none"},
-    {"mlp.mid", "norm"},
-    {"mlp.mid", "scale"},
-    {"mlp.out", "none"},
-    {"mlp.out", "norm"},
-    {"mlp.out", "scale"},
-    {"mlp.post", "none"},
-    {"mlp.post", "norm"},
-    {"mlp.post", "scale"},
-    {"attn.read", "stream"},
-    {"attn.read", "block"},
-    {"mlp.read", "stream"},
-    {"mlp.read", "block"},
-    {"mlp.read", "shared"},
-    {"attn.skip", NULL, 0},
-    {"attn.branch", NULL, 0.5},
-    {"attn.gain", NULL, 0.25},
-    {"attn.block_skip", NULL, -1},
-    {"mlp.skip", NULL, 3},
-    {"mlp.branch", NULL, -0.25},
-    {"mlp.gain", NULL, 1e-3},
-    {"mlp.block_skip", NULL, 0.1},
-    {"attn.enter", NULL, 0.9},
-    {"mlp.enter_x0", NULL, -0.2},
-    {"mlp.x0", NULL, 0.3},
-    {"attn.leave", NULL, 0.8},
-    {"attn.enter", NULL, 1, LEARN_SCALAR, 2},
-    {"mlp.enter_x0", NULL, 0, LEARN_VECTOR, 1},
-    {"attn.skip", NULL, 1, LEARN_VECTOR, 0.5},
-    {"mlp.branch", NULL, 0.1, LEARN_SCALAR, 0},
-    {"mlp.block_skip", NULL, 0, LEARN_SCALAR, 1},
-    {"attn.x0", NULL, 0.25, LEARN_VECTOR, 3},
-    {"mlp.leave", NULL, 0, LEARN_SHRINK, 1},
-};
-
-static void test_wire(void) {
-    static const WireEntry DUALS[] = {{"attn.dual", NULL, 0.5}, {"mlp.dual", NULL, 0}};
-    static const WireEntry TWICE[] = {
-        {"mlp.in", "norm"}, {"mlp.gain", NULL, 2}, {"mlp.in", "none"}};
-    for (size_t row = 0; row < ROW_COUNT; row++) {
-        for (size_t i = 0; i < sizeof EVERY_ENTRY / sizeof *EVERY_ENTRY; i++)
-            check_wire(ROWS[row].name, &EVERY_ENTRY[i], 1);
-        check_wire(ROWS[row].name, TWICE, 3);
-    }
-    check_wire("resi_dual", DUALS, 2);
-}
-
-/* An entry of one block overrides those of all blocks, wherever it is in the list. */
-static void test_wire_of_one_block(void) {
-    static const WireEntry LISTS[][3] = {
-        {{"attn.in", "none"}, {"blocks.2.attn.in", "scale"}, {"mlp.in", "norm"}},
-        {{"blocks.2.attn.in", "scale"}, {"mlp.in", "norm"}, {"attn.in", "none"}},
-    };
-    static const WireEntry LAST[] = {
-        {"blocks.11.mlp.gain", NULL, 2}, {"mlp.gain", NULL, 3}, {"blocks.0.mlp.read", "block"}};
-    for (size_t i = 0; i < 2; i++) {
-        ModelOptions options = options_of("pre", 5);
-        RowNet net = row_net("pre", 5);
-        options.wire = LISTS[i];
-        options.n_wire = 3;
-        for (size_t l = 0; l < 5; l++) net.block[l].attn.slot[ROW_IN] = l == 2 ? 'S' : '.';
-        check_net(&options, &net, "one block");
-    }
-    ModelOptions options = options_of("peri", 12);
-    RowNet net = row_net("peri", 12);
-    options.wire = LAST;
-    options.n_wire = 3;
-    for (size_t l = 0; l < 12; l++) net.block[l].mlp.number[ROW_GAIN] = l == 11 ? 2 : 3;
-    net.block[0].mlp.read = 'b';
-    check_net(&options, &net, "first and last block");
-}
-
-static void test_wire_errors(void) {
-    static const struct {
-        const char *topology;
-        WireEntry entry;
-        const char *says;
-    } CASES[] = {
-        {"pre", {"attn", "none"}, "unknown key \"attn\"; keys begin with attn. or mlp."},
-        {"pre", {"ffn.in", "none"}, "unknown key \"ffn.in\"; keys begin with attn. or mlp."},
-        {"pre", {"", "none"}, "unknown key \"\""},
-        {"pre", {"attn.", "none"}, "unknown key \"attn.\""},
-        {"pre", {"mlp.end", "none"}, "unknown key \"mlp.end\"; after attn. and mlp. come in, mid"},
-        {"pre", {"mlp.mid", NULL, 1}, "\"mlp.mid\" must be \"none\", \"norm\" or \"scale\""},
-        {"pre", {"mlp.ski", NULL, 1}, "unknown key \"mlp.ski\""},
-        {"pre", {"attn.in", "layernorm"}, "\"attn.in\" must be \"none\", \"norm\" or \"scale\""},
-        {"pre", {"mlp.post", NULL, 1}, "\"mlp.post\" must be \"none\", \"norm\" or \"scale\""},
-        {"pre",
-         {"attn.skip", "norm"},
-         "\"attn.skip\" must be a number or {\"learn\": ...}, not \"norm\""},
-        {"pre",
-         {"mlp.gain", NULL, 1, LEARN_SCALAR, 1},
-         "\"mlp.gain\" must be a number, it cannot be learned"},
-        {"resi_dual",
-         {"attn.dual", NULL, 1, LEARN_VECTOR, 1},
-         "\"attn.dual\" must be a number, it cannot be learned"},
-        {"pre",
-         {"mlp.branch", NULL, 0, LEARN_SHRINK, 1},
-         "\"mlp.branch\": \"learn\": \"shrink\" is for leave only"},
-        {"pre", {"mlp.gain", "1"}, "\"mlp.gain\" must be a number, not \"1\""},
-        {"pre", {"attn.read", "shared"}, "\"attn.read\" must be \"stream\" or \"block\""},
-        {"pre", {"attn.read", NULL, 1}, "\"attn.read\" must be \"stream\" or \"block\""},
-        {"pre", {"mlp.read", "mlp"}, "\"mlp.read\" must be \"stream\", \"block\" or \"shared\""},
-        {"pre", {"mlp.read", NULL, 1}, "\"mlp.read\" must be \"stream\", \"block\" or \"shared\""},
-        {"pre", {"attn.dual", NULL, 1}, "\"attn.dual\" has no effect"},
-        {"post", {"mlp.dual", NULL, 0}, "\"mlp.dual\" has no effect"},
-        {"resi_dual", {"mlp.dual", "norm"}, "\"mlp.dual\" must be a number"},
-        {"pre", {"blocks.4.attn.in", "none"}, "begin with blocks.0. to blocks.3."},
-        {"pre",
-         {"blocks.18446744073709551616.attn.in", "none"},
-         "begin with blocks.0. to blocks.3."},
-        {"pre", {"blocks..attn.in", "none"}, "begin with blocks.0. to blocks.3."},
-        {"pre", {"blocks.-1.attn.in", "none"}, "begin with blocks.0. to blocks.3."},
-        {"pre", {"blocks.1", "none"}, "unknown key \"blocks.1\"; the keys of one block begin"},
-        {"pre", {"blocks.1x.attn.in", "none"}, "begin with blocks.0. to blocks.3."},
-        {"pre", {"blocks.1.attn", "none"}, "unknown key \"attn\"; keys begin with attn. or mlp."},
-        {"pre", {"blocks.3.blocks.1.attn.in", "none"}, "unknown key \"blocks.1.attn.in\""},
-        {"pre", {"blocks.2.mlp.in", NULL, 1}, "\"mlp.in\" must be \"none\""},
-    };
-    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
-        ModelOptions options = options_of(CASES[i].topology, 4);
-        options.wire = &CASES[i].entry;
-        options.n_wire = 1;
-        check_error(&options, CASES[i].says);
+        wired_error(&options, CASES[i].says);
     }
 }
 
@@ -377,7 +149,7 @@ static void test_wire_errors(void) {
 static void test_out_start(void) {
     static const WireEntry ENTRIES[] = {{"attn.out", "none"}, {"attn.out", "norm"}};
     for (size_t i = 0; i < ROW_COUNT * 3; i++) {
-        ModelOptions options = options_of(ROWS[i / 3].name, 4);
+        ModelOptions options = wired_options(ROWS[i / 3].name, 4);
         RowNet net = row_net(ROWS[i / 3].name, 4);
         options.gamma_out_start = 0.25;
         options.wire = &ENTRIES[i % 2];
@@ -388,7 +160,7 @@ static void test_out_start(void) {
             if (block->attn.slot[ROW_OUT] != '.') block->attn.out_gain = 0.25;
             if (block->mlp.slot[ROW_OUT] != '.') block->mlp.out_gain = 0.25;
         }
-        check_net(&options, &net, ROWS[i / 3].name);
+        wired_net(&options, &net, ROWS[i / 3].name);
     }
 }
 
@@ -400,7 +172,7 @@ static void test_switches(void) {
     for (size_t row = 0; row < ROW_COUNT; row++) {
         for (int i = 0; i < 3 * 3 * 3 * 5; i++) {
             int embed = i % 3, final = i / 3 % 3, qk = i / 9 % 3, init = i / 27;
-            ModelOptions options = options_of(ROWS[row].name, 4);
+            ModelOptions options = wired_options(ROWS[row].name, 4);
             RowNet net = row_net(ROWS[row].name, 4);
             char label[100];
             snprintf(label, sizeof label, "%s, embed %s, final %s, qk %s, init %s", ROWS[row].name,
@@ -413,7 +185,7 @@ static void test_switches(void) {
             row_switch(&net, "final_norm", VALUES[final]);
             row_switch(&net, "qk_norm", VALUES[qk]);
             if (init) net.init = INITS[init];
-            check_net(&options, &net, label);
+            wired_net(&options, &net, label);
         }
     }
 }
@@ -424,7 +196,7 @@ static void test_warm(void) {
         const Row *row = &ROWS[i / 48];
         const char *final = VALUES[i / 16 % 3];
         unsigned slots = i % 16;
-        ModelOptions options = options_of(row->name, 4);
+        ModelOptions options = wired_options(row->name, 4);
         RowNet net = row_net(row->name, 4);
         Wiring wiring;
         char error[256];
@@ -490,7 +262,7 @@ static void test_plain(void) {
         {"pre", "mlp.leave", NULL, 1, IN},
     };
     for (size_t i = 0; i < sizeof NETS / sizeof *NETS; i++) {
-        ModelOptions options = options_of(NETS[i].topology, 12);
+        ModelOptions options = wired_options(NETS[i].topology, 12);
         WireEntry entry = {NETS[i].key, NETS[i].text, NETS[i].number};
         char error[200] = "";
         Wiring wiring;
@@ -507,7 +279,7 @@ static void test_plain(void) {
 }
 
 static void test_memory_returns(void) {
-    ModelOptions options = options_of("peri", 12);
+    ModelOptions options = wired_options("peri", 12);
     char error[200];
     Wiring wiring;
     size_t before = mallinfo2().uordblks;
@@ -523,9 +295,6 @@ static const Test TESTS[] = {
     {"wiring: published coefficients, initial gains by depth", test_formulas},
     {"wiring: layers", test_layers},
     {"wiring: mistakes in layers", test_layers_errors},
-    {"wiring: every override in every row", test_wire},
-    {"wiring: overrides of one block", test_wire_of_one_block},
-    {"wiring: mistakes in wire", test_wire_errors},
     {"wiring: gamma_out_start", test_out_start},
     {"wiring: embed_norm, final_norm, qk_norm, init", test_switches},
     {"wiring: where gamma-warmup acts", test_warm},
