@@ -67,7 +67,7 @@ static const Key keys[] = {
     {KEY(model.position, "\"learned\"", "position encoding"), .choices = position_name,
      .synonyms = position_synonyms},
     {KEY(model.rope_theta, "10000.0", "base of RoPE's frequencies"), .min = 1, .max = INFINITY},
-    {KEY(model.rope_fraction, "1.0", "share of the features of a head that RoPE rotates"), .max = 1,
+    {KEY(model.rope_fraction, "1.0", "fraction of the features of a head that RoPE rotates"), .max = 1,
      .open_min = true},
     {KEY(model.rope_factor, "1.0",
          "what RoPE's low frequencies are divided by, as in Llama 3.1; 1 = as they are"),
