@@ -30,6 +30,8 @@ const char *pattern_refused(const char *pattern) {
                                 (*at >= '0' && *at <= '9');
             if (!*at) return "a backslash at its end";
             if (letter && !strchr("sSdDwWpPrnt", *at)) return "an escape other than \\s \\d \\w \\p \\r \\n \\t";
+            if (starts_with(at, "p{") || starts_with(at, "P{")) at += strcspn(at, "}");
+            if (!*at) return "a property without its end";
         } else if (in_class) {
             if (*at == '[' || starts_with(at, "&&")) return "a set within a set";
             in_class = *at != ']';
