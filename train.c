@@ -11,6 +11,7 @@
 #include "run/commands/cli.h"
 #include "run/commands/describe.h"
 #include "run/commands/dryrun.h"
+#include "run/commands/encode.h"
 #include "run/commands/evaluate.h"
 #include "run/commands/fold.h"
 #include "run/commands/list.h"
@@ -78,6 +79,7 @@ static ExitCode train_loop(Run *run, size_t first, size_t stop_at) {
 static int train_in(Run *run, const char *dir, const Cli *cli) {
     run->dir = dir;
     size_t first = run_restore(run);
+    run_keep_tokenizer(run);
     run_check_room(run);
     if (cli->resume && !run->restored)
         fprintf(stderr, "train: note: %s has no checkpoint, so the run begins at step 0\n", dir);
@@ -202,6 +204,12 @@ int main(int argc, char **argv) {
         break;
     case MODE_STATUS:
         status_print(&cli);
+        break;
+    case MODE_ENCODE:
+        encode_text(&cli);
+        break;
+    case MODE_TRAIN_TOKENIZER:
+        encode_train(&cli);
         break;
     case MODE_LIST:
         list_print(cli.list, cli.json);

@@ -6,6 +6,7 @@
 #include "base/utf8.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -137,11 +138,11 @@ static void read_root(Tokenizer *tokenizer, const cJSON *root) {
                     type);
     read_unused(tokenizer, model, "model", "byte_fallback");
     read_normalizer(tokenizer, cJSON_GetObjectItemCaseSensitive(root, "normalizer"));
-    read_splits(tokenizer, cJSON_GetObjectItemCaseSensitive(root, "pre_tokenizer"));
     tokenizer->size = size_of(tokenizer, vocab, added);
     tokenizer->texts = mem_alloc(size_mul(tokenizer->size, sizeof *tokenizer->texts));
     read_model(tokenizer, model);
     read_added(tokenizer, added);
+    read_splits(tokenizer, cJSON_GetObjectItemCaseSensitive(root, "pre_tokenizer"));
 }
 
 void read_text(Tokenizer *tokenizer, size_t token, const char *bytes, size_t length) {
@@ -211,6 +212,23 @@ void tokenizer_free(Tokenizer *tokenizer) {
 }
 
 /* --- what others ask --- */
+
+bool tokenizer_made(const Tokenizer *tokenizer, const char *path) {
+    enum { MAX = 1 << 16 };
+    char *json = mem_alloc(MAX), own[17];
+    FILE *in = fopen(path, "rbe");
+    const size_t length = in ? fread(json, 1, MAX, in) : 0;
+    if (in) fclose(in);
+    cJSON *root = length ? cJSON_ParseWithLength(json, length) : NULL;
+    const cJSON *made = cJSON_GetObjectItemCaseSensitive(root, "tokenizer");
+    const char *hash =
+        cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(made, "fnv1a64"));
+    snprintf(own, sizeof own, "%016" PRIx64, tokenizer->hash);
+    const bool same = !hash || strcmp(hash, own) == 0;
+    cJSON_Delete(root);
+    mem_free(json);
+    return same;
+}
 
 size_t tokenizer_size(const Tokenizer *tokenizer) {
     return tokenizer->size;

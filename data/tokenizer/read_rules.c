@@ -2,16 +2,13 @@
  * is split into pieces. */
 #include "data/tokenizer/nfc.h"
 #include "data/tokenizer/read.h"
+#include "data/tokenizer/split_gpt2.h"
 
 #include "base/stb_ds.h"
 
 #include <string.h>
 
 enum { PATTERN_MAX = 4096, SPLITS_MAX = 16 };
-
-/* The split of GPT-2, which ByteLevel makes with use_regex. */
-static const char GPT2[] =
-    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
 static bool is_type(const char *type, const char *wanted) {
     return strcmp(type, wanted) == 0;
@@ -88,7 +85,7 @@ static void add_byte_level(Tokenizer *tokenizer, const cJSON *json) {
         read_refuse(tokenizer,
                     "%s: add_prefix_space is set, so decoded text would not be the encoded text",
                     where);
-    if (read_flag(tokenizer, json, where, "use_regex", true)) add_split(tokenizer, GPT2);
+    if (read_flag(tokenizer, json, where, "use_regex", true)) add_split(tokenizer, SPLIT_GPT2);
 }
 
 /* One entry of the pre_tokenizer; returns whether it is ByteLevel. */

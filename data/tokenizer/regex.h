@@ -11,8 +11,8 @@
 
 typedef struct Regex Regex;
 
-/* The library and the version of Unicode whose classes it knows, such as "10.42 Unicode 14.0.0"; NULL
- * if this build has none. */
+/* The library and the version of Unicode whose classes it knows, such as "10.42, Unicode 14.0.0", and that
+ * version alone; NULL if this build has none. */
 const char *regex_library(void);
 const char *regex_unicode(void);
 

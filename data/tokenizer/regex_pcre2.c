@@ -4,6 +4,7 @@
 
 #include <pcre2.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { MATCH_LIMIT = 4000000, HEAP_KIB = 65536, STACK_MIN = 1 << 15, STACK_MAX = 1 << 24 };
 
@@ -15,8 +16,11 @@ struct Regex {
 };
 
 const char *regex_library(void) {
-    static char text[64];
-    pcre2_config(PCRE2_CONFIG_VERSION, text);
+    static char text[128];
+    char version[64]; /* "10.42 2022-12-11" */
+    pcre2_config(PCRE2_CONFIG_VERSION, version);
+    snprintf(text, sizeof text, "%.*s, Unicode %s", (int)strcspn(version, " "), version,
+             regex_unicode());
     return text;
 }
 

@@ -21,6 +21,9 @@ Tokenizer *tokenizer_open(const char *path);
 Tokenizer *tokenizer_parse(const char *json, size_t length, const char *name);
 void tokenizer_free(Tokenizer *tokenizer);
 
+/* Whether the JSON that --encode has written to `path` names this tokenizer; true if there is no file. */
+bool tokenizer_made(const Tokenizer *tokenizer, const char *path);
+
 /* The size of the vocabulary: the largest token + 1. */
 size_t tokenizer_size(const Tokenizer *tokenizer);
 /* 64-bit FNV-1a of the file. */

@@ -26,6 +26,7 @@ static const struct {
     {".", "log.csv", false},        {".", "spikes.csv", false},       {".", "layers.csv", false},
     {".", "tensors.csv", false},    {".", "run.json", false},         {".", "config.json", false},
     {"checkpoints", "step_", true}, {"checkpoints", "latest", false}, {"replay", "step_", true},
+    {"checkpoints", "tokenizer.json", false},
 };
 enum { OWN_COUNT = sizeof OWN / sizeof *OWN };
 
