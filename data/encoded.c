@@ -1,4 +1,5 @@
 /* encoded.c - see encoded.h. A cache that cannot be read or written is done without. */
+#define _GNU_SOURCE /* memfd_create */
 #include "data/encoded.h"
 
 #include "base/stb_ds.h"

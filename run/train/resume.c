@@ -2,6 +2,7 @@
 #include "run/train/resume.h"
 
 #include "base/stb_ds.h"
+#include "base/text_out.h"
 #include "base/words.h"
 #include "run/io/files.h"
 #include "run/io/stop.h"
