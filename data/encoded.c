@@ -104,9 +104,9 @@ static char *cache_path(TokenFile *file, const Tokenizer *tokenizer) {
     char *folder = cache_folder();
     if (!folder) return NULL;
     const char *unicode = regex_unicode();
-    char *path = text_format("%s/%016" PRIx64 "-%zu-%016" PRIx64 "-%s.bin", folder,
-                             survey_file(file)->hash, file->size, tokenizer_hash(tokenizer),
-                             unicode ? unicode : "none");
+    char *path =
+        text_format("%s/%016" PRIx64 "-%zu-%016" PRIx64 "-%s.bin", folder, survey_file(file)->hash,
+                    file->size, tokenizer_hash(tokenizer), unicode ? unicode : "none");
     mem_free(folder);
     return path;
 }
@@ -143,8 +143,7 @@ static int write_cached(const char *path, const int *tokens, size_t V) {
     const size_t count = arrlenu(tokens);
     Out out = {.fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666)};
     if (out.fd < 0) out.error = errno;
-    if (!out.error)
-        encoded_put(tokens, count, V, encoded_check(tokens, count, V), put_bytes, &out);
+    if (!out.error) encoded_put(tokens, count, V, encoded_check(tokens, count, V), put_bytes, &out);
     if (!out.error && rename(temporary, path) != 0) out.error = errno;
     if (out.error) {
         fprintf(stderr,

@@ -39,9 +39,8 @@ VocabKind vocab_kind(const char *value) {
 }
 
 Vocab vocab_tokenizer(Tokenizer *tokenizer) {
-    Vocab vocab = {.kind = VOCAB_TOKENIZER,
-                   .size = tokenizer_size(tokenizer),
-                   .tokenizer = tokenizer};
+    Vocab vocab = {
+        .kind = VOCAB_TOKENIZER, .size = tokenizer_size(tokenizer), .tokenizer = tokenizer};
     for (int byte = 0; byte < 256; byte++)
         vocab.token_of[byte] = tokenizer_byte(tokenizer, (unsigned char)byte);
     return vocab;

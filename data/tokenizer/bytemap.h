@@ -19,8 +19,8 @@ typedef struct {
 } ByteSlot;
 
 typedef struct {
-    char *bytes;      /* the keys (stb_ds array) */
-    ByteSlot *slots;  /* (size), a power of two, at most half of them used */
+    char *bytes;     /* the keys (stb_ds array) */
+    ByteSlot *slots; /* (size), a power of two, at most half of them used */
     size_t size, count;
 } ByteMap;
 

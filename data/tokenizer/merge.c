@@ -91,8 +91,7 @@ static bool put_symbols(Tokenizer *tokenizer, const char *piece, size_t length,
 }
 
 /* Appends the tokens of a piece that is not in the cache. */
-static bool add_tokens(Tokenizer *tokenizer, const char *piece, size_t length,
-                       size_t *bad_offset) {
+static bool add_tokens(Tokenizer *tokenizer, const char *piece, size_t length, size_t *bad_offset) {
     Work *work = &tokenizer->work;
     const int64_t *whole =
         tokenizer->whole_pieces ? bytemap_find(&tokenizer->vocab, piece, length) : NULL;
@@ -107,7 +106,8 @@ static bool add_tokens(Tokenizer *tokenizer, const char *piece, size_t length,
         Candidate candidate = heap_pop(&work->heap);
         if (is_current(tokenizer, candidate)) merge(tokenizer, candidate);
     }
-    for (int i = 0; i >= 0; i = work->symbols[i].after) arrput(work->tokens, work->symbols[i].token);
+    for (int i = 0; i >= 0; i = work->symbols[i].after)
+        arrput(work->tokens, work->symbols[i].token);
     return true;
 }
 

@@ -2,7 +2,7 @@
  *
  * One idea: exactly one of nfc_utf8proc.c and nfc_none.c is compiled; the Makefile chooses by what
  * pkg-config finds. Nothing here keeps memory.
- * Read next: normal.h. */
+ * Read next: pieces.c. */
 #ifndef DATA_TOKENIZER_NFC_H
 #define DATA_TOKENIZER_NFC_H
 

@@ -27,8 +27,8 @@ typedef struct {
 
 /* Sorted by first byte, and the longest first. */
 typedef struct {
-    AddedToken *list;   /* stb_ds array */
-    size_t begin[257];  /* of those with a first byte; begin[256] is their number */
+    AddedToken *list;  /* stb_ds array */
+    size_t begin[257]; /* of those with a first byte; begin[256] is their number */
 } AddedTokens;
 
 /* A pair of neighbours that may be merged. */
@@ -43,9 +43,9 @@ typedef struct {
 } Symbol;
 
 typedef struct {
-    Symbol *symbols;      /* stb_ds arrays */
+    Symbol *symbols; /* stb_ds arrays */
     Candidate *heap;
-    ByteMap pieces;       /* piece -> index in `tokens` of its number of tokens, which follow */
+    ByteMap pieces; /* piece -> index in `tokens` of its number of tokens, which follow */
     int *tokens;
 } Work;
 

@@ -29,7 +29,8 @@ const char *pattern_refused(const char *pattern) {
             const bool letter = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') ||
                                 (*at >= '0' && *at <= '9');
             if (!*at) return "a backslash at its end";
-            if (letter && !strchr("sSdDwWpPrnt", *at)) return "an escape other than \\s \\d \\w \\p \\r \\n \\t";
+            if (letter && !strchr("sSdDwWpPrnt", *at))
+                return "an escape other than \\s \\d \\w \\p \\r \\n \\t";
             if (starts_with(at, "p{") || starts_with(at, "P{")) at += strcspn(at, "}");
             if (!*at) return "a property without its end";
         } else if (in_class) {

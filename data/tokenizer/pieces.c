@@ -92,8 +92,7 @@ static bool split(Encoder *encoder, size_t rule, const char *text, size_t length
 static size_t stretch_of(const char *text, size_t length, bool valid) {
     size_t i = 0;
     while (i < length) {
-        const size_t here =
-            (unsigned char)text[i] < 0x80 ? 1 : utf8_length(text + i, length - i);
+        const size_t here = (unsigned char)text[i] < 0x80 ? 1 : utf8_length(text + i, length - i);
         if ((here > 0) != valid) break;
         i += here ? here : 1;
     }
@@ -106,7 +105,8 @@ static bool encode_bytes(Encoder *encoder, const char *text, size_t length) {
         if ((here = stretch_of(text + i, length - i, true)) > 0)
             encoded = pass_on(encoder, 0, text + i, here);
         else
-            encoded = encode_piece(encoder, text + i, here = stretch_of(text + i, length - i, false));
+            encoded =
+                encode_piece(encoder, text + i, here = stretch_of(text + i, length - i, false));
         if (!encoded) return false;
     }
     return true;
@@ -187,8 +187,7 @@ static bool encode_normalized(Encoder *encoder, const char *text, size_t length)
 bool tokenizer_encode(Tokenizer *tokenizer, const char *text, size_t length, TokenSink *sink,
                       void *context, size_t *bad_offset) {
     Encoder encoder = {.tokenizer = tokenizer, .sink = sink, .context = context, .base = text};
-    const bool encoded =
-        cut_added(&encoder, &tokenizer->added[0], text, length, encode_normalized);
+    const bool encoded = cut_added(&encoder, &tokenizer->added[0], text, length, encode_normalized);
     arrfree(encoder.places);
     if (!encoded) *bad_offset = encoder.bad;
     return encoded;

@@ -51,8 +51,8 @@ const char *read_string(const Tokenizer *tokenizer, const cJSON *object, const c
     return member->valuestring;
 }
 
-bool read_flag(const Tokenizer *tokenizer, const cJSON *object, const char *where,
-               const char *name, bool missing) {
+bool read_flag(const Tokenizer *tokenizer, const cJSON *object, const char *where, const char *name,
+               bool missing) {
     const cJSON *member = cJSON_GetObjectItemCaseSensitive(object, name);
     if (!member || cJSON_IsNull(member)) return missing;
     if (!cJSON_IsBool(member))
@@ -122,8 +122,8 @@ static size_t size_of(const Tokenizer *tokenizer, const cJSON *vocab, const cJSO
 
 static void read_root(Tokenizer *tokenizer, const cJSON *root) {
     static const char *const known[] = {
-        "version",  "truncation",    "padding", "added_tokens", "normalizer", "pre_tokenizer",
-        "post_processor", "decoder", "model",   NULL};
+        "version",       "truncation",     "padding", "added_tokens", "normalizer",
+        "pre_tokenizer", "post_processor", "decoder", "model",        NULL};
     read_members(tokenizer, root, "the file", known);
     const cJSON *model = read_member(tokenizer, root, "the file", "model");
     const cJSON *added = cJSON_GetObjectItemCaseSensitive(root, "added_tokens");
@@ -221,8 +221,7 @@ bool tokenizer_made(const Tokenizer *tokenizer, const char *path) {
     if (in) fclose(in);
     cJSON *root = length ? cJSON_ParseWithLength(json, length) : NULL;
     const cJSON *made = cJSON_GetObjectItemCaseSensitive(root, "tokenizer");
-    const char *hash =
-        cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(made, "fnv1a64"));
+    const char *hash = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(made, "fnv1a64"));
     snprintf(own, sizeof own, "%016" PRIx64, tokenizer->hash);
     const bool same = !hash || strcmp(hash, own) == 0;
     cJSON_Delete(root);

@@ -24,8 +24,8 @@ const cJSON *read_member(const Tokenizer *tokenizer, const cJSON *object, const 
 const char *read_string(const Tokenizer *tokenizer, const cJSON *object, const char *where,
                         const char *name);
 /* A member that is true or false; `missing` if it is absent or null. */
-bool read_flag(const Tokenizer *tokenizer, const cJSON *object, const char *where,
-               const char *name, bool missing);
+bool read_flag(const Tokenizer *tokenizer, const cJSON *object, const char *where, const char *name,
+               bool missing);
 /* Refuses a member that is true, or a string that is not empty: a feature that is not computed here. */
 void read_unused(const Tokenizer *tokenizer, const cJSON *object, const char *where,
                  const char *name);

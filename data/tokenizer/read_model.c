@@ -74,10 +74,17 @@ static void add_merge(Tokenizer *tokenizer, const cJSON *json, size_t rank, char
 }
 
 void read_model(Tokenizer *tokenizer, const cJSON *model) {
-    static const char *const known[] = {
-        "type",          "dropout",       "unk_token", "continuing_subword_prefix",
-        "end_of_word_suffix", "fuse_unk", "byte_fallback", "ignore_merges", "vocab",
-        "merges",        NULL};
+    static const char *const known[] = {"type",
+                                        "dropout",
+                                        "unk_token",
+                                        "continuing_subword_prefix",
+                                        "end_of_word_suffix",
+                                        "fuse_unk",
+                                        "byte_fallback",
+                                        "ignore_merges",
+                                        "vocab",
+                                        "merges",
+                                        NULL};
     read_members(tokenizer, model, "model", known);
     read_unused(tokenizer, model, "model", "dropout");
     read_unused(tokenizer, model, "model", "continuing_subword_prefix");
@@ -132,19 +139,19 @@ static void add_added(Tokenizer *tokenizer, const cJSON *item) {
         char *bytes = mem_alloc(length + 1);
         const size_t count = alphabet_bytes(content, length, bytes);
         const bool raw = count == SIZE_MAX;
-        const bool same = text->length == (raw ? length : count) &&
-                          memcmp(tokenizer->bytes + text->offset, raw ? content : bytes,
-                                 text->length) == 0;
+        const bool same =
+            text->length == (raw ? length : count) &&
+            memcmp(tokenizer->bytes + text->offset, raw ? content : bytes, text->length) == 0;
         mem_free(bytes);
         if (!same)
-            read_refuse(tokenizer, "token %zu is \"%.64s\" in added_tokens and another in the "
-                                   "vocabulary",
+            read_refuse(tokenizer,
+                        "token %zu is \"%.64s\" in added_tokens and another in the "
+                        "vocabulary",
                         token, content);
         text->known = false;
     }
     read_text(tokenizer, token, content, length);
-    keep_added(tokenizer, content, token,
-               read_flag(tokenizer, item, where, "normalized", true));
+    keep_added(tokenizer, content, token, read_flag(tokenizer, item, where, "normalized", true));
 }
 
 void read_added(Tokenizer *tokenizer, const cJSON *added) {

@@ -16,7 +16,7 @@ static bool is_type(const char *type, const char *wanted) {
 
 void read_normalizer(Tokenizer *tokenizer, const cJSON *normalizer) {
     static const char *const known[] = {"type", NULL}, *const sequence[] = {"type", "normalizers",
-                                                                           NULL};
+                                                                            NULL};
     if (!normalizer || cJSON_IsNull(normalizer)) return;
     const char *type = read_string(tokenizer, normalizer, "normalizer", "type");
     if (is_type(type, "Sequence")) {
@@ -54,7 +54,7 @@ static void add_split(Tokenizer *tokenizer, const char *pattern) {
 static void add_pattern(Tokenizer *tokenizer, const cJSON *split) {
     static const char where[] = "pre_tokenizer Split";
     static const char *const known[] = {"type", "pattern", "behavior", "invert", NULL},
-                            *const kinds[] = {"Regex", NULL};
+                             *const kinds[] = {"Regex", NULL};
     read_members(tokenizer, split, where, known);
     const char *behavior = read_string(tokenizer, split, where, "behavior");
     if (!is_type(behavior, "Isolated"))

@@ -46,9 +46,9 @@ Regex *regex_create(const char *pattern, char *error, size_t size) {
     pcre2_compile_context *rules = pcre2_compile_context_create(memory);
     int wrong;
     PCRE2_SIZE at;
-    pcre2_code *code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
-                                     PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &wrong, &at,
-                                     rules);
+    pcre2_code *code =
+        pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
+                      PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &wrong, &at, rules);
     Regex *regex = NULL;
     if (code) {
         regex = mem_alloc(sizeof *regex);

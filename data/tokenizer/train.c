@@ -105,8 +105,7 @@ static int token_of_pair(Training *training, Pair pair) {
     bytes = mem_alloc(arrlenu(written) + 1);
     const size_t length = alphabet_bytes(written, arrlenu(written), bytes),
                  before = training->vocab.count;
-    const int64_t token =
-        *bytemap_put(&training->vocab, bytes, length, (int64_t)before + 1);
+    const int64_t token = *bytemap_put(&training->vocab, bytes, length, (int64_t)before + 1);
     mem_free(bytes);
     if (training->vocab.count > before)
         arrput(training->texts, written);

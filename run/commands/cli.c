@@ -122,9 +122,10 @@ static const Flag FLAGS[] = {
     COMMAND_OF("status", "RUN", TAKES_STRING, run, MODE_STATUS,
                "print whether a run is alive, its step, losses, speed, time left and ending; RUN "
                "may be a directory of runs"),
-    COMMAND_OF("encode", "TEXT OUT", TAKES_STRING, text, MODE_ENCODE,
-               "encode a text with --tokenizer FILE and write its tokens to OUT.bin (llm.c's format) "
-               "and facts about them to OUT.bin.json"),
+    COMMAND_OF(
+        "encode", "TEXT OUT", TAKES_STRING, text, MODE_ENCODE,
+        "encode a text with --tokenizer FILE and write its tokens to OUT.bin (llm.c's format) "
+        "and facts about them to OUT.bin.json"),
     OPTION("tokenizer", "FILE", TAKES_STRING, tokenizer, 1 << MODE_ENCODE,
            "for --encode: the tokenizer.json that encodes the text"),
     COMMAND_OF("train-tokenizer", "TEXT OUT", TAKES_STRING, text, MODE_TRAIN_TOKENIZER,
@@ -420,8 +421,9 @@ static void check_values(const Cli *cli) {
     if (cli->mode == MODE_FOLD && !cli->file)
         die(EXIT_USAGE, "--fold needs RUN OUT: the run, and the folder of the new run");
     if (cli->mode == MODE_ENCODE && (!cli->file || !cli->tokenizer))
-        die(EXIT_USAGE, "--encode needs TEXT OUT.bin --tokenizer FILE: the text, the file to write, and "
-                        "the tokenizer.json");
+        die(EXIT_USAGE,
+            "--encode needs TEXT OUT.bin --tokenizer FILE: the text, the file to write, and "
+            "the tokenizer.json");
     if (cli->mode == MODE_TRAIN_TOKENIZER && !cli->file)
         die(EXIT_USAGE, "--train-tokenizer needs TEXT OUT.json: the text, and the file to write");
     if (cli->mode == MODE_REPLAY && cli->step == STEP_BEST)
@@ -447,8 +449,7 @@ Cli cli_parse(int argc, char **argv) {
                .stop_at = SIZE_MAX,
                .around = 2};
     CliState state = {.sampling = false};
-    for (int i = 1; i < argc; i++)
-        find_owners(&state, argv[i]);
+    for (int i = 1; i < argc; i++) find_owners(&state, argv[i]);
     for (int i = 1; i < argc; i++)
         i += parse_argument(&cli, &state, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
     if (state.config && cli.config != state.config)

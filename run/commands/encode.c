@@ -109,7 +109,8 @@ void encode_train(const Cli *cli) {
     int error = file_replace(cli->file, json, arrlenu(json));
     if (error) die(EXIT_IO, "cannot write %s: %s", cli->file, strerror(error));
     if (tokens < cli->vocab)
-        fprintf(stderr, "train: note: the text has no more pairs to merge: %zu tokens instead of %zu\n",
+        fprintf(stderr,
+                "train: note: the text has no more pairs to merge: %zu tokens instead of %zu\n",
                 tokens, cli->vocab);
     printf("bytes=%zu vocab_size=%zu\n", size, tokens);
     arrfree(json);

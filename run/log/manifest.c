@@ -406,7 +406,8 @@ void manifest_free(Manifest *manifest) {
 
 void manifest_print_build(FILE *out) {
     fprintf(out,
-            "peri.c %s, %s\ncommit   %s%s\ncompiler %s\nflags    %s\nblas     %s\npcre2    %s\nutf8proc %s\n"
+            "peri.c %s, %s\ncommit   %s%s\ncompiler %s\nflags    %s\nblas     %s\npcre2    "
+            "%s\nutf8proc %s\n"
             "numerics %s\nthreads  %zu\n",
             PERI_VERSION, REAL_NAME, program_commit(), program_is_dirty() ? ", with changes" : "",
             __VERSION__, BUILD_FLAGS, ops_blas(), regex_library() ? regex_library() : "none",

@@ -67,7 +67,7 @@ void stored_model_describe(Snapshot *snapshot, const Config *config, const Vocab
     snapshot_add(snapshot, "equations", own_equations(config));
     snapshot_add(snapshot, "config", config_json(config, CONFIG_IDENTITY));
     snapshot_add(snapshot, "vocab",
-                 text_format("%s", !vocab->size        ? "none"
+                 text_format("%s", !vocab->size       ? "none"
                                    : vocab->tokenizer ? "tokenizer"
                                                       : data_vocab_name(vocab->kind)));
     if (vocab->tokenizer)
@@ -312,11 +312,11 @@ void stored_model_read(StoredModel *stored, const char *dir, size_t step, size_t
 static void check_same(const StoredModel *from, const Model *to, const Vocab *vocab,
                        const char *dir) {
     const Params *stored = &from->model->params, *own = &to->params;
-    bool same_text = from->vocab.size == vocab->size &&
-                     !from->vocab.tokenizer == !vocab->tokenizer &&
-                     (vocab->tokenizer
-                          ? tokenizer_hash(from->vocab.tokenizer) == tokenizer_hash(vocab->tokenizer)
-                          : memcmp(from->vocab.byte_of, vocab->byte_of, vocab->size) == 0);
+    bool same_text =
+        from->vocab.size == vocab->size && !from->vocab.tokenizer == !vocab->tokenizer &&
+        (vocab->tokenizer
+             ? tokenizer_hash(from->vocab.tokenizer) == tokenizer_hash(vocab->tokenizer)
+             : memcmp(from->vocab.byte_of, vocab->byte_of, vocab->size) == 0);
     if (!same_text) die(EXIT_USAGE, "train.init_from: %s has another vocabulary", dir);
     for (size_t i = 0; i < params_count(own); i++) {
         const Param *param = &own->list[i];

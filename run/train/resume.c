@@ -144,7 +144,8 @@ void run_keep_tokenizer(const Run *run) {
     if (!tokenizer) return;
     size_t length;
     const char *json = tokenizer_json(tokenizer, &length);
-    char *path = stored_model_tokenizer(run->dir), *folder = text_format("%s/checkpoints", run->dir);
+    char *path = stored_model_tokenizer(run->dir),
+         *folder = text_format("%s/checkpoints", run->dir);
     folder_make(folder);
     int error = file_replace(path, json, length);
     if (error) die(EXIT_IO, "cannot write %s: %s", path, strerror(error));

@@ -67,7 +67,8 @@ static bool survives(Tokenizer *tokenizer, const char *text, size_t length) {
 
 /* --- the reference --- */
 
-static void check_case(Tokenizer *tokenizer, const char *kind, const char *text, const cJSON *want) {
+static void check_case(Tokenizer *tokenizer, const char *kind, const char *text,
+                       const cJSON *want) {
     int *tokens = NULL;
     size_t bad = 0, count = (size_t)cJSON_GetArraySize(want), i = 0;
     bool encoded = tokenizer_encode(tokenizer, text, strlen(text), append, &tokens, &bad);
@@ -168,7 +169,8 @@ static void test_training(void) {
     CHECK(cJSON_GetArraySize(b) == 600, "%d", cJSON_GetArraySize(b));
     cJSON_ArrayForEach(a, cJSON_GetObjectItem(got_model, "vocab")) {
         const cJSON *other = cJSON_GetObjectItemCaseSensitive(b, a->string);
-        CHECK(other && other->valueint == a->valueint, "token %d is \"%s\"", a->valueint, a->string);
+        CHECK(other && other->valueint == a->valueint, "token %d is \"%s\"", a->valueint,
+              a->string);
     }
     const cJSON *merge = cJSON_GetObjectItem(want_model, "merges")->child;
     cJSON_ArrayForEach(a, cJSON_GetObjectItem(got_model, "merges")) {
@@ -193,10 +195,11 @@ static void test_training(void) {
 /* --- refusals --- */
 
 #define LEVEL "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false},"
-#define MODEL "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[\"a b\"]}"
+#define MODEL                                                                                      \
+    "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[\"a b\"]}"
 #define SPLIT(pattern)                                                                             \
-    "{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\","              \
-    "\"pattern\":{\"Regex\":\"" pattern "\"},\"behavior\":\"Isolated\",\"invert\":false},"            \
+    "{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\","            \
+    "\"pattern\":{\"Regex\":\"" pattern "\"},\"behavior\":\"Isolated\",\"invert\":false},"         \
     "{\"type\":\"ByteLevel\",\"add_prefix_space\":false}]}," MODEL "}"
 #define ADDED(members) "{\"added_tokens\":[{" members "}]," LEVEL MODEL "}"
 
@@ -223,9 +226,11 @@ static const struct {
     {"{\"pre_tokenizer\":{\"type\":\"ByteLevel\"}," MODEL "}", "add_prefix_space"},
     {"{\"normalizer\":{\"type\":\"NFKC\"}," LEVEL MODEL "}", "NFKC"},
     {"{" LEVEL "\"model\":{\"type\":\"BPE\",\"byte_fallback\":true}}", "byte_fallback"},
-    {"{" LEVEL "\"model\":{\"type\":\"BPE\",\"dropout\":0.1,\"vocab\":{\"a\":0},\"merges\":[]}}", "dropout"},
+    {"{" LEVEL "\"model\":{\"type\":\"BPE\",\"dropout\":0.1,\"vocab\":{\"a\":0},\"merges\":[]}}",
+     "dropout"},
     {"{" LEVEL "\"model\":{\"type\":\"BPE\",\"vocab\":{},\"merges\":[]}}", "no tokens"},
-    {"{" LEVEL "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":0},\"merges\":[]}}", "number 0"},
+    {"{" LEVEL "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":0},\"merges\":[]}}",
+     "number 0"},
     {"{" LEVEL "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"a\":1},\"merges\":[]}}", "twice"},
     {"{" LEVEL "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":9999999},\"merges\":[]}}", "gaps"},
     {"{" LEVEL "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":1.5},\"merges\":[]}}", "integer"},
@@ -247,7 +252,8 @@ static void parse(const void *argument) {
 
 static void test_refused(void) {
     for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++) {
-        const int want = FILES[i].word ? EXIT_DATA : EXIT_DONE, got = run_child(parse, FILES[i].json);
+        const int want = FILES[i].word ? EXIT_DATA : EXIT_DONE,
+                  got = run_child(parse, FILES[i].json);
         CHECK(got == want, "file %zu: exit %d, want %d: %s", i, got, want, said);
         CHECK(!FILES[i].word || (strstr(said, FILES[i].word) && strstr(said, "file.json")),
               "file %zu: no \"%s\" in: %s", i, FILES[i].word, said);
@@ -260,8 +266,14 @@ static void test_open_characters(void) {
     static const struct {
         const char *text;
         size_t open;
-    } cases[] = {{"", 0},         {"a", 0},        {"\xC3", 1},     {"a\xE2\x82", 2},
-                 {"\xE2\x82\xAC", 0}, {"\xF0\x9F\x91", 3}, {"\x80\x80", 0}, {"\xFF", 0}};
+    } cases[] = {{"", 0},
+                 {"a", 0},
+                 {"\xC3", 1},
+                 {"a\xE2\x82", 2},
+                 {"\xE2\x82\xAC", 0},
+                 {"\xF0\x9F\x91", 3},
+                 {"\x80\x80", 0},
+                 {"\xFF", 0}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const size_t open = utf8_open(cases[i].text, strlen(cases[i].text));
         CHECK(open == cases[i].open, "case %zu: %zu, want %zu", i, open, cases[i].open);
