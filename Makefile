@@ -73,10 +73,16 @@ PERI_LDFLAGS = $(LIBRARIES) -Wl,--disable-new-dtags -Wl,-u,requirements_check \
     $(if $(SANITIZE),-fsanitize=address$(comma)undefined)
 LDLIBS   := -fopenmp -lopenblas -lcjson -lm
 
+# PCRE2 and utf8proc are optional (docs/tokenizers.md): without them *_none.c stand in. Another processor has none.
+PCRE2    := $(if $(CROSS),,$(shell pkg-config --libs libpcre2-8 2>/dev/null))
+UTF8PROC := $(if $(CROSS),,$(shell pkg-config --libs libutf8proc 2>/dev/null))
+LDLIBS   += $(PCRE2) $(UTF8PROC)
+UNUSED   := data/tokenizer/$(if $(PCRE2),regex_none.c,regex_pcre2.c) data/tokenizer/$(if $(UTF8PROC),nfc_none.c,nfc_utf8proc.c)
+
 # The folders of the library, lowest first (docs/code.md).
-ROOMS    := base ops/cpu data norm model \
+ROOMS    := base ops/cpu data/tokenizer data norm model \
     $(addprefix run/,io optim config log store train commands)
-SOURCES  := $(sort $(wildcard $(ROOMS:%=%/*.c)))
+SOURCES  := $(sort $(filter-out $(UNUSED),$(wildcard $(ROOMS:%=%/*.c))))
 OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o)
 TESTS    := $(sort $(wildcard tests/unit/test_*.c)) $(if $(filter double,$(REAL)),$(sort $(wildcard tests/grad/grad_*.c)))
 TESTBINS := $(TESTS:%.c=$(BUILD)/%)

@@ -11,6 +11,7 @@
 #include "run/commands/cli.h"
 #include "run/commands/describe.h"
 #include "run/commands/dryrun.h"
+#include "run/commands/encode.h"
 #include "run/commands/evaluate.h"
 #include "run/commands/fold.h"
 #include "run/commands/list.h"
@@ -78,6 +79,7 @@ static ExitCode train_loop(Run *run, size_t first, size_t stop_at) {
 static int train_in(Run *run, const char *dir, const Cli *cli) {
     run->dir = dir;
     size_t first = run_restore(run);
+    run_keep_tokenizer(run);
     run_check_room(run);
     if (cli->resume && !run->restored)
         fprintf(stderr, "train: note: %s has no checkpoint, so the run begins at step 0\n", dir);
@@ -168,43 +170,41 @@ static void start_process(char **argv) {
     config_start();
 }
 
-int main(int argc, char **argv) {
-    start_process(argv);
-    if (argc < 2) {
-        cli_help(true);
-        return streams_end(EXIT_USAGE, false);
-    }
-    Cli cli = cli_parse(argc, argv);
-    argc = cli_hide_command(argc, argv);
-    events_start(cli.on_event);
+static int run_mode(const Cli *cli, int argc, char **argv) {
     int code = EXIT_DONE;
-    switch (cli.mode) {
+    switch (cli->mode) {
     case MODE_TRAIN:
     case MODE_DRY_RUN:
     case MODE_BENCH:
     case MODE_DESCRIBE:
-        code = with_config(&cli, argc, argv);
+        code = with_config(cli, argc, argv);
         break;
     case MODE_SAMPLE:
-        sample_of_checkpoint(&cli);
+        sample_of_checkpoint(cli);
         break;
     case MODE_EVAL:
-        code = evaluate(&cli);
+        code = evaluate(cli);
         break;
     case MODE_REPLAY:
-        code = (int)replay(&cli, argc, argv);
+        code = (int)replay(cli, argc, argv);
         break;
     case MODE_LOGITS:
-        logits_write(&cli);
+        logits_write(cli);
         break;
     case MODE_FOLD:
-        fold_write(&cli);
+        fold_write(cli);
         break;
     case MODE_STATUS:
-        status_print(&cli);
+        status_print(cli);
+        break;
+    case MODE_ENCODE:
+        encode_text(cli);
+        break;
+    case MODE_TRAIN_TOKENIZER:
+        encode_train(cli);
         break;
     case MODE_LIST:
-        list_print(cli.list, cli.json);
+        list_print(cli->list, cli->json);
         break;
     case MODE_SCHEMA:
         config_print_schema(stdout);
@@ -223,6 +223,19 @@ int main(int argc, char **argv) {
         manifest_print_build(stdout);
         break;
     }
+    return code;
+}
+
+int main(int argc, char **argv) {
+    start_process(argv);
+    if (argc < 2) {
+        cli_help(true);
+        return streams_end(EXIT_USAGE, false);
+    }
+    Cli cli = cli_parse(argc, argv);
+    argc = cli_hide_command(argc, argv);
+    events_start(cli.on_event);
+    int code = run_mode(&cli, argc, argv);
     code = streams_end(code, cli.mode == MODE_TRAIN);
     cli_free(&cli);
     if (stop_requested()) stop_die();

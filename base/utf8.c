@@ -24,6 +24,15 @@ size_t utf8_length(const char *s, size_t left) {
     return length;
 }
 
+size_t utf8_open(const char *s, size_t length) {
+    for (size_t back = 1; back < 4 && back <= length; back++) {
+        const unsigned char first = (unsigned char)s[length - back];
+        if ((first & 0xc0) == 0x80) continue;
+        return first >= 0xc2 && first <= 0xf4 && length_by_first(first) > back ? back : 0;
+    }
+    return 0;
+}
+
 void utf8_cut(char *text, size_t size) {
     size_t length = strlen(text), last = 1; /* bytes of the last sequence */
     if (length + 1 < size) return;

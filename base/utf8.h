@@ -16,6 +16,9 @@
  * overlong, a surrogate, above U+10FFFF or truncated. */
 size_t utf8_length(const char *s, size_t left);
 
+/* The number of bytes at the end of `s` (length) that begin a character and are not all of it. */
+size_t utf8_open(const char *s, size_t length);
+
 /* `text` was printed into `size` bytes: if it fills them, removes the bytes of a last character that
  * did not fit as a whole. */
 void utf8_cut(char *text, size_t size);

@@ -1,6 +1,7 @@
 /* dataset.c - see dataset.h: opening, order of files, sequences of the built-in corpora. */
 #include "data/dataset.h"
 #include "base/words.h"
+#include "data/encoded.h"
 #include "data/stories.h"
 #include "data/survey.h"
 #include "data/surprises.h"
@@ -27,6 +28,7 @@ struct Dataset {
     Split train, val;
     Windows train_windows, val_windows;
     Vocab vocab;
+    Tokenizer *tokenizer; /* opened here; NULL = none, or the caller's */
     size_t V, T, B, accum, val_rows;
     int order;
     DataFormat format;
@@ -79,6 +81,7 @@ static void open_train(Dataset *data, const DataOptions *options) {
     if (splits_off) val->kind = options->val_fraction == 0 ? SOURCE_NONE : train->kind;
     if (train->kind != SOURCE_FILES) return;
     data->train_files = tokens_open("data.train", options->train, (DataFormat)options->format);
+    encoded_open(data->train_files, data->vocab.tokenizer);
     uint64_t n = files_tokens(data->train_files), n_train = n;
     if (splits_off) n_train = (uint64_t)floor((double)n * (1 - options->val_fraction));
     split_add(train, data->train_files, 0, n_train);
@@ -91,6 +94,7 @@ static void open_val(Dataset *data, const DataOptions *options) {
     split_name(val, "data.val", options->val);
     if (val->kind != SOURCE_FILES) return;
     data->val_files = tokens_open("data.val", options->val, (DataFormat)options->format);
+    encoded_open(data->val_files, data->vocab.tokenizer);
     split_add(val, data->val_files, 0, files_tokens(data->val_files));
 }
 
@@ -104,33 +108,36 @@ static bool is_text(SourceKind kind, const TokenFile *files) {
 
 static void choose_vocab(Dataset *data, const DataOptions *options) {
     const Split *train = &data->train, *val = &data->val;
-    bool text = is_text(train->kind, data->train_files), chars = options->vocab == VOCAB_CHARS;
+    bool text = is_text(train->kind, data->train_files), chars = data->vocab.kind == VOCAB_CHARS;
+    const bool files_only = chars || data->tokenizer;
     if (val->kind != SOURCE_NONE && is_text(val->kind, val_files_of(data)) != text) {
         die(EXIT_DATA, "data.train = \"%s\" contains %s, but data.val = \"%s\" contains %s",
             train->name, text ? "text" : "token ids", val->name, text ? "token ids" : "text");
     }
-    if (chars && (train->kind > SOURCE_FILES || val->kind > SOURCE_FILES)) {
-        die(EXIT_USAGE, "data.vocab = chars needs text files: built-in data consist of bytes");
+    if (files_only && (train->kind > SOURCE_FILES || val->kind > SOURCE_FILES)) {
+        die(EXIT_USAGE, "data.vocab = %s needs text files: built-in data consist of bytes",
+            options->vocab);
     }
     if (chars && !text) {
         die(EXIT_USAGE, "data.vocab = chars needs text, but data.train = \"%s\" contains %s",
             train->name, data->train_files[0].kind->name);
     }
-    if (!text && options->vocab_size == 0) {
+    if (!text && !data->tokenizer && options->vocab_size == 0) {
         die(EXIT_USAGE,
             "data.train = \"%s\" needs data.vocab_size, the size of the vocabulary (50257 for "
             "GPT-2)",
             train->name);
     }
-    data->vocab = !text   ? vocab_chars(NULL, 0)
-                  : chars ? survey_chars(data->train_files) /* must not depend on the split */
-                          : vocab_bytes();
+    if (!data->tokenizer)
+        data->vocab = !text   ? vocab_chars(NULL, 0)
+                      : chars ? survey_chars(data->train_files) /* must not depend on the split */
+                              : vocab_bytes();
     data->V = options->vocab_size ? options->vocab_size : data->vocab.size;
     if (data->V < data->vocab.size) {
         die(EXIT_USAGE,
             "data.vocab_size = %zu is too small: data.vocab = %s of \"%s\" has %zu tokens; use 0 "
             "for all of them",
-            data->V, data_vocab_name(options->vocab), train->name, data->vocab.size);
+            data->V, options->vocab, train->name, data->vocab.size);
     }
 }
 
@@ -153,6 +160,17 @@ static void check_val(const Dataset *data, size_t eval_rows) {
         "in one file, but the most that %s is %" PRIu64,
         name ? "val" : "train", name ? name : data->train.name, data->T + 1,
         name ? "there are" : "data.val_fraction leaves", split_longest_piece(&data->val));
+}
+
+/* The kind of the vocabulary; that of bytes is chosen when the files are known. */
+static void open_tokenizer(Dataset *data, const DataOptions *options) {
+    data->vocab.kind = (int)vocab_kind(options->vocab);
+    if (data->vocab.kind == VOCAB_UNKNOWN)
+        die(EXIT_USAGE, "data.vocab = \"%s\" is neither bytes nor chars nor a tokenizer.json",
+            options->vocab);
+    if (data->vocab.kind != VOCAB_TOKENIZER) return;
+    data->tokenizer = tokenizer_open(options->vocab);
+    data->vocab = vocab_tokenizer(data->tokenizer);
 }
 
 static Dataset *dataset_alloc(size_t context) {
@@ -179,6 +197,7 @@ Dataset *dataset_open(const DataOptions *options, size_t context, size_t batch, 
     data->order = options->order;
     data->format = (DataFormat)options->format;
     data->seed = seed;
+    open_tokenizer(data, options);
     open_train(data, options);
     if (*options->val) open_val(data, options);
     choose_vocab(data, options);
@@ -195,17 +214,20 @@ Dataset *dataset_open_val(const DataOptions *options, size_t context, size_t eva
                           const Vocab *vocab, size_t V) {
     Dataset *data = dataset_alloc(context);
     bool text = vocab->size > 0;
+    data->vocab = *vocab;
     if (*options->val) {
         open_val(data, options);
     } else {
         open_train(data, options);
     }
-    if (data->val.kind != SOURCE_NONE && is_text(data->val.kind, val_files_of(data)) != text) {
+    if (vocab->tokenizer && data->val.kind > SOURCE_FILES)
+        die(EXIT_DATA, "the model reads tokens of a tokenizer, and built-in data consist of bytes");
+    if (data->val.kind != SOURCE_NONE && !vocab->tokenizer &&
+        is_text(data->val.kind, val_files_of(data)) != text) {
         die(EXIT_DATA, "\"%s\" contains %s, but the model reads %s",
             *options->val ? options->val : options->train, text ? "token ids" : "text",
             text ? "text" : "token ids");
     }
-    data->vocab = *vocab;
     data->V = V;
     open_val_rows(data, eval_rows);
     return data;
@@ -222,6 +244,7 @@ void dataset_close(Dataset *data) {
     }
     tokens_close(data->train_files);
     tokens_close(data->val_files);
+    tokenizer_free(data->tokenizer);
     mem_free(data);
 }
 
@@ -456,6 +479,7 @@ size_t dataset_default_prompt(const DataOptions *options, const Vocab *vocab, ui
     if (kind != SOURCE_FILES || !vocab->size) return strlen(prompt);
     static const unsigned char likely[] = {'\n', ' '};
     *prompt = (char)vocab->byte_of[0];
+    if (vocab->tokenizer) *prompt = '\n'; /* every vocabulary has some of these */
     for (size_t i = sizeof likely; i-- > 0;) {
         if (vocab->token_of[likely[i]] >= 0) *prompt = (char)likely[i];
     }

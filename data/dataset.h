@@ -37,7 +37,7 @@ typedef struct {
     const char *val;   /* the same; "" = split off from data.train */
     double val_fraction;
     int format;        /* DataFormat of tokens.h */
-    int vocab;         /* VocabKind, for text */
+    const char *vocab; /* bytes or chars, for text, or a tokenizer.json */
     size_t vocab_size; /* 0 = that of the vocabulary; .bin files and builtin:random need one */
     int order;         /* DataOrder */
 } DataOptions;

@@ -3,6 +3,7 @@
 #include "data/find.h"
 #include "base/words.h"
 #include "base/stb_ds.h"
+#include "base/text_out.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,6 +33,18 @@ static const TokenKind kinds_llmc[] = {
     {.name = "llm.c uint32 tokens", .width = 4, .header = 1024, .magic = 20240801, .version = 7},
 };
 enum { LLMC_KINDS = sizeof kinds_llmc / sizeof kinds_llmc[0] };
+
+const TokenKind *tokens_kind(size_t V) {
+    return &kinds_llmc[V > UINT16_MAX + (size_t)1];
+}
+
+void tokens_header(const TokenKind *kind, size_t count, uint64_t check,
+                   unsigned char header[TOKENS_HEADER]) {
+    const uint32_t numbers[] = {kind->magic, kind->version, (uint32_t)count, (uint32_t)check,
+                                (uint32_t)(check >> 32)};
+    memset(header, 0, TOKENS_HEADER);
+    memcpy(header, numbers, sizeof numbers); /* little-endian, as is the machine */
+}
 
 /* The little-endian number in `width` bytes. */
 static uint32_t number_at(const unsigned char *bytes, size_t width) {
@@ -238,16 +251,45 @@ TokenFile *tokens_open(const char *key, const char *spec, DataFormat format) {
     return files;
 }
 
-void tokens_close(TokenFile *files) {
-    for (size_t i = 0; i < arrlenu(files); i++) {
-        if (files[i].fd >= 0) {
-            close(files[i].fd);
-            kept--;
-        }
-        mem_free(files[i].name);
-        mem_free(files[i].path);
+TokenFile *tokens_adopt(const char *name, const char *path, int fd) {
+    struct stat status;
+    Head head;
+    TokenFile *file = mem_alloc(sizeof *file);
+    if (fstat(fd, &status) != 0) die(EXIT_IO, "%s: %s", path, strerror(errno));
+    *file = (TokenFile){.name = text_format("%s", name),
+                        .path = text_format("%s", path),
+                        .size = (size_t)status.st_size,
+                        .fd = fd,
+                        .device = status.st_dev,
+                        .inode = status.st_ino};
+    kept++;
+    head.size = file->size < HEAD ? file->size : HEAD;
+    bytes_at(file, fd, 0, head.bytes, head.size);
+    file->kind = file_kind(file, &head, FORMAT_LLMC);
+    file->count = file_count(file, &head);
+    return file;
+}
+
+void tokens_release(TokenFile *file) {
+    if (file->fd >= 0) {
+        close(file->fd);
+        kept--;
     }
+    if (file->encoded) {
+        tokens_release(file->encoded);
+        mem_free(file->encoded);
+    }
+    mem_free(file->name);
+    mem_free(file->path);
+}
+
+void tokens_close(TokenFile *files) {
+    for (size_t i = 0; i < arrlenu(files); i++) tokens_release(&files[i]);
     arrfree(files);
+}
+
+const TokenFile *tokens_source(const TokenFile *file) {
+    return file->encoded ? file->encoded : file;
 }
 
 /* --- reading tokens --- */
@@ -279,6 +321,7 @@ void tokens_read(const TokenFile *file, size_t first, size_t count, const Vocab 
                  int *tokens) {
     enum { PIECE = 1024 };
     unsigned char bytes[PIECE * sizeof(uint32_t)];
+    file = tokens_source(file);
     size_t header = file->kind->header, width = file->kind->width;
     int fd = fd_acquire(file);
     for (size_t done = 0, here; done < count; done += here) {

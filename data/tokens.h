@@ -35,12 +35,12 @@ typedef struct {
     uint32_t largest; /* of a token file: its largest token */
 } Survey;
 
-typedef struct {
+typedef struct TokenFile {
     char *name; /* as given, or as found in the folder or by the pattern; for errors */
     char *path; /* absolute */
     const TokenKind *kind;
     size_t size;  /* of the file, in bytes */
-    size_t count; /* of tokens */
+    size_t count; /* of tokens, also if they are in `encoded` */
     int fd;       /* -1 = opened for each read, because there are many files */
     dev_t device; /* device and inode identify the file */
     ino_t inode;
@@ -48,6 +48,7 @@ typedef struct {
     const Foreign
         *foreign; /* what it seems to be, if neither text nor tokens; NULL = no surprise */
     Survey survey;
+    struct TokenFile *encoded; /* the tokens of a text, by a tokenizer; NULL = its bytes */
 } TokenFile;
 
 /* A run of tokens within one file. */
@@ -61,6 +62,19 @@ typedef struct {
  * key that named them, for errors. */
 TokenFile *tokens_open(const char *key, const char *spec, DataFormat format);
 void tokens_close(TokenFile *files);
+/* A file with llm.c's header that is open as `fd`, which the result owns and keeps. `name` and `path` are
+ * copied. For mem_free, after tokens_release. */
+TokenFile *tokens_adopt(const char *name, const char *path, int fd);
+void tokens_release(TokenFile *file);
+/* The file whose tokens these are: `encoded`, or the file itself. */
+const TokenFile *tokens_source(const TokenFile *file);
+
+/* The kind of llm.c file for tokens below V, and the header of one with `count` tokens, to which `check` is
+ * added (0 = none). */
+const TokenKind *tokens_kind(size_t V);
+enum { TOKENS_HEADER = 1024 };
+void tokens_header(const TokenKind *kind, size_t count, uint64_t check,
+                   unsigned char header[TOKENS_HEADER]);
 
 /* Reads `size` bytes of a file from `offset` on. Ends the program if they are no longer there. */
 void tokens_bytes(const TokenFile *file, size_t offset, void *bytes, size_t size);

@@ -39,11 +39,12 @@ static void count_wide(size_t *counts, size_t V, const unsigned char *bytes, siz
 
 static void count_piece(size_t *counts, const Dataset *data, const Piece *piece) {
     unsigned char bytes[READ_BYTES];
-    const TokenKind *kind = piece->file->kind;
+    const TokenFile *file = tokens_source(piece->file);
+    const TokenKind *kind = file->kind;
     const size_t V = dataset_vocab_size(data), most = READ_BYTES / kind->width;
     for (size_t done = 0, n; done < piece->count; done += n) {
         n = piece->count - done < most ? piece->count - done : most;
-        tokens_bytes(piece->file, kind->header + (piece->begin + done) * kind->width, bytes,
+        tokens_bytes(file, kind->header + (piece->begin + done) * kind->width, bytes,
                      n * kind->width);
         if (kind->width == 1)
             count_text(counts, dataset_vocab(data), bytes, n);

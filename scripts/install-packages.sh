@@ -2,6 +2,8 @@
 # install-packages.sh GROUP... - installs the missing Debian packages of these groups, as root or through sudo.
 #
 #     build    what make needs
+#     tokenizers
+#              PCRE2 and utf8proc, for tokenizer.json files; make does without them
 #     plot     gnuplot, for scripts/plot.sh
 #     sweep    jq, for the files of scripts/sweep.sh
 #     report   Python, for scripts/report.sh and tests/mutants/mutate.sh
@@ -27,6 +29,7 @@ source "$(dirname "$0")/usage.sh"
 
 declare -A groups=(
     [build]="gcc libc6-dev make pkg-config libopenblas-openmp-dev libcjson-dev libstb-dev"
+    [tokenizers]="libpcre2-dev libutf8proc-dev"
     [plot]="gnuplot-nox"
     [report]="python3"
     [browser]="chromium"

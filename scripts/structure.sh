@@ -14,10 +14,10 @@ shopt -s nullglob
 
 # A file includes its own folder and folders of a lower floor. Two folders on one floor, such as
 # norm/ and data/, know nothing of each other.
-floors="base=0 ops=1 ops/cpu=2 data=3 norm=3 model=4
+floors="base=0 ops=1 ops/cpu=2 data/tokenizer=2 data=3 norm=3 model=4
     run/io=5 run/optim=6 run/config=7 run/log=8 run/store=9 run/train=10 run/commands=11 train.c=12 tests=13"
 
-house=(train.c {base,ops,norm,data,model}/*.[ch] {ops,run}/*/*.[ch])
+house=(train.c {base,ops,norm,data,model}/*.[ch] {ops,run,data}/*/*.[ch])
 all=("${house[@]}" tests/*/*.[ch])
 shell=(.ci/run scripts/*.sh scripts/*/*.sh tests/*/*.sh)
 python=(scripts/*.py scripts/*/*.py tests/*/*.py)
@@ -59,7 +59,9 @@ include_order() {
 library_headers() {
     found '# *include *[<"]cblas\.h' 'ops/cpu/[^:]*' "${house[@]}"
     found '# *include *[<"]omp\.h' 'ops/cpu/[^:]*' "${house[@]}"
-    found '# *include *[<"](cjson/)?cJSON\.h' 'run/(config/config[a-z_]*|store/checkpoint|log/manifest)\.c' "${house[@]}"
+    found '# *include *[<"](cjson/)?cJSON\.h' 'run/(config/config[a-z_]*|store/checkpoint|log/manifest)\.c|data/tokenizer/read[a-z_]*\.[ch]' "${house[@]}"
+    found '# *include *[<"]pcre2\.h' 'data/tokenizer/regex_pcre2\.c' "${house[@]}"
+    found '# *include *[<"]utf8proc\.h' 'data/tokenizer/nfc_utf8proc\.c' "${house[@]}"
     found '# *include *[<"]mpi\.h' 'nothing' "${all[@]}"
 }
 

@@ -44,6 +44,7 @@ enum {
     STORED = 1 << MODE_SAMPLE | 1 << MODE_EVAL,
     LOGITS = 1 << MODE_LOGITS,
     FOLDING = 1 << MODE_FOLD,
+    WRITING = LOGITS | FOLDING | 1 << MODE_ENCODE | 1 << MODE_TRAIN_TOKENIZER,
     REPLAYING = 1 << MODE_REPLAY,
     SETTING = TRAINING | 1 << MODE_EVAL | LOGITS | FOLDING | REPLAYING,
     JSON =
@@ -121,6 +122,16 @@ static const Flag FLAGS[] = {
     COMMAND_OF("status", "RUN", TAKES_STRING, run, MODE_STATUS,
                "print whether a run is alive, its step, losses, speed, time left and ending; RUN "
                "may be a directory of runs"),
+    COMMAND_OF(
+        "encode", "TEXT OUT", TAKES_STRING, text, MODE_ENCODE,
+        "encode a text with --tokenizer FILE and write its tokens to OUT.bin (llm.c's format) "
+        "and facts about them to OUT.bin.json"),
+    OPTION("tokenizer", "FILE", TAKES_STRING, tokenizer, 1 << MODE_ENCODE,
+           "for --encode: the tokenizer.json that encodes the text"),
+    COMMAND_OF("train-tokenizer", "TEXT OUT", TAKES_STRING, text, MODE_TRAIN_TOKENIZER,
+               "train byte-level BPE on a text, with --vocab N tokens, and write a tokenizer.json"),
+    OPTION("vocab", "N", TAKES_INTEGER, vocab, 1 << MODE_TRAIN_TOKENIZER,
+           "for --train-tokenizer: number of tokens, at least 257 (default 4096)"),
     OPTION("on-event", "CMD", TAKES_STRING, on_event, TRAINING,
            "run CMD by /bin/sh at a spike, a divergence, a checkpoint and the end, with the facts "
            "in its environment (PERI_EVENT, PERI_STEP, ...)"),
@@ -299,6 +310,7 @@ static void check_options(const Cli *cli, const bool used[FLAG_COUNT]) {
 typedef struct {
     bool used[FLAG_COUNT];
     bool sampling;      /* whether --sample is among the arguments: --seed is its own then */
+    bool tokenizing;    /* the same of --train-tokenizer and --vocab */
     const char *config; /* the config that was given without --config, NULL = none */
 } CliState;
 
@@ -324,10 +336,10 @@ static void apply_key(Cli *cli, CliState *state, const char *argument, const cha
     state->used[find_flag("set") - FLAGS] = true;
 }
 
-/* An argument without dashes: the FILE of --logits, the OUT of --fold, a config, by its file or its name, or
+/* An argument without dashes: the file that --logits, --encode or --train-tokenizer writes, the OUT of --fold, a config, by its file or its name, or
  * KEY=VALUE. */
 static void parse_bare(Cli *cli, CliState *state, const char *argument) {
-    if ((cli->mode == MODE_LOGITS || cli->mode == MODE_FOLD) && !cli->file) {
+    if (WRITING >> cli->mode & 1 && !cli->file) {
         cli->file = argument;
         return;
     }
@@ -359,7 +371,9 @@ static bool parse_argument(Cli *cli, CliState *state, const char *argument, cons
     arrput(cli->owned, name);
     for (char *c = name; *c; c++) *c = *c == '_' ? '-' : (char)tolower((unsigned char)*c);
     const Flag *flag = find_flag(name);
-    if (!flag || (strcmp(name, "seed") == 0 && !state->sampling)) {
+    const bool is_key = (strcmp(name, "seed") == 0 && !state->sampling) ||
+                        (strcmp(name, "vocab") == 0 && !state->tokenizing);
+    if (!flag || is_key) {
         const bool is_next_flag = !equals && value && strncmp(value, "--", 2) == 0;
         apply_key(cli, state, argument, name, is_next_flag ? NULL : value);
         return !equals;
@@ -406,23 +420,36 @@ static void check_values(const Cli *cli) {
         die(EXIT_USAGE, "--logits needs RUN FILE: the run, and the file to write");
     if (cli->mode == MODE_FOLD && !cli->file)
         die(EXIT_USAGE, "--fold needs RUN OUT: the run, and the folder of the new run");
+    if (cli->mode == MODE_ENCODE && (!cli->file || !cli->tokenizer))
+        die(EXIT_USAGE,
+            "--encode needs TEXT OUT.bin --tokenizer FILE: the text, the file to write, and "
+            "the tokenizer.json");
+    if (cli->mode == MODE_TRAIN_TOKENIZER && !cli->file)
+        die(EXIT_USAGE, "--train-tokenizer needs TEXT OUT.json: the text, and the file to write");
     if (cli->mode == MODE_REPLAY && cli->step == STEP_BEST)
         die(EXIT_USAGE, "--replay examines an update: --step takes an integer, not \"best\"");
     if (cli->sampling.top_p > 1) die(EXIT_USAGE, "--top-p takes a probability, 0 to 1");
     if (cli->seed > UINT32_MAX) die(EXIT_USAGE, "--seed must be 0 to 2^32-1");
 }
 
+/* Some options have the name of a key, which they are only beside their command. */
+static void find_owners(CliState *state, const char *argument) {
+    static const char tokenizing[] = "--train-tokenizer";
+    state->sampling |= strcmp(argument, "--sample") == 0 || strncmp(argument, "--sample=", 9) == 0;
+    state->tokenizing |= strncmp(argument, tokenizing, strlen(tokenizing)) == 0;
+}
+
 Cli cli_parse(int argc, char **argv) {
     Cli cli = {.mode = MODE_TRAIN,
                .tokens = 256,
+               .vocab = 4096,
                .sampling = {0.8, 0, 1},
                .seed = 1,
                .step = STEP_NEWEST,
                .stop_at = SIZE_MAX,
                .around = 2};
     CliState state = {.sampling = false};
-    for (int i = 1; i < argc; i++)
-        state.sampling |= strcmp(argv[i], "--sample") == 0 || strncmp(argv[i], "--sample=", 9) == 0;
+    for (int i = 1; i < argc; i++) find_owners(&state, argv[i]);
     for (int i = 1; i < argc; i++)
         i += parse_argument(&cli, &state, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
     if (state.config && cli.config != state.config)

@@ -19,6 +19,8 @@ typedef enum {
     MODE_STATUS,
     MODE_LOGITS,
     MODE_FOLD,
+    MODE_ENCODE,
+    MODE_TRAIN_TOKENIZER,
     MODE_LIST,
     MODE_SCHEMA,
     MODE_MAN,
@@ -40,9 +42,12 @@ typedef struct {
     const char *topology; /* of --eval and --sample; NULL = that of the run */
     const char *prompt;   /* NULL = the default of the data, "-" = standard input */
     size_t tokens, seed, bench;
-    size_t step;          /* STEP_NEWEST (of a replay: the worst spike), STEP_BEST or a number */
-    size_t around;        /* of a replay */
-    const char *file;     /* FILE of --logits, OUT of --fold */
+    size_t step;      /* STEP_NEWEST (of a replay: the worst spike), STEP_BEST or a number */
+    size_t around;    /* of a replay */
+    const char *file; /* FILE of --logits, OUT of --fold, --encode and --train-tokenizer */
+    const char *text; /* of --encode and --train-tokenizer */
+    const char *tokenizer;
+    size_t vocab;         /* of --train-tokenizer */
     const char *on_event; /* NULL = that of the environment, if any */
     Sampling sampling;
 } Cli;

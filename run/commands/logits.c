@@ -31,15 +31,15 @@ static void take_prompt(Result *result, const Cli *cli, const StoredModel *store
         die(EXIT_DATA, "%s was trained on token numbers without text: it takes no --prompt",
             cli->run);
     if (strcmp(cli->prompt, "-") == 0) typed = sample_read_prompt(&stored->vocab, &length);
-    if (!length || length > stored->model->shape.T)
-        die(EXIT_USAGE, "--logits takes a prompt of 1 to %zu tokens (model.context), not %zu",
-            stored->model->shape.T, length);
     result->S = 1;
-    result->T = length;
-    result->tokens = mem_alloc(size_mul(length, sizeof(int)));
-    if (!vocab_encode(&stored->vocab, typed ? typed : cli->prompt, length, result->tokens, &bad))
+    result->tokens =
+        vocab_encode(&stored->vocab, typed ? typed : cli->prompt, length, &result->T, &bad);
+    if (!result->tokens)
         die(EXIT_USAGE, "the prompt has a character at offset %zu that is not in the training text",
             bad);
+    if (!result->T || result->T > stored->model->shape.T)
+        die(EXIT_USAGE, "--logits takes a prompt of 1 to %zu tokens (model.context), not %zu",
+            stored->model->shape.T, result->T);
     arrfree(typed);
 }
 

@@ -2,6 +2,7 @@
 #include "run/commands/sample.h"
 
 #include "base/stb_ds.h"
+#include "base/utf8.h"
 #include "run/commands/calibrate.h"
 #include "run/io/streams.h"
 #include "run/optim/schedule.h"
@@ -9,23 +10,38 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool emit_byte(int token, void *context) {
-    const Vocab *vocab = context;
-    if ((size_t)token < vocab->size) fputc(vocab->byte_of[token], stdout);
+/* Text that is printed as it is sampled. */
+typedef struct {
+    const Vocab *vocab;
+    char *waiting; /* the first bytes of a character (stb_ds array) */
+} Stream;
+
+/* Prints what has come, but for a character whose last bytes may be those of the next token. */
+static bool emit_token(int token, void *context) {
+    Stream *stream = context;
+    size_t length;
+    const char *text = vocab_text(stream->vocab, token, &length);
+    if (length) memcpy(arraddnptr(stream->waiting, length), text, length);
+    const size_t all = arrlenu(stream->waiting), open = utf8_open(stream->waiting, all);
+    fwrite(stream->waiting, 1, all - open, stdout);
+    arrdeln(stream->waiting, 0, all - open);
     return stdout_flush();
 }
 
 void sample_print(Model *model, const Vocab *vocab, const char *prompt, size_t length,
                   const GenerateOptions *options) {
-    size_t bad;
+    size_t bad, count;
     if (!length) die(EXIT_USAGE, "the prompt must not be empty");
-    int *tokens = mem_alloc(size_mul(length, sizeof(int)));
-    if (!vocab_encode(vocab, prompt, length, tokens, &bad)) {
+    int *tokens = vocab_encode(vocab, prompt, length, &count, &bad);
+    if (!tokens) {
         die(EXIT_USAGE, "the prompt has a character at offset %zu that is not in the training text",
             bad);
     }
     fwrite(prompt, 1, length, stdout);
-    generate(model, tokens, length, options, emit_byte, (void *)vocab);
+    Stream stream = {.vocab = vocab};
+    generate(model, tokens, count, options, emit_token, &stream);
+    fwrite(stream.waiting, 1, arrlenu(stream.waiting), stdout);
+    arrfree(stream.waiting);
     fputc('\n', stdout);
     mem_free(tokens);
 }

@@ -1,6 +1,7 @@
 /* worst_rows.c - see worst_rows.h. */
 #include "run/commands/worst_rows.h"
 
+#include "base/stb_ds.h"
 #include "base/text_out.h"
 #include "base/utf8.h"
 
@@ -96,17 +97,21 @@ static void put_tokens(FILE *out, const int *tokens, size_t count, const Vocab *
         for (size_t i = 0; i < count; i++) fprintf(out, "%s%d", i ? " " : "", tokens[i]);
         return;
     }
-    char *bytes = mem_alloc(count + 1);
-    for (size_t i = 0; i < count; i++) bytes[i] = (char)vocab->byte_of[tokens[i]];
-    for (size_t at = 0; at < count;) {
-        size_t length = printable_length(bytes + at, count - at);
+    char *bytes = NULL;
+    for (size_t i = 0; i < count; i++) {
+        size_t length;
+        const char *text = vocab_text(vocab, tokens[i], &length);
+        if (length) memcpy(arraddnptr(bytes, length), text, length);
+    }
+    for (size_t at = 0; at < arrlenu(bytes);) {
+        size_t length = printable_length(bytes + at, arrlenu(bytes) - at);
         if (length)
             fwrite(bytes + at, 1, length, out);
         else
             put_escaped(out, (unsigned char)bytes[at]);
         at += length ? length : 1;
     }
-    mem_free(bytes);
+    arrfree(bytes);
 }
 
 /* A quoted cell; quotes inside it are doubled (RFC 4180). */

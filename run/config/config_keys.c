@@ -205,8 +205,9 @@ static const Key keys[] = {
     {KEY(data.format, "\"auto\"", "format of the data files; auto = from the file names"),
      .choices = data_format_name},
     {KEY(data.vocab, "\"bytes\"",
-         "vocabulary of text data: all 256 bytes, or the characters that occur"),
-     .choices = data_vocab_name},
+         "vocabulary of text data: bytes = all 256, chars = the characters that occur, or the path "
+         "of a tokenizer.json"),
+     .choices = data_vocab_name, .min = 1, .max = PATH_LENGTH_MAX},
     {KEY(data.vocab_size, "0", "vocabulary size; 0 = that of data.vocab; required for token files"),
      .max = 2147483647},
     {KEY(data.order, "\"random\"", "order in which sequences are drawn from the training data"),

@@ -31,6 +31,17 @@ static bool rule_name(const Config *config, char *sentence, size_t size) {
     return plain && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
+static bool rule_vocab(const Config *config, char *sentence, size_t size) {
+    const char *value = config->data.vocab, *near = name_near(data_vocab_name, value);
+    char shown[SHOWN_SIZE];
+    snprintf(sentence, size,
+             "data.vocab: unknown value \"%s\"%s%s%s (allowed: bytes, chars, or the path of a "
+             "tokenizer that ends in .json)",
+             text_printable(value, shown), near ? "; did you mean \"" : "", near ? near : "",
+             near ? "\"?" : "");
+    return vocab_kind(value) != VOCAB_UNKNOWN;
+}
+
 static bool rule_history(const Config *config, char *sentence, size_t size) {
     const SpikeOptions *spike = &config->spike;
     snprintf(sentence, size, "spike.min_history = %zu is greater than spike.window = %zu",
@@ -276,6 +287,7 @@ static const char folklore[] = "folklore: no measurement known to us";
 
 static const Rule rules[] = {
     {rule_name, NULL, {"name"}},
+    {rule_vocab, NULL, {"data.vocab"}},
     {rule_history, NULL, {"spike.min_history", "spike.window"}},
     {rule_batch_norm, NULL, {"train.batch", "model.context", "model.norm"}},
     {rule_scaling_optimizer, NULL, {"optim.kind", "model.scaling"}},

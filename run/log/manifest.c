@@ -3,6 +3,8 @@
 
 #include "base/program.h"
 #include "run/io/json_out.h"
+#include "data/tokenizer/nfc.h"
+#include "data/tokenizer/regex.h"
 #include "model/equations.h"
 #include "ops/ops.h"
 #include "base/text_out.h"
@@ -144,6 +146,15 @@ static void print_equations(Json *json, const Config *config) {
     mem_free(text);
 }
 
+static void print_tokenizer(Json *json, const Tokenizer *tokenizer) {
+    if (!tokenizer) return;
+    json_open(json, "tokenizer");
+    json_hash(json, "fnv1a64", tokenizer_hash(tokenizer));
+    json_string(json, "pcre2", regex_library() ? regex_library() : "none");
+    json_string(json, "utf8proc", nfc_library() ? nfc_library() : "none");
+    json_close(json);
+}
+
 static void print_data(Json *json, const Manifest *manifest) {
     char *line = dataset_describe(manifest->data);
     const char *path;
@@ -151,6 +162,7 @@ static void print_data(Json *json, const Manifest *manifest) {
     json_open(json, "data");
     json_string(json, "description", line);
     mem_free(line);
+    print_tokenizer(json, dataset_vocab(manifest->data)->tokenizer);
     json_number(json, "entropy_floor", manifest->floor);
     json_number(json, "unigram_entropy", manifest->unigram.nats);
     json_list_open(json, "files");
@@ -396,8 +408,10 @@ void manifest_free(Manifest *manifest) {
 
 void manifest_print_build(FILE *out) {
     fprintf(out,
-            "peri.c %s, %s\ncommit   %s%s\ncompiler %s\nflags    %s\nblas     %s\nnumerics "
-            "%s\nthreads  %zu\n",
+            "peri.c %s, %s\ncommit   %s%s\ncompiler %s\nflags    %s\nblas     %s\npcre2    "
+            "%s\nutf8proc %s\n"
+            "numerics %s\nthreads  %zu\n",
             PERI_VERSION, REAL_NAME, program_commit(), program_is_dirty() ? ", with changes" : "",
-            __VERSION__, BUILD_FLAGS, ops_blas(), ops_numerics(), ops_threads());
+            __VERSION__, BUILD_FLAGS, ops_blas(), regex_library() ? regex_library() : "none",
+            nfc_library() ? nfc_library() : "none", ops_numerics(), ops_threads());
 }

@@ -23,9 +23,11 @@ static const struct {
     const char *folder, *name;
     bool many;
 } OWN[] = {
-    {".", "log.csv", false},        {".", "spikes.csv", false},       {".", "layers.csv", false},
-    {".", "tensors.csv", false},    {".", "run.json", false},         {".", "config.json", false},
-    {"checkpoints", "step_", true}, {"checkpoints", "latest", false}, {"replay", "step_", true},
+    {".", "log.csv", false},        {".", "spikes.csv", false},
+    {".", "layers.csv", false},     {".", "tensors.csv", false},
+    {".", "run.json", false},       {".", "config.json", false},
+    {"checkpoints", "step_", true}, {"checkpoints", "latest", false},
+    {"replay", "step_", true},      {"checkpoints", "tokenizer.json", false},
 };
 enum { OWN_COUNT = sizeof OWN / sizeof *OWN };
 

@@ -10,8 +10,10 @@
 #include "run/log/manifest.h"
 #include "run/store/aside.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Of the metadata. Version 1 had a hash of the printed equations, whose wording has changed since;
  * such a checkpoint is the model of its config. */
@@ -65,7 +67,12 @@ void stored_model_describe(Snapshot *snapshot, const Config *config, const Vocab
     snapshot_add(snapshot, "equations", own_equations(config));
     snapshot_add(snapshot, "config", config_json(config, CONFIG_IDENTITY));
     snapshot_add(snapshot, "vocab",
-                 text_format("%s", vocab->size ? data_vocab_name(vocab->kind) : "none"));
+                 text_format("%s", !vocab->size       ? "none"
+                                   : vocab->tokenizer ? "tokenizer"
+                                                      : data_vocab_name(vocab->kind)));
+    if (vocab->tokenizer)
+        snapshot_add(snapshot, "tokenizer",
+                     text_format("%016" PRIx64, tokenizer_hash(vocab->tokenizer)));
     if (vocab->kind == VOCAB_CHARS && vocab->size)
         snapshot_add(snapshot, "alphabet", alphabet_text(vocab));
     /* Hugging Face transformers refuses safetensors files without a "format" in their metadata.
@@ -126,13 +133,33 @@ void stored_model_refuse_folded(const char *dir) {
         dir, dir);
 }
 
+char *stored_model_tokenizer(const char *dir) {
+    return text_format("%s/checkpoints/tokenizer.json", dir);
+}
+
+/* The tokenizer beside the checkpoints, if it has the hash of the metadata. */
+static bool read_tokenizer(const char *hash, const char *dir, size_t V, Vocab *vocab) {
+    char *path = stored_model_tokenizer(dir), own[17] = "";
+    if (access(path, F_OK) == 0) {
+        *vocab = vocab_tokenizer(tokenizer_open(path));
+        snprintf(own, sizeof own, "%016" PRIx64, tokenizer_hash(vocab->tokenizer));
+    }
+    mem_free(path);
+    if (strcmp(own, hash) == 0 && vocab->size <= V) return true;
+    tokenizer_free(vocab->tokenizer);
+    *vocab = (Vocab){0};
+    return false;
+}
+
 /* The vocabulary named in the metadata; false if it is invalid. */
-static bool read_vocab(const Snapshot *snapshot, size_t V, Vocab *vocab) {
+static bool read_vocab(const Snapshot *snapshot, const char *dir, size_t V, Vocab *vocab) {
+    const char *hash = snapshot_metadata(snapshot, "tokenizer");
     const char *kind = snapshot_metadata(snapshot, "vocab"),
                *alphabet = snapshot_metadata(snapshot, "alphabet");
     unsigned char bytes[256];
     if (!kind) return false;
     *vocab = (Vocab){0};
+    if (hash) return read_tokenizer(hash, dir, V, vocab);
     if (!alphabet) {
         if (strcmp(kind, data_vocab_name(VOCAB_BYTES)) == 0 && V >= 256) *vocab = vocab_bytes();
         return true;
@@ -160,9 +187,11 @@ static const char *read_model(StoredModel *stored, Snapshot *snapshot, const Che
     if (!wrong) wrong = stored_model_config(snapshot, folder, &stored->config);
     mem_free(folder);
     if (wrong) return wrong;
-    if (V < 1 || !read_vocab(snapshot, V, &stored->vocab)) {
+    if (V < 1 || !read_vocab(snapshot, dir, V, &stored->vocab)) {
         config_free(&stored->config);
-        return "its vocabulary is invalid";
+        return snapshot_metadata(snapshot, "tokenizer")
+                   ? "checkpoints/tokenizer.json is missing, or not the one it was trained with"
+                   : "its vocabulary is invalid";
     }
     stored->step = files->step;
     stored->model =
@@ -283,8 +312,11 @@ void stored_model_read(StoredModel *stored, const char *dir, size_t step, size_t
 static void check_same(const StoredModel *from, const Model *to, const Vocab *vocab,
                        const char *dir) {
     const Params *stored = &from->model->params, *own = &to->params;
-    bool same_text = from->vocab.size == vocab->size &&
-                     memcmp(from->vocab.byte_of, vocab->byte_of, vocab->size) == 0;
+    bool same_text =
+        from->vocab.size == vocab->size && !from->vocab.tokenizer == !vocab->tokenizer &&
+        (vocab->tokenizer
+             ? tokenizer_hash(from->vocab.tokenizer) == tokenizer_hash(vocab->tokenizer)
+             : memcmp(from->vocab.byte_of, vocab->byte_of, vocab->size) == 0);
     if (!same_text) die(EXIT_USAGE, "train.init_from: %s has another vocabulary", dir);
     for (size_t i = 0; i < params_count(own); i++) {
         const Param *param = &own->list[i];
@@ -344,5 +376,6 @@ void stored_model_rewire(StoredModel *stored, const char *topology) {
 void stored_model_free(StoredModel *stored) {
     model_free(stored->model);
     config_free(&stored->config);
+    tokenizer_free(stored->vocab.tokenizer);
     *stored = (StoredModel){0};
 }

@@ -2,6 +2,7 @@
 #include "run/train/resume.h"
 
 #include "base/stb_ds.h"
+#include "base/text_out.h"
 #include "base/words.h"
 #include "run/io/files.h"
 #include "run/io/stop.h"
@@ -138,6 +139,20 @@ void run_check_room(const Run *run) {
     if (failed) die(EXIT_IO, "%s", failed);
 }
 
+void run_keep_tokenizer(const Run *run) {
+    const Tokenizer *tokenizer = dataset_vocab(run->data)->tokenizer;
+    if (!tokenizer) return;
+    size_t length;
+    const char *json = tokenizer_json(tokenizer, &length);
+    char *path = stored_model_tokenizer(run->dir),
+         *folder = text_format("%s/checkpoints", run->dir);
+    folder_make(folder);
+    int error = file_replace(path, json, length);
+    if (error) die(EXIT_IO, "cannot write %s: %s", path, strerror(error));
+    mem_free(folder);
+    mem_free(path);
+}
+
 /* --- restoring --- */
 
 /* Whether the tokens of the stored model are those of the run: the bytes of the data may be the same
@@ -145,9 +160,9 @@ void run_check_room(const Run *run) {
 static bool same_vocab(const Run *run, const Snapshot *snapshot) {
     Snapshot own = {0};
     bool same = true;
-    static const char *const keys[] = {"vocab", "alphabet"};
+    static const char *const keys[] = {"vocab", "alphabet", "tokenizer"};
     stored_model_describe(&own, run->config, dataset_vocab(run->data), 0);
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const char *a = snapshot_metadata(&own, keys[i]), *b = snapshot_metadata(snapshot, keys[i]);
         same &= a && b ? strcmp(a, b) == 0 : a == b;
     }

@@ -37,6 +37,8 @@ void run_begin(Run *run);
 /* Ends the program (EXIT_DATA) if the training data differ from those of the checkpoint. */
 void run_check_data(const Run *run, const CheckpointMeta *meta);
 
+/* Copies the tokenizer of the data next to the checkpoints (stored_model_tokenizer); nothing without one. */
+void run_keep_tokenizer(const Run *run);
 /* Ends the program (EXIT_IO) if the disk has no room for the first checkpoint. */
 void run_check_room(const Run *run);
 

@@ -52,9 +52,9 @@ static void check_tokens(const int *tokens, size_t count, size_t V) {
 
 static void check_text(const Dataset *data, const uint8_t *text, size_t size) {
     const Vocab *vocab = dataset_vocab(data);
-    int *tokens = mem_alloc((size + 1) * sizeof *tokens);
-    size_t bad;
-    if (!vocab_encode(vocab, (const char *)text, size, tokens, &bad)) abort();
+    size_t bad, count;
+    int *tokens = vocab_encode(vocab, (const char *)text, size, &count, &bad);
+    if (!tokens || count != size) abort();
     for (size_t i = 0; i < size; i++) {
         if (vocab->byte_of[tokens[i]] != text[i]) abort();
     }
@@ -70,7 +70,7 @@ static void fuzz_one(const uint8_t *data, size_t size) {
                            .val = data[0] & 32 ? path[bin] : "",
                            .val_fraction = data[1] / 256.0,
                            .format = format,
-                           .vocab = data[0] & 8 ? VOCAB_CHARS : VOCAB_BYTES,
+                           .vocab = data_vocab_name(data[0] & 8 ? VOCAB_CHARS : VOCAB_BYTES),
                            .vocab_size = data[2] ? (size_t)data[2] << (data[0] & 64 ? 8 : 0) : 0,
                            .order = data[0] & 16 ? ORDER_SEQUENTIAL : ORDER_RANDOM};
     size_t T = 1 + data[3] % T_MAX, B = 1 + data[4] % B_MAX;

@@ -71,7 +71,7 @@ static inline const char *put_llmc(const char *name, size_t width, uint32_t vers
 }
 
 static inline DataOptions options_for(const char *train) {
-    return (DataOptions){.train = train, .val = "", .val_fraction = 0.1};
+    return (DataOptions){.train = train, .val = "", .val_fraction = 0.1, .vocab = "bytes"};
 }
 
 static inline DataOptions options_raw(const char *train) {

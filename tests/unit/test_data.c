@@ -58,7 +58,7 @@ static void test_chars(void) {
     char text[] = "a cab, a dab, \xE9 bad cab and a dab add a cad dad, a bad abba dad, a bad cad "
                   "and a dab and a cad bad q\xFF";
     DataOptions options = options_for(put_text("chars.txt", text));
-    options.vocab = VOCAB_CHARS;
+    options.vocab = "chars";
     Dataset *data = open_plain(&options);
     const Vocab *vocab = dataset_vocab(data);
     const char alphabet[] = " ,abcdnq\xE9\xFF"; /* q and 0xFF occur in the validation split only */
@@ -69,15 +69,17 @@ static void test_chars(void) {
     for (size_t t = 0; t < T; t++) row[t] = alphabet[tokens[t]];
     CHECK(strstr(text, row), "%s", row);
 
-    int encoded[4];
-    size_t bad = 99;
-    CHECK(vocab_encode(vocab, "ba\xFF", 3, encoded, &bad) && encoded[0] == 3 && encoded[1] == 2 &&
-              encoded[2] == 9 && bad == 99,
-          "%d %d %d", encoded[0], encoded[1], encoded[2]);
-    CHECK(!vocab_encode(vocab, "abz", 3, encoded, &bad) && bad == 2, "bad at %zu", bad);
+    size_t bad = 99, count = 0;
+    int *encoded = vocab_encode(vocab, "ba\xFF", 3, &count, &bad);
+    CHECK(encoded && count == 3 && encoded[0] == 3 && encoded[1] == 2 && encoded[2] == 9,
+          "%zu tokens", count);
+    mem_free(encoded);
+    CHECK(!vocab_encode(vocab, "abz", 3, &count, &bad) && bad == 2, "bad at %zu", bad);
     Vocab bytes = vocab_bytes(), none = vocab_chars(NULL, 0);
-    CHECK(vocab_encode(&bytes, "\xFF", 1, encoded, &bad) && encoded[0] == 255, "%d", encoded[0]);
-    CHECK(!vocab_encode(&none, "a", 1, encoded, &bad) && bad == 0, "bad at %zu", bad);
+    encoded = vocab_encode(&bytes, "\xFF", 1, &count, &bad);
+    CHECK(encoded && encoded[0] == 255, "no byte");
+    mem_free(encoded);
+    CHECK(!vocab_encode(&none, "a", 1, &count, &bad) && bad == 0, "bad at %zu", bad);
     dataset_close(data);
 
     options.vocab_size = 11;

@@ -49,7 +49,7 @@ static DataOptions with_format(const char *train, DataFormat format) {
 }
 
 static DataOptions with_vocab(DataOptions options, VocabKind vocab, size_t size) {
-    options.vocab = vocab;
+    options.vocab = data_vocab_name(vocab);
     options.vocab_size = size;
     return options;
 }

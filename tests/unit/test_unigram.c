@@ -27,7 +27,7 @@ static void test_bytes(void) {
 static void test_split(void) {
     DataOptions options = options_for(put_text("split.txt", "aaaaaaaaaaaaaaabbbbbbbbbbbbaaab"));
     options.val_fraction = 0.5; /* 15 a, then bbbbbbbbb | bbbaaab */
-    options.vocab = VOCAB_CHARS;
+    options.vocab = "chars";
     CHECK_NEAR(entropy_of(&options, 9).nats, log(16), 1e-12);
     options.val = put_text("aab.txt", "aaaaaaaab");
     options.val_fraction = 0.9; /* no effect with data.val */

@@ -1,0 +1,17 @@
+/* nfc.h - Unicode's normalization form C, by utf8proc.
+ *
+ * One idea: exactly one of nfc_utf8proc.c and nfc_none.c is compiled; the Makefile chooses by what
+ * pkg-config finds. Nothing here keeps memory.
+ * Read next: pieces.c. */
+#ifndef DATA_TOKENIZER_NFC_H
+#define DATA_TOKENIZER_NFC_H
+
+#include "base/base.h"
+
+/* The library, such as "2.8.0"; NULL if this build has none. */
+const char *nfc_library(void);
+
+/* The NFC of valid UTF-8 text, for mem_free, with its length. */
+char *nfc_of(const char *text, size_t length, size_t *result);
+
+#endif

@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""tokens.py - what the Hugging Face `tokenizers` library makes of small texts, for test_tokenizer.
+
+Writes tests/oracle/tokenizers/: a tokenizer.json for each of four splits, trained on text.txt, and cases.json with texts
+and their tokens. The tests read these files, so they need no Python. To compute them again, in a virtual environment
+with tokenizers 0.23.3:
+
+    python3 -B tests/oracle/tokens.py
+"""
+
+import json
+import pathlib
+import random
+
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, trainers
+from tokenizers import pre_tokenizers as splits
+
+FOLDER = pathlib.Path(__file__).parent / "tokenizers"
+LLAMA3 = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
+    r"|\s+(?!\S)|\s+"
+)
+QWEN2 = LLAMA3.replace("{1,3}", "")
+END = "<|endoftext|>"
+
+
+def byte_level(use_regex):
+    return splits.ByteLevel(add_prefix_space=False, use_regex=use_regex)
+
+
+def split(pattern):
+    return splits.Sequence([splits.Split(Regex(pattern), "isolated"), byte_level(False)])
+
+
+# Name, splits, normalizer, whether all 256 bytes are tokens, ignore_merges.
+KINDS = {
+    "gpt2": (byte_level(True), None, True, False),
+    "llama3": (split(LLAMA3), None, True, True),
+    "qwen2": (split(QWEN2), normalizers.NFC(), True, False),
+    "smollm2": (splits.Sequence([splits.Digits(individual_digits=True), byte_level(True)]), None, False, False),
+}
+
+TEXTS = [
+    "",
+    " ",
+    "Hello world",
+    "  two  blanks and\ttabs \n\n new lines\r\n  end  ",
+    "It's they'll I'VE we'd DON'T 'twas O'Reilly's",
+    "In 2024 there were 1234567 of 3.14159 and ½ ² Ⅷ ٣٤",
+    "naïve café Ångström “quoted” — dash… € £",
+    "日本語のテキスト 中文 한국어 ไทย हिन्दी עברית العربية",
+    "emoji 👍🏽 👩‍👩‍👧 🇩🇪 end",
+    f"one{END}two{END}{END} three",
+    "<|im_start|>user\nhi<|im_end|>",
+    "code: for (int i = 0; i < n; i++) { x[i] += y->z; }",
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "\u00a0\u2003\u3000 odd blanks \u200b",
+    "ſ long s, 'ſ K Kelvin",
+]
+DECOMPOSED = ["e\u0301 a\u030a\u0323 \u1100\u1161\u11a8 \u212b \ufb01 q\u0307\u0323", "x\u0301\n\u0301y", "\u0344\u0958"]
+
+
+def train(name):
+    pre_tokenizer, normalizer, all_bytes, ignore_merges = KINDS[name]
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizer, decoders.ByteLevel()
+    if normalizer:
+        tokenizer.normalizer = normalizer
+    # SmolLM2's vocabulary lacks 21 bytes; this one lacks all control characters but three.
+    alphabet = splits.ByteLevel.alphabet() if all_bytes else [c for c in splits.ByteLevel.alphabet() if c not in LACKS]
+    trainer = trainers.BpeTrainer(
+        vocab_size=600, special_tokens=[END], initial_alphabet=alphabet, show_progress=False
+    )
+    tokenizer.train([str(FOLDER / "text.txt")], trainer)
+    tokenizer.add_tokens([AddedToken("<|im_end|>", special=False, normalized=True)])
+    tokenizer.add_special_tokens(["<|im_start|>"])
+    spec = json.loads(tokenizer.to_str())
+    spec["model"]["ignore_merges"] = ignore_merges
+    if name == "gpt2":  # as files of 2023 are written
+        spec["model"]["merges"] = [" ".join(pair) for pair in spec["model"]["merges"]]
+    text = json.dumps(spec, ensure_ascii=False, indent=None if name == "qwen2" else 1)
+    (FOLDER / f"{name}.json").write_text(text + "\n")
+    return Tokenizer.from_str(text)
+
+
+# The characters of the bytes 0 to 8, which are U+0100 to U+0108.
+LACKS = {chr(0x100 + byte) for byte in range(9)}
+
+
+def random_texts(count):
+    drawn = random.Random(1)
+    pools = ["abc eth '", "0123456789 ,.\n", "aA\u00e9\u0301\u4e2d\u0937 \u2028\r\n\t", "Zz'sSdDrReE ", END]
+    return ["".join(drawn.choice(drawn.choice(pools)) for _ in range(drawn.randint(1, 40))) for _ in range(count)]
+
+
+def main():
+    texts = TEXTS + DECOMPOSED + random_texts(40)
+    cases = {"texts": texts}
+    for name in KINDS:
+        tokenizer = train(name)
+        cases[name] = [tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
+    lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in cases.items())
+    (FOLDER / "cases.json").write_text("{\n" + lines + "\n}\n")
+
+
+if __name__ == "__main__":
+    main()
