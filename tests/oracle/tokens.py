@@ -57,7 +57,11 @@ TEXTS = [
     "\u00a0\u2003\u3000 odd blanks \u200b",
     "ſ long s, 'ſ K Kelvin",
 ]
-DECOMPOSED = ["e\u0301 a\u030a\u0323 \u1100\u1161\u11a8 \u212b \ufb01 q\u0307\u0323", "x\u0301\n\u0301y", "\u0344\u0958"]
+DECOMPOSED = [
+    "e\u0301 a\u030a\u0323 \u1100\u1161\u11a8 \u212b \ufb01 q\u0307\u0323",
+    "x\u0301\n\u0301y",
+    "\u0344\u0958",
+]
 
 
 def train(name):
@@ -68,9 +72,7 @@ def train(name):
         tokenizer.normalizer = normalizer
     # SmolLM2's vocabulary lacks 21 bytes; this one lacks all control characters but three.
     alphabet = splits.ByteLevel.alphabet() if all_bytes else [c for c in splits.ByteLevel.alphabet() if c not in LACKS]
-    trainer = trainers.BpeTrainer(
-        vocab_size=600, special_tokens=[END], initial_alphabet=alphabet, show_progress=False
-    )
+    trainer = trainers.BpeTrainer(vocab_size=600, special_tokens=[END], initial_alphabet=alphabet, show_progress=False)
     tokenizer.train([str(FOLDER / "text.txt")], trainer)
     tokenizer.add_tokens([AddedToken("<|im_end|>", special=False, normalized=True)])
     tokenizer.add_special_tokens(["<|im_start|>"])
