@@ -3,9 +3,9 @@
 
     make oracle          needs Debian's python3-torch; tests/unit/test_oracle.c reads the file
 
-net.py and norms.py are the model, cases.py and runs.py list what is compared. Weights and tokens are not in the file: both sides
-compute them (bits() and initial_value() in values.py). The file consists of lines of text, and each array is
-followed by its bytes:
+net.py and norms.py are the model, cases.py and runs.py list what is compared. Weights and tokens are not in the
+file: both sides compute them (bits() and initial_value() in values.py). The file consists of lines of text, and
+each array is followed by its bytes:
 
     peri-oracle 1 HASH      FNV-1a of the sources (sources_hash), concatenated
     gradients NAME          or run NAME

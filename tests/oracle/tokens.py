@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """tokens.py - what the Hugging Face `tokenizers` library makes of small texts, for test_tokenizer.
 
-Writes tests/oracle/tokenizers/: a tokenizer.json for each of four splits, trained on text.txt, and cases.json with texts
-and their tokens. The tests read these files, so they need no Python. To compute them again, in a virtual environment
-with tokenizers 0.23.3:
+Writes tests/oracle/tokenizers/: a tokenizer.json for each of four splits, trained on text.txt, and cases.json
+with texts and their tokens. The tests read these files, so they need no Python. To compute them again, in a
+virtual environment with tokenizers 0.23.3:
 
     python3 -B tests/oracle/tokens.py
 """
