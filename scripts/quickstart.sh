@@ -9,6 +9,7 @@ cd "$(dirname "$0")/.."
 run=runs/peri_rms
 
 scripts/install-packages.sh build plot
+scripts/install-packages.sh tokenizers || true # a build without them does everything else
 echo "building"
 make -s -j "$(nproc)"
 
