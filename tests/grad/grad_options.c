@@ -37,7 +37,7 @@ static const Variant VARIANTS[] = {
     {"geglu", .mlp = "geglu"},
     {"gelu_erf", .mlp = "gelu_erf"},
     {"wide heads, partial rope", .position = "rope", .head_dim = 12, .rope_fraction = 0.5},
-    {"narrow heads, scaled rope, slot mid", .position = "rope", .head_dim = 2, .n_kv_head = 1, .rope_factor = 8,
+    {"other heads, scaled rope, slot mid", .position = "rope", .head_dim = 6, .n_kv_head = 1, .rope_factor = 8,
      .wire = {{"attn.mid", "norm", 0}}},
     {"relu2", .mlp = "relu2"},
     {"relu", .mlp = "relu"},

@@ -223,11 +223,13 @@ static bool gc_may_be_zero(const Model *model, const Param *param) {
 /* The gate of a norm hardly moves where its input is tiny, or large, and half of what it lets pass on q
  * and k is a quarter of the scores: gradients of such a norm may be as small as the rounding errors of
  * differences. So is that of a factor of the last stream, of which a final norm leaves eps. */
-static bool gc_is_faint(const Model *model, const Param *param, double absolute_error) {
+static bool gc_is_faint(const Model *model, const Param *param, double absolute_error,
+                        double zero) {
     const bool gate = norm_kind(model->options.norm)->n_ranks && strstr(param->name, "norm_");
     char last[64];
     snprintf(last, sizeof last, "blocks.%zu.mlp.leave", model->shape.L - 1);
-    return (gate || strcmp(param->name, last) == 0) && absolute_error <= GC_ZERO;
+    return (gate && absolute_error <= GC_ZERO) ||
+           (strcmp(param->name, last) == 0 && absolute_error <= zero);
 }
 
 /* Central differences of eight points have an error of O(h^8). Behind a norm with a statistic, tiny
@@ -304,7 +306,8 @@ static inline double gradcheck(const ModelOptions *options, unsigned warm_slots,
         double zero =
             4 * GC_ZERO * 1e-3 / gc_step(check.model, param->name); /* rounding error / step */
         if (gc_may_be_zero(check.model, param) && size <= zero) continue;
-        if (gc_is_faint(check.model, param, error * size) || error * size <= GC_ROUNDING) continue;
+        if (gc_is_faint(check.model, param, error * size, zero) || error * size <= GC_ROUNDING)
+            continue;
         CHECK(size > 1e-6, "%s: %s has no gradient (%.3g)", label, param->name, size);
         CHECK(error <= GC_TOLERANCE, "%s: %s: relative error %.3g of %.3g", label, param->name,
               error, size);

@@ -153,9 +153,9 @@ static void test_rows_at_first(void) {
     model_free(model);
 }
 
-/* Overrides that learn every coefficient that a row does not learn itself, from the values of its last
- * block. `keys` has room for the names. */
-static size_t learn_all(WireEntry *wire, char keys[][24], const RowNet *net, Learn learn) {
+/* Overrides of every coefficient that a row does not learn itself, with the values of its last block as
+ * floats, as initial values are. `keys` has room for the names. */
+static size_t override_all(WireEntry *wire, char keys[][24], const RowNet *net, Learn learn) {
     const RowBlock *block = &net->block[net->N - 1];
     size_t n = 0;
     for (int i = 0; i < 2 * ROW_NUMBERS; i++) {
@@ -164,7 +164,7 @@ static size_t learn_all(WireEntry *wire, char keys[][24], const RowNet *net, Lea
         if (s->learn[number] != '.' || number == ROW_GAIN || number == ROW_DUAL) continue;
         snprintf(keys[n], sizeof keys[n], "%s.%s", i < ROW_NUMBERS ? "attn" : "mlp",
                  ROW_NUMBER_NAMES[number]);
-        wire[n] = (WireEntry){keys[n], NULL, s->number[number], (int)learn, 1};
+        wire[n] = (WireEntry){keys[n], NULL, (double)(float)s->number[number], (int)learn, 1};
         n++;
     }
     return n;
@@ -173,15 +173,17 @@ static size_t learn_all(WireEntry *wire, char keys[][24], const RowNet *net, Lea
 /* In every row, learned coefficients at the values of the row give its loss and its gradients,
  * although they need more buffers. */
 static void test_learned(void) {
-    WireEntry wire[2 * ROW_NUMBERS];
+    WireEntry wire[2][2 * ROW_NUMBERS];
     char keys[2 * ROW_NUMBERS][24];
     for (size_t i = 0; i < 2 * ROW_COUNT; i++) {
         const char *topology = ROWS[i / 2].name;
         ModelOptions options = net_options(topology, i % 3 ? "rmsnorm" : "layernorm");
         const RowNet net = row_net(topology, options.n_layer);
         ModelOptions learned = options;
-        learned.wire = wire;
-        learned.n_wire = learn_all(wire, keys, &net, i % 2 ? LEARN_VECTOR : LEARN_SCALAR);
+        options.wire = wire[0];
+        options.n_wire = override_all(wire[0], keys, &net, LEARN_NOT);
+        learned.wire = wire[1];
+        learned.n_wire = override_all(wire[1], keys, &net, i % 2 ? LEARN_VECTOR : LEARN_SCALAR);
         check_same(&options, &learned, topology);
     }
 }
