@@ -156,6 +156,7 @@ static void add_added(Tokenizer *tokenizer, const cJSON *item) {
             content, token);
     tokenizer->texts[token].known = false;
     read_text(tokenizer, token, content, length);
+    read_member(tokenizer, item, where, "normalized");
     keep_added(tokenizer, content, token, read_flag(tokenizer, item, where, "normalized", true));
 }
 

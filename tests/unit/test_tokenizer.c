@@ -129,7 +129,7 @@ static void test_rules(void) {
         tokenizer_free(tokenizer);
         cJSON_free(file);
     }
-    CHECK(i == 10, "%zu files", i);
+    CHECK(i == 12, "%zu files", i);
     cJSON_Delete(root);
     arrfree(json);
 }
@@ -151,6 +151,22 @@ static void test_round_trip(void) {
             bytes[k] = (char)(next_random(&state) % range + (range == 3 ? 'a' : 0));
         CHECK(survives(tokenizer, bytes, length), "text %zu of %zu bytes", i, length);
     }
+    tokenizer_free(tokenizer);
+}
+
+/* Bytes that are not valid UTF-8 are one piece. */
+static void test_invalid(void) {
+    static const char json[] =
+        "{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":"
+        "false},\"model\":{\"type\":\"BPE\",\"vocab\":{\"\xC3\xBF\":0,"
+        "\"\xC3\xBF\xC3\xBF\":1,\"a\":2},\"merges\":[\"\xC3\xBF \xC3\xBF\"]}}";
+    int *tokens = NULL;
+    size_t bad;
+    Tokenizer *tokenizer = tokenizer_parse(json, strlen(json), "invalid");
+    CHECK(tokenizer_encode(tokenizer, "a\xFF\xFF\xFF", 4, append, &tokens, &bad), "refused");
+    CHECK(arrlenu(tokens) == 3 && tokens[0] == 2 && tokens[1] == 1 && tokens[2] == 0, "%zu tokens",
+          arrlenu(tokens));
+    arrfree(tokens);
     tokenizer_free(tokenizer);
 }
 
@@ -230,7 +246,7 @@ static void test_training(void) {
     "{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\","            \
     "\"pattern\":{\"Regex\":\"" pattern "\"},\"behavior\":\"Isolated\",\"invert\":false},"         \
     "{\"type\":\"ByteLevel\",\"add_prefix_space\":false}]}," MODEL "}"
-#define ADDED(members) "{\"added_tokens\":[{" members "}]," LEVEL MODEL "}"
+#define ADDED(members) "{\"added_tokens\":[{\"normalized\":true," members "}]," LEVEL MODEL "}"
 
 static const struct {
     const char *json, *word; /* NULL = is read */
@@ -272,7 +288,8 @@ static const struct {
     {ADDED("\"id\":0,\"content\":\"<x>\""), "another"},
     {ADDED("\"id\":3,\"content\":\"b\""), "another number"},
     {ADDED("\"id\":3,\"content\":\"<x>\",\"lstrip\":true"), "lstrip"},
-    {ADDED("\"content\":\"<x>\""), "id"},
+    {ADDED("\"content\":\"<x>\""), "\"id\""},
+    {"{\"added_tokens\":[{\"id\":3,\"content\":\"x\"}]," LEVEL MODEL "}", "\"normalized\""},
 };
 
 static void parse(const void *argument) {
@@ -314,6 +331,7 @@ static const Test tests[] = {
     {"tokens are those of the reference", test_reference},
     {"each rule has the tokens of the reference", test_rules},
     {"any bytes come back", test_round_trip},
+    {"bytes that are not UTF-8", test_invalid},
     {"a byte without a token", test_missing},
     {"training makes the file of the reference", test_training},
     {"what is refused", test_refused},
