@@ -68,6 +68,7 @@ stage() {
 
 quick() {
     scripts/install-packages.sh build plot sweep report
+    scripts/install-packages.sh tokenizers || true
     build "gcc, float" "$@"
     build "gcc, double" "$@" REAL=double
     ((test_failures == 0)) || return 0

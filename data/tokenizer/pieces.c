@@ -136,15 +136,12 @@ static bool is_ascii(const char *text, size_t length) {
 /* Appends a line of any bytes, normalized. */
 static void add_normalized(char **out, const char *line, size_t length) {
     for (size_t i = 0, here; i < length; i += here) {
-        size_t size = here = stretch_of(line + i, length - i, true);
-        if (!here) {
-            size = here = stretch_of(line + i, length - i, false);
-            memcpy(arraddnptr(*out, size), line + i, size);
-            continue;
+        if ((here = stretch_of(line + i, length - i, true)) > 0) {
+            nfc_append(out, line + i, here);
+        } else {
+            here = stretch_of(line + i, length - i, false);
+            memcpy(arraddnptr(*out, here), line + i, here);
         }
-        char *normal = nfc_of(line + i, here, &size);
-        memcpy(arraddnptr(*out, size), normal, size);
-        mem_free(normal);
     }
 }
 

@@ -113,7 +113,12 @@ void read_model(Tokenizer *tokenizer, const cJSON *model) {
 static void keep_added(Tokenizer *tokenizer, const char *content, size_t token, bool normalized) {
     AddedToken added = {.token = (int)token, .length = strlen(content)};
     if (normalized && tokenizer->nfc) {
-        added.content = nfc_of(content, added.length, &added.length);
+        char *normal = NULL;
+        nfc_append(&normal, content, added.length);
+        added.length = arrlenu(normal);
+        added.content = mem_alloc(added.length + 1);
+        memcpy(added.content, normal, added.length);
+        arrfree(normal);
     } else {
         added.content = mem_alloc(added.length + 1);
         memcpy(added.content, content, added.length);

@@ -58,7 +58,7 @@ TEXTS = [
     "ſ long s, 'ſ K Kelvin",
 ]
 DECOMPOSED = ["e\u0301 a\u030a\u0323 \u1100\u1161\u11a8 \u212b \ufb01 q\u0307\u0323"]
-DECOMPOSED += ["x\u0301\n\u0301y", "\u0344\u0958"]
+DECOMPOSED += ["\ub5f4\u11a7\u11a8 \uac00\u11a7 \u11a7\u11a8\u0301", "x\u0301\n\u0301y", "\u0344\u0958"]
 
 
 def train(name):
