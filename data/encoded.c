@@ -28,11 +28,17 @@ static void append(void *context, const int *tokens, size_t count) {
 int *encoded_tokens(Tokenizer *tokenizer, const char *text, size_t size, const char *name) {
     int *tokens = NULL;
     size_t bad;
-    if (!tokenizer_encode(tokenizer, text, size, append, &tokens, &bad))
+    if (!tokenizer_encode(tokenizer, text, size, append, &tokens, &bad)) {
+        const unsigned char byte = (unsigned char)text[bad];
+        if (tokenizer_byte(tokenizer, byte) >= 0) /* of a line that normalization has changed */
+            die(EXIT_DATA,
+                "%s: the tokenizer lacks a token for the line at offset %zu, normalized to NFC",
+                name, bad);
         die(EXIT_DATA,
             "%s: the tokenizer has no token for the byte 0x%02X at offset %zu; remove it from the "
             "text, or use a tokenizer with all 256 bytes",
-            name, (unsigned char)text[bad], bad);
+            name, byte, bad);
+    }
     if (arrlenu(tokens) > UINT32_MAX)
         die(EXIT_DATA, "%s: %zu tokens are too many for one file; split the text", name,
             arrlenu(tokens));

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 run=runs/peri_rms
 
 scripts/install-packages.sh build plot
-scripts/install-packages.sh tokenizers || true # a build without them does everything else
+scripts/install-packages.sh tokenizers || echo "quickstart.sh: note: without PCRE2 and utf8proc, data.vocab cannot name a tokenizer.json" >&2
 echo "building"
 make -s -j "$(nproc)"
 

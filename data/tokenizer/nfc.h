@@ -11,7 +11,7 @@
 /* The library, such as "2.8.0"; NULL if this build has none. */
 const char *nfc_library(void);
 
-/* The NFC of valid UTF-8 text, for mem_free, with its length. */
-char *nfc_of(const char *text, size_t length, size_t *result);
+/* Appends the NFC of valid UTF-8 text to an stb_ds array. */
+void nfc_append(char **out, const char *text, size_t length);
 
 #endif

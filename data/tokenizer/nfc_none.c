@@ -5,7 +5,7 @@ const char *nfc_library(void) {
     return NULL;
 }
 
-char *nfc_of(const char *text, size_t length, size_t *result) {
-    (void)text, (void)length, (void)result;
-    die(EXIT_INTERNAL, "nfc_of without utf8proc");
+void nfc_append(char **out, const char *text, size_t length) {
+    (void)out, (void)text, (void)length;
+    die(EXIT_INTERNAL, "nfc_append without utf8proc");
 }

@@ -1,5 +1,11 @@
-/* nfc_utf8proc.c - see nfc.h. */
+/* nfc_utf8proc.c - see nfc.h.
+ *
+ * utf8proc 2.8 drops U+11A7 after a Hangul syllable, as if it were the absent last consonant. This character never
+ * joins what is before it, so a text is normalized in parts that begin there. */
+#define _GNU_SOURCE /* memmem */
 #include "data/tokenizer/nfc.h"
+
+#include "base/stb_ds.h"
 
 #include <string.h>
 #include <utf8proc.h>
@@ -8,16 +14,28 @@ const char *nfc_library(void) {
     return utf8proc_version();
 }
 
-char *nfc_of(const char *text, size_t length, size_t *result) {
+static void append_part(char **out, const char *text, size_t length) {
     const utf8proc_option_t form = UTF8PROC_STABLE | UTF8PROC_COMPOSE;
-    utf8proc_ssize_t points =
-        utf8proc_decompose((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)length, NULL, 0, form);
+    const utf8proc_uint8_t *bytes = (const utf8proc_uint8_t *)text;
+    const utf8proc_ssize_t size = (utf8proc_ssize_t)length;
+    utf8proc_ssize_t points = utf8proc_decompose(bytes, size, NULL, 0, form);
     if (points < 0) die(EXIT_INTERNAL, "utf8proc: %s", utf8proc_errmsg(points));
     utf8proc_int32_t *buffer = mem_alloc(size_mul((size_t)points + 1, sizeof *buffer));
-    utf8proc_decompose((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)length, buffer, points,
-                       form);
-    utf8proc_ssize_t bytes = utf8proc_reencode(buffer, points, form);
-    if (bytes < 0) die(EXIT_INTERNAL, "utf8proc: %s", utf8proc_errmsg(bytes));
-    *result = (size_t)bytes;
-    return (char *)buffer;
+    utf8proc_decompose(bytes, size, buffer, points, form);
+    utf8proc_ssize_t result = utf8proc_reencode(buffer, points, form);
+    if (result < 0) die(EXIT_INTERNAL, "utf8proc: %s", utf8proc_errmsg(result));
+    if (result) memcpy(arraddnptr(*out, result), buffer, (size_t)result);
+    mem_free(buffer);
+}
+
+void nfc_append(char **out, const char *text, size_t length) {
+    static const char dropped[] = "\xE1\x86\xA7"; /* U+11A7 */
+    while (length) {
+        const size_t skip = memcmp(text, dropped, length < 3 ? length : 3) == 0 ? 3 : 0;
+        const char *next = length > skip ? memmem(text + skip, length - skip, dropped, 3) : NULL;
+        const size_t here = next ? (size_t)(next - text) : length;
+        append_part(out, text, here);
+        text += here;
+        length -= here;
+    }
 }

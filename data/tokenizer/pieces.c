@@ -11,9 +11,10 @@
 
 #include <string.h>
 
-/* Normalized text at or after `normal` comes from the text at or after `original`. */
+/* A line of normalized text, and the line of the text that it comes from. */
 typedef struct {
     size_t normal, original;
+    bool same; /* both have the same bytes */
 } Place;
 
 typedef struct {
@@ -29,14 +30,10 @@ typedef struct {
 /* --- one piece --- */
 
 static size_t original_offset(const Encoder *encoder, size_t offset) {
-    size_t original = offset;
-    for (size_t i = 0; i < arrlenu(encoder->places) && encoder->places[i].normal <= offset; i++) {
-        const bool last = i + 1 == arrlenu(encoder->places);
-        const Place *place = &encoder->places[i];
-        original = place->original + (last ? 0 : offset - place->normal);
-        if (!last && original > place[1].original) original = place[1].original;
-    }
-    return encoder->start + original;
+    const Place *place = encoder->places;
+    if (!place) return offset;
+    for (size_t i = 1; i < arrlenu(encoder->places) && place[1].normal <= offset; i++) place++;
+    return encoder->start + place->original + (place->same ? offset - place->normal : 0);
 }
 
 static bool encode_piece(Encoder *encoder, const char *text, size_t length) {
@@ -139,15 +136,12 @@ static bool is_ascii(const char *text, size_t length) {
 /* Appends a line of any bytes, normalized. */
 static void add_normalized(char **out, const char *line, size_t length) {
     for (size_t i = 0, here; i < length; i += here) {
-        size_t size = here = stretch_of(line + i, length - i, true);
-        if (!here) {
-            size = here = stretch_of(line + i, length - i, false);
-            memcpy(arraddnptr(*out, size), line + i, size);
-            continue;
+        if ((here = stretch_of(line + i, length - i, true)) > 0) {
+            nfc_append(out, line + i, here);
+        } else {
+            here = stretch_of(line + i, length - i, false);
+            memcpy(arraddnptr(*out, here), line + i, here);
         }
-        char *normal = nfc_of(line + i, here, &size);
-        memcpy(arraddnptr(*out, size), normal, size);
-        mem_free(normal);
     }
 }
 
@@ -158,12 +152,14 @@ static char *normalized(Encoder *encoder, const char *text, size_t length) {
     for (size_t i = 0, here; i < length; i += here) {
         const char *end = memchr(text + i, '\n', length - i);
         here = end ? (size_t)(end - text) + 1 - i : length - i;
-        const Place place = {arrlenu(out), i};
-        arrput(encoder->places, place);
+        Place place = {.normal = arrlenu(out), .original = i};
         if (is_ascii(text + i, here))
             memcpy(arraddnptr(out, here), text + i, here);
         else
             add_normalized(&out, text + i, here);
+        place.same =
+            arrlenu(out) - place.normal == here && memcmp(out + place.normal, text + i, here) == 0;
+        arrput(encoder->places, place);
     }
     return out;
 }

@@ -113,7 +113,12 @@ void read_model(Tokenizer *tokenizer, const cJSON *model) {
 static void keep_added(Tokenizer *tokenizer, const char *content, size_t token, bool normalized) {
     AddedToken added = {.token = (int)token, .length = strlen(content)};
     if (normalized && tokenizer->nfc) {
-        added.content = nfc_of(content, added.length, &added.length);
+        char *normal = NULL;
+        nfc_append(&normal, content, added.length);
+        added.length = arrlenu(normal);
+        added.content = mem_alloc(added.length + 1);
+        memcpy(added.content, normal, added.length);
+        arrfree(normal);
     } else {
         added.content = mem_alloc(added.length + 1);
         memcpy(added.content, content, added.length);
@@ -121,7 +126,21 @@ static void keep_added(Tokenizer *tokenizer, const char *content, size_t token, 
     arrput(tokenizer->added[normalized].list, added);
 }
 
-/* The token has no text yet, or this one as model.vocab writes it. */
+/* Whether model.vocab has neither this token nor this text, or has both together. */
+static bool is_same_token(const Tokenizer *tokenizer, const char *content, size_t length,
+                          size_t token) {
+    const TokenText *text = &tokenizer->texts[token];
+    char *bytes = mem_alloc(length + 1);
+    size_t count = alphabet_bytes(content, length, bytes);
+    const int64_t *other = count == SIZE_MAX ? NULL : bytemap_find(&tokenizer->vocab, bytes, count);
+    if (count == SIZE_MAX) memcpy(bytes, content, count = length);
+    bool same = !other || *other == (int64_t)token;
+    if (text->known)
+        same &= text->length == count && memcmp(tokenizer->bytes + text->offset, bytes, count) == 0;
+    mem_free(bytes);
+    return same;
+}
+
 static void add_added(Tokenizer *tokenizer, const cJSON *item) {
     static const char where[] = "added_tokens";
     static const char *const known[] = {"id",     "content", "single_word", "lstrip",
@@ -134,23 +153,15 @@ static void add_added(Tokenizer *tokenizer, const cJSON *item) {
     read_unused(tokenizer, item, where, "rstrip");
     if (!*content) return;
     const size_t length = strlen(content);
-    TokenText *text = &tokenizer->texts[token];
-    if (text->known) {
-        char *bytes = mem_alloc(length + 1);
-        const size_t count = alphabet_bytes(content, length, bytes);
-        const bool raw = count == SIZE_MAX;
-        const bool same =
-            text->length == (raw ? length : count) &&
-            memcmp(tokenizer->bytes + text->offset, raw ? content : bytes, text->length) == 0;
-        mem_free(bytes);
-        if (!same)
-            read_refuse(tokenizer,
-                        "token %zu is \"%.64s\" in added_tokens and another in the "
-                        "vocabulary",
-                        token, content);
-        text->known = false;
-    }
+    if (!is_same_token(tokenizer, content, length, token))
+        read_refuse(
+            tokenizer,
+            "added_tokens: \"%.64s\" is token %zu, but model.vocab has another text for this "
+            "number or another number for this text",
+            content, token);
+    tokenizer->texts[token].known = false;
     read_text(tokenizer, token, content, length);
+    read_member(tokenizer, item, where, "normalized");
     keep_added(tokenizer, content, token, read_flag(tokenizer, item, where, "normalized", true));
 }
 

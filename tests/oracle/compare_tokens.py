@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 """compare_tokens.py TEXT [MEGABYTES] - ./train --encode with the `tokenizers` library, token by token.
 
-For each tokenizer.json of tests/oracle/tokenizers/: the first MEGABYTES (default 10) of TEXT, 100,000 random
-strings, and every assigned code point between letters. Strings are joined by <|endoftext|>, which cuts a text, so
-that one run of the program encodes all of them; the reference encodes them one by one. Prints one line for each
-comparison, with the seconds of processor time of the program and of the library. Needs tokenizers 0.23.3, and
-./train.
+For each tokenizer.json of tests/oracle/tokenizers/: the first MEGABYTES (default 10) of TEXT, 100,000 random strings,
+and every assigned code point between letters. Strings are joined by <|endoftext|>, which cuts a text, so that one run
+of the program encodes all of them; the reference encodes them one by one. Prints one line for each comparison, with the
+seconds of processor time of the program and of the library. Needs tokenizers 0.23.3, and ./train.
 """
 
 import array
@@ -71,16 +70,11 @@ def compare(kind, what, texts):
     got, here = encoded_here(kind, END.join(texts))
     size = len(END.join(texts).encode())
     first = next((i for i, (a, b) in enumerate(zip(got, want, strict=False)) if a != b), min(len(got), len(want)))
-    same = (
-        "same"
-        if got == want
-        else f"DIFFERENT from token {first}: {got[first - 3 : first + 5]} {want[first - 3 : first + 5]}"
-    )
+    here_and_there = got[first : first + 8], want[first : first + 8]
+    same = "same" if got == want else f"DIFFERENT from token {first}: {here_and_there}"
     skipped = f"  ({count - len(texts)} texts skipped)" if count > len(texts) else ""
-    print(
-        f"{kind:8} {what:22} {size:9} bytes {len(want):8} tokens  {same}  {here:5.2f} s, {there:5.2f} s{skipped}",
-        flush=True,
-    )
+    seconds = f"{here:5.2f} s, {there:5.2f} s"
+    print(f"{kind:8} {what:22} {size:9} bytes {len(want):8} tokens  {same}  {seconds}{skipped}", flush=True)
     return got == want
 
 
@@ -108,12 +102,8 @@ def main():
     text = pathlib.Path(path).read_bytes()[: int(megabytes * 1e6)].decode(errors="ignore")
     print(f"Unicode of Python: {unicodedata.unidata_version}")
     sets = {"text": [text], "100,000 random strings": random_strings(100000), "code points": code_points()}
-    same = [
-        compare(f.stem, what, texts)
-        for f in sorted(FOLDER.glob("*.json"))
-        if f.stem != "cases"
-        for what, texts in sets.items()
-    ]
+    kinds = [path.stem for path in sorted(FOLDER.glob("*.json")) if path.stem != "cases"]
+    same = [compare(kind, what, texts) for kind in kinds for what, texts in sets.items()]
     sys.exit(0 if all(same) else 1)
 
 

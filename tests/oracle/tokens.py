@@ -2,8 +2,8 @@
 """tokens.py - what the Hugging Face `tokenizers` library makes of small texts, for test_tokenizer.
 
 Writes tests/oracle/tokenizers/: a tokenizer.json for each of four splits, trained on text.txt, and cases.json
-with texts and their tokens. The tests read these files, so they need no Python. To compute them again, in a
-virtual environment with tokenizers 0.23.3:
+with texts and their tokens. The tests read these files, so they need no Python. To compute them again, in a virtual
+environment with tokenizers 0.23.3:
 
     python3 -B tests/oracle/tokens.py
 """
@@ -57,11 +57,8 @@ TEXTS = [
     "\u00a0\u2003\u3000 odd blanks \u200b",
     "ſ long s, 'ſ K Kelvin",
 ]
-DECOMPOSED = [
-    "e\u0301 a\u030a\u0323 \u1100\u1161\u11a8 \u212b \ufb01 q\u0307\u0323",
-    "x\u0301\n\u0301y",
-    "\u0344\u0958",
-]
+DECOMPOSED = ["e\u0301 a\u030a\u0323 \u1100\u1161\u11a8 \u212b \ufb01 q\u0307\u0323"]
+DECOMPOSED += ["\ub5f4\u11a7\u11a8 \uac00\u11a7 \u11a7\u11a8\u0301", "x\u0301\n\u0301y", "\u0344\u0958"]
 
 
 def train(name):
@@ -85,6 +82,41 @@ def train(name):
     return Tokenizer.from_str(text)
 
 
+BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+
+
+def small(vocab, merges, splits=(), normalizer=None, added=(), ignore_merges=False):
+    """A file that shows one rule; `added` are pairs of a text and whether it is looked for in normalized text."""
+    tokens = [
+        {"id": len(vocab) + i, "content": text, "normalized": normalized, "special": False}
+        | {"single_word": False, "lstrip": False, "rstrip": False}
+        for i, (text, normalized) in enumerate(added)
+    ]
+    sequence = {"type": "Sequence", "pretokenizers": [*splits, BYTE_LEVEL]}
+    model = {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None}
+    model |= {"end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False, "ignore_merges": ignore_merges}
+    model |= {"vocab": {token: i for i, token in enumerate(vocab)}, "merges": merges}
+    spec = {"version": "1.0", "truncation": None, "padding": None, "added_tokens": tokens, "normalizer": normalizer}
+    return spec | {"pre_tokenizer": sequence, "post_processor": None, "decoder": BYTE_LEVEL, "model": model}
+
+
+NFC = {"type": "NFC"}
+ABC = ["a", "b", "c"]
+SMALL = [
+    (small([*ABC, "aa"], ["a a"]), ["a", "aa", "aaa", "aaaaa"]),  # the leftmost first
+    (small([*ABC, "ab", "bc", "abc"], ["b c", "a b", "a bc", "ab c"]), ["abc", "abab", "abcabc", "bcab"]),
+    (small([*ABC, "abc"], []), ["abc", "abca"]),
+    (small([*ABC, "abc"], [], ignore_merges=True), ["abc", "abca"]),
+    (small([*ABC, "aa", "bc", "abc"], ["a a", "b c", "a bc"]), ["aaabc", "aabc"]),
+    (small(ABC, [], added=[("ab", False), ("abc", False)]), ["abca", "ababc"]),  # the longest, before all else
+    (small(ABC, [], added=[("ab", False), ("cc", True), ("bca", True)]), ["abca", "bccab", "bcab"]),
+    (small([*ABC, "Ã", "©"], [], normalizer=NFC, added=[("é", False)]), ["aéb", "ae\u0301b"]),
+    (small([*ABC, "Ã", "©"], [], normalizer=NFC, added=[("é", True)]), ["aéb", "ae\u0301b"]),
+    (small([*ABC, "Ã", "©"], [], normalizer=NFC, added=[("e\u0301", True)]), ["aéb", "ae\u0301b"]),
+    (small(["1", "2", "12"], ["1 2"], [{"type": "Digits", "individual_digits": True}]), ["1212", "12"]),
+    (small(["1", "2", "12"], ["1 2"], [{"type": "Digits", "individual_digits": False}]), ["1212", "12"]),
+]
+
 # The characters of the bytes 0 to 8, which are U+0100 to U+0108.
 LACKS = {chr(0x100 + byte) for byte in range(9)}
 
@@ -101,6 +133,10 @@ def main():
     for name in KINDS:
         tokenizer = train(name)
         cases[name] = [tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
+    cases["small"] = [
+        {"file": spec, "texts": texts, "ids": [Tokenizer.from_str(json.dumps(spec)).encode(t).ids for t in texts]}
+        for spec, texts in SMALL
+    ]
     lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in cases.items())
     (FOLDER / "cases.json").write_text("{\n" + lines + "\n}\n")
 

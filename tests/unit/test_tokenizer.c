@@ -111,6 +111,29 @@ static void test_reference(void) {
     arrfree(json);
 }
 
+/* Files that show one rule each. */
+static void test_rules(void) {
+    size_t length, i = 0;
+    char *json = contents(FOLDER "cases.json", &length), kind[32];
+    cJSON *root = cJSON_Parse(json);
+    const cJSON *small;
+    cJSON_ArrayForEach(small, cJSON_GetObjectItem(root, "small")) {
+        char *file = cJSON_PrintUnformatted(cJSON_GetObjectItem(small, "file"));
+        Tokenizer *tokenizer = tokenizer_parse(file, strlen(file), "small");
+        const cJSON *ids = cJSON_GetObjectItem(small, "ids")->child, *text;
+        snprintf(kind, sizeof kind, "small file %zu", i++);
+        cJSON_ArrayForEach(text, cJSON_GetObjectItem(small, "texts")) {
+            check_case(tokenizer, kind, text->valuestring, ids);
+            ids = ids->next;
+        }
+        tokenizer_free(tokenizer);
+        cJSON_free(file);
+    }
+    CHECK(i == 12, "%zu files", i);
+    cJSON_Delete(root);
+    arrfree(json);
+}
+
 static uint32_t next_random(uint32_t *state) {
     *state = *state * 1664525 + 1013904223;
     return *state >> 8;
@@ -131,6 +154,22 @@ static void test_round_trip(void) {
     tokenizer_free(tokenizer);
 }
 
+/* Bytes that are not valid UTF-8 are one piece. */
+static void test_invalid(void) {
+    static const char json[] =
+        "{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":"
+        "false},\"model\":{\"type\":\"BPE\",\"vocab\":{\"\xC3\xBF\":0,"
+        "\"\xC3\xBF\xC3\xBF\":1,\"a\":2},\"merges\":[\"\xC3\xBF \xC3\xBF\"]}}";
+    int *tokens = NULL;
+    size_t bad;
+    Tokenizer *tokenizer = tokenizer_parse(json, strlen(json), "invalid");
+    CHECK(tokenizer_encode(tokenizer, "a\xFF\xFF\xFF", 4, append, &tokens, &bad), "refused");
+    CHECK(arrlenu(tokens) == 3 && tokens[0] == 2 && tokens[1] == 1 && tokens[2] == 0, "%zu tokens",
+          arrlenu(tokens));
+    arrfree(tokens);
+    tokenizer_free(tokenizer);
+}
+
 /* A byte that has no token is refused with its place in the text, also behind normalized lines. */
 static void test_missing(void) {
     static const char json[] =
@@ -147,10 +186,16 @@ static void test_missing(void) {
     arrfree(tokens);
     CHECK(tokenizer_encode(few, "\xC3\xA9", 2, append, &tokens, &bad) && arrlenu(tokens) == 2,
           "%zu tokens", arrlenu(tokens));
-    static const char decomposed[] = "aa\xC3\xA9\naab"; /* b is at 7 */
-    CHECK(!tokenizer_encode(few, decomposed, strlen(decomposed), append, &tokens, &bad) &&
-              bad >= 5 && bad <= 7,
-          "%zu", bad);
+    static const struct {
+        const char *text;
+        size_t bad;
+    } cases[] = {{"ae\xCC\x81\naab", 7}, {"aa\ne\xCC\x81\xCC", 3}, {"a\ne\xCC\x81\naaba\na", 8}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *text = cases[i].text;
+        CHECK(!tokenizer_encode(few, text, strlen(text), append, &tokens, &bad) &&
+                  bad == cases[i].bad,
+              "case %zu: %zu", i, bad);
+    }
     tokenizer_free(few);
     arrfree(tokens);
 }
@@ -201,7 +246,7 @@ static void test_training(void) {
     "{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\","            \
     "\"pattern\":{\"Regex\":\"" pattern "\"},\"behavior\":\"Isolated\",\"invert\":false},"         \
     "{\"type\":\"ByteLevel\",\"add_prefix_space\":false}]}," MODEL "}"
-#define ADDED(members) "{\"added_tokens\":[{" members "}]," LEVEL MODEL "}"
+#define ADDED(members) "{\"added_tokens\":[{\"normalized\":true," members "}]," LEVEL MODEL "}"
 
 static const struct {
     const char *json, *word; /* NULL = is read */
@@ -241,8 +286,10 @@ static const struct {
     {ADDED("\"id\":3,\"content\":\"<x>\""), NULL},
     {ADDED("\"id\":1,\"content\":\"b\""), NULL},
     {ADDED("\"id\":0,\"content\":\"<x>\""), "another"},
+    {ADDED("\"id\":3,\"content\":\"b\""), "another number"},
     {ADDED("\"id\":3,\"content\":\"<x>\",\"lstrip\":true"), "lstrip"},
-    {ADDED("\"content\":\"<x>\""), "id"},
+    {ADDED("\"content\":\"<x>\""), "\"id\""},
+    {"{\"added_tokens\":[{\"id\":3,\"content\":\"x\"}]," LEVEL MODEL "}", "\"normalized\""},
 };
 
 static void parse(const void *argument) {
@@ -282,7 +329,9 @@ static void test_open_characters(void) {
 
 static const Test tests[] = {
     {"tokens are those of the reference", test_reference},
+    {"each rule has the tokens of the reference", test_rules},
     {"any bytes come back", test_round_trip},
+    {"bytes that are not UTF-8", test_invalid},
     {"a byte without a token", test_missing},
     {"training makes the file of the reference", test_training},
     {"what is refused", test_refused},
