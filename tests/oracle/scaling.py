@@ -46,7 +46,7 @@ MODELS = {
     "completep, wider": {"topology": "pre", "norm": "layernorm", "tie_embeddings": False, **WIDER},
     "completep, deeper": {"topology": "pre", "n_layer": 3, "position": "rope", **DEEPER},
     "completep, wider and deeper": {"topology": "peri", "n_head": 4, "n_kv_head": 2, "mlp": "swiglu", **BOTH},
-    "completep, smaller than its base": {"topology": "post", "qk_norm": "on", **SMALLER},
+    "completep, smaller than its base": {"topology": "peri", "norm": "layernorm", "qk_norm": "on", **SMALLER},
     "completep at its base": {"topology": "pre", "norm": "layernorm", **keys("completep")},
     "completep in bfloat16": {"topology": "pre", "d_model": 12, "precision": "bfloat16", **BOTH},
     "completep with a stream in bfloat16": {"topology": "post", "stream_precision": "bfloat16", **BOTH},
