@@ -43,9 +43,8 @@ static void test_defaults(void) {
     CHECK(o->muon_scale == MUON_JORDAN && o->muon_decay == 0.1, "muon");
     const DataOptions *d = &c.data;
     CHECK(strcmp(d->train, "builtin:stories") == 0 && d->val[0] == '\0', "data");
-    CHECK(d->val_fraction == 0.1 && d->format == FORMAT_AUTO && strcmp(d->vocab, "bytes") == 0,
-          "data");
-    CHECK(d->vocab_size == 0 && d->order == ORDER_RANDOM, "data");
+    CHECK(d->val_fraction == 0.1 && strcmp(d->vocab, "bytes") == 0 && d->vocab_size == 0, "data");
+    CHECK(d->format == FORMAT_AUTO && d->order == ORDER_RANDOM, "data");
     const TrainOptions *t = &c.train;
     CHECK(t->steps == 2000 && t->batch == 12 && t->accum == 1 && t->seed == 1337, "train");
     CHECK(t->eval_every == 100 && t->eval_rows == 240 && t->threads == 0, "train");
