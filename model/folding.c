@@ -330,7 +330,7 @@ static bool in_all_blocks(const Folding *folding, const ModelOptions *options,
     for (size_t i = 0; i < arrlenu(folding->changes); i++)
         count += same_place(&folding->changes[i], change);
     for (size_t i = 0; i < options->n_wire; i++) {
-        if (strncmp(options->wire[i].key, "blocks.", strlen("blocks.")) == 0) return false;
+        if (wire_is_of_one_block(&options->wire[i])) return false;
     }
     return count == options->n_layer;
 }

@@ -285,14 +285,15 @@ static void enter_rows_backward(void *context, size_t chunk, size_t first, size_
 }
 
 static void enter_forward(const Sublayer *sub, const Pass *pass) {
+    if (sub->x == sub->input) return;
     RowsWork work = work_of(sub, pass);
-    if (sub->x != sub->input) rows_share(enter_rows_forward, &work, pass->B * pass->T, sub->C);
+    rows_share(enter_rows_forward, &work, pass->B * pass->T, sub->C);
 }
 
 static void enter_backward(const Sublayer *sub, const Pass *pass) {
     const size_t R = pass->B * pass->T;
-    RowsWork work = work_of(sub, pass);
     if (sub->x == sub->input) return;
+    RowsWork work = work_of(sub, pass);
     rows_share(enter_rows_backward, &work, R, sub->C);
     add_gradients(sub, COEF_ENTER, COEF_ENTER_X0, pass);
     round_scaled(sub->dx, sub->stream_precision, stream_scale(pass), R * sub->C);

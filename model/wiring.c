@@ -218,7 +218,7 @@ static bool wire_entry(BlockWiring *block, const WireEntry *entry, bool dual_str
 
 static const char BLOCK_PREFIX[] = "blocks.";
 
-static bool wire_is_of_one_block(const WireEntry *entry) {
+bool wire_is_of_one_block(const WireEntry *entry) {
     return strncmp(entry->key, BLOCK_PREFIX, sizeof BLOCK_PREFIX - 1) == 0;
 }
 

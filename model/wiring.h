@@ -28,6 +28,8 @@ bool wiring_resolve(Wiring *wiring, const ModelOptions *options, char *error, si
 const char *wire_kind_name(int i);
 const char *wire_read_name(int i);
 const char *wire_word(int i);
+/* Whether the key of an entry begins with blocks.N. */
+bool wire_is_of_one_block(const WireEntry *entry);
 void wiring_free(Wiring *wiring);
 
 /* Whether every sublayer reads the stream, has the default coefficients and initial gains, and has

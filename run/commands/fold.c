@@ -136,6 +136,7 @@ static void write_run(const Cli *cli, const Config *config, const StoredModel *s
     memset(meta.log_bytes, 0, sizeof meta.log_bytes);
     meta.row_waits = 0;
     rundir_make(cli->file, config, RUNDIR_NEW, NULL);
+    stored_model_keep_tokenizer(cli->file, &stored->vocab);
     stored_model_describe(&snapshot, config, &stored->vocab, stored->step);
     snapshot_add(&snapshot, "folded_from", text_format("%s", cli->run));
     stored_model_tensors(&folded->params, &snapshot);

@@ -249,19 +249,34 @@ static bool rule_best_measured(const Config *config, char *sentence, size_t size
     return !config->train.keep_best || config->train.eval_every;
 }
 
-static bool rule_muon_acts(const Config *config, char *sentence, size_t size) {
-    static const char PREFIX[] = "optim.muon_";
-    bool acts = true;
-    for (size_t i = 0; acts && config->optim.kind != OPTIMIZER_MUON && key_at(i); i++) {
+/* The first key with this beginning that has not its default; NULL if there is none. */
+static const Key *first_set(const Config *config, const char *prefix) {
+    for (size_t i = 0; key_at(i); i++) {
         const Key *key = key_at(i);
-        if (strncmp(key->path, PREFIX, strlen(PREFIX)) != 0) continue;
+        if (strncmp(key->path, prefix, strlen(prefix)) != 0) continue;
         char *value = value_text(config, key);
-        acts = strcmp(value, key->default_json) == 0;
+        const bool same = strcmp(value, key->default_json) == 0;
         mem_free(value);
+        if (!same) return key;
+    }
+    return NULL;
+}
+
+static bool rule_muon_acts(const Config *config, char *sentence, size_t size) {
+    const Key *key = config->optim.kind == OPTIMIZER_MUON ? NULL : first_set(config, "optim.muon_");
+    if (key)
         snprintf(sentence, size, "%s has no effect: optim.kind is %s", key->path,
                  optimizer_name(config->optim.kind));
-    }
-    return acts;
+    return !key;
+}
+
+static bool rule_rope_acts(const Config *config, char *sentence, size_t size) {
+    const Key *key =
+        config->model.position == POSITION_ROPE ? NULL : first_set(config, "model.rope_");
+    if (key)
+        snprintf(sentence, size, "%s has no effect: model.position is %s", key->path,
+                 position_name(config->model.position));
+    return !key;
 }
 
 static bool rule_base_acts(const Config *config, char *sentence, size_t size) {
@@ -301,6 +316,7 @@ static const Rule rules[] = {
     {.holds = rule_lr_warmup_ends, .basis = by_definition},
     {.holds = rule_best_measured, .basis = by_definition},
     {.holds = rule_muon_acts, .basis = by_definition},
+    {.holds = rule_rope_acts, .basis = by_definition},
     {.holds = rule_base_acts, .basis = by_definition},
     {.holds = rule_norms_exist, .basis = by_definition},
     {.holds = rule_norms_causal, .basis = by_definition},

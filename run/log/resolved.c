@@ -44,7 +44,7 @@ void resolved_print_json(Json *json, const Config *config, const Wiring *wiring)
     json_number(json, "depth", scaling->depth);
     json_number(json, "branch", scaling->branch);
     json_number(json, "logits", scaling->logits);
-    json_number(json, "scores", scaling_scores(scaling, model->d_model / model->n_head));
+    json_number(json, "scores", scaling_scores(scaling, options_head_dim(model)));
     json_list_open(json, "tensors");
     for (TensorKind kind = 0; kind < TENSOR_KINDS; kind++) {
         const TensorFactors v = values_of(config, wiring, kind);

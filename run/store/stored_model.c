@@ -137,6 +137,18 @@ char *stored_model_tokenizer(const char *dir) {
     return text_format("%s/checkpoints/tokenizer.json", dir);
 }
 
+void stored_model_keep_tokenizer(const char *dir, const Vocab *vocab) {
+    if (!vocab->tokenizer) return;
+    size_t length;
+    const char *json = tokenizer_json(vocab->tokenizer, &length);
+    char *path = stored_model_tokenizer(dir), *folder = text_format("%s/checkpoints", dir);
+    folder_make(folder);
+    int error = file_replace(path, json, length);
+    if (error) die(EXIT_IO, "cannot write %s: %s", path, strerror(error));
+    mem_free(folder);
+    mem_free(path);
+}
+
 /* The tokenizer beside the checkpoints, if it has the hash of the metadata. */
 static bool read_tokenizer(const char *hash, const char *dir, size_t V, Vocab *vocab) {
     char *path = stored_model_tokenizer(dir), own[17] = "";

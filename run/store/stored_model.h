@@ -58,6 +58,8 @@ void stored_model_refuse_folded(const char *dir);
 /* The path of the tokenizer of the run in `dir`, for mem_free: a copy of the file that data.vocab named. It is
  * beside the checkpoints, so that they can be used without the original. */
 char *stored_model_tokenizer(const char *dir);
+/* Writes that copy; nothing where the vocabulary is not of a tokenizer. */
+void stored_model_keep_tokenizer(const char *dir, const Vocab *vocab);
 
 /* Fills `config` from the metadata of a checkpoint and checks that this version builds the same
  * equations from it. Returns NULL, or the reason why it cannot be used; then there is nothing to

@@ -140,17 +140,7 @@ void run_check_room(const Run *run) {
 }
 
 void run_keep_tokenizer(const Run *run) {
-    const Tokenizer *tokenizer = dataset_vocab(run->data)->tokenizer;
-    if (!tokenizer) return;
-    size_t length;
-    const char *json = tokenizer_json(tokenizer, &length);
-    char *path = stored_model_tokenizer(run->dir),
-         *folder = text_format("%s/checkpoints", run->dir);
-    folder_make(folder);
-    int error = file_replace(path, json, length);
-    if (error) die(EXIT_IO, "cannot write %s: %s", path, strerror(error));
-    mem_free(folder);
-    mem_free(path);
+    stored_model_keep_tokenizer(run->dir, dataset_vocab(run->data));
 }
 
 /* --- restoring --- */

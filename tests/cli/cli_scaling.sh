@@ -30,6 +30,8 @@ describe_prints_values() {
         --set model.embed_std=0.5 --describe --json >"$tmp/described" 2>/dev/null
     same "numbers" "$(resolved "$tmp/described" '[d[k] for k in ("kind", "width", "depth", "branch", "logits", "scores")]')" \
         "['completep', 4, 2, 0.5, 0.25, 0.125]"
+    "$TRAIN" --config "$tmp/toy.json" "${scaled[@]}" --set model.head_dim=4 --describe --json >"$tmp/narrow" 2>/dev/null
+    same "scores of narrow heads" "$(resolved "$tmp/narrow" 'd["scores"]')" 0.25
     same "tensors" "$(resolved "$tmp/described" '"\n".join(str(list(t.values())) for t in d["tensors"])')" \
         "['embedding', 0.5, 0.0005, 2.5e-07, 0.25]
 ['head', 0.02, 0.0005, 2.5e-07, 0.25]

@@ -93,6 +93,13 @@ resumes() {
     mv "$tmp/kept.json" "$tokenizer"
 }
 
+# --fold keeps the tokenizer beside the checkpoint.
+folds() {
+    exits 0 --fold "$tmp/text" "$tmp/folded"
+    same "copy" "$(cksum <"$tmp/folded/checkpoints/tokenizer.json")" "$(cksum <"$tmp/text/checkpoints/tokenizer.json")"
+    exits 0 --sample "$tmp/folded" --prompt once --tokens 5
+}
+
 # A text of 8 MiB is encoded once; a damaged file of the cache is made again.
 caches() {
     local long=$tmp/long.txt file
@@ -117,5 +124,6 @@ test_case "--encode" encodes
 test_case "training on a text and on its tokens" trains
 test_case "--eval, --sample and --logits without the original" uses
 test_case "--resume" resumes
+test_case "--fold" folds
 test_case "long texts are encoded once" caches
 test_done
