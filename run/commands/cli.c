@@ -44,7 +44,8 @@ enum {
     STORED = 1 << MODE_SAMPLE | 1 << MODE_EVAL,
     LOGITS = 1 << MODE_LOGITS,
     FOLDING = 1 << MODE_FOLD,
-    WRITING = LOGITS | FOLDING | 1 << MODE_ENCODE | 1 << MODE_TRAIN_TOKENIZER,
+    EXPORTING = 1 << MODE_EXPORT,
+    WRITING = LOGITS | FOLDING | EXPORTING | 1 << MODE_ENCODE | 1 << MODE_TRAIN_TOKENIZER,
     REPLAYING = 1 << MODE_REPLAY,
     SETTING = TRAINING | 1 << MODE_EVAL | LOGITS | FOLDING | REPLAYING,
     JSON =
@@ -107,8 +108,9 @@ static const Flag FLAGS[] = {
     COMMAND_OF("replay", "RUN", TAKES_STRING, run, MODE_REPLAY,
                "repeat the updates around a spike bit for bit and print what changed in "
                "activations, gradients and sequences; writes RUN/replay/"),
-    OPTION("step", "N", TAKES_STEP, step, REPLAYING | STORED | LOGITS | FOLDING,
-           "for --sample, --eval, --logits and --fold: the checkpoint of step N, or best (default: "
+    OPTION("step", "N", TAKES_STEP, step, REPLAYING | STORED | LOGITS | FOLDING | EXPORTING,
+           "for --sample, --eval, --logits, --fold and --export: the checkpoint of step N, or best "
+           "(default: "
            "the "
            "latest); for --replay: the update to examine (default: the worst spike)"),
     OPTION("around", "K", TAKES_INTEGER, around, REPLAYING,
@@ -119,6 +121,9 @@ static const Flag FLAGS[] = {
     COMMAND_OF("fold", "RUN OUT", TAKES_STRING, run, MODE_FOLD,
                "write the run OUT: the model of RUN with its gains folded into the matrices and "
                "without its redundant norms; print what was folded and how far the logits differ"),
+    COMMAND_OF("export", "RUN DIR", TAKES_STRING, run, MODE_EXPORT,
+               "write the model of RUN to the folder DIR, which the Python library transformers "
+               "loads: config, weights, class and tokenizer"),
     COMMAND_OF("status", "RUN", TAKES_STRING, run, MODE_STATUS,
                "print whether a run is alive, its step, losses, speed, time left and ending; RUN "
                "may be a directory of runs"),
@@ -420,6 +425,8 @@ static void check_values(const Cli *cli) {
         die(EXIT_USAGE, "--logits needs RUN FILE: the run, and the file to write");
     if (cli->mode == MODE_FOLD && !cli->file)
         die(EXIT_USAGE, "--fold needs RUN OUT: the run, and the folder of the new run");
+    if (cli->mode == MODE_EXPORT && !cli->file)
+        die(EXIT_USAGE, "--export needs RUN DIR: the run, and the folder to write");
     if (cli->mode == MODE_ENCODE && (!cli->file || !cli->tokenizer))
         die(EXIT_USAGE,
             "--encode needs TEXT OUT.bin --tokenizer FILE: the text, the file to write, and "
