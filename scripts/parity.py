@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""parity.py FOLDER [--logits FILE.safetensors] - loads an exported model and prints the parity line of ./train --export.
+"""parity.py FOLDER [--logits FILE.safetensors] - prints the parity line of ./train --export for an exported model.
 
 The line has the mean and the mean square of the logits of 16 fixed tokens, and the first four logits of the last one.
 With --logits, also the largest difference from the logits that `./train --logits RUN FILE.safetensors` has written, and

@@ -22,7 +22,6 @@ from torch import nn
 from transformers import DynamicCache, GenerationMixin, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
-
 # The name of the cache in outputs: that of version 5, or the older one.
 CACHE = "cache" if "cache" in CausalLMOutputWithPast.__dataclass_fields__ else "past_key_values"
 
@@ -31,7 +30,7 @@ class PeriConfig(PreTrainedConfig):
     """tensors: name -> shape. blocks: per block the kind of its q, k and v norms and, for attn and mlp, slots and
     coefficients. A coefficient is a number, or {"learn": kind} where it is a tensor."""
 
-    model_type = "peri"
+    model_type = "peri_c"
     keys_to_ignore_at_inference = [CACHE]
 
     def __init__(
@@ -82,7 +81,7 @@ def centered(x):
     return x - x.mean(-1, keepdim=True)
 
 
-# Norms by kind: p has the parameters of one, eps its epsilon. A shift is added, and gamma-warmup applied, by the caller.
+# Norms by kind: p has the parameters of one. A shift is added, and gamma-warmup applied, by the caller.
 NORMS = {
     "layernorm": lambda p, x, eps: p["gamma"] * centered(x) / rms(centered(x), eps),
     "rmsnorm": lambda p, x, eps: p["gamma"] * x / rms(x, eps),
@@ -163,7 +162,7 @@ class PeriForCausalLM(PreTrainedModel, GenerationMixin):
         p = self.group(name)
         return F.linear(x, p["weight"], p.get("bias"))
 
-    def normed(self, name, x, slot="", warm=False):
+    def normalized(self, name, x, slot="", warm=False):
         config, kind = self.config, self.config.norm
         if kind == "none":
             return x
@@ -181,7 +180,7 @@ class PeriForCausalLM(PreTrainedModel, GenerationMixin):
             return x
         name = f"{prefix}.norm_{slot}"
         if kind == "norm":
-            return self.normed(name, x, slot, warm)
+            return self.normalized(name, x, slot, warm)
         return (self.config.gamma_scale if warm else 1.0) * self.group(name)["gamma"] * x
 
     def coefficient(self, prefix, wiring, name):
@@ -203,7 +202,7 @@ class PeriForCausalLM(PreTrainedModel, GenerationMixin):
         return F.pad(f, (0, half - pairs)).to(device)
 
     def rotated(self, x, positions):
-        """x (B,heads,T,HS) turned by its positions (B,T)."""
+        """x (B,heads,T,HS) rotated by its positions (B,T)."""
         angle = positions[:, None, :, None].double() * self.frequencies(x.device, x.dtype)
         cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
         a, b = x.chunk(2, -1)
@@ -216,12 +215,12 @@ class PeriForCausalLM(PreTrainedModel, GenerationMixin):
         q, k, v = self.linear(prefix + ".qkv", u).split([NH * HS, NKV * HS, NKV * HS], -1)
         kind = config.blocks[block]["qkv_norms"]
         if kind == "q and k over all heads":
-            q, k = self.normed(prefix + ".norm_q", q), self.normed(prefix + ".norm_k", k)
+            q, k = self.normalized(prefix + ".norm_q", q), self.normalized(prefix + ".norm_k", k)
         q, k, v = q.view(B, T, NH, HS), k.view(B, T, NKV, HS), v.view(B, T, NKV, HS)
         if kind.endswith("per head"):
-            q, k = self.normed(prefix + ".norm_q", q), self.normed(prefix + ".norm_k", k)
+            q, k = self.normalized(prefix + ".norm_q", q), self.normalized(prefix + ".norm_k", k)
         if kind == "q, k and v per head":
-            v = self.normed(prefix + ".norm_v", v)
+            v = self.normalized(prefix + ".norm_v", v)
         q, k, v = (t.transpose(1, 2) for t in (q, k, v))
         if config.position == "rope":
             q, k = self.rotated(q, run["positions"]), self.rotated(k, run["positions"])
@@ -263,9 +262,9 @@ class PeriForCausalLM(PreTrainedModel, GenerationMixin):
         if final == "x":
             h = x
         elif final == "N(x)":
-            h = self.normed("final_norm", x)
+            h = self.normalized("final_norm", x)
         else:
-            h = x + (d if final == "x + d" else self.normed("final_norm", d))
+            h = x + (d if final == "x + d" else self.normalized("final_norm", d))
         p = self.group("head") or self.group("tok_emb")
         return F.linear(h * self.config.logit_scale, p["weight"])
 
@@ -300,7 +299,7 @@ class PeriForCausalLM(PreTrainedModel, GenerationMixin):
             x = x + self.group("pos_emb")["weight"][position_ids]
         x = config.embed_scale * x
         if config.embed_norm:
-            x = self.normed("emb_norm", x)
+            x = self.normalized("emb_norm", x)
         run = {"x_0": x, "d": x, "positions": position_ids, "visible": visible, "cache": cache}
         for block in range(config.num_hidden_layers):
             x = self.sublayer(block, "attn", x, run)

@@ -24,7 +24,7 @@ static void print_names(Json *json) {
     json_item(json);
     json_print_string(json->out, "PeriForCausalLM");
     json_list_close(json);
-    json_string(json, "model_type", "peri");
+    json_string(json, "model_type", "peri_c");
     json_open(json, "auto_map");
     json_string(json, "AutoConfig", "modeling_peri.PeriConfig");
     json_string(json, "AutoModelForCausalLM", "modeling_peri.PeriForCausalLM");

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""exports.py [TRAIN] [--every N] - every topology, exported and loaded by transformers: the loss must be that of --logits.
+"""exports.py [TRAIN] [--every N] - every topology, exported and loaded by transformers, has the loss of --logits.
 
 Trains a tiny model for some steps, exports it, loads the folder in float64 and compares logits and loss with what
 `./train --logits` has written. The models are {topology} x {layernorm, rmsnorm} x {gelu, swiglu} x {learned, rope} x
@@ -23,6 +23,7 @@ from transformers.utils import logging
 
 LIMIT = 1e-6  # nats per token
 SIZES = {"n_layer": 2, "n_head": 2, "d_model": 16, "context": 16, "dropout": 0.0, "init_std": 0.2}
+DEEPER = {"mixln": 4}  # has two kinds of blocks from so many on
 DATA = {"train": "builtin:stories"}
 OPTIONS = [
     {"topology": "pre", "n_kv_head": 1, "head_dim": 12, "rope_theta": 500.0, "rope_fraction": 0.5, "position": "rope"},
@@ -30,7 +31,6 @@ OPTIONS = [
     {"topology": "pre", "position": "none", "qk_norm": "on", "tie_embeddings": False},
     {"topology": "post", "final_norm": "on", "embed_scale": 0},
     {"topology": "resi_dual", "final_norm": "off"},
-    {"topology": "mixln", "n_layer": 5},
     {"topology": "pre", "layers": "post peri"},
     {"topology": "pre", "scaling": "completep", "base_d_model": 8, "base_n_layer": 1, "tie_embeddings": False},
     {"topology": "rezero", "scaling": "completep", "base_d_model": 8, "base_n_layer": 1, "embed_norm": "on"},
@@ -66,6 +66,8 @@ def config_of(keys, steps):
     if keys.pop("branch_warmup", False):
         config["branch_warmup"] = {"steps": steps, "from": 0.1}
     config["model"] = {**SIZES, **keys}
+    if keys.get("topology") in DEEPER:
+        config["model"]["n_layer"] = DEEPER[keys["topology"]]
     return config
 
 
