@@ -137,7 +137,7 @@ int folder_remove(const char *path, const char *first) {
 
 bool folder_is_new(const char *path) {
     struct stat status;
-    if (lstat(path, &status) != 0) return errno == ENOENT;
+    if (lstat(path, &status) != 0) return true; /* creating it will tell what is wrong */
     DIR *folder = opendir(path);
     size_t entries = 0;
     while (folder && readdir(folder)) entries++;
