@@ -4,7 +4,7 @@
  * decoded when they are read, a few rows at a time, so that no second copy of a model is in memory.
  * The caller owns the Weights (weights_free), which owns the names and the maps. A reader of a format (gguf.h) checks that
  * every tensor lies within its file before it adds the tensor.
- * Read next: weights.c, dequant.h, gguf.h. */
+ * Read next: weights.c, dequant.h. */
 #ifndef RUN_MODELS_WEIGHTS_H
 #define RUN_MODELS_WEIGHTS_H
 
