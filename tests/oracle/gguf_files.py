@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """gguf_files.py - small GGUF files by the Python package `gguf`, and what they contain, for test_gguf.
 
-Writes tests/oracle/gguf_files/: NAME.gguf for each architecture, and cases.json with the config.json that transformers would
-have, and the shape and hash of every tensor: decoded by gguf.dequantize, under the names of transformers. Names are
-translated by the tables of the package, rows of q and k are put into pairs here. The vocabularies are those of
+Writes tests/oracle/gguf_files/: NAME.gguf for each architecture, and cases.json with the config.json that transformers
+would have, and the shape and hash of every tensor: decoded by gguf.dequantize, under the names of transformers. Names
+are translated by the tables of the package, rows of q and k are put into pairs here. The vocabularies are those of
 tests/oracle/tokenizers/. To compute them again, in a virtual environment with gguf 0.19:
 
     python3 -B tests/oracle/gguf_files.py
