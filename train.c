@@ -14,6 +14,7 @@
 #include "run/commands/encode.h"
 #include "run/commands/evaluate.h"
 #include "run/commands/fold.h"
+#include "run/commands/import.h"
 #include "run/commands/list.h"
 #include "run/commands/logits.h"
 #include "run/commands/manual.h"
@@ -193,6 +194,9 @@ static int run_mode(const Cli *cli, int argc, char **argv) {
         break;
     case MODE_FOLD:
         fold_write(cli);
+        break;
+    case MODE_IMPORT:
+        import_write(cli);
         break;
     case MODE_STATUS:
         status_print(cli);

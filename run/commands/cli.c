@@ -44,9 +44,10 @@ enum {
     STORED = 1 << MODE_SAMPLE | 1 << MODE_EVAL,
     LOGITS = 1 << MODE_LOGITS,
     FOLDING = 1 << MODE_FOLD,
-    WRITING = LOGITS | FOLDING | 1 << MODE_ENCODE | 1 << MODE_TRAIN_TOKENIZER,
+    IMPORTING = 1 << MODE_IMPORT,
+    WRITING = LOGITS | FOLDING | IMPORTING | 1 << MODE_ENCODE | 1 << MODE_TRAIN_TOKENIZER,
     REPLAYING = 1 << MODE_REPLAY,
-    SETTING = TRAINING | 1 << MODE_EVAL | LOGITS | FOLDING | REPLAYING,
+    SETTING = TRAINING | 1 << MODE_EVAL | LOGITS | FOLDING | IMPORTING | REPLAYING,
     JSON =
         1 << MODE_EVAL | 1 << MODE_DESCRIBE | 1 << MODE_DRY_RUN | 1 << MODE_LIST | 1 << MODE_STATUS,
 };
@@ -119,6 +120,9 @@ static const Flag FLAGS[] = {
     COMMAND_OF("fold", "RUN OUT", TAKES_STRING, run, MODE_FOLD,
                "write the run OUT: the model of RUN with its gains folded into the matrices and "
                "without its redundant norms; print what was folded and how far the logits differ"),
+    COMMAND_OF("import", "DIR RUN", TAKES_STRING, run, MODE_IMPORT,
+               "write the run RUN: the weights and the tokenizer of a Hugging Face model in DIR; "
+               "--set model.context=N changes its context"),
     COMMAND_OF("status", "RUN", TAKES_STRING, run, MODE_STATUS,
                "print whether a run is alive, its step, losses, speed, time left and ending; RUN "
                "may be a directory of runs"),
@@ -336,7 +340,7 @@ static void apply_key(Cli *cli, CliState *state, const char *argument, const cha
     state->used[find_flag("set") - FLAGS] = true;
 }
 
-/* An argument without dashes: the file that --logits, --encode or --train-tokenizer writes, the OUT of --fold, a config, by its file or its name, or
+/* An argument without dashes: the file that --logits, --encode or --train-tokenizer writes, the OUT of --fold, the RUN of --import, a config, by its file or its name, or
  * KEY=VALUE. */
 static void parse_bare(Cli *cli, CliState *state, const char *argument) {
     if (WRITING >> cli->mode & 1 && !cli->file) {
@@ -420,6 +424,8 @@ static void check_values(const Cli *cli) {
         die(EXIT_USAGE, "--logits needs RUN FILE: the run, and the file to write");
     if (cli->mode == MODE_FOLD && !cli->file)
         die(EXIT_USAGE, "--fold needs RUN OUT: the run, and the folder of the new run");
+    if (cli->mode == MODE_IMPORT && !cli->file)
+        die(EXIT_USAGE, "--import needs DIR RUN: the model, and the folder of the new run");
     if (cli->mode == MODE_ENCODE && (!cli->file || !cli->tokenizer))
         die(EXIT_USAGE,
             "--encode needs TEXT OUT.bin --tokenizer FILE: the text, the file to write, and "
