@@ -1,6 +1,7 @@
 /* evaluate.c - see evaluate.h. */
 #include "run/commands/evaluate.h"
 
+#include "data/targets.h"
 #include "run/commands/calibrate.h"
 #include "run/io/json_out.h"
 #include "run/io/streams.h"
@@ -54,7 +55,7 @@ static double losses_of(double *losses, const StoredModel *stored, const Dataset
 /* The results of --eval. */
 typedef struct {
     size_t step, rows, tokens;
-    double val_loss, median, p999, floor; /* floor: NAN where it is not known */
+    double val_loss, val_bpb, median, p999, floor; /* val_bpb, floor: NAN where not known */
 } Evaluation;
 
 static void print_text(const Evaluation *e) {
@@ -63,6 +64,7 @@ static void print_text(const Evaluation *e) {
            e->step, e->rows, e->tokens, e->val_loss, e->val_loss / log(2), exp(e->val_loss),
            e->median, e->p999);
     if (!isnan(e->floor)) printf(" floor=%.9g", e->floor);
+    if (!isnan(e->val_bpb)) printf(" val_bpb=%.9g", e->val_bpb);
     putchar('\n');
 }
 
@@ -79,6 +81,7 @@ static void print_json(const Evaluation *e, const char *run) {
     json_number(&json, "median", e->median);
     json_number(&json, "p99.9", e->p999);
     if (!isnan(e->floor)) json_number(&json, "floor", e->floor);
+    if (!isnan(e->val_bpb)) json_number(&json, "val_bpb", e->val_bpb);
     json_close(&json);
     putchar('\n');
 }
@@ -152,6 +155,7 @@ int evaluate(const Cli *cli) {
                                sequences,
                                tokens,
                                mean,
+                               bits_per_byte(mean, targets_bytes(data, model->shape.T)),
                                quantile(losses, tokens, 0.5),
                                quantile(losses, tokens, 0.999),
                                dataset_floor(data)};

@@ -39,7 +39,11 @@ void run_open(Run *run, const Config *config, int argc, char **argv) {
     dataset_check(run->data);
     dataset_warn(run->data, stderr);
     Unigram unigram = {.nats = NAN};
-    if (train->eval_every) unigram = unigram_entropy(run->data, config->model.context);
+    double bytes = NAN;
+    if (train->eval_every) {
+        unigram = unigram_entropy(run->data, config->model.context);
+        bytes = targets_bytes(run->data, config->model.context);
+    }
     health_expect(run->health, unigram.nats);
     run->data_hash = hash_of_data(run->data);
     run->val_hash = dataset_val_hash(run->data);
@@ -56,6 +60,7 @@ void run_open(Run *run, const Config *config, int argc, char **argv) {
                                .data = run->data,
                                .floor = train->eval_every ? dataset_floor(run->data) : NAN,
                                .unigram = unigram,
+                               .bytes_per_token = bytes,
                                .lr_scale = schedule_lr_factor(&config->optim, config->model.norm),
                                .argc = argc,
                                .argv = argv,
