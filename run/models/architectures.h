@@ -8,8 +8,7 @@
 #ifndef RUN_MODELS_ARCHITECTURES_H
 #define RUN_MODELS_ARCHITECTURES_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "model/options.h"
 
 /* --- fields of config.json --- */
 
@@ -72,12 +71,12 @@ typedef enum {
 
 /* Sets of tensors that have biases. */
 enum {
-    BIASED_NORM = 1 << 0,
-    BIASED_QKV = 1 << 1,
-    BIASED_PROJ = 1 << 2,
-    BIASED_MLP = 1 << 3,
-    BIASED_HEAD = 1 << 4,
+    BIASED_NORM = 1 << BIAS_NORM,
+    BIASED_QKV = 1 << BIAS_QKV,
+    BIASED_PROJ = 1 << BIAS_PROJ,
+    BIASED_MLP = 1 << BIAS_MLP,
     BIASED_LINEAR = BIASED_QKV | BIASED_PROJ | BIASED_MLP,
+    BIASED_HEAD = 1 << BIAS_SITES,
 };
 
 typedef enum {

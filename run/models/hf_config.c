@@ -185,6 +185,21 @@ static void put_scales(Json *json, Fields *fields) {
     json_close(json);
 }
 
+/* The sites of biases; nothing where model.bias alone says it, as betas that no norm has. */
+static void put_biases(Json *json, const HfModel *model) {
+    char words[64] = "";
+    const unsigned all = BIASED_NORM | BIASED_LINEAR, own = model->biases & all;
+    const bool betas = strcmp(model->architecture->norm, "layernorm") == 0;
+    json_boolean(json, "bias", own != 0);
+    if (!own || (own | (betas ? 0 : BIASED_NORM)) == all) return;
+    for (int site = 0; site < BIAS_SITES; site++) {
+        if (!(own >> site & 1)) continue;
+        if (*words) strcat(words, " ");
+        strcat(words, bias_site_name(site));
+    }
+    json_string(json, "bias_at", words);
+}
+
 static void put_model(Json *json, Fields *fields, const HfModel *model, const Layers *layers) {
     const Architecture *row = model->architecture;
     json_string(json, "topology", row->topology);
@@ -202,7 +217,7 @@ static void put_model(Json *json, Fields *fields, const HfModel *model, const La
     put_position(json, model, layers);
     if (row->qk_norms) json_string(json, "qk_norm", "on");
     if (row->embed_norm) json_string(json, "embed_norm", "on");
-    json_boolean(json, "bias", model->biases != 0);
+    put_biases(json, model);
     json_boolean(json, "tie_embeddings", model->tied);
     put_scales(json, fields);
 }

@@ -225,11 +225,11 @@ static void read_norm(Reader *reader, const Target *target, Place place, const P
     const size_t n = param->count;
     const Target vector = {target->out, 1, target->block, gain ? ".weight" : ".bias"};
     const WeightTensor *tensor = NULL;
-    if (row->tensor[place] && (gain || m->biases & BIASED_NORM)) {
+    if (row->tensor[place]) {
         tensor = find(reader, place, vector.suffix, vector.block, n, 0);
         if (tensor) weights_read(vector.out, tensor, 0, n);
     } else {
-        for (size_t i = 0; i < n; i++) vector.out[i] = gain && !ours_plus_one;
+        for (size_t i = 0; i < n; i++) vector.out[i] = 1; /* the class has no gains */
     }
     if (reader->error) return;
     const double factor = query ? m->score : place == PLACE_FINAL ? m->logit : 1;
@@ -240,23 +240,6 @@ static void read_norm(Reader *reader, const Target *target, Place place, const P
             vector.out[i] = (real)(factor * ((double)vector.out[i] + plus + own) - own);
     }
     if (rotates) reorder(m, vector.out, n / m->HS, 1);
-}
-
-static bool has_bias(const HfModel *m, Place place) {
-    switch (place) {
-    case PLACE_QKV:
-        return m->biases & BIASED_QKV;
-    case PLACE_PROJ:
-        return m->biases & BIASED_PROJ;
-    case PLACE_GATE:
-    case PLACE_UP:
-    case PLACE_DOWN:
-        return m->biases & BIASED_MLP;
-    case PLACE_HEAD:
-        return m->biases & BIASED_HEAD;
-    default:
-        return false;
-    }
 }
 
 /* The place of a parameter and its block; PLACES if it is of no kind that an import has. */
@@ -280,9 +263,7 @@ static void read_param(Reader *reader, const Param *param, real *values) {
     if (place == PLACES) die(EXIT_INTERNAL, "no import sets %s", param->name);
     const bool bias = param->kind == PARAM_BIAS, matrix = param->kind == PARAM_MATRIX;
     const Target target = {values, bias ? 1 : param->shape[1], block, bias ? ".bias" : ".weight"};
-    if (bias && !has_bias(reader->model, place))
-        zero(values, param->count);
-    else if (bias || matrix)
+    if (bias || matrix)
         read_linear(reader, &target, place, param);
     else
         read_norm(reader, &target, place, param);

@@ -3,8 +3,8 @@
  * One idea: every parameter of ours knows which of their tensors it is made of, by its name and by the row of the table.
  * What is left over at the end is an error, so that nothing of a model is dropped without a word.
  * Layouts, all exact: matrices kept as (in, out) are transposed; the rows of queries and keys are put in the
- * order of half-split pairs; factors of scores and logits go into queries and the final norm. Biases that their model
- * does not have become 0, and gains 1.
+ * order of half-split pairs; factors of scores and logits go into queries and the final norm. Gains that their class
+ * does not have are 1.
  * Nothing here owns memory. Read next: hf_weights.c. */
 #ifndef RUN_MODELS_HF_WEIGHTS_H
 #define RUN_MODELS_HF_WEIGHTS_H
