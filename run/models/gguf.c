@@ -109,7 +109,10 @@ static WeightTensor place(GgufFile *gguf, const GgufTensor *from) {
                     name, (unsigned)from->type, type ? type : "unknown");
         return tensor;
     }
-    if (!weights_size(tensor.type, tensor.rank, tensor.shape, &tensor.size))
+    if (tensor.rank == 1 && weight_kind(tensor.type)->elements > 1)
+        gguf_refuse(gguf, "tensor %.*s is a vector of type %s, which this program does not read",
+                    length, name, type);
+    else if (!weights_size(tensor.type, tensor.rank, tensor.shape, &tensor.size))
         gguf_refuse(gguf, "tensor %.*s has a shape that type %s cannot have", length, name, type);
     else if (from->offset % gguf->alignment)
         gguf_refuse(gguf, "tensor %.*s begins at offset %llu, not a multiple of %zu", length, name,

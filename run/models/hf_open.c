@@ -4,6 +4,7 @@
 #include "base/stb_ds.h"
 #include "base/text_out.h"
 #include "run/io/files.h"
+#include "run/models/gguf.h"
 #include "run/models/json_document.h"
 #include "run/models/safetensors_open.h"
 
@@ -31,12 +32,23 @@ static char *read_tokenizer(HfFiles *files, const char *folder) {
     return error;
 }
 
+/* A GGUF file has all of it. */
+static char *open_gguf(HfFiles *files, const char *path, size_t context) {
+    char *text, *error = gguf_open(path, &files->weights, &text, &files->tokenizer);
+    if (error) return error;
+    cJSON *config = cJSON_Parse(text);
+    files->model = hf_config_read(config, context);
+    files->tokenizer_length = files->tokenizer ? strlen(files->tokenizer) : 0;
+    cJSON_Delete(config);
+    mem_free(text);
+    return NULL;
+}
+
 char *hf_open(HfFiles *files, const char *path, size_t context) {
     struct stat status;
     *files = (HfFiles){0};
     if (stat(path, &status) != 0) return text_format("%s: %s", path, strerror(errno));
-    if (!S_ISDIR(status.st_mode))
-        return text_format("%s is not a folder with config.json and model.safetensors", path);
+    if (!S_ISDIR(status.st_mode)) return open_gguf(files, path, context);
     char *error = read_config(files, path, context);
     if (error || arrlenu(files->model.needs)) return error;
     error = safetensors_open(path, &files->weights);

@@ -10,12 +10,12 @@
 
 typedef struct {
     HfModel model;   /* with its needs, if it has any */
-    Weights weights; /* empty if the model needs something */
+    Weights weights; /* of a folder: empty if the model needs something */
     char *tokenizer; /* the text of its tokenizer.json; NULL if there is none */
     size_t tokenizer_length;
 } HfFiles;
 
-/* Opens the folder of a Hugging Face model. `context`: see hf_config_read. Returns NULL, or an error message for
+/* Opens the folder of a Hugging Face model, or a GGUF file. `context`: see hf_config_read. Returns NULL, or an error message for
  * mem_free. */
 char *hf_open(HfFiles *files, const char *path, size_t context);
 void hf_close(HfFiles *files);

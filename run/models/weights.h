@@ -47,8 +47,8 @@ const WeightTensor *weights_find(const Weights *weights, const char *name);
 /* Numbers of a row, which is what one index of the first dimension holds: 1 for a vector. */
 size_t weights_row(const WeightTensor *tensor);
 
-/* Decodes `rows` rows from `first_row` on into `out` (rows, weights_row). A vector of a quantized type is read as
- * whole blocks only: first_row and rows are multiples of the block. */
+/* Decodes `rows` rows from `first_row` on into `out` (rows, weights_row). A vector of a quantized type, which no
+ * reader of a format adds, has no rows. */
 void weights_read(real *out, const WeightTensor *tensor, size_t first_row, size_t rows);
 
 void weights_free(Weights *weights);

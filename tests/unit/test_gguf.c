@@ -338,6 +338,7 @@ static void test_refused_tensors(void) {
         {{"output.weight", {4, 5}, 8, 0}, "a shape that type Q8_0 cannot have"},
         {{"output.weight", {1ULL << 62, 1ULL << 62}, 0, 0}, "a shape that type F32 cannot have"},
         {{"output.weight", {0}, 0, 0}, "has 0 dimensions"},
+        {{"blk.0.attn_norm.weight", {32}, 8, 0}, "is a vector of type Q8_0"},
         {{"output.weight", {4, 5}, 0, 8}, "offset 8, not a multiple of 32"},
         {{"output.weight", {4, 5}, 0, 64}, "ends after the end"},
         {{"output.weight", {4, 5}, 0, 1ULL << 63}, "ends after the end"},
