@@ -15,6 +15,7 @@
 #include "run/commands/evaluate.h"
 #include "run/commands/export.h"
 #include "run/commands/fold.h"
+#include "run/commands/import.h"
 #include "run/commands/list.h"
 #include "run/commands/logits.h"
 #include "run/commands/manual.h"
@@ -197,6 +198,9 @@ static int run_mode(const Cli *cli, int argc, char **argv) {
         break;
     case MODE_EXPORT:
         export_write(cli);
+        break;
+    case MODE_IMPORT:
+        import_write(cli);
         break;
     case MODE_STATUS:
         status_print(cli);

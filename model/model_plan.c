@@ -55,6 +55,7 @@ static bool sizes_fit(const ModelOptions *o, char *error, size_t size) {
 bool model_check(const ModelOptions *options, char *error, size_t size) {
     Wiring wiring;
     if (!sizes_fit(options, error, size)) return false;
+    if (!options_check_bias(options, error, size)) return false;
     if (!wiring_resolve(&wiring, options, error, size)) return false;
     wiring_free(&wiring);
     return !options->removal.order || removal_check(&options->removal, error, size);

@@ -45,9 +45,11 @@ enum {
     LOGITS = 1 << MODE_LOGITS,
     FOLDING = 1 << MODE_FOLD,
     EXPORTING = 1 << MODE_EXPORT,
-    WRITING = LOGITS | FOLDING | EXPORTING | 1 << MODE_ENCODE | 1 << MODE_TRAIN_TOKENIZER,
+    IMPORTING = 1 << MODE_IMPORT,
+    WRITING =
+        LOGITS | FOLDING | EXPORTING | IMPORTING | 1 << MODE_ENCODE | 1 << MODE_TRAIN_TOKENIZER,
     REPLAYING = 1 << MODE_REPLAY,
-    SETTING = TRAINING | 1 << MODE_EVAL | LOGITS | FOLDING | REPLAYING,
+    SETTING = TRAINING | 1 << MODE_EVAL | LOGITS | FOLDING | IMPORTING | REPLAYING,
     JSON =
         1 << MODE_EVAL | 1 << MODE_DESCRIBE | 1 << MODE_DRY_RUN | 1 << MODE_LIST | 1 << MODE_STATUS,
 };
@@ -124,6 +126,9 @@ static const Flag FLAGS[] = {
     COMMAND_OF("export", "RUN DIR", TAKES_STRING, run, MODE_EXPORT,
                "write the model of RUN to the folder DIR, which the Python library transformers "
                "loads: config, weights, class and tokenizer"),
+    COMMAND_OF("import", "DIR RUN", TAKES_STRING, run, MODE_IMPORT,
+               "write the run RUN: the weights and the tokenizer of a Hugging Face model in DIR; "
+               "--set model.context=N changes its context"),
     COMMAND_OF("status", "RUN", TAKES_STRING, run, MODE_STATUS,
                "print whether a run is alive, its step, losses, speed, time left and ending; RUN "
                "may be a directory of runs"),
@@ -341,7 +346,7 @@ static void apply_key(Cli *cli, CliState *state, const char *argument, const cha
     state->used[find_flag("set") - FLAGS] = true;
 }
 
-/* An argument without dashes: the file that --logits, --encode or --train-tokenizer writes, the OUT of --fold, a config, by its file or its name, or
+/* An argument without dashes: the file that --logits, --encode or --train-tokenizer writes, the OUT of --fold, the RUN of --import, a config, by its file or its name, or
  * KEY=VALUE. */
 static void parse_bare(Cli *cli, CliState *state, const char *argument) {
     if (WRITING >> cli->mode & 1 && !cli->file) {
@@ -427,6 +432,8 @@ static void check_values(const Cli *cli) {
         die(EXIT_USAGE, "--fold needs RUN OUT: the run, and the folder of the new run");
     if (cli->mode == MODE_EXPORT && !cli->file)
         die(EXIT_USAGE, "--export needs RUN DIR: the run, and the folder to write");
+    if (cli->mode == MODE_IMPORT && !cli->file)
+        die(EXIT_USAGE, "--import needs DIR RUN: the model, and the folder of the new run");
     if (cli->mode == MODE_ENCODE && (!cli->file || !cli->tokenizer))
         die(EXIT_USAGE,
             "--encode needs TEXT OUT.bin --tokenizer FILE: the text, the file to write, and "

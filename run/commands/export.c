@@ -10,6 +10,7 @@
 #include "run/models/peri_class.h"
 #include "run/models/tokenizer_out.h"
 #include "run/optim/schedule.h"
+#include "run/store/rundir.h"
 
 #include <errno.h>
 #include <math.h>
@@ -180,8 +181,7 @@ void export_write(const Cli *cli) {
     StoredModel stored;
     ModelOptions options;
     char hash[17];
-    if (!folder_is_new(cli->file))
-        die(EXIT_USAGE, "%s exists; choose another folder, or remove it", cli->file);
+    rundir_check_new(cli->file);
     ops_start(0);
     stored_model_read(&stored, cli->run, cli->step, 1);
     refuse_removed_norms(&stored, cli->run);

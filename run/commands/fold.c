@@ -7,7 +7,6 @@
 #include "model/folding.h"
 #include "run/commands/evaluate.h"
 #include "run/config/config_value.h"
-#include "run/io/files.h"
 #include "run/optim/schedule.h"
 #include "run/store/rundir.h"
 
@@ -142,8 +141,7 @@ static void print_report(const Folding *folding) {
 void fold_write(const Cli *cli) {
     StoredModel stored;
     Config data = evaluate_config(cli), config;
-    if (!folder_is_new(cli->file))
-        die(EXIT_USAGE, "%s exists; choose another folder, or remove it", cli->file);
+    rundir_check_new(cli->file);
     ops_start(data.train.threads);
     stored_model_read(&stored, cli->run, cli->step, 1);
     read_config(&config, cli, &stored);

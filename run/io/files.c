@@ -135,16 +135,6 @@ int folder_remove(const char *path, const char *first) {
     return path_rmdir(path) ? errno : 0;
 }
 
-bool folder_is_new(const char *path) {
-    struct stat status;
-    if (lstat(path, &status) != 0) return true; /* creating it will tell what is wrong */
-    DIR *folder = opendir(path);
-    size_t entries = 0;
-    while (folder && readdir(folder)) entries++;
-    if (folder) closedir(folder);
-    return folder && entries == 2; /* . and .. */
-}
-
 double folder_room(const char *path, int *error) {
     struct statvfs disk;
     int failed;

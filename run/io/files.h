@@ -24,8 +24,6 @@ int path_unlink(const char *path);
 int path_rmdir(const char *path);
 /* Removes a folder that contains only files. `first` (NULL = none) is removed before the others. */
 int folder_remove(const char *path, const char *first);
-/* Whether nothing would be overwritten: the path does not exist or is an empty folder. */
-bool folder_is_new(const char *path);
 /* The free bytes of the file system of `path`; NAN if it does not say. *error is the errno if it could
  * not be asked, else 0. */
 double folder_room(const char *path, int *error);

@@ -129,6 +129,12 @@ def heads():
     )
 
 
+def sites_of_biases():
+    case("biases of qkv", topology="pre", mlp="swiglu", position="rope", n_kv_head=1, bias_at="qkv")
+    case("betas only", topology="parallel", norm="layernorm", mlp="gelu_erf", bias_at="norm", tie_embeddings=False)
+    case("betas and biases of proj", topology="peri", norm="layernorm", mlp="geglu", bias_at="proj norm", qk_norm="on")
+
+
 def warmups():
     tenth = {"steps": 10, "from": 0.1, "to": 1.0, "slots": ["in", "out", "post"]}
     half = {"steps": 8, "from": 0.25, "to": 0.75, "slots": ["in", "out", "post"]}
@@ -421,7 +427,7 @@ def precisions():
 
 
 for add in (
-    *(every_topology, other_norms, newer_norms, batch_norms, switches, heads, warmups, branches, mixes),
+    *(every_topology, other_norms, newer_norms, batch_norms, switches, heads, sites_of_biases, warmups, branches, mixes),
     *(wires, wires_of_coefficients, wires_of_mid, removals, precisions),
 ):
     add()

@@ -40,6 +40,7 @@ DEFAULTS = {
     "final_norm": "auto",
     "embed_scale": 1,
     "bias": True,
+    "bias_at": "",
     "tie_embeddings": True,
     "layers": "",
     **scaling.DEFAULTS,
@@ -125,7 +126,7 @@ class Model:
         if kind in RMS_KINDS:
             return w * RMS_KINDS[kind](lambda suffix, *shape: self.param(name + suffix, *shape), x, self.rms(name, x))
         gamma = self.param(name + ".gamma", n)
-        if kind in ("layernorm", "dyt", "derf", "batchnorm") and self.c["bias"]:
+        if kind in ("layernorm", "dyt", "derf", "batchnorm") and self.has_bias("norm"):
             beta = self.param(name + ".beta", n)
         else:
             beta = 0.0
@@ -185,7 +186,12 @@ class Model:
 
     def linear(self, name, x, out):
         y = self.matmul(x, self.param(name + ".weight", out, x.shape[-1]).T)
-        return y + self.param(name + ".bias", out) if self.c["bias"] else y
+        site = name.split(".")[-1]
+        biased = self.has_bias(site if site in ("qkv", "proj") else "mlp")
+        return y + self.param(name + ".bias", out) if biased else y
+
+    def has_bias(self, site):
+        return self.c["bias"] and (not self.c["bias_at"] or site in self.c["bias_at"].split())
 
     def attention(self, prefix, u, qkv_norms, mid):
         B, T, C = u.shape

@@ -87,6 +87,7 @@ static const struct {
     {"model.embed_norm", "\"off\"", "\"off\""},
     {"model.final_norm", "\"off\"", "\"off\""},
     {"model.bias", "false", "false"},
+    {"model.bias_at", "\"qkv  norm\"", "\"qkv  norm\""},
     {"model.tie_embeddings", "false", "false"},
     {"model.dropout", "0.30000000000000004", "0.30000000000000004"},
     {"model.init", "\"plain\"", "\"plain\""},
