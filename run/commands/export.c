@@ -7,7 +7,10 @@
 #include "model/folding.h"
 #include "run/io/files.h"
 #include "run/io/json_out.h"
+#include "run/models/hf_open.h"
+#include "run/models/hf_weights.h"
 #include "run/models/peri_class.h"
+#include "run/models/stock_weights.h"
 #include "run/models/tokenizer_out.h"
 #include "run/optim/schedule.h"
 #include "run/store/rundir.h"
@@ -15,6 +18,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,7 +27,9 @@ typedef struct {
     StoredModel *stored;
     Model *model; /* in float32 */
     PeriFacts facts;
-    char *folder; /* its temporary name */
+    StockClass stock;
+    bool is_stock; /* whether `stock` is the class, or PeriForCausalLM */
+    char *folder;  /* its temporary name */
 } Export;
 
 /* --- files --- */
@@ -40,7 +46,10 @@ static void write_text(const Export *export, const char *name, const char *text,
 static void write_config(const Export *export) {
     TextOut text;
     FILE *out = text_begin(&text);
-    peri_class_config(out, export->model, &export->facts);
+    if (export->is_stock)
+        stock_class_config(out, &export->stock, export->facts.eos);
+    else
+        peri_class_config(out, export->model, &export->facts);
     char *contents = text_end(&text);
     write_text(export, "config.json", contents, text.size);
     mem_free(contents);
@@ -83,39 +92,33 @@ static void write_tokenizer(const Export *export) {
     mem_free(text);
 }
 
-static void write_weights(const Export *export) {
-    Snapshot snapshot = {0};
+static void write_tensors(const Export *export, const Snapshot *snapshot) {
     uint64_t bytes, hash;
-    const StoredModel *stored = export->stored;
-    stored_model_describe(&snapshot, &stored->config, &stored->vocab, stored->step);
-    stored_model_tensors(&export->model->params, &snapshot);
     char *path = text_format("%s/model.safetensors", export->folder);
-    int error = safetensors_write(path, snapshot.model, arrlenu(snapshot.model), snapshot.metadata,
-                                  arrlenu(snapshot.metadata), &bytes, &hash);
+    int error = safetensors_write(path, snapshot->model, arrlenu(snapshot->model),
+                                  snapshot->metadata, arrlenu(snapshot->metadata), &bytes, &hash);
     mem_free(path);
-    snapshot_free(&snapshot);
     if (!error) return;
     folder_remove(export->folder, NULL);
     die(EXIT_IO, "cannot write model.safetensors: %s", strerror(error));
 }
 
-static void write_folder(Export *export, const char *dir) {
-    export->folder = text_format("%s.tmp-%ld", dir, (long)getpid());
-    int error = folder_create(export->folder);
-    if (error) die(EXIT_IO, "cannot make %s: %s", export->folder, strerror(error));
-    write_config(export);
-    write_generation_config(export);
-    write_tokenizer(export);
-    write_text(export, PERI_CLASS_FILE, peri_class_source,
-               (size_t)(peri_class_source_end - peri_class_source));
-    write_weights(export);
-    error = folder_sync(export->folder);
-    if (!error && rename(export->folder, dir) != 0) error = errno;
-    if (error) {
-        folder_remove(export->folder, NULL);
-        die(EXIT_IO, "cannot write %s: %s", dir, strerror(error));
-    }
-    mem_free(export->folder);
+/* The same bytes as in a checkpoint. */
+static void write_weights(const Export *export) {
+    Snapshot snapshot = {0};
+    const StoredModel *stored = export->stored;
+    stored_model_describe(&snapshot, &stored->config, &stored->vocab, stored->step);
+    stored_model_tensors(&export->model->params, &snapshot);
+    write_tensors(export, &snapshot);
+    snapshot_free(&snapshot);
+}
+
+static void write_stock_weights(const Export *export) {
+    Snapshot snapshot = {.model = stock_weights(&export->stock)};
+    snapshot_add(&snapshot, "format", text_format("pt"));
+    write_tensors(export, &snapshot);
+    for (size_t i = 0; i < arrlenu(snapshot.model); i++) mem_free(snapshot.model[i].data);
+    snapshot_free(&snapshot);
 }
 
 /* --- the model --- */
@@ -149,32 +152,119 @@ static Model *in_float32(const StoredModel *stored, ModelOptions *options) {
     return folding_model(stored->model, options);
 }
 
-/* --- the line by which another program is compared --- */
+/* --- logits of fixed tokens --- */
 
-/* The logits of tokens 0, 7, 14, ... modulo V: their mean, their mean square, and the first four of the last
+enum { TOKENS = 16, STRIDE = 7, SHOWN = 4 };
+
+/* The logits (T,V) of tokens 0, 7, 14, ... modulo V, for mem_free; T of them. */
+static real *fixed_logits(Model *model, real w, BranchRamp ramp, size_t *T) {
+    const size_t V = model->shape.V;
+    int tokens[TOKENS];
+    *T = model->shape.T < TOKENS ? model->shape.T : TOKENS;
+    for (size_t t = 0; t < *T; t++) tokens[t] = (int)(STRIDE * t % V);
+    const Pass pass = {.tokens = tokens, .B = 1, .T = *T, .gamma = w, .branch = ramp};
+    real *logits = mem_alloc(size_mul(size_mul(*T, V), sizeof *logits));
+    model_forward(model, &pass);
+    for (size_t t = 0; t < *T; t++) copy(logits + t * V, model_logits(model, t), V);
+    return logits;
+}
+
+/* The line by which another program is compared: mean and mean square of the logits, and the first four of the last
  * token. */
 static void print_parity(const Export *export) {
-    enum { TOKENS = 16, STRIDE = 7, SHOWN = 4 };
-    Model *model = export->model;
-    const size_t V = model->shape.V, T = model->shape.T < TOKENS ? model->shape.T : TOKENS;
-    int tokens[TOKENS];
+    const size_t V = export->model->shape.V;
+    size_t T;
+    real *logits = fixed_logits(export->model, export->facts.w, export->facts.ramp, &T);
     double sum = 0, squares = 0;
-    for (size_t t = 0; t < T; t++) tokens[t] = (int)(STRIDE * t % V);
-    const Pass pass = {
-        .tokens = tokens, .B = 1, .T = T, .gamma = export->facts.w, .branch = export->facts.ramp};
-    model_forward(model, &pass);
-    real *logits = NULL;
-    for (size_t t = 0; t < T; t++) {
-        logits = model_logits(model, t);
-        for (size_t v = 0; v < V; v++) {
-            sum += (double)logits[v];
-            squares += (double)logits[v] * (double)logits[v];
-        }
+    for (size_t i = 0; i < T * V; i++) {
+        sum += (double)logits[i];
+        squares += (double)logits[i] * (double)logits[i];
     }
     const double n = (double)(T * V);
     printf("parity: tokens=%zu mean=%.6g mean_square=%.6g last=", T, sum / n, squares / n);
-    for (size_t v = 0; v < V && v < SHOWN; v++) printf("%s%.6g", v ? "," : "", (double)logits[v]);
+    for (size_t v = 0; v < V && v < SHOWN; v++)
+        printf("%s%.6g", v ? "," : "", (double)logits[(T - 1) * V + v]);
     putchar('\n');
+    mem_free(logits);
+}
+
+/* --- a stock class is read back as --import reads it --- */
+
+/* The model in the folder. */
+static Model *read_back(const Export *export, HfFiles *files, Config *config) {
+    char *error = hf_open(files, export->folder, export->model->shape.T);
+    if (!error && arrlenu(files->model.needs)) error = files->model.needs[0];
+    if (error) die(EXIT_INTERNAL, "the exported model cannot be imported: %s", error);
+    if (!config_parse_with(config, files->model.keys, "the exported config.json", NULL, 0))
+        exit(EXIT_INTERNAL);
+    Model *model =
+        model_create(&config->model, &config->gamma_warmup, files->model.V, 1, MODEL_FORWARD);
+    error = hf_weights_read(&model->params, &files->model, &files->weights);
+    if (error) die(EXIT_INTERNAL, "the exported model cannot be imported: %s", error);
+    return model;
+}
+
+/* Ends the program if its logits are not those of the run. */
+static void check_stock(const Export *export) {
+    const double limit = 1e-3;
+    HfFiles files;
+    Config config;
+    size_t T;
+    double largest = 0, difference = 0;
+    Model *again = read_back(export, &files, &config);
+    real *ours = fixed_logits(export->model, export->facts.w, export->facts.ramp, &T),
+         *theirs = fixed_logits(again, 1, (BranchRamp){0}, &T);
+    for (size_t i = 0; i < T * export->model->shape.V; i++) {
+        largest = fmax(largest, fabs((double)ours[i]));
+        if (!(fabs((double)ours[i] - (double)theirs[i]) <= difference))
+            difference = fabs((double)ours[i] - (double)theirs[i]);
+    }
+    if (!(difference <= limit * largest))
+        die(EXIT_INTERNAL, "%s differs by %.3g in logits of up to %.3g",
+            export->stock.hf.architecture->class_name, difference, largest);
+    printf("read back: max_difference=%.3g max_logit=%.3g\n", difference, largest);
+    mem_free(ours);
+    mem_free(theirs);
+    model_free(again);
+    config_free(&config);
+    hf_close(&files);
+}
+
+/* --- the folder --- */
+
+static void choose_class(Export *export) {
+    char *why;
+    export->is_stock = stock_class_choose(&export->stock, export->model, export->facts.w,
+                                          export->facts.ramp, &why);
+    if (export->is_stock)
+        printf("class: %s\n", export->stock.hf.architecture->class_name);
+    else
+        printf("class: PeriForCausalLM (%s, trust_remote_code=True): %s\n", PERI_CLASS_FILE, why);
+    mem_free(why);
+}
+
+static void write_folder(Export *export, const char *dir) {
+    export->folder = text_format("%s.tmp-%ld", dir, (long)getpid());
+    int error = folder_create(export->folder);
+    if (error) die(EXIT_IO, "cannot make %s: %s", export->folder, strerror(error));
+    write_config(export);
+    write_generation_config(export);
+    write_tokenizer(export);
+    if (export->is_stock) {
+        write_stock_weights(export);
+        check_stock(export);
+    } else {
+        write_text(export, PERI_CLASS_FILE, peri_class_source,
+                   (size_t)(peri_class_source_end - peri_class_source));
+        write_weights(export);
+    }
+    error = folder_sync(export->folder);
+    if (!error && rename(export->folder, dir) != 0) error = errno;
+    if (error) {
+        folder_remove(export->folder, NULL);
+        die(EXIT_IO, "cannot write %s: %s", dir, strerror(error));
+    }
+    mem_free(export->folder);
 }
 
 void export_write(const Cli *cli) {
@@ -193,8 +283,8 @@ void export_write(const Cli *cli) {
                                .w = (real)schedule_gamma(&config->gamma_warmup, stored.step),
                                .ramp = schedule_branch(&config->branch_warmup, stored.step),
                                .eos = end_of_text(&stored.vocab)}};
+    choose_class(&export);
     write_folder(&export, cli->file);
-    printf("class: PeriForCausalLM (%s), trust_remote_code=True\n", PERI_CLASS_FILE);
     printf("parameters=%zu step=%zu folder=%s\n", params_total(&export.model->params), stored.step,
            cli->file);
     print_parity(&export);

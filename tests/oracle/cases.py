@@ -427,7 +427,18 @@ def precisions():
 
 
 for add in (
-    *(every_topology, other_norms, newer_norms, batch_norms, switches, heads, sites_of_biases, warmups, branches, mixes),
+    *(
+        every_topology,
+        other_norms,
+        newer_norms,
+        batch_norms,
+        switches,
+        heads,
+        sites_of_biases,
+        warmups,
+        branches,
+        mixes,
+    ),
     *(wires, wires_of_coefficients, wires_of_mid, removals, precisions),
 ):
     add()
