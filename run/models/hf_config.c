@@ -24,7 +24,10 @@ static const Architecture *find_row(Fields *fields, const char *type) {
         fields_use(fields, row);
         for (int w = 0; w < WHENS && row->when[w].field; w++)
             holds = holds && fields_flag(fields, row->when[w].field, false) == row->when[w].value;
-        if (holds) return row;
+        if (holds) {
+            arrfree(words);
+            return row;
+        }
         if (i && strcmp(architecture_at(i - 1)->model_type, row->model_type) == 0) continue;
         text_add(&words, "%s%s", i ? ", " : "", row->model_type);
     }
