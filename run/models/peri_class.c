@@ -73,6 +73,7 @@ static void print_equations(Json *json, const Model *model, const PeriFacts *fac
     print_exact(json, "embed_scale", options_embed_scale(options));
     print_exact(json, "score_scale", scaling_scores(&model->wiring.scaling, model->shape.HS));
     print_exact(json, "logit_scale", model->wiring.scaling.logits);
+    print_exact(json, "softcap_logits", options->softcap_logits);
     const WiringPass pass = {model->warmup.steps ? model->warmup.slots : 0, facts->ramp};
     wiring_print_json(json, &model->wiring, &pass);
 }
