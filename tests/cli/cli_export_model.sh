@@ -66,11 +66,6 @@ stock_classes_are_chosen() {
     classed OpenAIGPTLMHeadModel topology=deepnorm $layer
 }
 
-# An exported model is trained on: its moments begin at zero.
-imports_train() {
-    exits 0 --config "$tmp/stock_in/config.json" --set data.train=README.md --set train.steps=4 --resume --quiet
-}
-
 # Half-way through gamma-warmup its factor is in config.json, for the slots that it scales.
 warm_ups_are_written() {
     toy warm --topology peri --set gamma_warmup.steps=40 --set gamma_warmup.from=0 --set 'gamma_warmup.slots=["out"]' \
@@ -107,7 +102,6 @@ mistakes_are_refused() {
 
 test_case "--export: the folder" folder_is_complete
 test_case "--export: classes of transformers, imported again" stock_classes_are_chosen
-test_case "--export: an import trains" imports_train
 test_case "--export: warm-ups" warm_ups_are_written
 test_case "--export: tokenizers of bytes" alphabets_are_written
 test_case "--export: mistakes" mistakes_are_refused
