@@ -91,8 +91,6 @@ static void read_sizes(Fields *fields, HfModel *model, size_t context) {
     if (model->NH % model->NKV)
         fields_need(fields, "query heads (%zu) in equal groups for its key heads (%zu)", model->NH,
                     model->NKV);
-    if (model->HS % 2 && row->rotation != ROTATE_NONE)
-        fields_need(fields, "heads with an even number of features, not %zu", model->HS);
 }
 
 /* --- numbers --- */
@@ -115,8 +113,8 @@ static void read_factors(Fields *fields, HfModel *model) {
     model->logit = fields_number(fields, FIELD_LOGIT_FACTOR, 1) / divisor;
     if (!(isfinite(model->score) && isfinite(model->logit) && model->logit != 0))
         fields_need(fields, "factors of scores and logits that are finite and not 0");
-    const bool normed = fields->row->tensor[PLACE_FINAL] != NULL;
-    if (model->logit != 1 && !normed)
+    const bool has_final = fields->row->tensor[PLACE_FINAL] != NULL;
+    if (model->logit != 1 && !has_final)
         fields_need(fields, "a factor of the logits without a final norm");
 }
 
