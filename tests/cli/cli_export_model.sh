@@ -66,6 +66,24 @@ stock_classes_are_chosen() {
     classed OpenAIGPTLMHeadModel topology=deepnorm $layer
 }
 
+# A model without a stock class is the same again, and trains.
+own_class_is_imported() {
+    for topology in resi_dual lambdas gemma4; do
+        toy "own_$topology" --topology "$topology" --norm layernorm
+        exits 0 --export "$tmp/own_$topology" "$tmp/own_out_$topology"
+        exits 0 --import "$tmp/own_out_$topology" "$tmp/own_in_$topology"
+        has "class" "$said" "class=PeriForCausalLM topology=$topology norm=layernorm"
+        same "weights" "$(payload "own_in_$topology" | cksum)" "$(payload "own_$topology" | cksum)"
+    done
+    cp -r "$tmp/own_out_gemma4" "$tmp/broken"
+    sed -i 's/"gamma_scale": 1,/"gamma_scale": 0.5,/' "$tmp/broken/config.json"
+    exits 3 --import "$tmp/broken" "$tmp/new"
+    has "warm-up" "$said" "a warm-up that is over"
+    jq 'del(.config)' "$tmp/own_out_gemma4/config.json" >"$tmp/broken/config.json"
+    exits 3 --import "$tmp/broken" "$tmp/new"
+    has "config" "$said" "the config of its run"
+}
+
 # Half-way through gamma-warmup its factor is in config.json, for the slots that it scales.
 warm_ups_are_written() {
     toy warm --topology peri --set gamma_warmup.steps=40 --set gamma_warmup.from=0 --set 'gamma_warmup.slots=["out"]' \
@@ -102,6 +120,7 @@ mistakes_are_refused() {
 
 test_case "--export: the folder" folder_is_complete
 test_case "--export: classes of transformers, imported again" stock_classes_are_chosen
+test_case "--export: PeriForCausalLM, imported again" own_class_is_imported
 test_case "--export: warm-ups" warm_ups_are_written
 test_case "--export: tokenizers of bytes" alphabets_are_written
 test_case "--export: mistakes" mistakes_are_refused
