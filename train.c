@@ -17,6 +17,7 @@
 #include "run/commands/list.h"
 #include "run/commands/logits.h"
 #include "run/commands/manual.h"
+#include "run/commands/measure.h"
 #include "run/commands/replay.h"
 #include "run/commands/sample.h"
 #include "run/commands/status.h"
@@ -184,6 +185,9 @@ static int run_mode(const Cli *cli, int argc, char **argv) {
         break;
     case MODE_EVAL:
         code = evaluate(cli);
+        break;
+    case MODE_MEASURE:
+        code = measure(cli);
         break;
     case MODE_REPLAY:
         code = (int)replay(cli, argc, argv);

@@ -4,7 +4,7 @@
  * rest of the text is here. Read next: cli.c, run/config/config_keys.c. */
 #include "run/commands/manual.h"
 
-#include "run/commands/calibrate.h"
+#include "run/measure/calibrate.h"
 #include "run/commands/cli.h"
 #include "run/commands/list.h"
 #include "run/config/config_keys.h"
