@@ -34,13 +34,13 @@ Probe *probe_create(size_t L) {
 void probe_free(Probe *probe) {
     if (!probe) return;
     mem_free(probe->stats);
-    mem_free(probe->peaks);
+    mem_free(probe->located);
     mem_free(probe->scratch);
     mem_free(probe);
 }
 
 void probe_locate(Probe *probe, size_t elements) {
-    probe->peaks = mem_alloc(size_mul(size_mul(probe->points, PROBE_SITES), sizeof(ProbePeaks)));
+    probe->located = mem_alloc(size_mul(size_mul(probe->points, PROBE_SITES), sizeof(ProbePeaks)));
     probe->scratch = mem_alloc(size_mul(elements, sizeof(real)));
     probe->room = elements;
 }
@@ -56,7 +56,7 @@ ProbeStats *probe_stats(const Probe *probe, size_t point, ProbeSite site) {
 }
 
 const ProbePeaks *probe_peaks(const Probe *probe, size_t point, ProbeSite site) {
-    return &probe->peaks[point * PROBE_SITES + site];
+    return &probe->located[point * PROBE_SITES + site];
 }
 
 void probe_value(Probe *probe, size_t point, ProbeSite site, const real *x, size_t R, size_t T,
@@ -65,10 +65,10 @@ void probe_value(Probe *probe, size_t point, ProbeSite site, const real *x, size
     ProbeStats *stats = probe_stats(probe, point, site);
     stats->measured = true;
     activation_moments(stats->moments, x, R, T, C);
-    if (!probe->peaks || R * C > probe->room) return;
-    ProbePeaks *peaks = &probe->peaks[point * PROBE_SITES + site];
-    activation_peaks(peaks->peak, x, R, T, C);
-    peaks->median = median_abs(probe->scratch, x, R * C);
+    if (!probe->located || R * C > probe->room) return;
+    ProbePeaks *own = &probe->located[point * PROBE_SITES + site];
+    activation_peaks(own->peak, x, R, T, C);
+    own->median = median_abs(probe->scratch, x, R * C);
 }
 
 void probe_gradient(Probe *probe, size_t point, ProbeSite site, const real *dx, size_t R, size_t T,

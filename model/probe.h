@@ -44,10 +44,10 @@ typedef struct {
 
 typedef struct {
     size_t L, points;
-    ProbeStats *stats; /* (points,PROBE_SITES) */
-    ProbePeaks *peaks; /* (points,PROBE_SITES); NULL = not wanted */
-    real *scratch;     /* for the medians */
-    size_t room;       /* elements of it */
+    ProbeStats *stats;   /* (points,PROBE_SITES) */
+    ProbePeaks *located; /* (points,PROBE_SITES); NULL = not wanted */
+    real *scratch;       /* for the medians */
+    size_t room;         /* elements of it */
 } Probe;
 
 Probe *probe_create(size_t L);

@@ -230,7 +230,6 @@ static void chart_of_gains(Page *page, const Gains *gains) {
                 page_point(page, (double)block, gains[i].rms);
         }
     }
-    page_level(page, "1", 1);
 }
 
 static void write_gains(Page *page, const Gains *gains) {

@@ -85,15 +85,14 @@ void page_cell(Page *page, const char *format, ...) {
     va_end(args);
 }
 
-/* Four digits, without an exponent up to a million and a group of zeros. */
 void page_number(Page *page, double value) {
     const double size = fabs(value);
     if (isnan(value))
         page_cell(page, "–");
-    else if (size >= 10000 && size < 1e7)
-        page_cell(page, "%.0f", value);
+    else if (size == 0)
+        page_cell(page, "0");
     else
-        page_cell(page, "%.4g", value);
+        page_cell(page, size >= 999.95 && size < 1e7 ? "%.0f" : "%#.4g", value);
 }
 
 void page_chart(Page *page, const char *title, const char *x_label, bool log) {

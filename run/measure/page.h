@@ -71,7 +71,7 @@ void page_code(Page *page, const char *lines);
 void page_table(Page *page, const char *title, const char *heads);
 /* The next cell of the table that was begun last. */
 void page_cell(Page *page, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* A number with four digits, "–" for NaN. */
+/* A number with four digits, all digits of an integer below ten million, "–" for NaN. */
 void page_number(Page *page, double value);
 /* Begins a chart; then its series, their points, and levels. */
 void page_chart(Page *page, const char *title, const char *x_label, bool log);

@@ -77,10 +77,12 @@ static void print_tick_y(FILE *out, const Scale *s, double at) {
     const double y = pixel_y(s, at);
     fprintf(out, "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>", LEFT,
             CHART_WIDTH - RIGHT, y, y);
-    fprintf(out, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.4g</text>\n", LEFT - 8, y + 4,
-            s->log             ? pow(10, at)
-            : fabs(at) < 1e-12 ? 0
-                               : at);
+    fprintf(out, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">", LEFT - 8, y + 4);
+    if (s->log && fabs(at) > 3)
+        fprintf(out, "10<tspan dy=\"-5\" font-size=\"9\">%.0f</tspan>", at);
+    else
+        fprintf(out, "%.4g", s->log ? pow(10, at) : fabs(at) < 1e-12 ? 0 : at);
+    fputs("</text>\n", out);
 }
 
 static void print_axes(FILE *out, const PageChart *chart, const Scale *s) {

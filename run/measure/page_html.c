@@ -111,7 +111,7 @@ static void print_item(FILE *out, const PageItem *item) {
         putc('\n', out);
         break;
     case PAGE_CODE:
-        print_element(out, "pre", item->text);
+        print_element(out, "pre class=\"lines\"", item->text);
         putc('\n', out);
         break;
     case PAGE_TABLE:
