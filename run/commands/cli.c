@@ -404,13 +404,18 @@ static void check_values(const Cli *cli) {
     if (cli->seed > UINT32_MAX) die(EXIT_USAGE, "--seed must be 0 to 2^32-1");
 }
 
+/* Whether an argument is the flag --NAME, with or without a value. */
+static bool is_flag(const char *argument, const char *name) {
+    const size_t length = strlen(name);
+    return strncmp(argument, "--", 2) == 0 && strncmp(argument + 2, name, length) == 0 &&
+           (argument[2 + length] == '\0' || argument[2 + length] == '=');
+}
+
 /* Some options have the name of a key, which they are only beside their command. */
 static void find_owners(CliState *state, const char *argument) {
-    static const char tokenizing[] = "--train-tokenizer";
-    state->sampling |= strcmp(argument, "--sample") == 0 || strncmp(argument, "--sample=", 9) == 0;
-    state->tokenizing |= strncmp(argument, tokenizing, strlen(tokenizing)) == 0;
-    state->evaluating |= strncmp(argument, "--eval", 6) == 0 && !strchr("-_", argument[6]);
-    state->evaluating |= strncmp(argument, "--measure", 9) == 0;
+    state->sampling |= is_flag(argument, "sample");
+    state->tokenizing |= is_flag(argument, "train-tokenizer");
+    state->evaluating |= is_flag(argument, "eval") || is_flag(argument, "measure");
 }
 
 Cli cli_parse(int argc, char **argv) {
