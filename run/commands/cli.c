@@ -105,8 +105,9 @@ static const Flag FLAGS[] = {
                "print a page about the norms of a model, measured on validation sequences or on a "
                "text: residual stream, massive activations, gains, attention to the first token, "
                "and the loss without the statistics of norms; with --dry-run: time and memory"),
-    OPTION("out", "FILE", TAKES_STRING, out, MEASURING,
-           "for --measure: write the page to FILE.md (Markdown) or FILE.html (with charts)"),
+    OPTION("out", "PAGE", TAKES_STRING, out, MEASURING,
+           "for --measure: write the page to PAGE, which ends in .md (Markdown) or .html (with "
+           "charts)"),
     OPTION("context", "N", TAKES_INTEGER, context, EVALUATING,
            "for --eval and --measure: sequences of N tokens instead of model.context"),
     OPTION("norms", "MODE", TAKES_STRING, norms, STORED,

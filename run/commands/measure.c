@@ -70,11 +70,11 @@ static void show_progress(void *context, size_t done, size_t total) {
     print_time(left, sizeof left, passed / (double)done * (double)(total - done));
     if (progress->live.on) {
         LiveField fields[2] = {{.rank = 0}, {.rank = 1}};
-        snprintf(fields[0].text, sizeof fields[0].text, "loss %zu of %zu", done, total);
+        snprintf(fields[0].text, sizeof fields[0].text, "pass %zu of %zu", done, total);
         snprintf(fields[1].text, sizeof fields[1].text, "%s left", left);
         live_draw(&progress->live, fields, 2);
     } else if (now - progress->told > 60) {
-        fprintf(stderr, "train: note: loss %zu of %zu, about %s left\n", done, total, left);
+        fprintf(stderr, "train: note: pass %zu of %zu, about %s left\n", done, total, left);
         progress->told = now;
     }
 }
@@ -105,7 +105,7 @@ static void print_plan(const StoredModel *stored, const Material *material) {
         die(EXIT_USAGE, "%s", error);
     const GroupSize total = size_total(&size);
     print_time(duration, sizeof duration, measurement_estimate(stored, material));
-    printf("sequences=%zu context=%zu evaluations=%zu constants=%zu memory=%.0f MiB time=%s\n",
+    printf("sequences=%zu context=%zu evaluations=%zu constants=%zu memory=%.1f MiB time=%s\n",
            material->measured.S, material->measured.T,
            replaced_evaluations(model, material->constants.S > 0), material->constants.S,
            (total.weights + total.buffers) / 1048576, duration);
@@ -114,7 +114,8 @@ static void print_plan(const StoredModel *stored, const Material *material) {
 static int measure_model(const Cli *cli, StoredModel *stored, const Material *material,
                          const char *source) {
     Progress progress = {.live = live_open(), .start = clock_seconds(), .told = clock_seconds()};
-    Measurement m = measurement_take(stored, material, show_progress, &progress);
+    Work work = {.tell = show_progress, .context = &progress};
+    Measurement m = measurement_take(stored, material, &work);
     live_clear(&progress.live);
     Page page = findings_page(&m, stored, cli->run, source);
     if (cli->out)

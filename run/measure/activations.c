@@ -93,7 +93,7 @@ static Activations allocate(const Probe *probe) {
     return a;
 }
 
-Activations activations_measure(const StoredModel *stored, const Sequences *sequences) {
+Activations activations_measure(const StoredModel *stored, const Sequences *sequences, Work *work) {
     Model *model = stored->model;
     const size_t S = sequences->S, T = sequences->T, NH = model->shape.NH, L = model->shape.L;
     Probe *probe = probe_create(L);
@@ -113,6 +113,7 @@ Activations activations_measure(const StoredModel *stored, const Sequences *sequ
             site_add(&a.point[i].stream, probe, i, PROBE_STREAM, sequences, n);
             site_add(&a.point[i].branch, probe, i, PROBE_BRANCH, sequences, n);
         }
+        work_add(work, 1);
     }
     for (size_t i = 0; i < a.points; i++) {
         site_finish(&a.point[i].stream);

@@ -50,7 +50,7 @@ typedef struct {
     double loss;             /* nats per token */
 } Activations;
 
-Activations activations_measure(const StoredModel *stored, const Sequences *sequences);
+Activations activations_measure(const StoredModel *stored, const Sequences *sequences, Work *work);
 void activations_free(Activations *activations);
 
 #endif

@@ -22,7 +22,7 @@ NormsMode norms_mode(const char *name) {
     return (NormsMode)mode;
 }
 
-ScaleSums *calibrate_observe(const StoredModel *stored, const Sequences *sequences) {
+ScaleSums *calibrate_observe(const StoredModel *stored, const Sequences *sequences, Work *work) {
     Model *model = stored->model;
     const size_t S = sequences->S, B = model->shape.B;
     ScaleSums *sums = mem_alloc(size_mul(model->n_sites + 1, sizeof *sums));
@@ -30,6 +30,7 @@ ScaleSums *calibrate_observe(const StoredModel *stored, const Sequences *sequenc
         Pass pass = sequences_pass(stored, sequences, first, S - first < B ? S - first : B);
         pass.scale_sums = sums;
         model_forward(model, &pass);
+        work_add(work, pass.B);
     }
     return sums;
 }
@@ -46,7 +47,7 @@ void calibrate(StoredModel *stored, const Config *config, NormsMode mode, size_t
     ScaleSums *sums = NULL;
     if (mode == NORMS_FROZEN || mode == NORMS_FROZEN_FIRST) {
         Sequences sequences = sequences_train(config, CALIBRATION_SEQUENCES, model->shape.B, T);
-        sums = calibrate_observe(stored, &sequences);
+        sums = calibrate_observe(stored, &sequences, NULL);
         sequences_drop(&sequences);
     }
     for (size_t i = 0; i < model->n_sites; i++) {

@@ -27,7 +27,7 @@ enum { CALIBRATION_SEQUENCES = 64 };
 void calibrate(StoredModel *stored, const Config *config, NormsMode mode, size_t T);
 
 /* The statistics (n_sites) of every norm over sequences, for mem_free. */
-ScaleSums *calibrate_observe(const StoredModel *stored, const Sequences *sequences);
+ScaleSums *calibrate_observe(const StoredModel *stored, const Sequences *sequences, Work *work);
 /* Changes one norm in this way for sequences of T tokens; `sums` are those of the norm, and not read
  * by identity. */
 void calibrate_norm(NormSite *site, NormsMode mode, const ScaleSums *sums, size_t T);

@@ -26,10 +26,12 @@ static void write_source(Page *page, const Measurement *m) {
                m->constants < CONSTANTS_FEW ? " That is few: they are not accurate." : "");
 }
 
-/* "All 61 norms", "All attn norms (30)". */
+/* "all norms (61)", "all attn norms (30)", "the final norm", or the name of a norm. */
 static void print_set(char *text, size_t size, const Replaced *r) {
     if (r->set == REPLACED_ALL)
         snprintf(text, size, "all norms (%zu)", r->norms);
+    else if (r->set == REPLACED_PLACE && r->norms == 1)
+        snprintf(text, size, "the %s norm", r->name);
     else if (r->set == REPLACED_PLACE)
         snprintf(text, size, "all %s norms (%zu)", r->name, r->norms);
     else
@@ -66,7 +68,7 @@ static void write_outcome(Page *page, const Outcome *outcome, double loss) {
     } else {
         page_cell(page, "not finite");
         if (findings_in_block(outcome->first.name, &block))
-            page_cell(page, "block %zu", block);
+            page_cell(page, "from block %zu", block);
         else
             page_cell(page, "%s", outcome->first.name);
     }

@@ -39,9 +39,15 @@ void material_free(Material *material) {
 
 /* --- the numbers --- */
 
-Measurement measurement_take(StoredModel *stored, const Material *material,
-                             ReplacedProgress *progress, void *context) {
+size_t measurement_passes(const StoredModel *stored, const Material *material) {
+    const size_t constants = material->constants.S;
+    const size_t evaluations = replaced_evaluations(stored->model, constants > 0);
+    return size_mul(material->measured.S, evaluations + 1) + constants;
+}
+
+Measurement measurement_take(StoredModel *stored, const Material *material, Work *work) {
     Model *model = stored->model;
+    work->total = measurement_passes(stored, material);
     const double w = schedule_gamma(&stored->config.gamma_warmup, stored->step);
     const Sequences *measured = &material->measured;
     Measurement m = {.step = stored->step,
@@ -51,13 +57,13 @@ Measurement measurement_take(StoredModel *stored, const Material *material,
                      .constants = material->constants.S,
                      .of_training = material->of_training,
                      .bytes_per_token = material->bytes_per_token,
-                     .activations = activations_measure(stored, measured),
+                     .activations = activations_measure(stored, measured, work),
                      .gains = gains_measure(model, w)};
     m.loss = m.activations.loss;
     m.val_bpb = bits_per_byte(m.loss, m.bytes_per_token);
     for (size_t i = 0; i < model->n_sites; i++) m.frozen += norm_site_is_frozen(&model->site[i]);
-    ScaleSums *sums = m.constants ? calibrate_observe(stored, &material->constants) : NULL;
-    m.replaced = replaced_measure(stored, measured, sums, progress, context);
+    ScaleSums *sums = m.constants ? calibrate_observe(stored, &material->constants, work) : NULL;
+    m.replaced = replaced_measure(stored, measured, sums, work);
     mem_free(sums);
     if (!m.frozen) m.folding = folding_apply(model, (real)w);
     return m;
@@ -74,8 +80,6 @@ void measurement_free(Measurement *measurement) {
 
 double measurement_estimate(const StoredModel *stored, const Material *material) {
     const Pass pass = sequences_pass(stored, &material->measured, 0, 1);
-    const size_t evaluations = replaced_evaluations(stored->model, material->constants.S > 0);
-    const double passes = (double)material->measured.S * (double)(evaluations + 1);
     double best = INFINITY;
     for (int i = 0; i < 2; i++) { /* the first pass also fetches the weights */
         const double start = clock_seconds();
@@ -83,5 +87,5 @@ double measurement_estimate(const StoredModel *stored, const Material *material)
         model_loss(stored->model, &pass);
         best = fmin(best, clock_seconds() - start);
     }
-    return best * (passes + (double)material->constants.S);
+    return best * (double)measurement_passes(stored, material);
 }

@@ -47,12 +47,13 @@ Material material_read(const StoredModel *stored, const Config *config, size_t T
                        bool from_text);
 void material_free(Material *material);
 
-/* Measures; takes as long as the evaluations of replaced_measure. The weights of the model are folded
+/* Measures; sets work->total first. The weights of the model are folded
  * in the end, so it must not be used afterwards. */
-Measurement measurement_take(StoredModel *stored, const Material *material,
-                             ReplacedProgress *progress, void *context);
+Measurement measurement_take(StoredModel *stored, const Material *material, Work *work);
 void measurement_free(Measurement *measurement);
 
+/* The passes over a sequence that measurement_take makes. */
+size_t measurement_passes(const StoredModel *stored, const Material *material);
 /* The time in seconds that measurement_take needs, from one timed pass. */
 double measurement_estimate(const StoredModel *stored, const Material *material);
 

@@ -133,10 +133,10 @@ void page_print_chart(FILE *out, const PageChart *chart) {
         page_print_escaped(out, chart->series[i].name);
         fputs("</li>", out);
     }
-    fprintf(out,
-            "</ul>\n<svg viewBox=\"0 0 %d %d\" role=\"img\" "
-            "xmlns=\"http://www.w3.org/2000/svg\">\n<title>",
-            CHART_WIDTH, CHART_HEIGHT);
+    fprintf(out, "</ul>\n<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"", CHART_WIDTH,
+            CHART_HEIGHT);
+    page_print_escaped(out, chart->title);
+    fputs("\"><title>", out);
     page_print_escaped(out, chart->title);
     fputs("</title>\n", out);
     print_axes(out, chart, &scale);

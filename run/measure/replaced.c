@@ -77,13 +77,14 @@ static Outcome evaluate(const StoredModel *stored, const Sequences *sequences) {
 
 static Outcome evaluate_with(const StoredModel *stored, const Sequences *sequences,
                              const Choice *choice, const bool *frozen, NormsMode mode,
-                             const ScaleSums *sums) {
+                             const ScaleSums *sums, Work *work) {
     Model *model = stored->model;
     for (size_t i = 0; i < model->n_sites; i++) {
         if (is_chosen(choice, model, frozen, i))
             calibrate_norm(&model->site[i], mode, sums ? &sums[i] : NULL, sequences->T);
     }
     const Outcome outcome = evaluate(stored, sequences);
+    work_add(work, sequences->S);
     for (size_t i = 0; i < model->n_sites; i++) {
         if (is_chosen(choice, model, frozen, i)) norm_site_thaw(&model->site[i]);
     }
@@ -100,23 +101,18 @@ static Replaced describe(const Choice *choice, const Model *model, const bool *f
 }
 
 Replaced *replaced_measure(const StoredModel *stored, const Sequences *sequences,
-                           const ScaleSums *sums, ReplacedProgress *progress, void *context) {
+                           const ScaleSums *sums, Work *work) {
     const Model *model = stored->model;
     bool *frozen = frozen_sites(model);
     Choice *choices = list_choices(model, frozen);
-    const size_t total = replaced_evaluations(model, sums != NULL);
-    size_t done = 0;
     Replaced *list = NULL;
     for (size_t i = 0; i < arrlenu(choices); i++) {
         Replaced replaced = describe(&choices[i], model, frozen);
-        if (sums) {
-            progress(context, done++, total);
-            replaced.constants =
-                evaluate_with(stored, sequences, &choices[i], frozen, NORMS_FROZEN_FIRST, sums);
-        }
-        progress(context, done++, total);
+        if (sums)
+            replaced.constants = evaluate_with(stored, sequences, &choices[i], frozen,
+                                               NORMS_FROZEN_FIRST, sums, work);
         replaced.nothing =
-            evaluate_with(stored, sequences, &choices[i], frozen, NORMS_IDENTITY, NULL);
+            evaluate_with(stored, sequences, &choices[i], frozen, NORMS_IDENTITY, NULL, work);
         arrput(list, replaced);
     }
     arrfree(choices);

@@ -26,14 +26,11 @@ typedef struct {
     Outcome constants, nothing;
 } Replaced;
 
-/* Told before each evaluation; `done` of `total` are complete. */
-typedef void ReplacedProgress(void *context, size_t done, size_t total);
-
 /* The number of evaluations that replaced_measure makes. */
 size_t replaced_evaluations(const Model *model, bool constants);
 /* Evaluates `sequences`. `sums` (n_sites) are the statistics for the constants, NULL = there are none.
  * Norms that are frozen already stay so and are not listed; in the end all are as before. */
 Replaced *replaced_measure(const StoredModel *stored, const Sequences *sequences,
-                           const ScaleSums *sums, ReplacedProgress *progress, void *context);
+                           const ScaleSums *sums, Work *work);
 
 #endif

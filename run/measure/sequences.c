@@ -35,6 +35,12 @@ void sequences_drop(Sequences *sequences) {
     *sequences = (Sequences){0};
 }
 
+void work_add(Work *work, size_t sequences) {
+    if (!work) return;
+    work->done += sequences;
+    work->tell(work->context, work->done, work->total);
+}
+
 Pass sequences_pass(const StoredModel *stored, const Sequences *sequences, size_t first, size_t B) {
     const size_t at = first * sequences->T;
     return (Pass){.tokens = sequences->tokens + at,

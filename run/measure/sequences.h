@@ -20,6 +20,14 @@ Sequences sequences_val(const Dataset *data, size_t first, size_t S, size_t T);
 Sequences sequences_train(const Config *config, size_t wanted, size_t B, size_t T);
 void sequences_drop(Sequences *sequences);
 
+/* The progress of work that consists of passes over single sequences. A Work that is NULL is not told. */
+typedef struct {
+    void (*tell)(void *context, size_t done, size_t total);
+    void *context;
+    size_t done, total;
+} Work;
+void work_add(Work *work, size_t sequences);
+
 /* A pass over sequences first .. first+B-1, with the warm-ups of the step of the model. */
 Pass sequences_pass(const StoredModel *stored, const Sequences *sequences, size_t first, size_t B);
 

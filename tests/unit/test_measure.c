@@ -101,7 +101,7 @@ static void activations_match_the_buffers(void) {
         for (size_t i = 0; i < SITES; i++) keep(all[i], sites[i].x, n, size);
     }
     const Sequences measured = sequences_of(&c, 0, S);
-    Activations a = activations_measure(&c.stored, &measured);
+    Activations a = activations_measure(&c.stored, &measured, NULL);
     CHECK_NEAR(a.loss, loss / (S * T), 1e-9);
     CHECK(a.points == 2 * L + 2 && a.blocks == L, "%zu points", a.points);
     for (size_t i = 0; i < SITES; i++) {
@@ -138,7 +138,7 @@ static void attention_matches_a_softmax(void) {
     Case c;
     case_open(&c, "pre", "rmsnorm", SWITCH_OFF);
     const Sequences measured = sequences_of(&c, 0, S);
-    Activations a = activations_measure(&c.stored, &measured);
+    Activations a = activations_measure(&c.stored, &measured, NULL);
     for (size_t l = 0; l < a.blocks; l++) {
         const Attention *attention = &c.stored.model->block[l].attn.attention;
         const size_t NH = attention->shape.NH;
@@ -235,9 +235,7 @@ static void gains_match_the_tensors(void) {
 /* --- losses without statistics --- */
 
 static void ignore(void *context, size_t done, size_t total) {
-    size_t *next = context;
-    CHECK(done == *next && total > done, "%zu of %zu", done, total);
-    ++*next;
+    (void)context, (void)done, (void)total;
 }
 
 static bool chosen(const char *name, const char *wanted) {
@@ -298,16 +296,16 @@ static void losses_match_constants_by_hand(void) {
     static const char *const MODELS[][2] = {{"peri", "layernorm"}, {"sandwich", "rmsnorm"}};
     for (size_t k = 0; k < COUNT(MODELS); k++) {
         Case c;
-        size_t next = 0;
+        Work work = {.tell = ignore};
         case_open(&c, MODELS[k][0], MODELS[k][1], SWITCH_ON);
         const Sequences measured = sequences_of(&c, 0, S),
                         others = sequences_of(&c, S, SAMPLES - S);
         compute_constants(&c);
         const double before = plain_loss(&c, "none", true);
-        ScaleSums *sums = calibrate_observe(&c.stored, &others);
-        Replaced *list = replaced_measure(&c.stored, &measured, sums, ignore, &next);
+        ScaleSums *sums = calibrate_observe(&c.stored, &others, NULL);
+        Replaced *list = replaced_measure(&c.stored, &measured, sums, &work);
         const size_t sites = c.stored.model->n_sites;
-        CHECK(next == replaced_evaluations(c.stored.model, true), "%zu evaluations", next);
+        CHECK(work.done == S * replaced_evaluations(c.stored.model, true), "%zu passes", work.done);
         CHECK(arrlenu(list) >= sites + 4, "%zu sets of %zu norms", arrlenu(list), sites);
         for (size_t i = 0; i < arrlenu(list); i++) {
             const Replaced *r = &list[i];
@@ -328,7 +326,6 @@ static void losses_match_constants_by_hand(void) {
 /* A gain that overflows without the norm behind it; a norm that is frozen before stays so. */
 static void overflow_names_the_block(void) {
     Case c;
-    size_t next = 0;
     case_open(&c, "pre", "rmsnorm", SWITCH_OFF);
     Model *model = c.stored.model;
     const Sequences measured = sequences_of(&c, 0, S);
@@ -340,7 +337,7 @@ static void overflow_names_the_block(void) {
     const double huge = sizeof(real) == sizeof(float) ? 1e18 : 1e152;
     for (size_t i = 0; i < 16 * 20; i++) up[i] = down[i] = (real)(i % 3 ? huge : huge / 2);
     for (size_t i = 0; i < 16; i++) gamma[i] = (real)huge;
-    Replaced *list = replaced_measure(&c.stored, &measured, NULL, ignore, &next);
+    Replaced *list = replaced_measure(&c.stored, &measured, NULL, NULL);
     const Replaced *all = &arrlast(list);
     CHECK(all->set == REPLACED_ALL && !all->constants.measured, "%s", all->name);
     CHECK(all->norms == model->n_sites - 1, "%zu norms", all->norms);
