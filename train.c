@@ -13,6 +13,7 @@
 #include "run/commands/dryrun.h"
 #include "run/commands/encode.h"
 #include "run/commands/evaluate.h"
+#include "run/commands/export.h"
 #include "run/commands/fold.h"
 #include "run/commands/import.h"
 #include "run/commands/list.h"
@@ -194,6 +195,9 @@ static int run_mode(const Cli *cli, int argc, char **argv) {
         break;
     case MODE_FOLD:
         fold_write(cli);
+        break;
+    case MODE_EXPORT:
+        export_write(cli);
         break;
     case MODE_IMPORT:
         import_write(cli);

@@ -328,8 +328,13 @@ static void print_head(FILE *out, const ModelOptions *options, const Wiring *wir
         fprintf(out, "x + %s", d);
     else
         fputs(wiring->final == FINAL_NORM ? "N(x)" : "x", out);
-    fprintf(out, "; logits = %s h", options->tie_embeddings ? "tok_emb" : "head");
+    const double cap = options->softcap_logits;
+    fputs("; logits = ", out);
+    if (cap > 0) fprintf(out, "%.9g tanh((", cap);
+    fprintf(out, "%s h", options->tie_embeddings ? "tok_emb" : "head");
     if (wiring->scaling.width != 1) fprintf(out, " / %.9g", wiring->scaling.width);
+    if (options->head_bias) fputs(" + bias", out);
+    if (cap > 0) fprintf(out, ") / %.9g)", cap);
     fputc('\n', out);
 }
 

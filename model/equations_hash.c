@@ -149,6 +149,14 @@ static void write_branches(FILE *out, const ModelOptions *options) {
     fputc('\n', out);
 }
 
+static void write_head(FILE *out, const ModelOptions *options, const Wiring *wiring) {
+    fprintf(out, "head h=%s norm=%d tied=%d", FINAL_WORDS[wiring->final], wiring->final_norm,
+            options->tie_embeddings);
+    write_changed(out, "bias", options->head_bias, 0);
+    write_changed(out, "softcap", options->softcap_logits, 0);
+    fputc('\n', out);
+}
+
 /* The words of `text` with one comma between them, however many blanks there were. */
 static void write_words(FILE *out, const char *text) {
     for (const char *at = text + strspn(text, " "); *at; at += strspn(at, " ")) {
@@ -196,8 +204,7 @@ char *equations_canonical(const ModelOptions *options, const GammaWarmup *warmup
     fputc('\n', out);
     write_blocks(out, &wiring, warm_slots);
     write_branches(out, options);
-    fprintf(out, "head h=%s norm=%d tied=%d\n", FINAL_WORDS[wiring.final], wiring.final_norm,
-            options->tie_embeddings);
+    write_head(out, options, &wiring);
     fprintf(out, "init %s", INIT_WORDS[wiring.init]);
     write_number(out, "std", options->init_std);
     write_changed(out, "embed_std", options_embed_std(options), options->init_std);

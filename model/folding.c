@@ -142,15 +142,18 @@ static void fold_norm(const Fold *fold, const Norm *norm, const char *name, doub
     norm_neutralize(norm);
 }
 
-/* A norm in front of the head, which has no bias. */
+/* A norm in front of the head. The bias of the head is added to logits / m_N. */
 static void fold_into_head(const Fold *fold, const Norm *norm, const char *name) {
-    const NormParam *shift;
     const Model *model = fold->model;
-    const Linear head = {.weight = model->head, .out = model->shape.V, .in = model->shape.C};
+    const bool divides = model->wiring.scaling.logits != 1;
+    const Linear head = {.weight = model->head,
+                         .bias = divides ? (ParamRef){NULL, NULL} : model->head_bias,
+                         .out = model->shape.V,
+                         .in = model->shape.C};
     const Readers readers = {{{&head, "head"}}, 1};
     if (model->options.tie_embeddings)
         stays(fold, norm, name, "the head is the token embedding");
-    else if (norm_value(norm, NORM_SHIFT, &shift))
+    else if (!takes_shift(norm, &readers))
         stays(fold, norm, name, "the head has no bias for its beta");
     else
         fold_norm(fold, norm, name, 1, &readers);

@@ -217,9 +217,15 @@ static void plan_head(Model *model, Plan *plan, size_t grad) {
             params_matrix(plan->params, "head.weight", s.V, s.C, plan->options->init_std, 0, 0);
         plan_scaled(plan, TENSOR_HEAD);
     }
+    model->head_bias = (ParamRef){NULL, NULL};
+    if (plan->options->head_bias) {
+        model->head_bias = plan_vector(plan, "head", "bias", PARAM_BIAS, s.V, 0);
+        plan_scaled(plan, TENSOR_OUTER_VECTOR);
+    }
     model->losses = arena_take(plan->arena, s.B * s.T, sizeof(double));
     model->logits = plan_reals(plan, s.V);
-    model->head_scratch = plan_reals(plan, head_scratch(s.B * s.T, s.V));
+    model->head_scratch =
+        plan_reals(plan, head_scratch(s.B * s.T, s.V, plan->options->softcap_logits > 0));
 }
 
 /* The most features of a vector that a norm of the model sees. */

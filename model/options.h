@@ -68,6 +68,8 @@ typedef struct {
     int qk_norm, embed_norm, final_norm; /* Switch */
     bool bias;
     const char *bias_at; /* the sites of biases, such as "norm qkv"; "" = all */
+    bool head_bias;
+    double softcap_logits; /* c of c tanh(logits / c); 0 = none */
     bool tie_embeddings;
     double dropout;
     int init; /* InitRule */

@@ -21,6 +21,7 @@ declare -A parts=(
     [compilers]="tests/soak/compilers.sh"
     [aarch64]="tests/soak/aarch64.sh all"
     [smollm2]="tests/soak/smollm2.sh"
+    [exports]="tests/soak/exports.sh"
     [errors]="STRIDE=1 ERRORS='ENOSPC EIO EDQUOT EFBIG EMFILE EROFS ENOMEM' tests/fault/fault_errors.sh"
 )
 # What scripts/install-packages.sh installs for a part.

@@ -19,6 +19,7 @@ typedef enum {
     MODE_STATUS,
     MODE_LOGITS,
     MODE_FOLD,
+    MODE_EXPORT,
     MODE_IMPORT,
     MODE_ENCODE,
     MODE_TRAIN_TOKENIZER,
@@ -43,9 +44,10 @@ typedef struct {
     const char *topology; /* of --eval and --sample; NULL = that of the run */
     const char *prompt;   /* NULL = the default of the data, "-" = standard input */
     size_t tokens, seed, bench;
-    size_t step;      /* STEP_NEWEST (of a replay: the worst spike), STEP_BEST or a number */
-    size_t around;    /* of a replay */
-    const char *file; /* FILE of --logits, OUT of --fold, RUN of --import, OUT of --encode and --train-tokenizer */
+    size_t step;   /* STEP_NEWEST (of a replay: the worst spike), STEP_BEST or a number */
+    size_t around; /* of a replay */
+    const char *
+        file; /* the second argument of --logits, --fold, --export, --import, --encode and --train-tokenizer */
     const char *text; /* of --encode and --train-tokenizer */
     const char *tokenizer;
     size_t vocab;         /* of --train-tokenizer */

@@ -24,7 +24,10 @@ static const Architecture *find_row(Fields *fields, const char *type) {
         fields_use(fields, row);
         for (int w = 0; w < WHENS && row->when[w].field; w++)
             holds = holds && fields_flag(fields, row->when[w].field, false) == row->when[w].value;
-        if (holds) return row;
+        if (holds) {
+            arrfree(words);
+            return row;
+        }
         if (i && strcmp(architecture_at(i - 1)->model_type, row->model_type) == 0) continue;
         text_add(&words, "%s%s", i ? ", " : "", row->model_type);
     }
@@ -175,6 +178,8 @@ static void put_position(Json *json, const HfModel *model, const Layers *layers)
 
 static void put_scales(Json *json, Fields *fields) {
     const double branch = fields_number(fields, FIELD_BRANCH, 1);
+    if (fields->row->field[FIELD_LOGIT_CAP])
+        put(json, "softcap_logits", fields_number(fields, FIELD_LOGIT_CAP, 0));
     if (fields->row->embed_sqrt) put(json, "embed_scale", 0);
     if (fields->row->field[FIELD_EMBED_SCALE])
         put(json, "embed_scale", fields_number(fields, FIELD_EMBED_SCALE, 1));
@@ -191,6 +196,7 @@ static void put_biases(Json *json, const HfModel *model) {
     const unsigned all = BIASED_NORM | BIASED_LINEAR, own = model->biases & all;
     const bool betas = strcmp(model->architecture->norm, "layernorm") == 0;
     json_boolean(json, "bias", own != 0);
+    if (model->biases & BIASED_HEAD) json_boolean(json, "head_bias", true);
     if (!own || (own | (betas ? 0 : BIASED_NORM)) == all) return;
     for (int site = 0; site < BIAS_SITES; site++) {
         if (!(own >> site & 1)) continue;
@@ -250,8 +256,6 @@ static void check_layers(Fields *fields, const Layers *layers) {
 }
 
 static void check_caps(Fields *fields) {
-    if (fields_number(fields, FIELD_LOGIT_CAP, 0) != 0)
-        fields_need(fields, "a softcap of its logits (%s)", fields->row->field[FIELD_LOGIT_CAP]);
     if (fields_number(fields, FIELD_SCORE_CAP, 0) != 0)
         fields_need(fields, "a softcap of its scores (%s)", fields->row->field[FIELD_SCORE_CAP]);
 }
@@ -262,7 +266,6 @@ static void read_model(Fields *fields, HfModel *model, size_t context) {
     read_sizes(fields, model, context);
     model->tied = fields_flag(fields, fields->row->field[FIELD_TIED], true);
     model->biases = biases_of(fields);
-    if (model->biases & BIASED_HEAD) fields_need(fields, "a bias of the head");
     check_caps(fields);
     if (model->HS) {
         read_factors(fields, model);

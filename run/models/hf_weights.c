@@ -165,8 +165,8 @@ static void read_mlp(Reader *reader, const Target *target, Place place) {
 
 /* --- rotary position encoding --- */
 
-/* Which feature of theirs is feature i of our head: ours rotate in pairs (i, i+HS/2), the first r/2 of them. */
-static size_t feature_of(const HfModel *m, size_t i) {
+/* Ours rotate in pairs (i, i+HS/2), the first r/2 of them. */
+size_t hf_feature(const HfModel *m, size_t i) {
     const size_t half = m->HS / 2, r = m->rotary / 2, pair = i % half;
     const bool second = i >= half;
     if (m->architecture->rotation == ROTATE_OPPOSITE) return (i + half) % m->HS;
@@ -183,7 +183,7 @@ static void reorder(const HfModel *m, real *rows, size_t heads, size_t N) {
     for (size_t h = 0; h < heads; h++) {
         real *own = rows + h * HS * N;
         copy(head, own, HS * N);
-        for (size_t i = 0; i < HS; i++) copy(own + i * N, head + feature_of(m, i) * N, N);
+        for (size_t i = 0; i < HS; i++) copy(own + i * N, head + hf_feature(m, i) * N, N);
     }
     mem_free(head);
 }

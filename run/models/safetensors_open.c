@@ -192,7 +192,7 @@ static bool size_fits(const Entry *entry) {
 
 static char *add_tensors(Weights *weights, Entry *entries, const unsigned char *data, size_t size) {
     size_t at = 0;
-    qsort(entries, arrlenu(entries), sizeof *entries, by_begin);
+    if (entries) qsort(entries, arrlenu(entries), sizeof *entries, by_begin);
     for (size_t i = 0; i < arrlenu(entries); i++) {
         const Entry *entry = &entries[i];
         if (!size_fits(entry))

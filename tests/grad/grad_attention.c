@@ -9,7 +9,8 @@
 typedef struct {
     const char *name, *mlp, *position, *bias_at;
     size_t n_kv_head;
-    double dropout;
+    double dropout, softcap_logits; /* 0 = none */
+    bool untied, head_bias;
 } Variant;
 
 /* clang-format off */
@@ -17,6 +18,9 @@ static const Variant VARIANTS[] = {
     {"biases of qkv", .bias_at = "qkv"},
     {"betas and biases of the MLP, geglu", .mlp = "geglu", .bias_at = "norm mlp"},
     {"betas alone", .mlp = "gelu_erf", .bias_at = "norm", .dropout = 0.2},
+    {"bias of the head, untied", .untied = true, .head_bias = true},
+    {"softcap of the logits, bias of the tied head", .head_bias = true, .softcap_logits = 0.8},
+    {"softcap of the logits, dropout", .untied = true, .dropout = 0.3, .softcap_logits = 2},
 };
 /* clang-format on */
 
@@ -28,6 +32,9 @@ static void check_variant(const Variant *v, int topology, const char *norm) {
     options.n_kv_head = v->n_kv_head;
     options.dropout = v->dropout;
     options.bias_at = v->bias_at;
+    options.head_bias = v->head_bias;
+    options.tie_embeddings = !v->untied;
+    options.softcap_logits = v->softcap_logits;
     snprintf(label, sizeof label, "%s/%s/%s", topology_name(topology), norm, v->name);
     bool known = model_check(&options, error, sizeof error);
     CHECK(known, "%s: %s", label, error);

@@ -2,6 +2,7 @@
 
 import itertools
 
+import options
 import scaling
 from net import TOPOLOGIES
 
@@ -127,12 +128,6 @@ def heads():
         precision="bfloat16",
         **rope,
     )
-
-
-def sites_of_biases():
-    case("biases of qkv", topology="pre", mlp="swiglu", position="rope", n_kv_head=1, bias_at="qkv")
-    case("betas only", topology="parallel", norm="layernorm", mlp="gelu_erf", bias_at="norm", tie_embeddings=False)
-    case("betas and biases of proj", topology="peri", norm="layernorm", mlp="geglu", bias_at="proj norm", qk_norm="on")
 
 
 def warmups():
@@ -427,8 +422,9 @@ def precisions():
 
 
 for add in (
-    *(every_topology, other_norms, newer_norms, batch_norms, switches, heads, sites_of_biases, warmups, branches, mixes),
+    *(every_topology, other_norms, newer_norms, batch_norms, switches, heads, warmups, branches, mixes),
     *(wires, wires_of_coefficients, wires_of_mid, removals, precisions),
 ):
     add()
 scaling.models(case)
+options.models(case)

@@ -41,6 +41,8 @@ DEFAULTS = {
     "embed_scale": 1,
     "bias": True,
     "bias_at": "",
+    "head_bias": False,
+    "softcap_logits": 0,
     "tie_embeddings": True,
     "layers": "",
     **scaling.DEFAULTS,
@@ -102,6 +104,9 @@ class Model:
             h = self.norm("final_norm", x) if self.has_final_norm else x
         head = table if self.c["tie_embeddings"] else self.param("head.weight", self.vocab, C)
         logits = self.matmul(h / self.scaling.m_N, head.T)
+        if c["head_bias"]:
+            logits = logits + self.param("head.bias", self.vocab)
+        logits = capped(logits, c["softcap_logits"])
         return F.cross_entropy(logits.reshape(-1, self.vocab), targets.reshape(-1))
 
     def matmul(self, a, b):
@@ -235,6 +240,10 @@ class Model:
         else:
             h = {"gelu": gelu, "gelu_erf": F.gelu, "relu": torch.relu, "relu2": lambda z: torch.relu(z) ** 2}[kind](up)
         return self.linear(prefix + ".down", mid(h), C)
+
+
+def capped(x, cap):
+    return cap * torch.tanh(x / cap) if cap else x
 
 
 def switch(value, automatic):

@@ -1,5 +1,5 @@
 /* test_attention.c - options of attention and of the MLP against plain loops: the width of a head, RoPE's
- * frequencies, the exact gelu, sites of biases. Losses, gradients by differences, and sampling with kept keys and values.
+ * frequencies, the exact gelu, biases, softcaps. Losses, gradients by differences, and sampling with kept keys and values.
  *
  * One idea: each model is small and unlike the others, and every loss comes from reference.h. */
 #include "ops/ops.h"
@@ -13,6 +13,8 @@ typedef struct {
     size_t n_head, n_kv_head, head_dim; /* 0 = the default */
     double theta, fraction, factor, low, high, original;
     const char *bias_at;
+    bool head_bias, untied;
+    double softcap_logits;
 } Variant;
 
 /* clang-format off */
@@ -28,6 +30,9 @@ static const Variant VARIANTS[] = {
     {"pre", "rmsnorm", "swiglu", "auto", .n_head = 4, .n_kv_head = 2, .theta = 1e6, .bias_at = "qkv"},
     {"parallel", "layernorm", "gelu_erf", "auto", .n_head = 4, .bias_at = "norm"},
     {"peri", "layernorm", "geglu", "on", .n_head = 2, .bias_at = "norm  proj"},
+    {"parallel", "layernorm", "gelu", "auto", .n_head = 2, .head_bias = true, .untied = true},
+    {"post", "rmsnorm", "gelu", "auto", .n_head = 2, .head_bias = true, .softcap_logits = 0.5},
+    {"pre", "rmsnorm", "relu2", "on", .n_head = 2, .untied = true, .softcap_logits = 0.2},
 };
 /* clang-format on */
 
@@ -40,6 +45,9 @@ static ModelOptions options_of(const Variant *v) {
     options.position = POSITION_ROPE;
     options.context = T;
     options.bias_at = v->bias_at;
+    options.head_bias = v->head_bias;
+    options.tie_embeddings = !v->untied;
+    options.softcap_logits = v->softcap_logits;
     options.n_head = v->n_head;
     options.n_kv_head = v->n_kv_head;
     options.head_dim = v->head_dim;

@@ -88,6 +88,8 @@ static const struct {
     {"model.final_norm", "\"off\"", "\"off\""},
     {"model.bias", "false", "false"},
     {"model.bias_at", "\"qkv  norm\"", "\"qkv  norm\""},
+    {"model.head_bias", "true", "true"},
+    {"model.softcap_logits", "30", "30"},
     {"model.tie_embeddings", "false", "false"},
     {"model.dropout", "0.30000000000000004", "0.30000000000000004"},
     {"model.init", "\"plain\"", "\"plain\""},

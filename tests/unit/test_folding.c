@@ -21,6 +21,8 @@ typedef struct {
     double w;
     WireEntry wire[6];
     const char *bias_at;
+    bool head_bias;
+    size_t base_d_model; /* of completep; 0 = no scaling */
 } Variant;
 
 /* clang-format off */
@@ -49,6 +51,8 @@ static const Variant VARIANTS[] = {
      .wire = {{"attn.mid", "norm"}, {"mlp.mid", "norm"}, {"attn.out", "norm"}, {"mlp.gain", NULL, -0.7}}},
     {"relu", "rope", true, false, .bias_at = "proj norm",
      .wire = {{"mlp.in", "norm"}, {"mlp.mid", "norm"}, {"attn.mid", "norm"}, {"attn.out", "norm"}, {"attn.gain", NULL, 1.3}}},
+    {"gelu", "learned", true, false, .head_bias = true},
+    {"gelu", "rope", true, false, .head_bias = true, .base_d_model = 4},
     {"relu", "none", true, true, .bias_at = "qkv",
      .wire = {{"mlp.in", "norm"}, {"mlp.out", "norm"}, {"attn.in", "norm"}, {"attn.mid", "norm"}, {"attn.out", "norm"}}},
 };
@@ -62,6 +66,9 @@ static ModelOptions options_of(const char *topology, const char *norm, const Var
     options.position = index_named(position_name, v->position);
     options.bias = v->bias;
     options.bias_at = v->bias_at;
+    options.head_bias = v->head_bias;
+    options.scaling = v->base_d_model ? SCALING_COMPLETEP : SCALING_NONE;
+    options.base_d_model = v->base_d_model;
     options.tie_embeddings = v->tied;
     options.n_kv_head = v->n_kv_head;
     options.qk_norm = v->qk_norm;
