@@ -319,9 +319,11 @@ void export_write(const Cli *cli) {
     refuse_removed_norms(&stored, cli->run);
     const Config *config = &stored.config;
     equations_hash(hash, &config->model, &config->gamma_warmup, &config->branch_warmup);
+    char *json = config_json(config, CONFIG_IDENTITY);
     Export export = {.stored = &stored,
                      .model = in_float32(&stored, &options),
-                     .facts = {.equations = hash,
+                     .facts = {.config = json,
+                               .equations = hash,
                                .w = (real)schedule_gamma(&config->gamma_warmup, stored.step),
                                .ramp = schedule_branch(&config->branch_warmup, stored.step),
                                .eos = end_of_text(&stored.vocab)}};
@@ -330,6 +332,7 @@ void export_write(const Cli *cli) {
     printf("parameters=%zu step=%zu %s=%s\n", params_total(&export.model->params), stored.step,
            ends_with(cli->file, ".gguf") ? "file" : "folder", cli->file);
     print_parity(&export);
+    mem_free(json);
     model_free(export.model);
     stored_model_free(&stored);
 }

@@ -40,6 +40,7 @@ static void print_pass(Json *json, const Place *place, const SublayerWiring *w) 
         json_print_string(json->out, slot_name(slot));
     }
     json_list_close(json);
+    print_exact(json, "branch_warmup", branch_factor(&pass->ramp, place->block));
     print_exact(json, "ramp", branch_factor(&pass->ramp, place->block) * w->branch_scale);
 }
 

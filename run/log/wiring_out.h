@@ -17,7 +17,8 @@ typedef struct {
 } WiringPass;
 
 /* Members of an object: embed_norm, head, init and the list `blocks`. With `pass`, sublayers also have
- * the names of their scaled slots, `warm`, and `ramp`, the factor of the coefficient `branch`. */
+ * the names of their scaled slots, `warm`, the factor of branch-warmup, and `ramp`, the factor of the coefficient
+ * `branch`: that of branch-warmup and of model.scaling. */
 void wiring_print_json(Json *json, const Wiring *wiring, const WiringPass *pass);
 
 #endif

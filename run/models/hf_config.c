@@ -7,6 +7,7 @@
 #include "run/io/json_out.h"
 #include "run/models/hf_fields.h"
 #include "run/models/hf_layers.h"
+#include "run/models/hf_own.h"
 
 #include <cJSON.h>
 #include <math.h>
@@ -91,8 +92,6 @@ static void read_sizes(Fields *fields, HfModel *model, size_t context) {
     if (model->NH % model->NKV)
         fields_need(fields, "query heads (%zu) in equal groups for its key heads (%zu)", model->NH,
                     model->NKV);
-    if (model->HS % 2 && row->rotation != ROTATE_NONE)
-        fields_need(fields, "heads with an even number of features, not %zu", model->HS);
 }
 
 /* --- numbers --- */
@@ -115,8 +114,8 @@ static void read_factors(Fields *fields, HfModel *model) {
     model->logit = fields_number(fields, FIELD_LOGIT_FACTOR, 1) / divisor;
     if (!(isfinite(model->score) && isfinite(model->logit) && model->logit != 0))
         fields_need(fields, "factors of scores and logits that are finite and not 0");
-    const bool normed = fields->row->tensor[PLACE_FINAL] != NULL;
-    if (model->logit != 1 && !normed)
+    const bool has_final = fields->row->tensor[PLACE_FINAL] != NULL;
+    if (model->logit != 1 && !has_final)
         fields_need(fields, "a factor of the logits without a final norm");
 }
 
@@ -284,11 +283,14 @@ HfModel hf_config_read(const cJSON *config, size_t context) {
     HfModel model = {0};
     Fields fields = {.config = config};
     const cJSON *type = cJSON_GetObjectItemCaseSensitive(config, "model_type");
-    if (!cJSON_IsString(type))
+    const bool own = hf_own_is(config);
+    if (own)
+        hf_own_config(&fields, &model, context);
+    else if (!cJSON_IsString(type))
         fields_need(&fields, "a field model_type in config.json");
     else
         model.architecture = find_row(&fields, type->valuestring);
-    if (model.architecture && !arrlenu(fields.needs)) read_model(&fields, &model, context);
+    if (!own && model.architecture && !arrlenu(fields.needs)) read_model(&fields, &model, context);
     fields_free(&fields);
     model.needs = fields.needs;
     return model;

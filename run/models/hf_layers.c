@@ -67,7 +67,7 @@ static void read_rotary(Fields *fields, HfModel *model, const cJSON *object) {
     const double fraction = fields_value(fields, object, "partial_rotary_factor", usual);
     const size_t part = fraction > 0 && fraction <= 1 ? (size_t)((double)model->HS * fraction) : 0;
     model->rotary = fields_size(fields, FIELD_ROTARY, part ? part : 1, model->HS);
-    if (model->rotary % 2)
+    if (model->rotary % 2 || model->HS % 2)
         fields_need(fields, "an even number of rotated features in a head of %zu", model->HS);
 }
 
@@ -123,6 +123,7 @@ static void read_windows(Fields *fields, const HfModel *model, Layers *layers) {
         types = NULL;
     }
     layers->window = slides ? (size_t)window : 0;
+    const size_t before = arrlenu(fields->needs);
     for (size_t i = 0; i < model->L; i++) {
         const bool local = types ? is_local(fields, types, i) : is_local_by_pattern(fields, i);
         const bool has_window = local && window >= 1;
@@ -131,7 +132,7 @@ static void read_windows(Fields *fields, const HfModel *model, Layers *layers) {
         if (fields->row->local_rope == LOCAL_ONLY && !local && window >= 1) rope = LAYER_NO_ROPE;
         arrput(layers->rope, rope);
         arrput(layers->slides, has_window && slides);
-        if (arrlenu(fields->needs)) return;
+        if (arrlenu(fields->needs) > before) return;
     }
 }
 
@@ -157,8 +158,8 @@ Layers layers_read(Fields *fields, HfModel *model) {
     const bool rope = fields->row->rotation != ROTATE_NONE;
     model->rotary = model->HS;
     if (rope) read_tables(fields, model, &layers);
-    if (!arrlenu(fields->needs)) read_windows(fields, model, &layers);
-    if (rope && !arrlenu(fields->needs)) read_no_rope(fields, model, &layers);
+    read_windows(fields, model, &layers);
+    if (rope && arrlenu(layers.rope) == model->L) read_no_rope(fields, model, &layers);
     for (size_t i = 0; i < arrlenu(layers.rope); i++) {
         if (!rope) layers.rope[i] = LAYER_NO_ROPE;
         if (layers.rope[i] == LAYER_LOCAL && same_table(&layers.table, &layers.local))

@@ -3,6 +3,7 @@
 
 #include "base/stb_ds.h"
 #include "base/text_out.h"
+#include "run/models/hf_own.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -294,6 +295,7 @@ static void check_left(Reader *reader) {
 }
 
 char *hf_weights_read(Params *params, const HfModel *model, const Weights *weights) {
+    if (hf_own_model(model)) return hf_own_weights(params, weights);
     Reader reader = {.model = model, .weights = weights};
     reader.used = mem_alloc(arrlenu(weights->tensors) * sizeof *reader.used);
     for (size_t i = 0; !reader.error && i < params_count(params); i++)

@@ -48,6 +48,7 @@ class PeriConfig(PreTrainedConfig):
         position="learned",
         score_scale=1.0,
         logit_scale=1.0,
+        softcap_logits=0.0,
         rope=None,
         hidden_size=0,
         num_hidden_layers=0,
@@ -63,6 +64,7 @@ class PeriConfig(PreTrainedConfig):
         self.gamma_scale, self.embed_scale, self.embed_norm = gamma_scale, embed_scale, embed_norm
         self.head, self.mlp, self.position = head, mlp, position
         self.score_scale, self.logit_scale, self.rope = score_scale, logit_scale, rope
+        self.softcap_logits = softcap_logits
         self.hidden_size, self.num_hidden_layers, self.vocab_size = hidden_size, num_hidden_layers, vocab_size
         self.num_attention_heads, self.num_key_value_heads = num_attention_heads, num_key_value_heads
         self.head_dim, self.max_position_embeddings = head_dim, max_position_embeddings
@@ -265,8 +267,10 @@ class PeriForCausalLM(PreTrainedModel, GenerationMixin):
             h = self.normalized("final_norm", x)
         else:
             h = x + (d if final == "x + d" else self.normalized("final_norm", d))
-        p = self.group("head") or self.group("tok_emb")
-        return F.linear(h * self.config.logit_scale, p["weight"])
+        p, cap = self.group("head"), self.config.softcap_logits
+        weight = p["weight"] if "weight" in p else self.group("tok_emb")["weight"]
+        logits = F.linear(h * self.config.logit_scale, weight, p.get("bias"))
+        return cap * torch.tanh(logits / cap) if cap else logits
 
     # --- the model ---
 

@@ -22,9 +22,9 @@ static void print_exact(Json *json, const char *name, double value) {
 static void print_names(Json *json) {
     json_list_open(json, "architectures");
     json_item(json);
-    json_print_string(json->out, "PeriForCausalLM");
+    json_print_string(json->out, PERI_CLASS_NAME);
     json_list_close(json);
-    json_string(json, "model_type", "peri_c");
+    json_string(json, "model_type", PERI_CLASS_TYPE);
     json_open(json, "auto_map");
     json_string(json, "AutoConfig", "modeling_peri.PeriConfig");
     json_string(json, "AutoModelForCausalLM", "modeling_peri.PeriForCausalLM");
@@ -73,6 +73,7 @@ static void print_equations(Json *json, const Model *model, const PeriFacts *fac
     print_exact(json, "embed_scale", options_embed_scale(options));
     print_exact(json, "score_scale", scaling_scores(&model->wiring.scaling, model->shape.HS));
     print_exact(json, "logit_scale", model->wiring.scaling.logits);
+    print_exact(json, "softcap_logits", options->softcap_logits);
     const WiringPass pass = {model->warmup.steps ? model->warmup.slots : 0, facts->ramp};
     wiring_print_json(json, &model->wiring, &pass);
 }
@@ -96,6 +97,8 @@ void peri_class_config(FILE *out, const Model *model, const PeriFacts *facts) {
     print_sizes(&json, model, facts->eos);
     print_equations(&json, model, facts);
     print_tensors(&json, &model->params);
+    json_key(&json, "config");
+    fputs(facts->config, out);
     json_close(&json);
     fputc('\n', out);
 }

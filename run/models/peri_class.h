@@ -13,9 +13,12 @@
 /* The file of the class, without a NUL, and the name that config.json has for it. */
 extern const char peri_class_source[], peri_class_source_end[];
 #define PERI_CLASS_FILE "modeling_peri.py"
+#define PERI_CLASS_NAME "PeriForCausalLM"
+#define PERI_CLASS_TYPE "peri_c"
 
 /* What config.json has besides the model. */
 typedef struct {
+    const char *config;    /* of the run, as JSON */
     const char *equations; /* the hash of those of the run */
     real w;                /* the factor of gamma-warmup ... */
     BranchRamp ramp;       /* ... and that of branch-warmup, at the step of the weights */

@@ -122,6 +122,14 @@ static const char *activation_of(const Architecture *row, int mlp) {
     return architecture_activation(kind->name, row->gated);
 }
 
+static const char *head_misfit(const StockClass *stock) {
+    const ModelOptions *o = &stock->model->options;
+    if (o->softcap_logits != 0) return "logits without a softcap";
+    if (o->head_bias && !(stock->hf.architecture->biases & BIASED_HEAD))
+        return "a head without a bias";
+    return NULL;
+}
+
 static const char *position_misfit(const StockClass *stock) {
     const Architecture *row = stock->hf.architecture;
     const ModelOptions *o = &stock->model->options;
@@ -163,8 +171,8 @@ static const char *bias_misfit(StockClass *stock) {
 
 static const char *misfit(StockClass *stock) {
     const char *(*const checks[])(StockClass *) = {eps_misfit, bias_misfit};
-    const char *(*const others[])(const StockClass *) = {norm_misfit, end_misfit, position_misfit,
-                                                         size_misfit};
+    const char *(*const others[])(const StockClass *) = {norm_misfit, end_misfit, head_misfit,
+                                                         position_misfit, size_misfit};
     const char *found = NULL;
     for (size_t i = 0; !found && i < sizeof others / sizeof *others; i++) found = others[i](stock);
     for (size_t i = 0; !found && i < sizeof checks / sizeof *checks; i++) found = checks[i](stock);
@@ -239,11 +247,13 @@ static void put_integer(Json *json, const StockClass *stock, Field field, size_t
     fprintf(json->out, "%zu", value);
 }
 
+/* A number that transformers takes for a float: never without a point or an exponent. */
 static void put_exact(Json *json, const char *names, double value) {
     char text[JSON_EXACT];
     if (!names) return;
     key_of(json, names);
     fputs(json_exact_text(value, text), json->out);
+    if (!strpbrk(text, ".e")) fputs(".0", json->out);
 }
 
 static void put_sizes(Json *json, const StockClass *stock) {
@@ -287,9 +297,21 @@ static void put_factors(Json *json, const StockClass *stock) {
     put_exact(json, row->field[FIELD_LOGIT_FACTOR], 1);
     put_exact(json, row->field[FIELD_LOGIT_DIVISOR], 1);
     put_exact(json, row->field[FIELD_BRANCH], 1);
+}
+
+/* No layer has a window. */
+static void put_windows(Json *json, const StockClass *stock) {
+    const Architecture *row = stock->hf.architecture;
     if (!row->field[FIELD_WINDOW]) return;
     key_of(json, row->field[FIELD_WINDOW]);
     fputs("null", json->out);
+    if (!row->field[FIELD_TYPES]) return;
+    json_list_open(json, row->field[FIELD_TYPES]);
+    for (size_t l = 0; l < stock->hf.L; l++) {
+        json_item(json);
+        json_print_string(json->out, "full_attention");
+    }
+    json_list_close(json);
 }
 
 static void put_flags(Json *json, const StockClass *stock) {
@@ -330,6 +352,7 @@ void stock_class_config(FILE *out, const StockClass *stock, int eos) {
     json_string(&json, "dtype", "float32");
     put_sizes(&json, stock);
     put_factors(&json, stock);
+    put_windows(&json, stock);
     put_rope(&json, stock);
     put_flags(&json, stock);
     put_tokens(&json, eos);

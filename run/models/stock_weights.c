@@ -251,7 +251,7 @@ static void put_head(Writer *writer) {
     if (stock->model->wiring.final == FINAL_NORM)
         put_norm(writer, PLACE_FINAL, &stock->model->final_norm, 1, 1, NULL);
     if (stock->tied) return;
-    put_linear(writer, PLACE_HEAD, stock->model->head.value, NULL, 0, V, C,
+    put_linear(writer, PLACE_HEAD, stock->model->head.value, stock->model->head_bias.value, 0, V, C,
                stock->hf.biases & BIASED_HEAD);
     const size_t at = arrlenu(writer->tensors) - (stock->hf.biases & BIASED_HEAD ? 2 : 1);
     scale(writer->tensors[at].data, (real)stock->hf.logit, V * C);

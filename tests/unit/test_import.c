@@ -120,8 +120,96 @@ static void logits(void) {
     printf("note: the logits of %zu models differ by at most %.2g\n", arrlenu(cases), worst);
 }
 
+/* --- the table --- */
+
+static HfModel read_text(const char *json) {
+    char *error;
+    cJSON *config = json_document_text(json, strlen(json), "test", &error);
+    if (!config) die(EXIT_INTERNAL, "%s", error);
+    HfModel model = hf_config_read(config, 0);
+    cJSON_Delete(config);
+    return model;
+}
+
+/* Every row is that of a case, and docs/models.md has a line for every class. */
+static void rows(void) {
+    bool used[128] = {false};
+    size_t length;
+    char *page = file_contents("docs/models.md", FIXTURE_MAX, &length);
+    for (size_t i = 0; i < arrlenu(cases); i++) {
+        Imported imported;
+        if (import_case(&imported, &cases[i]))
+            used[imported.hf.architecture - architecture_at(0)] = true;
+        import_free(&imported);
+    }
+    for (size_t i = 0; architecture_at(i); i++) {
+        const Architecture *row = architecture_at(i);
+        char *line = text_format("\n| `%s` | %s | ", row->model_type, row->class_name);
+        CHECK(used[i], "row %zu, %s, has no case", i, row->model_type);
+        CHECK(page && strstr(page, line), "docs/models.md has no line for %s", row->model_type);
+        mem_free(line);
+    }
+    mem_free(page);
+}
+
+#define SIZES                                                                                      \
+    "\"hidden_size\": 16, \"num_hidden_layers\": 2, \"num_attention_heads\": 4, "                  \
+    "\"intermediate_size\": 20, \"max_position_embeddings\": 4096, \"vocab_size\": 29"
+
+/* A context, and words of the only need. */
+static void needs(void) {
+    static const struct {
+        const char *json, *need;
+    } NEEDS[] = {
+        {"{}", "a field model_type"},
+        {"{\"model_type\": 3}", "a field model_type"},
+        {"{\"model_type\": \"mamba\"}", "the architecture \"mamba\"; known are llama, "},
+        {"{\"model_type\": \"falcon\", \"multi_query\": true, \"alibi\": true, " SIZES "}",
+         "ALiBi"},
+        {"{\"model_type\": \"llama\", \"num_key_value_heads\": 3, " SIZES "}", "equal groups"},
+        {"{\"model_type\": \"llama\", \"head_dim\": 5, " SIZES "}",
+         "an even number of rotated features"},
+        {"{\"model_type\": \"llama\", \"attention_bias\": 1, " SIZES "}", "true or false"},
+        {"{\"model_type\": \"llama\", \"hidden_act\": \"gelu\", " SIZES "}",
+         "\"gelu\" in a gated MLP"},
+        {"{\"model_type\": \"llama\", \"rms_norm_eps\": 0, " SIZES "}", "an eps"},
+        {"{\"model_type\": \"llama\", \"rope_theta\": 0, " SIZES "}", "rope_theta"},
+        {"{\"model_type\": \"llama\", \"rope_scaling\": {\"type\": \"yarn\", \"factor\": 4}, " SIZES
+         "}",
+         "RoPE frequencies of the type \"yarn\""},
+        {"{\"model_type\": \"llama\", \"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": "
+         "4}, " SIZES "}",
+         "low_freq_factor"},
+        {"{\"model_type\": \"ministral\", \"layer_types\": [\"full_attention\"], " SIZES "}",
+         "for each layer"},
+        {"{\"model_type\": \"opt\", \"ffn_dim\": 20, \"word_embed_proj_dim\": 8, " SIZES "}",
+         "a projection of the embedding"},
+    };
+    for (size_t i = 0; i < sizeof NEEDS / sizeof *NEEDS; i++) {
+        HfModel model = read_text(NEEDS[i].json);
+        const size_t count = arrlenu(model.needs);
+        CHECK(count == 1 && strstr(model.needs[0], NEEDS[i].need), "%s: %zu needs, %s",
+              NEEDS[i].json, count, count ? model.needs[0] : "none");
+        CHECK(!model.keys, "%s has keys", NEEDS[i].json);
+        hf_config_free(&model);
+    }
+}
+
+/* The context is at most 1,024 unless the user chooses one; what is null is absent. */
+static void contexts(void) {
+    HfModel model = read_text("{\"model_type\": \"mistral\", \"sliding_window\": null, " SIZES "}");
+    CHECK(model.context == IMPORT_CONTEXT && model.positions == 4096, "%zu", model.context);
+    CHECK(model.keys && strstr(model.keys, "\"context\": 1024"), "%s", model.keys);
+    hf_config_free(&model);
+}
+
 int main(int argc, char **argv) {
-    static const Test tests[] = {{"import: logits of every case", logits}};
+    static const Test tests[] = {
+        {"import: logits of every case", logits},
+        {"import: every row has a case and a line in docs/models.md", rows},
+        {"import: what a model needs", needs},
+        {"import: the context", contexts},
+    };
     config_start();
     read_cases();
     return test_main(tests, sizeof tests / sizeof *tests, argc, argv);
