@@ -148,6 +148,9 @@ $(BUILD)/%.o: %.c Makefile $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(PERI_CFLAGS) $(if $(filter train.c,$<),-DPERI_COMMIT='"$(COMMIT)"') -MMD -MP -c -o $@ $<
 
+# It contains the file.
+$(BUILD)/run/models/peri_class.o: run/models/modeling_peri.py
+
 # At every optimization level: without -O3 their tiles are not kept in registers, which is 16 times slower.
 $(patsubst %.c,$(BUILD)/%.o,$(wildcard ops/cpu/cpu_gemm_*.c)): PERI_CFLAGS += -O3
 

@@ -20,7 +20,7 @@ floors="base=0 ops=1 ops/cpu=2 data/tokenizer=2 data=3 norm=3 model=4
 house=(train.c {base,ops,norm,data,model}/*.[ch] {ops,run,data}/*/*.[ch])
 all=("${house[@]}" tests/*/*.[ch])
 shell=(.ci/run scripts/*.sh scripts/*/*.sh tests/*/*.sh)
-python=(scripts/*.py scripts/*/*.py tests/*/*.py)
+python=(run/*/*.py scripts/*.py scripts/*/*.py tests/*/*.py)
 pages=(*.md docs/*.md)
 
 # found EXTENDED_REGEX ALLOWED_FILES FILE...: where lines match outside the allowed files.

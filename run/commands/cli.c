@@ -44,8 +44,10 @@ enum {
     STORED = 1 << MODE_SAMPLE | 1 << MODE_EVAL,
     LOGITS = 1 << MODE_LOGITS,
     FOLDING = 1 << MODE_FOLD,
+    EXPORTING = 1 << MODE_EXPORT,
     IMPORTING = 1 << MODE_IMPORT,
-    WRITING = LOGITS | FOLDING | IMPORTING | 1 << MODE_ENCODE | 1 << MODE_TRAIN_TOKENIZER,
+    WRITING =
+        LOGITS | FOLDING | EXPORTING | IMPORTING | 1 << MODE_ENCODE | 1 << MODE_TRAIN_TOKENIZER,
     REPLAYING = 1 << MODE_REPLAY,
     SETTING = TRAINING | 1 << MODE_EVAL | LOGITS | FOLDING | IMPORTING | REPLAYING,
     JSON =
@@ -108,8 +110,9 @@ static const Flag FLAGS[] = {
     COMMAND_OF("replay", "RUN", TAKES_STRING, run, MODE_REPLAY,
                "repeat the updates around a spike bit for bit and print what changed in "
                "activations, gradients and sequences; writes RUN/replay/"),
-    OPTION("step", "N", TAKES_STEP, step, REPLAYING | STORED | LOGITS | FOLDING,
-           "for --sample, --eval, --logits and --fold: the checkpoint of step N, or best (default: "
+    OPTION("step", "N", TAKES_STEP, step, REPLAYING | STORED | LOGITS | FOLDING | EXPORTING,
+           "for --sample, --eval, --logits, --fold and --export: the checkpoint of step N, or best "
+           "(default: "
            "the "
            "latest); for --replay: the update to examine (default: the worst spike)"),
     OPTION("around", "K", TAKES_INTEGER, around, REPLAYING,
@@ -120,6 +123,9 @@ static const Flag FLAGS[] = {
     COMMAND_OF("fold", "RUN OUT", TAKES_STRING, run, MODE_FOLD,
                "write the run OUT: the model of RUN with its gains folded into the matrices and "
                "without its redundant norms; print what was folded and how far the logits differ"),
+    COMMAND_OF("export", "RUN DIR", TAKES_STRING, run, MODE_EXPORT,
+               "write the model of RUN to the folder DIR, which the Python library transformers "
+               "loads: config, weights, class and tokenizer"),
     COMMAND_OF("import", "DIR RUN", TAKES_STRING, run, MODE_IMPORT,
                "write the run RUN: the weights and the tokenizer of a Hugging Face model in DIR; "
                "--set model.context=N changes its context"),
@@ -424,6 +430,8 @@ static void check_values(const Cli *cli) {
         die(EXIT_USAGE, "--logits needs RUN FILE: the run, and the file to write");
     if (cli->mode == MODE_FOLD && !cli->file)
         die(EXIT_USAGE, "--fold needs RUN OUT: the run, and the folder of the new run");
+    if (cli->mode == MODE_EXPORT && !cli->file)
+        die(EXIT_USAGE, "--export needs RUN DIR: the run, and the folder to write");
     if (cli->mode == MODE_IMPORT && !cli->file)
         die(EXIT_USAGE, "--import needs DIR RUN: the model, and the folder of the new run");
     if (cli->mode == MODE_ENCODE && (!cli->file || !cli->tokenizer))

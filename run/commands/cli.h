@@ -19,6 +19,7 @@ typedef enum {
     MODE_STATUS,
     MODE_LOGITS,
     MODE_FOLD,
+    MODE_EXPORT,
     MODE_IMPORT,
     MODE_ENCODE,
     MODE_TRAIN_TOKENIZER,
@@ -46,7 +47,7 @@ typedef struct {
     size_t step;   /* STEP_NEWEST (of a replay: the worst spike), STEP_BEST or a number */
     size_t around; /* of a replay */
     const char *
-        file; /* FILE of --logits, OUT of --fold, RUN of --import, OUT of --encode and --train-tokenizer */
+        file; /* the second argument of --logits, --fold, --export, --import, --encode and --train-tokenizer */
     const char *text; /* of --encode and --train-tokenizer */
     const char *tokenizer;
     size_t vocab;         /* of --train-tokenizer */

@@ -142,7 +142,7 @@ static void write_run(const Cli *cli, const Config *config, const Vocab *vocab,
 static void print_report(const Cli *cli, const HfModel *hf, const Model *model,
                          const Vocab *vocab) {
     printf("class=%s topology=%s norm=%s vocab=%s\n", hf->architecture->class_name,
-           hf->architecture->topology, hf->architecture->norm,
+           topology_name(model->options.topology), norm_name(model->options.norm),
            vocab->tokenizer ? "tokenizer" : "none");
     printf("parameters=%zu context=%zu of %zu step=0 run=%s\n", params_total(&model->params),
            model->shape.T, hf->positions, cli->file);

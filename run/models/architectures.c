@@ -65,11 +65,11 @@
 #define GEMMA "\"hidden_activation\": \"gelu_pytorch_tanh\", \"head_dim\": 256, " RMS_1E6 ", " TIED
 #define FALCON "\"layer_norm_epsilon\": 1e-5, \"activation\": \"gelu\", \"max_position_embeddings\": 2048, " TIED
 
-#define OPT_ROW .model_type = "opt", .class_name = "OPTForCausalLM", .norm = "layernorm", .eps = 1e-5, \
+#define OPT_ROW .model_type = "opt", .class_name = "OPTForCausalLM", .exported = true, .norm = "layernorm", .eps = 1e-5, \
     .position_offset = 2, .biases = BIASED_NORM, .bias_field = {{"enable_bias", BIASED_LINEAR}}, .prefix = "model.", \
     .defaults = "{\"activation_function\": \"relu\", \"enable_bias\": true, \"do_layer_norm_before\": true, " TIED "}", \
     .field = {LLAMA_SIZES, [FIELD_HIDDEN] = "ffn_dim", [FIELD_ACTIVATION] = "activation_function"}
-#define NEOX_ROW .model_type = "gpt_neox", .class_name = "GPTNeoXForCausalLM", .norm = "layernorm", .grouped = true, \
+#define NEOX_ROW .model_type = "gpt_neox", .class_name = "GPTNeoXForCausalLM", .exported = true, .norm = "layernorm", .grouped = true, \
     .rotation = ROTATE_HALVES, .biases = BIASED_NORM | BIASED_MLP, \
     .bias_field = {{"attention_bias", BIASED_QKV | BIASED_PROJ}}, .prefix = "gpt_neox.", \
     .defaults = "{\"use_parallel_residual\": true, \"attention_bias\": true, \"layer_norm_eps\": 1e-5, " \
@@ -77,7 +77,7 @@
     .field = {PARTIAL, LLAMA_SIZES, [FIELD_HIDDEN] = "intermediate_size", [FIELD_EPS] = "layer_norm_eps", \
               [FIELD_ACTIVATION] = "hidden_act"}, \
     .tensor = {NEOX_TENSORS}
-#define FALCON_ROW .model_type = "falcon", .class_name = "FalconForCausalLM", .norm = "layernorm", .grouped = true, \
+#define FALCON_ROW .model_type = "falcon", .class_name = "FalconForCausalLM", .exported = true, .norm = "layernorm", .grouped = true, \
     .rotation = ROTATE_HALVES, .biases = BIASED_NORM, .bias_field = {{"bias", BIASED_LINEAR}}, .prefix = "transformer."
 #define FALCON_FIELDS LLAMA_SIZES, [FIELD_HIDDEN] = "ffn_hidden_size", [FIELD_EPS] = "layer_norm_epsilon", \
     [FIELD_ACTIVATION] = "activation"
@@ -87,7 +87,7 @@
                 "\"layer_norm_epsilon\": 1e-5, " TIED "}", \
     .field = {GPT2_FIELDS, [FIELD_HIDDEN] = "n_inner", [FIELD_ACTIVATION] = "activation_function"}, \
     .tensor = {GPT2_TENSORS}
-#define STABLELM_ROW .model_type = "stablelm", .class_name = "StableLmForCausalLM", .norm = "layernorm", .gated = true, \
+#define STABLELM_ROW .model_type = "stablelm", .class_name = "StableLmForCausalLM", .exported = true, .norm = "layernorm", .gated = true, \
     .rotation = ROTATE_HALVES, .biases = BIASED_NORM, .bias_field = {{"use_qkv_bias", BIASED_QKV}}, .prefix = "model.", \
     .defaults = "{\"use_qkv_bias\": false, \"use_parallel_residual\": false, \"layer_norm_eps\": 1e-5, " SILU ", " \
                 "\"partial_rotary_factor\": 0.25, " UNTIED "}", \
@@ -98,7 +98,7 @@
 /* --- the table --- */
 
 static const Architecture TABLE[] = {
-    {LLAMA_ROW("llama", "LlamaForCausalLM", ROTATE_HALVES), .topology = "pre",
+    {LLAMA_ROW("llama", "LlamaForCausalLM", ROTATE_HALVES), .exported = true, .topology = "pre",
      .bias_field = {{"attention_bias", BIASED_QKV | BIASED_PROJ}, {"mlp_bias", BIASED_MLP}},
      .defaults = "{" RMS_1E6 ", " SILU ", " UNTIED "}",
      .field = {LLAMA_FIELDS("rms_norm_eps", "hidden_act")}, .tensor = {LLAMA_TENSORS}},
@@ -111,11 +111,11 @@ static const Architecture TABLE[] = {
      .defaults = "{" RMS_1E6 ", " SILU ", " UNTIED ", \"sliding_window\": 4096}",
      .field = {LLAMA_FIELDS("rms_norm_eps", "hidden_act"), WINDOW_FIELDS}, .tensor = {LLAMA_TENSORS}},
 
-    {LLAMA_ROW("qwen2", "Qwen2ForCausalLM", ROTATE_HALVES), .topology = "pre", .biases = BIASED_QKV,
+    {LLAMA_ROW("qwen2", "Qwen2ForCausalLM", ROTATE_HALVES), .exported = true, .topology = "pre", .biases = BIASED_QKV,
      .defaults = "{" RMS_1E6 ", " SILU ", " UNTIED "}",
      .field = {LLAMA_FIELDS("rms_norm_eps", "hidden_act"), WINDOW_FIELDS}, .tensor = {LLAMA_TENSORS}},
 
-    {LLAMA_ROW("qwen3", "Qwen3ForCausalLM", ROTATE_HALVES), .topology = "pre", .qk_norms = true,
+    {LLAMA_ROW("qwen3", "Qwen3ForCausalLM", ROTATE_HALVES), .exported = true, .topology = "pre", .qk_norms = true,
      .bias_field = {{"attention_bias", BIASED_QKV | BIASED_PROJ}},
      .defaults = "{" RMS_1E6 ", " SILU ", \"head_dim\": 128, " UNTIED "}",
      .field = {LLAMA_FIELDS("rms_norm_eps", "hidden_act"), WINDOW_FIELDS}, .tensor = {LLAMA_TENSORS, LLAMA_QK_NORMS}},
@@ -126,7 +126,7 @@ static const Architecture TABLE[] = {
      .field = {LLAMA_FIELDS("rms_norm_eps", "hidden_act"), WINDOW_FIELDS, [FIELD_NO_ROPE] = "no_rope_layers"},
      .tensor = {LLAMA_TENSORS}},
 
-    {.model_type = "arcee", .class_name = "ArceeForCausalLM", .topology = "pre", .norm = "rmsnorm",
+    {.model_type = "arcee", .class_name = "ArceeForCausalLM", .exported = true, .topology = "pre", .norm = "rmsnorm",
      .rotation = ROTATE_HALVES, .prefix = "model.",
      .bias_field = {{"attention_bias", BIASED_QKV | BIASED_PROJ}, {"mlp_bias", BIASED_MLP}},
      .defaults = "{" RMS_1E5 ", \"hidden_act\": \"relu2\", " UNTIED "}",
@@ -155,7 +155,7 @@ static const Architecture TABLE[] = {
      .field = {LLAMA_FIELDS(NULL, "hidden_act")},
      .tensor = {[PLACE_TOKENS] = "embed_tokens", [PLACE_HEAD] = "lm_head", LLAMA_ATTENTION, LLAMA_GATED}},
 
-    {LLAMA_ROW("olmo2", "Olmo2ForCausalLM", ROTATE_HALVES), .topology = "olmo2",
+    {LLAMA_ROW("olmo2", "Olmo2ForCausalLM", ROTATE_HALVES), .exported = true, .topology = "olmo2",
      .bias_field = {{"attention_bias", BIASED_QKV | BIASED_PROJ}},
      .defaults = "{" RMS_1E5 ", " SILU ", " UNTIED "}",
      .field = {LLAMA_FIELDS("rms_norm_eps", "hidden_act")},
@@ -168,13 +168,13 @@ static const Architecture TABLE[] = {
      .field = {LLAMA_FIELDS("rms_norm_eps", "hidden_act"), WINDOW_FIELDS},
      .tensor = {LLAMA_ENDS, LLAMA_ATTENTION, LLAMA_QK_NORMS, LLAMA_GATED, OUT_NORMS}},
 
-    {LLAMA_ROW("exaone4", "Exaone4ForCausalLM", ROTATE_HALVES), .topology = "respost", .qk_norms = true,
-     .local_rope = LOCAL_ONLY,
+    {LLAMA_ROW("exaone4", "Exaone4ForCausalLM", ROTATE_HALVES), .exported = true, .topology = "respost",
+     .qk_norms = true, .local_rope = LOCAL_ONLY,
      .defaults = "{" RMS_1E5 ", " SILU ", \"sliding_window\": 4096, \"sliding_window_pattern\": 4, " UNTIED "}",
      .field = {LLAMA_FIELDS("rms_norm_eps", "hidden_act"), WINDOW_FIELDS},
      .tensor = {LLAMA_ENDS, LLAMA_ATTENTION, LLAMA_QK_NORMS, LLAMA_GATED, OUT_NORMS}},
 
-    {.model_type = "gemma", .class_name = "GemmaForCausalLM", .topology = "pre", .norm = "rmsnorm_plus1", .gated = true,
+    {.model_type = "gemma", .class_name = "GemmaForCausalLM", .exported = true, .topology = "pre", .norm = "rmsnorm_plus1", .gated = true,
      .rotation = ROTATE_HALVES, .prefix = "model.", .embed_sqrt = true, .tanh_gelu = true,
      .bias_field = {{"attention_bias", BIASED_QKV | BIASED_PROJ}},
      .defaults = "{" GEMMA ", \"hidden_act\": \"gelu_pytorch_tanh\"}",
@@ -202,7 +202,7 @@ static const Architecture TABLE[] = {
      .tensor = {LLAMA_ENDS, LLAMA_ATTENTION, LLAMA_QK_NORMS, LLAMA_GATED, LLAMA_IN, OUT_NORMS,
                 [PLACE_MLP_IN] = "layers.{i}.pre_feedforward_layernorm"}},
 
-    {LLAMA_ROW("glm4", "Glm4ForCausalLM", ROTATE_PAIRS), .topology = "sandwich",
+    {LLAMA_ROW("glm4", "Glm4ForCausalLM", ROTATE_PAIRS), .exported = true, .topology = "sandwich",
      .bias_field = {{"attention_bias", BIASED_QKV}},
      .defaults = "{\"rms_norm_eps\": 1.5625e-7, " SILU ", \"head_dim\": 128, \"attention_bias\": true, "
                  "\"partial_rotary_factor\": 0.5, " UNTIED "}",
@@ -241,14 +241,14 @@ static const Architecture TABLE[] = {
      .tensor = {[PLACE_TOKENS] = "embed_tokens", [PLACE_HEAD] = "lm_head", LLAMA_ATTENTION,
                 [PLACE_UP] = "layers.{i}.mlp.fc1", [PLACE_DOWN] = "layers.{i}.mlp.fc2"}},
 
-    {.model_type = "cohere", .class_name = "CohereForCausalLM", .topology = "parallel", .norm = "layernorm",
+    {.model_type = "cohere", .class_name = "CohereForCausalLM", .exported = true, .topology = "parallel", .norm = "layernorm",
      .gated = true, .rotation = ROTATE_PAIRS, .prefix = "model.",
      .bias_field = {{"attention_bias", BIASED_QKV | BIASED_PROJ}},
      .defaults = "{\"layer_norm_eps\": 1e-5, " SILU ", \"logit_scale\": 0.0625, \"rope_theta\": 500000, " TIED "}",
      .field = {LLAMA_FIELDS("layer_norm_eps", "hidden_act"), [FIELD_LOGIT_FACTOR] = "logit_scale"},
      .tensor = {LLAMA_ENDS, LLAMA_ATTENTION, LLAMA_GATED, LLAMA_IN}},
 
-    {.model_type = "starcoder2", .class_name = "Starcoder2ForCausalLM", .topology = "pre", .norm = "layernorm",
+    {.model_type = "starcoder2", .class_name = "Starcoder2ForCausalLM", .exported = true, .topology = "pre", .norm = "layernorm",
      .rotation = ROTATE_HALVES, .prefix = "model.", .biases = BIASED_NORM, .bias_field = {{"use_bias", BIASED_LINEAR}},
      .defaults = "{\"norm_epsilon\": 1e-5, \"hidden_act\": \"gelu_pytorch_tanh\", \"use_bias\": true, " TIED "}",
      .field = {LLAMA_FIELDS("norm_epsilon", "hidden_act"), [FIELD_WINDOW] = "sliding_window"},
@@ -266,7 +266,7 @@ static const Architecture TABLE[] = {
      .field = {PARTIAL, LLAMA_FIELDS("norm_eps", "hidden_act")},
      .tensor = {LLAMA_ENDS, LLAMA_ATTENTION, LLAMA_PLAIN, LLAMA_NORMS}},
 
-    {.model_type = "phi", .class_name = "PhiForCausalLM", .topology = "parallel", .norm = "layernorm",
+    {.model_type = "phi", .class_name = "PhiForCausalLM", .exported = true, .topology = "parallel", .norm = "layernorm",
      .rotation = ROTATE_HALVES, .prefix = "model.", .biases = BIASED_NORM | BIASED_LINEAR | BIASED_HEAD,
      .defaults = "{\"layer_norm_eps\": 1e-5, \"hidden_act\": \"gelu_new\", \"partial_rotary_factor\": 0.5, " UNTIED "}",
      .field = {PARTIAL, LLAMA_FIELDS("layer_norm_eps", "hidden_act")},
@@ -298,7 +298,7 @@ static const Architecture TABLE[] = {
      .defaults = "{\"new_decoder_architecture\": false, \"multi_query\": true, " FALCON "}",
      .field = {FALCON_FIELDS}, .tensor = {FALCON_TENSORS, [PLACE_ATTN_IN] = "h.{i}.input_layernorm"}},
 
-    {.model_type = "gpt2", .class_name = "GPT2LMHeadModel", .topology = "pre", .norm = "layernorm", .transposed = true,
+    {.model_type = "gpt2", .class_name = "GPT2LMHeadModel", .exported = true, .topology = "pre", .norm = "layernorm", .transposed = true,
      .biases = BIASED_NORM | BIASED_LINEAR, .prefix = "transformer.",
      .defaults = "{\"activation_function\": \"gelu_new\", \"layer_norm_epsilon\": 1e-5, " TIED "}",
      .field = {GPT2_FIELDS, [FIELD_HIDDEN] = "n_inner", [FIELD_ACTIVATION] = "activation_function"},
@@ -307,7 +307,7 @@ static const Architecture TABLE[] = {
     {BIGCODE_ROW, .when = {{"multi_query", true}}, .kv_heads = 1},
     {BIGCODE_ROW, .when = {{"multi_query", false}}},
 
-    {.model_type = "openai-gpt", .class_name = "OpenAIGPTLMHeadModel", .topology = "post", .norm = "layernorm",
+    {.model_type = "openai-gpt", .class_name = "OpenAIGPTLMHeadModel", .exported = true, .topology = "post", .norm = "layernorm",
      .transposed = true, .tanh_gelu = true, .biases = BIASED_NORM | BIASED_LINEAR, .prefix = "transformer.",
      .defaults = "{\"afn\": \"gelu\", \"layer_norm_epsilon\": 1e-5, " TIED "}",
      .field = {GPT2_FIELDS, [FIELD_ACTIVATION] = "afn"},
@@ -368,19 +368,33 @@ const Unsupported *unsupported_at(size_t i) {
     return i < sizeof UNSUPPORTED / sizeof *UNSUPPORTED ? &UNSUPPORTED[i] : NULL;
 }
 
+static const struct {
+    const char *activation, *plain, *gated;
+} ACTIVATIONS[] = {
+    {"silu", NULL, "swiglu"},    {"swish", NULL, "swiglu"},
+    {"gelu_new", "gelu", NULL},  {"gelu_pytorch_tanh", "gelu", "geglu"},
+    {"gelu_new", NULL, "geglu"}, {"gelu_fast", "gelu", "geglu"},
+    {"gelu", "gelu_erf", NULL},  {"gelu_python", "gelu_erf", NULL},
+    {"relu", "relu", NULL},      {"relu2", "relu2", NULL},
+};
+enum { ACTIVATION_COUNT = sizeof ACTIVATIONS / sizeof *ACTIVATIONS };
+
+static const char *mlp_at(size_t i, bool gated) {
+    return gated ? ACTIVATIONS[i].gated : ACTIVATIONS[i].plain;
+}
+
 const char *architecture_mlp(const char *activation, bool gated) {
-    static const struct {
-        const char *activation, *plain, *gated;
-    } NAMES[] = {
-        {"silu", NULL, "swiglu"},          {"swish", NULL, "swiglu"},
-        {"gelu_new", "gelu", "geglu"},     {"gelu_pytorch_tanh", "gelu", "geglu"},
-        {"gelu_fast", "gelu", "geglu"},    {"gelu", "gelu_erf", NULL},
-        {"gelu_python", "gelu_erf", NULL}, {"relu", "relu", NULL},
-        {"relu2", "relu2", NULL},
-    };
-    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
-        if (strcmp(NAMES[i].activation, activation) == 0)
-            return gated ? NAMES[i].gated : NAMES[i].plain;
+    for (size_t i = 0; i < ACTIVATION_COUNT; i++) {
+        if (strcmp(ACTIVATIONS[i].activation, activation) == 0 && mlp_at(i, gated))
+            return mlp_at(i, gated);
+    }
+    return NULL;
+}
+
+const char *architecture_activation(const char *mlp, bool gated) {
+    for (size_t i = 0; i < ACTIVATION_COUNT; i++) {
+        if (mlp_at(i, gated) && strcmp(mlp_at(i, gated), mlp) == 0)
+            return ACTIVATIONS[i].activation;
     }
     return NULL;
 }

@@ -111,6 +111,7 @@ typedef struct {
     const char *model_type, *class_name;
     When when[WHENS];
     const char *topology, *norm;
+    bool exported;   /* whether --export may choose it */
     bool gated;      /* the MLP */
     bool qk_norms;   /* of each head; those of olmo2 are part of the topology */
     bool plus_one;   /* the gains are gamma + 1, and our norm has gamma */
@@ -138,6 +139,8 @@ const Architecture *architecture_at(size_t i);
 
 /* Names that a config.json may use for the activation of an MLP, and ours; gated or not. NULL if there is none. */
 const char *architecture_mlp(const char *activation, bool gated);
+/* The first name of an activation of ours; NULL if there is none. */
+const char *architecture_activation(const char *mlp, bool gated);
 
 /* A field that this program has nothing for, unless it has the value that changes nothing. */
 typedef enum { HARMLESS_FALSE, HARMLESS_TRUE, HARMLESS_ONE, HARMLESS_WIDTH } Harmless;

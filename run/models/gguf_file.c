@@ -162,7 +162,8 @@ static void find_data(GgufFile *gguf, size_t end) {
 void gguf_file_read(GgufFile *gguf, const char *name, const unsigned char *bytes, size_t size) {
     *gguf = (GgufFile){.name = name, .bytes = bytes, .size = size};
     if (size < 4 || memcmp(bytes, "GGUF", 4) != 0) {
-        gguf_refuse(gguf, "this is no GGUF file: it does not begin with \"GGUF\"");
+        gguf_refuse(gguf, "this is no GGUF file, as it does not begin with \"GGUF\", and no folder "
+                          "of a Hugging Face model");
         return;
     }
     Cursor cursor = {gguf, 4};

@@ -7,6 +7,7 @@
 #include "run/io/json_out.h"
 #include "run/models/hf_fields.h"
 #include "run/models/hf_layers.h"
+#include "run/models/hf_own.h"
 
 #include <cJSON.h>
 #include <math.h>
@@ -282,11 +283,14 @@ HfModel hf_config_read(const cJSON *config, size_t context) {
     HfModel model = {0};
     Fields fields = {.config = config};
     const cJSON *type = cJSON_GetObjectItemCaseSensitive(config, "model_type");
-    if (!cJSON_IsString(type))
+    const bool own = hf_own_is(config);
+    if (own)
+        hf_own_config(&fields, &model, context);
+    else if (!cJSON_IsString(type))
         fields_need(&fields, "a field model_type in config.json");
     else
         model.architecture = find_row(&fields, type->valuestring);
-    if (model.architecture && !arrlenu(fields.needs)) read_model(&fields, &model, context);
+    if (!own && model.architecture && !arrlenu(fields.needs)) read_model(&fields, &model, context);
     fields_free(&fields);
     model.needs = fields.needs;
     return model;

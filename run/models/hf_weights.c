@@ -3,6 +3,7 @@
 
 #include "base/stb_ds.h"
 #include "base/text_out.h"
+#include "run/models/hf_own.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -165,8 +166,8 @@ static void read_mlp(Reader *reader, const Target *target, Place place) {
 
 /* --- rotary position encoding --- */
 
-/* Which feature of theirs is feature i of our head: ours rotate in pairs (i, i+HS/2), the first r/2 of them. */
-static size_t feature_of(const HfModel *m, size_t i) {
+/* Ours rotate in pairs (i, i+HS/2), the first r/2 of them. */
+size_t hf_feature(const HfModel *m, size_t i) {
     const size_t half = m->HS / 2, r = m->rotary / 2, pair = i % half;
     const bool second = i >= half;
     if (m->architecture->rotation == ROTATE_OPPOSITE) return (i + half) % m->HS;
@@ -183,7 +184,7 @@ static void reorder(const HfModel *m, real *rows, size_t heads, size_t N) {
     for (size_t h = 0; h < heads; h++) {
         real *own = rows + h * HS * N;
         copy(head, own, HS * N);
-        for (size_t i = 0; i < HS; i++) copy(own + i * N, head + feature_of(m, i) * N, N);
+        for (size_t i = 0; i < HS; i++) copy(own + i * N, head + hf_feature(m, i) * N, N);
     }
     mem_free(head);
 }
@@ -292,6 +293,7 @@ static void check_left(Reader *reader) {
 }
 
 char *hf_weights_read(Params *params, const HfModel *model, const Weights *weights) {
+    if (hf_own_model(model)) return hf_own_weights(params, weights);
     Reader reader = {.model = model, .weights = weights};
     reader.used = mem_alloc(arrlenu(weights->tensors) * sizeof *reader.used);
     for (size_t i = 0; !reader.error && i < params_count(params); i++)

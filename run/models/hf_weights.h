@@ -13,6 +13,9 @@
 #include "run/models/hf_config.h"
 #include "run/models/weights.h"
 
+/* Which feature of a head of theirs is feature i of ours. */
+size_t hf_feature(const HfModel *model, size_t i);
+
 /* Sets all values of `params`, which are those of a model with the keys of `model`. Returns NULL, or an error message
  * for mem_free that names the tensor; the values are then undefined. */
 char *hf_weights_read(Params *params, const HfModel *model, const Weights *weights);
