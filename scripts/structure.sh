@@ -60,7 +60,7 @@ include_order() {
 library_headers() {
     found '# *include *[<"]cblas\.h' 'ops/cpu/[^:]*' "${house[@]}"
     found '# *include *[<"]omp\.h' 'ops/cpu/[^:]*' "${house[@]}"
-    found '# *include *[<"](cjson/)?cJSON\.h' 'run/(config/config[a-z_]*|store/checkpoint|log/manifest|models/(json|hf)_[a-z]*|models/safetensors_open)\.c|data/tokenizer/read[a-z_]*\.[ch]' "${house[@]}"
+    found '# *include *[<"](cjson/)?cJSON\.h' 'run/(config/config[a-z_]*|store/checkpoint|log/manifest|models/(json|hf)_[a-z]*|models/gguf_(tokenizer|write[a-z_]*)|models/safetensors_open)\.c|data/tokenizer/read[a-z_]*\.[ch]' "${house[@]}"
     found '# *include *[<"]pcre2\.h' 'data/tokenizer/regex_pcre2\.c' "${house[@]}"
     found '# *include *[<"]utf8proc\.h' 'data/tokenizer/nfc_utf8proc\.c' "${house[@]}"
     found '# *include *[<"]mpi\.h' 'nothing' "${all[@]}"

@@ -136,10 +136,11 @@ static const Flag FLAGS[] = {
                "without its redundant norms; print what was folded and how far the logits differ"),
     COMMAND_OF("export", "RUN DIR", TAKES_STRING, run, MODE_EXPORT,
                "write the model of RUN to the folder DIR, which the Python library transformers "
-               "loads: config, weights, class and tokenizer"),
-    COMMAND_OF("import", "DIR RUN", TAKES_STRING, run, MODE_IMPORT,
-               "write the run RUN: the weights and the tokenizer of a Hugging Face model in DIR; "
-               "--set model.context=N changes its context"),
+               "loads, or to a file OUT.gguf (OUT.f16.gguf: in float16)"),
+    COMMAND_OF(
+        "import", "DIR RUN", TAKES_STRING, run, MODE_IMPORT,
+        "write the run RUN: the weights and the tokenizer of a Hugging Face model in DIR or of "
+        "a GGUF file; --set model.context=N changes its context"),
     COMMAND_OF("status", "RUN", TAKES_STRING, run, MODE_STATUS,
                "print whether a run is alive, its step, losses, speed, time left and ending; RUN "
                "may be a directory of runs"),

@@ -7,6 +7,7 @@
 #include "model/folding.h"
 #include "run/io/files.h"
 #include "run/io/json_out.h"
+#include "run/models/gguf_write.h"
 #include "run/models/hf_open.h"
 #include "run/models/hf_weights.h"
 #include "run/models/peri_class.h"
@@ -20,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 /* What is exported. */
@@ -29,7 +31,7 @@ typedef struct {
     PeriFacts facts;
     StockClass stock;
     bool is_stock; /* whether `stock` is the class, or PeriForCausalLM */
-    char *folder;  /* its temporary name */
+    char *folder;  /* its temporary name, or that of a GGUF file */
 } Export;
 
 /* --- files --- */
@@ -204,9 +206,8 @@ static Model *read_back(const Export *export, HfFiles *files, Config *config) {
     return model;
 }
 
-/* Ends the program if its logits are not those of the run. */
-static void check_stock(const Export *export) {
-    const double limit = 1e-3;
+/* Ends the program if its logits are not those of the run, up to `limit` of the largest. */
+static void check_stock(const Export *export, double limit) {
     HfFiles files;
     Config config;
     size_t T;
@@ -252,7 +253,7 @@ static void write_folder(Export *export, const char *dir) {
     write_tokenizer(export);
     if (export->is_stock) {
         write_stock_weights(export);
-        check_stock(export);
+        check_stock(export, 1e-3);
     } else {
         write_text(export, PERI_CLASS_FILE, peri_class_source,
                    (size_t)(peri_class_source_end - peri_class_source));
@@ -265,6 +266,47 @@ static void write_folder(Export *export, const char *dir) {
         die(EXIT_IO, "cannot write %s: %s", dir, strerror(error));
     }
     mem_free(export->folder);
+}
+
+/* --- GGUF --- */
+
+static bool ends_with(const char *name, const char *end) {
+    const size_t length = strlen(name), tail = strlen(end);
+    return length >= tail && strcasecmp(name + length - tail, end) == 0;
+}
+
+/* A file of the class that was chosen. */
+static void write_gguf(Export *export, const char *path, WeightType type) {
+    TextOut text;
+    size_t length;
+    if (!export->is_stock)
+        die(EXIT_USAGE, "--export to GGUF needs a model that a class of transformers computes; "
+                        "--export RUN FOLDER writes this one");
+    stock_class_config(text_begin(&text), &export->stock, export->facts.eos);
+    char *config = text_end(&text), *tokenizer = tokenizer_out(&export->stored->vocab, &length);
+    Tensor *tensors = stock_weights(&export->stock);
+    export->folder = text_format("%s.tmp-%ld", path, (long)getpid());
+    char *error = gguf_write(export->folder, config, tokenizer, tensors, arrlenu(tensors), type);
+    stock_weights_free(tensors);
+    mem_free(config);
+    mem_free(tokenizer);
+    if (error) {
+        path_unlink(export->folder);
+        die(EXIT_USAGE, "--export to GGUF: %s", error);
+    }
+    check_stock(export, type == WEIGHT_F16 ? 0.05 : 1e-3);
+    const int failed = file_settle(export->folder, path);
+    if (failed) die(EXIT_IO, "cannot write %s: %s", path, strerror(failed));
+    mem_free(export->folder);
+}
+
+static void write_model(Export *export, const char *path) {
+    if (ends_with(path, "f16.gguf"))
+        write_gguf(export, path, WEIGHT_F16);
+    else if (ends_with(path, ".gguf"))
+        write_gguf(export, path, WEIGHT_F32);
+    else
+        write_folder(export, path);
 }
 
 void export_write(const Cli *cli) {
@@ -286,9 +328,9 @@ void export_write(const Cli *cli) {
                                .ramp = schedule_branch(&config->branch_warmup, stored.step),
                                .eos = end_of_text(&stored.vocab)}};
     choose_class(&export);
-    write_folder(&export, cli->file);
-    printf("parameters=%zu step=%zu folder=%s\n", params_total(&export.model->params), stored.step,
-           cli->file);
+    write_model(&export, cli->file);
+    printf("parameters=%zu step=%zu %s=%s\n", params_total(&export.model->params), stored.step,
+           ends_with(cli->file, ".gguf") ? "file" : "folder", cli->file);
     print_parity(&export);
     mem_free(json);
     model_free(export.model);

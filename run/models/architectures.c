@@ -18,6 +18,7 @@
 #define GPT2_FIELDS \
     [FIELD_WIDTH] = "n_embd", [FIELD_LAYERS] = "n_layer", [FIELD_HEADS] = "n_head", [FIELD_POSITIONS] = "n_positions", \
     [FIELD_VOCAB] = "vocab_size", [FIELD_TIED] = "tie_word_embeddings", [FIELD_EPS] = "layer_norm_epsilon"
+#define PARTIAL [FIELD_FRACTION] = "partial_rotary_factor rotary_pct rope_pct"
 #define WINDOW_FIELDS \
     [FIELD_WINDOW] = "sliding_window", [FIELD_TYPES] = "layer_types", \
     [FIELD_PATTERN] = "sliding_window_pattern _sliding_window_pattern"
@@ -73,7 +74,7 @@
     .bias_field = {{"attention_bias", BIASED_QKV | BIASED_PROJ}}, .prefix = "gpt_neox.", \
     .defaults = "{\"use_parallel_residual\": true, \"attention_bias\": true, \"layer_norm_eps\": 1e-5, " \
                 "\"hidden_act\": \"gelu\", \"partial_rotary_factor\": 0.25, " UNTIED "}", \
-    .field = {LLAMA_SIZES, [FIELD_HIDDEN] = "intermediate_size", [FIELD_EPS] = "layer_norm_eps", \
+    .field = {PARTIAL, LLAMA_SIZES, [FIELD_HIDDEN] = "intermediate_size", [FIELD_EPS] = "layer_norm_eps", \
               [FIELD_ACTIVATION] = "hidden_act"}, \
     .tensor = {NEOX_TENSORS}
 #define FALCON_ROW .model_type = "falcon", .class_name = "FalconForCausalLM", .exported = true, .norm = "layernorm", .grouped = true, \
@@ -90,7 +91,7 @@
     .rotation = ROTATE_HALVES, .biases = BIASED_NORM, .bias_field = {{"use_qkv_bias", BIASED_QKV}}, .prefix = "model.", \
     .defaults = "{\"use_qkv_bias\": false, \"use_parallel_residual\": false, \"layer_norm_eps\": 1e-5, " SILU ", " \
                 "\"partial_rotary_factor\": 0.25, " UNTIED "}", \
-    .field = {LLAMA_FIELDS("layer_norm_eps", "hidden_act")}
+    .field = {PARTIAL, LLAMA_FIELDS("layer_norm_eps", "hidden_act")}
 #define LLAMA_ROW(type, name, pairs) \
     .model_type = type, .class_name = name, .norm = "rmsnorm", .gated = true, .rotation = pairs, .prefix = "model."
 
@@ -143,7 +144,7 @@ static const Architecture TABLE[] = {
 
     {LLAMA_ROW("phi3", "Phi3ForCausalLM", ROTATE_HALVES), .topology = "pre",
      .defaults = "{" RMS_1E5 ", " SILU ", " UNTIED "}",
-     .field = {LLAMA_FIELDS("rms_norm_eps", "hidden_act"), [FIELD_WINDOW] = "sliding_window"},
+     .field = {PARTIAL, LLAMA_FIELDS("rms_norm_eps", "hidden_act"), [FIELD_WINDOW] = "sliding_window"},
      .tensor = {LLAMA_ENDS, [PLACE_QKV] = "layers.{i}.self_attn.qkv_proj", [PLACE_PROJ] = "layers.{i}.self_attn.o_proj",
                 LLAMA_FUSED, LLAMA_NORMS}},
 
@@ -167,7 +168,8 @@ static const Architecture TABLE[] = {
      .field = {LLAMA_FIELDS("rms_norm_eps", "hidden_act"), WINDOW_FIELDS},
      .tensor = {LLAMA_ENDS, LLAMA_ATTENTION, LLAMA_QK_NORMS, LLAMA_GATED, OUT_NORMS}},
 
-    {LLAMA_ROW("exaone4", "Exaone4ForCausalLM", ROTATE_HALVES), .exported = true, .topology = "respost", .qk_norms = true, .local_rope = LOCAL_ONLY,
+    {LLAMA_ROW("exaone4", "Exaone4ForCausalLM", ROTATE_HALVES), .exported = true, .topology = "respost",
+     .qk_norms = true, .local_rope = LOCAL_ONLY,
      .defaults = "{" RMS_1E5 ", " SILU ", \"sliding_window\": 4096, \"sliding_window_pattern\": 4, " UNTIED "}",
      .field = {LLAMA_FIELDS("rms_norm_eps", "hidden_act"), WINDOW_FIELDS},
      .tensor = {LLAMA_ENDS, LLAMA_ATTENTION, LLAMA_QK_NORMS, LLAMA_GATED, OUT_NORMS}},
@@ -204,7 +206,7 @@ static const Architecture TABLE[] = {
      .bias_field = {{"attention_bias", BIASED_QKV}},
      .defaults = "{\"rms_norm_eps\": 1.5625e-7, " SILU ", \"head_dim\": 128, \"attention_bias\": true, "
                  "\"partial_rotary_factor\": 0.5, " UNTIED "}",
-     .field = {LLAMA_FIELDS("rms_norm_eps", "hidden_act")},
+     .field = {PARTIAL, LLAMA_FIELDS("rms_norm_eps", "hidden_act")},
      .tensor = {LLAMA_ENDS, LLAMA_ATTENTION, LLAMA_FUSED, LLAMA_NORMS,
                 [PLACE_ATTN_OUT] = "layers.{i}.post_self_attn_layernorm",
                 [PLACE_MLP_OUT] = "layers.{i}.post_mlp_layernorm"}},
@@ -213,7 +215,7 @@ static const Architecture TABLE[] = {
      .bias_field = {{"attention_bias", BIASED_QKV}},
      .defaults = "{\"rms_norm_eps\": 1.5625e-7, " SILU ", \"head_dim\": 128, \"attention_bias\": true, "
                  "\"partial_rotary_factor\": 0.5, " UNTIED "}",
-     .field = {LLAMA_FIELDS("rms_norm_eps", "hidden_act")},
+     .field = {PARTIAL, LLAMA_FIELDS("rms_norm_eps", "hidden_act")},
      .tensor = {LLAMA_ENDS, LLAMA_ATTENTION, LLAMA_FUSED, LLAMA_NORMS}},
 
     {LLAMA_ROW("helium", "HeliumForCausalLM", ROTATE_PAIRS), .topology = "pre",
@@ -261,13 +263,13 @@ static const Architecture TABLE[] = {
      .plus_one = true, .rotation = ROTATE_HALVES, .prefix = "model.", .biases = BIASED_NORM,
      .bias_field = {{"attention_bias", BIASED_QKV | BIASED_PROJ}, {"mlp_bias", BIASED_MLP}},
      .defaults = "{\"norm_eps\": 1e-5, \"hidden_act\": \"relu2\", \"partial_rotary_factor\": 0.5, " UNTIED "}",
-     .field = {LLAMA_FIELDS("norm_eps", "hidden_act")},
+     .field = {PARTIAL, LLAMA_FIELDS("norm_eps", "hidden_act")},
      .tensor = {LLAMA_ENDS, LLAMA_ATTENTION, LLAMA_PLAIN, LLAMA_NORMS}},
 
     {.model_type = "phi", .class_name = "PhiForCausalLM", .exported = true, .topology = "parallel", .norm = "layernorm",
      .rotation = ROTATE_HALVES, .prefix = "model.", .biases = BIASED_NORM | BIASED_LINEAR | BIASED_HEAD,
      .defaults = "{\"layer_norm_eps\": 1e-5, \"hidden_act\": \"gelu_new\", \"partial_rotary_factor\": 0.5, " UNTIED "}",
-     .field = {LLAMA_FIELDS("layer_norm_eps", "hidden_act")},
+     .field = {PARTIAL, LLAMA_FIELDS("layer_norm_eps", "hidden_act")},
      .tensor = {[PLACE_TOKENS] = "embed_tokens", [PLACE_FINAL] = "final_layernorm", [PLACE_HEAD] = "lm_head", LLAMA_IN,
                 LLAMA_QKV, [PLACE_PROJ] = "layers.{i}.self_attn.dense", [PLACE_UP] = "layers.{i}.mlp.fc1",
                 [PLACE_DOWN] = "layers.{i}.mlp.fc2"}},

@@ -30,13 +30,14 @@ typedef enum {
     FIELD_BRANCH,        /* factor of both branches */
     FIELD_SCORE_FACTOR,  /* of the scores q.k; absent: 1/sqrt(head_dim) */
     FIELD_SCORE_SIZE,    /* the same, as 1/sqrt of this */
-    FIELD_ROTARY,    /* width of the rotary position encoding; absent: by partial_rotary_factor */
-    FIELD_LOGIT_CAP, /* softcap of the logits */
-    FIELD_SCORE_CAP, /* softcap of the scores */
-    FIELD_WINDOW,    /* sliding window of attention */
-    FIELD_NO_ROPE,   /* a list with 0 for each layer without RoPE */
-    FIELD_TYPES,     /* a list with the type of attention of each layer; */
-    FIELD_PATTERN,   /* if absent: one layer in so many, the last, is not a sliding one */
+    FIELD_ROTARY,        /* features of a head that rotate; */
+    FIELD_FRACTION,      /* the same, as a fraction; absent: all */
+    FIELD_LOGIT_CAP,     /* softcap of the logits */
+    FIELD_SCORE_CAP,     /* softcap of the scores */
+    FIELD_WINDOW,        /* sliding window of attention */
+    FIELD_NO_ROPE,       /* a list with 0 for each layer without RoPE */
+    FIELD_TYPES,         /* a list with the type of attention of each layer; */
+    FIELD_PATTERN,       /* if absent: one layer in so many, the last, is not a sliding one */
     FIELDS
 } Field;
 

@@ -95,6 +95,29 @@ static char *rename_tensor(const GgufModel *model, GgufText name) {
     return theirs ? text_format("%s%s", theirs, end) : NULL;
 }
 
+static const char *find_own(const Name *names, const char *theirs, size_t length,
+                            const char *architecture) {
+    for (; names->own; names++) {
+        if (strlen(names->theirs) == length && !memcmp(names->theirs, theirs, length) &&
+            (!names->only || !strcmp(names->only, architecture)))
+            return names->own;
+    }
+    return NULL;
+}
+
+char *gguf_own_name(const GgufArchitecture *architecture, const char *theirs) {
+    static const char layers[] = "model.layers.";
+    const char *end = strrchr(theirs, '.'), *own;
+    if (!end) return NULL;
+    if (strncmp(theirs, layers, strlen(layers)) != 0) {
+        own = find_own(TOP, theirs, (size_t)(end - theirs), architecture->name);
+        return own ? text_format("%s%s", own, end) : NULL;
+    }
+    const char *number = theirs + strlen(layers), *name = number + strcspn(number, ".") + 1;
+    own = name < end ? find_own(IN_BLOCK, name, (size_t)(end - name), architecture->name) : NULL;
+    return own ? text_format("blk.%.*s%s%s", (int)(name - number), number, own, end) : NULL;
+}
+
 /* --- tensors --- */
 
 /* Everything of a tensor but its name; all of its bytes lie in the file. */

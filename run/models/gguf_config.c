@@ -17,42 +17,28 @@ static const GgufArchitecture ARCHITECTURES[] = {
 };
 enum { ARCHITECTURE_COUNT = sizeof ARCHITECTURES / sizeof *ARCHITECTURES };
 
-typedef enum {
-    INTEGER,
-    NUMBER,
-    OTHER, /* read below, or of no effect */
-} Kind;
-
-/* The keys of an architecture, without its name in front; `config` is the field of config.json. `only` is the one
- * architecture that has the key, `but` the one that has not. A key with `config` must be there, unless it is
- * `optional`. */
-static const struct {
-    const char *key, *config;
-    Kind kind;
-    const char *only, *but;
-    bool optional;
-} KEYS[] = {
-    {"embedding_length", "hidden_size", INTEGER},
-    {"feed_forward_length", "intermediate_size", INTEGER},
-    {"block_count", "num_hidden_layers", INTEGER},
-    {"attention.head_count", "num_attention_heads", INTEGER},
-    {"context_length", "max_position_embeddings", INTEGER},
-    {"attention.layer_norm_rms_epsilon", "rms_norm_eps", NUMBER, .but = "starcoder2"},
-    {"attention.layer_norm_epsilon", "norm_epsilon", NUMBER, .only = "starcoder2"},
-    {"rope.freq_base", "rope_theta", NUMBER, .optional = true},
-    {"attention.scale", "attention_multiplier", NUMBER, .only = "granite"},
-    {"embedding_scale", "embedding_multiplier", NUMBER, .only = "granite"},
-    {"residual_scale", "residual_multiplier", NUMBER, .only = "granite"},
-    {"logit_scale", "logits_scaling", NUMBER, .only = "granite"},
-    {"attention.head_count_kv", NULL, OTHER},
-    {"attention.key_length", NULL, OTHER},
-    {"attention.value_length", NULL, OTHER},
-    {"rope.dimension_count", NULL, OTHER},
-    {"rope.scaling.type", NULL, OTHER},
-    {"expert_count", NULL, OTHER},
-    {"expert_used_count", NULL, OTHER},
-    {"vocab_size", NULL, OTHER},         /* the rows of the embedding say it */
-    {"tensor_data_layout", NULL, OTHER}, /* where the converter had the file from */
+static const GgufRow KEYS[] = {
+    {"embedding_length", "hidden_size", GGUF_CONFIG_INTEGER},
+    {"feed_forward_length", "intermediate_size", GGUF_CONFIG_INTEGER},
+    {"block_count", "num_hidden_layers", GGUF_CONFIG_INTEGER},
+    {"attention.head_count", "num_attention_heads", GGUF_CONFIG_INTEGER},
+    {"context_length", "max_position_embeddings", GGUF_CONFIG_INTEGER},
+    {"attention.layer_norm_rms_epsilon", "rms_norm_eps", GGUF_CONFIG_NUMBER, .but = "starcoder2"},
+    {"attention.layer_norm_epsilon", "norm_epsilon", GGUF_CONFIG_NUMBER, .only = "starcoder2"},
+    {"attention.scale", "attention_multiplier", GGUF_CONFIG_NUMBER, .only = "granite"},
+    {"embedding_scale", "embedding_multiplier", GGUF_CONFIG_NUMBER, .only = "granite"},
+    {"residual_scale", "residual_multiplier", GGUF_CONFIG_NUMBER, .only = "granite"},
+    {"logit_scale", "logits_scaling", GGUF_CONFIG_NUMBER, .only = "granite"},
+    {"rope.freq_base", "rope_theta", GGUF_CONFIG_NUMBER, .optional = true},
+    {"attention.head_count_kv", NULL, GGUF_CONFIG_OTHER},
+    {"attention.key_length", NULL, GGUF_CONFIG_OTHER},
+    {"attention.value_length", NULL, GGUF_CONFIG_OTHER},
+    {"rope.dimension_count", NULL, GGUF_CONFIG_OTHER},
+    {"rope.scaling.type", NULL, GGUF_CONFIG_OTHER},
+    {"expert_count", NULL, GGUF_CONFIG_OTHER},
+    {"expert_used_count", NULL, GGUF_CONFIG_OTHER},
+    {"vocab_size", NULL, GGUF_CONFIG_OTHER},         /* the rows of the embedding say it */
+    {"tensor_data_layout", NULL, GGUF_CONFIG_OTHER}, /* where the converter had the file from */
 };
 enum { KEY_COUNT = sizeof KEYS / sizeof *KEYS, KEY_LENGTH = 128 };
 
@@ -62,10 +48,21 @@ static const char *full(const GgufModel *model, const char *key, char name[KEY_L
     return name;
 }
 
-static bool applies(const GgufModel *model, size_t row) {
-    const char *name = model->architecture->name;
-    if (KEYS[row].only) return strcmp(KEYS[row].only, name) == 0;
-    return !KEYS[row].but || strcmp(KEYS[row].but, name) != 0;
+const GgufArchitecture *gguf_architecture(const char *model_type) {
+    for (size_t i = 0; i < ARCHITECTURE_COUNT; i++) {
+        if (strcmp(ARCHITECTURES[i].model_type, model_type) == 0) return &ARCHITECTURES[i];
+    }
+    return NULL;
+}
+
+const GgufRow *gguf_row(const GgufArchitecture *architecture, size_t i) {
+    const char *name = architecture->name;
+    for (const GgufRow *row = KEYS; row < KEYS + KEY_COUNT; row++) {
+        const bool here =
+            row->only ? !strcmp(row->only, name) : !row->but || strcmp(row->but, name);
+        if (here && i-- == 0) return row;
+    }
+    return NULL;
 }
 
 /* --- checks --- */
@@ -93,23 +90,22 @@ static void find_architecture(GgufFile *gguf, GgufModel *model) {
 /* Keys that change what a model computes have the name of the architecture in front. */
 static void check_keys(GgufFile *gguf, const GgufModel *model) {
     const char *prefix = model->architecture->name;
+    const GgufRow *row;
     const size_t length = strlen(prefix);
     for (size_t i = 0; i < arrlenu(gguf->keys); i++) {
         const GgufText name = gguf->keys[i].name;
         if (name.length <= length || memcmp(name.at, prefix, length) != 0 || name.at[length] != '.')
             continue;
         const GgufText rest = {name.at + length + 1, name.length - length - 1};
-        bool known = false;
-        for (size_t row = 0; row < KEY_COUNT; row++)
-            known |= applies(model, row) && gguf_is(rest, KEYS[row].key);
-        if (!known)
+        size_t at = 0;
+        while ((row = gguf_row(model->architecture, at)) && !gguf_is(rest, row->key)) at++;
+        if (!row)
             gguf_refuse(gguf, "key %.*s is set, which this program does not know", (int)name.length,
                         name.at);
     }
-    for (size_t row = 0; row < KEY_COUNT; row++) {
+    for (size_t i = 0; (row = gguf_row(model->architecture, i)); i++) {
         char key[KEY_LENGTH];
-        if (KEYS[row].config && !KEYS[row].optional && applies(model, row) &&
-            !gguf_find(gguf, full(model, KEYS[row].key, key)))
+        if (row->config && !row->optional && !gguf_find(gguf, full(model, row->key, key)))
             gguf_refuse(gguf, "it has no key %s", key);
     }
 }
@@ -176,14 +172,14 @@ static void print_number(Json *json, const char *name, GgufType type, double val
     fputs(text, json->out);
 }
 
-static void print_key(Json *json, GgufFile *gguf, const GgufModel *model, size_t row) {
+static void print_key(Json *json, GgufFile *gguf, const GgufModel *model, const GgufRow *row) {
     char key[KEY_LENGTH];
-    const GgufKey *found = gguf_find(gguf, full(model, KEYS[row].key, key));
+    const GgufKey *found = gguf_find(gguf, full(model, row->key, key));
     if (!found) return;
-    if (KEYS[row].kind == INTEGER)
-        json_integer(json, KEYS[row].config, gguf_integer(gguf, key, 0));
+    if (row->kind == GGUF_CONFIG_INTEGER)
+        json_integer(json, row->config, gguf_integer(gguf, key, 0));
     else
-        print_number(json, KEYS[row].config, found->type, gguf_number(gguf, key, 0));
+        print_number(json, row->config, found->type, gguf_number(gguf, key, 0));
 }
 
 static void print_token(Json *json, GgufFile *gguf, const char *name, const char *key) {
@@ -205,11 +201,12 @@ char *gguf_config(GgufFile *gguf, const GgufModel *model) {
     TextOut text;
     Json json = {.out = text_begin(&text), .layout = JSON_LINES};
     char key[KEY_LENGTH];
+    const GgufRow *row;
     json_open(&json, NULL);
     json_string(&json, "model_type", model->architecture->model_type);
     json_string(&json, "hidden_act", model->architecture->activation);
-    for (size_t row = 0; row < KEY_COUNT; row++) {
-        if (KEYS[row].config && applies(model, row)) print_key(&json, gguf, model, row);
+    for (size_t i = 0; (row = gguf_row(model->architecture, i)); i++) {
+        if (row->config) print_key(&json, gguf, model, row);
     }
     if (!gguf_find(gguf, full(model, "rope.freq_base", key)))
         json_integer(&json, "rope_theta", 10000);

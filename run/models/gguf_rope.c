@@ -11,16 +11,20 @@
 
 enum { ORIGINAL = 8192, LOW = 1, HIGH = 4 };
 
-static double divisor(double waves, double factor) {
+double gguf_rope_divisor(double waves, double factor) {
     if (waves > HIGH) return 1;
     if (waves < LOW) return factor;
     const double s = (waves - LOW) / (HIGH - LOW);
     return 1 / ((1 - s) / factor + s);
 }
 
+double gguf_rope_waves(double theta, size_t i, size_t head_size) {
+    const double pi = 3.14159265358979323846;
+    return ORIGINAL * pow(theta, -2.0 * (double)i / (double)head_size) / (2 * pi);
+}
+
 double gguf_rope_factor(GgufFile *gguf, const GgufModel *model, const WeightTensor *divisors) {
     const double tolerance = 2e-6; /* the table was computed in float32 */
-    const double pi = 3.14159265358979323846;
     char key[128];
     snprintf(key, sizeof key, "%s.rope.freq_base", model->architecture->name);
     const double theta = gguf_number(gguf, key, 10000);
@@ -38,8 +42,8 @@ double gguf_rope_factor(GgufFile *gguf, const GgufModel *model, const WeightTens
     for (size_t i = 0; i < half; i++) {
         real stored;
         weights_read(&stored, divisors, i, 1);
-        const double f = pow(theta, -2.0 * (double)i / (double)model->head_size);
-        const double wanted = divisor(ORIGINAL * f / (2 * pi), factor);
+        const double waves = gguf_rope_waves(theta, i, model->head_size);
+        const double wanted = gguf_rope_divisor(waves, factor);
         if (!(fabs((double)stored - wanted) <= tolerance * wanted))
             gguf_refuse(
                 gguf,

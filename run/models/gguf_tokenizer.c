@@ -9,9 +9,8 @@
 #include "base/utf8.h"
 #include "run/io/json_out.h"
 
+#include <cJSON.h>
 #include <string.h>
-
-enum { TOKEN_NORMAL = 1, TOKEN_UNKNOWN, TOKEN_CONTROL, TOKEN_ADDED, TOKEN_UNUSED };
 
 #define LEVEL(use_regex)                                                                           \
     "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_"              \
@@ -44,6 +43,38 @@ typedef struct {
     const GgufKey *tokens, *types, *merges;
     size_t pre; /* row of PRE */
 } Parts;
+
+/* Whether two rules are the same apart from members that change no tokens. */
+static bool is_same_rule(const cJSON *a, const char *json) {
+    cJSON *own = cJSON_Duplicate(a, true), *other = cJSON_Parse(json);
+    cJSON *const both[] = {own, other};
+    for (size_t i = 0; i < 2; i++) {
+        cJSON *item, *list = cJSON_GetObjectItemCaseSensitive(both[i], "pretokenizers");
+        cJSON_DeleteItemFromObjectCaseSensitive(both[i], "trim_offsets");
+        cJSON_ArrayForEach(item, list) {
+            cJSON_DeleteItemFromObjectCaseSensitive(item, "trim_offsets");
+        }
+    }
+    const bool same = own ? cJSON_Compare(own, other, true) : cJSON_IsNull(other);
+    cJSON_Delete(own);
+    cJSON_Delete(other);
+    return same;
+}
+
+const char *gguf_pre(const cJSON *tokenizer) {
+    const cJSON *model = cJSON_GetObjectItemCaseSensitive(tokenizer, "model");
+    const cJSON *splits = cJSON_GetObjectItemCaseSensitive(tokenizer, "pre_tokenizer");
+    const cJSON *normalizer = cJSON_GetObjectItemCaseSensitive(tokenizer, "normalizer");
+    const cJSON *merges = cJSON_GetObjectItemCaseSensitive(model, "merges");
+    const bool whole = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(model, "ignore_merges"));
+    for (size_t i = 0; i < PRE_COUNT; i++) {
+        const bool splits_same = is_same_rule(splits, PRE[i].splits) || !cJSON_GetArraySize(merges);
+        if (splits_same && is_same_rule(normalizer, PRE[i].normalizer) &&
+            whole == PRE[i].ignore_merges)
+            return PRE[i].name;
+    }
+    return NULL;
+}
 
 /* --- checks --- */
 
@@ -109,7 +140,7 @@ static char *copy_text(GgufFile *gguf, GgufText text, const char *list, size_t i
 }
 
 static int64_t type_of(const Parts *parts, size_t token) {
-    return parts->types ? gguf_item(parts->types, token) : TOKEN_NORMAL;
+    return parts->types ? gguf_item(parts->types, token) : GGUF_TOKEN_NORMAL;
 }
 
 static void print_added(Json *json, const Parts *parts) {
@@ -118,8 +149,8 @@ static void print_added(Json *json, const Parts *parts) {
     for (size_t i = 0; i < parts->tokens->count && !parts->gguf->error; i++) {
         const GgufText text = gguf_next(&at);
         const int64_t type = type_of(parts, i);
-        if (type == TOKEN_NORMAL || type == TOKEN_UNUSED) continue;
-        if (type < TOKEN_NORMAL || type > TOKEN_UNUSED)
+        if (type == GGUF_TOKEN_NORMAL || type == GGUF_TOKEN_UNUSED) continue;
+        if (type < GGUF_TOKEN_NORMAL || type > GGUF_TOKEN_UNUSED)
             gguf_refuse(parts->gguf, "token %zu has type %lld, which byte-level BPE has not", i,
                         (long long)type);
         char *content = copy_text(parts->gguf, text, "tokenizer.ggml.tokens", i);
@@ -131,7 +162,7 @@ static void print_added(Json *json, const Parts *parts) {
         json_boolean(json, "lstrip", false);
         json_boolean(json, "rstrip", false);
         json_boolean(json, "normalized", false);
-        json_boolean(json, "special", type != TOKEN_ADDED);
+        json_boolean(json, "special", type != GGUF_TOKEN_ADDED);
         json_close(json);
         mem_free(content);
     }
@@ -143,7 +174,7 @@ static void print_vocab(Json *json, const Parts *parts) {
     json_open(json, "vocab");
     for (size_t i = 0; i < parts->tokens->count && !parts->gguf->error; i++) {
         const GgufText text = gguf_next(&at);
-        if (type_of(parts, i) != TOKEN_NORMAL) continue;
+        if (type_of(parts, i) != GGUF_TOKEN_NORMAL) continue;
         char *content = copy_text(parts->gguf, text, "tokenizer.ggml.tokens", i);
         json_integer(json, content, i);
         mem_free(content);

@@ -9,7 +9,6 @@
 #include <string.h>
 
 static const char THETA[] = "rope_theta rotary_emb_base";
-static const char FRACTION[] = "partial_rotary_factor rotary_pct rope_pct";
 
 /* --- the frequencies --- */
 
@@ -62,10 +61,13 @@ static bool same_table(const RopeTable *a, const RopeTable *b) {
 }
 
 static void read_rotary(Fields *fields, HfModel *model, const cJSON *object) {
-    const cJSON *item = fields_item(fields, FRACTION);
-    const double usual = item && cJSON_IsNumber(item) ? item->valuedouble : 1;
+    const char *names = fields->row->field[FIELD_FRACTION];
+    const double usual = fields_number(fields, FIELD_FRACTION, 1);
     const double fraction = fields_value(fields, object, "partial_rotary_factor", usual);
     const size_t part = fraction > 0 && fraction <= 1 ? (size_t)((double)model->HS * fraction) : 0;
+    if (!names && fraction != 1)
+        fields_need(fields, "heads that rotate in part, which %s does not have",
+                    fields->row->class_name);
     model->rotary = fields_size(fields, FIELD_ROTARY, part ? part : 1, model->HS);
     if (model->rotary % 2 || model->HS % 2)
         fields_need(fields, "an even number of rotated features in a head of %zu", model->HS);

@@ -222,7 +222,6 @@ static void read_norm(Reader *reader, const Target *target, Place place, const P
     const Architecture *row = m->architecture;
     const bool gain = param->kind != PARAM_BETA,
                ours_plus_one = strcmp(row->norm, "rmsnorm_plus1") == 0;
-    const bool query = place == PLACE_Q_NORM, rotates = query || place == PLACE_K_NORM;
     const size_t n = param->count;
     const Target vector = {target->out, 1, target->block, gain ? ".weight" : ".bias"};
     const WeightTensor *tensor = NULL;
@@ -233,14 +232,13 @@ static void read_norm(Reader *reader, const Target *target, Place place, const P
         for (size_t i = 0; i < n; i++) vector.out[i] = 1; /* the class has no gains */
     }
     if (reader->error) return;
-    const double factor = query ? m->score : place == PLACE_FINAL ? m->logit : 1;
+    const double factor = place == PLACE_Q_NORM ? m->score : place == PLACE_FINAL ? m->logit : 1;
     const double plus = gain && row->plus_one && tensor ? 1 : 0,
                  own = gain && ours_plus_one ? 1 : 0;
     if (factor != 1 || plus != 0) {
         for (size_t i = 0; i < n; i++)
             vector.out[i] = (real)(factor * ((double)vector.out[i] + plus + own) - own);
     }
-    if (rotates) reorder(m, vector.out, n / m->HS, 1);
 }
 
 /* The place of a parameter and its block; PLACES if it is of no kind that an import has. */

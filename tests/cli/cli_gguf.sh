@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# cli_gguf.sh - --import of GGUF files: the loss of small models of every architecture, and files that are refused.
+# cli_gguf.sh - --import of GGUF files: the loss of small models of every architecture, and files that are refused;
+# --export to them.
 #
 # The files are those of test_gguf. The losses are what transformers 5.24 gives in float64 for the same weights, tokens
 # and sequences of 64.
@@ -79,7 +80,40 @@ refusals() {
     has "pipe" "$said" "is not a regular file"
 }
 
+# refused_export MESSAGE OUT ARGUMENT...: trains the toy config, whose model is not written.
+refused_export() {
+    rm -rf "$tmp/toy"
+    toy toy "${@:3}"
+    exits 2 --export "$tmp/toy" "$2"
+    has "the message" "$said" "$1"
+    [[ ! -e $2 && -z $(compgen -G "$2*") ]] || fail "a file was written"
+}
+
+# A run as F32 and F16, and back.
+exports() {
+    local name loss
+    exits 0 --import "$models/llama.gguf" "$tmp/source"
+    for name in out.gguf out.F16.GGUF; do
+        exits 0 --export "$tmp/source" "$tmp/$name"
+        has "class" "$said" "class: LlamaForCausalLM"
+        has "file" "$said" "file=$tmp/$name"
+        exits 0 --import "$tmp/$name" "$tmp/again_$name"
+        exits 0 --eval "$tmp/again_$name" --set "data.val=$text"
+        loss=$(sed -n 's/.* val_loss=\([^ ]*\).*/\1/p' <<<"$said")
+        awk -v got="$loss" 'BEGIN { exit !(got > 9.4 && got < 9.6) }' || fail "$name: loss $loss"
+    done
+    cmp <(tail -c 100000 "$(weights source)") <(tail -c 100000 "$(weights again_out.gguf)") || fail "other weights"
+    (($(stat -c %s "$tmp/out.gguf") > $(stat -c %s "$tmp/out.F16.GGUF"))) || fail "F16 is not smaller"
+    exits 2 --export "$tmp/source" "$tmp/out.gguf"
+    refused_export "needs a model that a class of transformers computes" "$tmp/never.gguf" --topology none
+    refused_export "GGUF files of class" "$tmp/never.gguf" --topology parallel --norm layernorm \
+        --set model.position=rope --set model.mlp=swiglu --set model.bias=false
+    refused_export "has the activation silu only" "$tmp/never.gguf" --topology pre --norm rmsnorm --set model.mlp=geglu \
+        --set model.position=rope --set model.bias=false
+}
+
 test_case "import: GGUF models have the losses of transformers" losses
 test_case "import: GGUF models train on" trains_on
 test_case "import: GGUF files that are refused" refusals
+test_case "export: GGUF files" exports
 test_done

@@ -170,6 +170,9 @@ static void needs(void) {
         {"{\"model_type\": \"llama\", \"head_dim\": 5, " SIZES "}",
          "an even number of rotated features"},
         {"{\"model_type\": \"llama\", \"attention_bias\": 1, " SIZES "}", "true or false"},
+        {"{\"model_type\": \"llama\", \"rope_parameters\": {\"partial_rotary_factor\": 0.5}, " SIZES
+         "}",
+         "rotate in part"},
         {"{\"model_type\": \"llama\", \"hidden_act\": \"gelu\", " SIZES "}",
          "\"gelu\" in a gated MLP"},
         {"{\"model_type\": \"llama\", \"rms_norm_eps\": 0, " SIZES "}", "an eps"},
