@@ -1,4 +1,4 @@
-/* merge.c - see parts.h: byte-level BPE of one piece, and the cache of pieces.
+/* merge.c - see parts.h: BPE of one piece, and the cache of pieces.
  *
  * One idea: the pair with the lowest rank is merged first, and the leftmost of equal ones. A heap has the
  * candidates; one whose tokens have changed since is dropped, unless they still make the same token, as
@@ -73,19 +73,21 @@ static void merge(Tokenizer *tokenizer, Candidate candidate) {
     add_candidate(tokenizer, candidate.position);
 }
 
+void merge_add_symbol(Work *work, int token) {
+    const int at = (int)arrlenu(work->symbols);
+    if (at) work->symbols[at - 1].after = at;
+    arrput(work->symbols, ((Symbol){token, at - 1, -1, false}));
+}
+
 /* The bytes of a piece as symbols; false at a byte that has no token. */
-static bool put_symbols(Tokenizer *tokenizer, const char *piece, size_t length,
-                        size_t *bad_offset) {
-    Work *work = &tokenizer->work;
-    if (length >= INT_MAX) die(EXIT_DATA, "%s: a piece of 2 GiB", tokenizer->name);
-    arrsetlen(work->symbols, length);
+static bool add_bytes(Tokenizer *tokenizer, const char *piece, size_t length, size_t *bad_offset) {
     for (size_t i = 0; i < length; i++) {
-        const int token = tokenizer->token_of[(unsigned char)piece[i]], at = (int)i;
+        const int token = tokenizer->token_of[(unsigned char)piece[i]];
         if (token < 0) {
             *bad_offset = i;
             return false;
         }
-        work->symbols[i] = (Symbol){token, at - 1, i + 1 < length ? at + 1 : -1, false};
+        merge_add_symbol(&tokenizer->work, token);
     }
     return true;
 }
@@ -93,15 +95,21 @@ static bool put_symbols(Tokenizer *tokenizer, const char *piece, size_t length,
 /* Appends the tokens of a piece that is not in the cache. */
 static bool add_tokens(Tokenizer *tokenizer, const char *piece, size_t length, size_t *bad_offset) {
     Work *work = &tokenizer->work;
+    if (length >= INT_MAX) die(EXIT_DATA, "%s: a piece of 2 GiB", tokenizer->name);
+    if (tokenizer->kind == MODEL_UNIGRAM)
+        return unigram_tokens(tokenizer, piece, length, bad_offset);
     const int64_t *whole =
         tokenizer->whole_pieces ? bytemap_find(&tokenizer->vocab, piece, length) : NULL;
     if (whole) {
         arrput(work->tokens, (int)*whole);
         return true;
     }
-    if (!put_symbols(tokenizer, piece, length, bad_offset)) return false;
+    arrsetlen(work->symbols, 0);
     arrsetlen(work->heap, 0);
-    for (int i = 0; i < (int)length; i++) add_candidate(tokenizer, i);
+    if (!(tokenizer->kind == MODEL_BYTES ? add_bytes : characters_add)(tokenizer, piece, length,
+                                                                       bad_offset))
+        return false;
+    for (int i = 0; i < (int)arrlenu(work->symbols); i++) add_candidate(tokenizer, i);
     while (arrlenu(work->heap)) {
         Candidate candidate = heap_pop(&work->heap);
         if (is_current(tokenizer, candidate)) merge(tokenizer, candidate);
@@ -145,6 +153,8 @@ bool merge_piece(Tokenizer *tokenizer, const char *piece, size_t length, const i
 void merge_free(Work *work) {
     arrfree(work->symbols);
     arrfree(work->heap);
+    arrfree(work->nodes);
+    arrfree(work->piece);
     arrfree(work->tokens);
     bytemap_free(&work->pieces);
 }

@@ -5,7 +5,7 @@ const char *nfc_library(void) {
     return NULL;
 }
 
-void nfc_append(char **out, const char *text, size_t length) {
-    (void)out, (void)text, (void)length;
+void nfc_append(char **out, const char *text, size_t length, bool compatible) {
+    (void)out, (void)text, (void)length, (void)compatible;
     die(EXIT_INTERNAL, "nfc_append without utf8proc");
 }

@@ -14,8 +14,9 @@ const char *nfc_library(void) {
     return utf8proc_version();
 }
 
-static void append_part(char **out, const char *text, size_t length) {
-    const utf8proc_option_t form = UTF8PROC_STABLE | UTF8PROC_COMPOSE;
+static void append_part(char **out, const char *text, size_t length, bool compatible) {
+    const utf8proc_option_t form =
+        UTF8PROC_STABLE | UTF8PROC_COMPOSE | (compatible ? UTF8PROC_COMPAT : 0);
     const utf8proc_uint8_t *bytes = (const utf8proc_uint8_t *)text;
     const utf8proc_ssize_t size = (utf8proc_ssize_t)length;
     utf8proc_ssize_t points = utf8proc_decompose(bytes, size, NULL, 0, form);
@@ -28,13 +29,13 @@ static void append_part(char **out, const char *text, size_t length) {
     mem_free(buffer);
 }
 
-void nfc_append(char **out, const char *text, size_t length) {
+void nfc_append(char **out, const char *text, size_t length, bool compatible) {
     static const char dropped[] = "\xE1\x86\xA7"; /* U+11A7 */
     while (length) {
         const size_t skip = memcmp(text, dropped, length < 3 ? length : 3) == 0 ? 3 : 0;
         const char *next = length > skip ? memmem(text + skip, length - skip, dropped, 3) : NULL;
         const size_t here = next ? (size_t)(next - text) : length;
-        append_part(out, text, here);
+        append_part(out, text, here, compatible);
         text += here;
         length -= here;
     }

@@ -2,8 +2,8 @@
  *
  * One idea: each rule sees one stretch of what the rule before it has left, as a text of its own: added
  * tokens, normalization, added tokens of normalized text, valid UTF-8, one regular expression after the
- * other. Nothing is copied but text that normalization changes. */
-#include "data/tokenizer/nfc.h"
+ * other. Where tokens are written as characters, pieces begin at blanks instead. Nothing is copied but text that
+ * normalization changes, and pieces with marks in place of blanks. */
 #include "data/tokenizer/parts.h"
 
 #include "base/stb_ds.h"
@@ -23,17 +23,43 @@ typedef struct {
     void *context;
     const char *base; /* of the stretch that is read: the text, or a normalized copy */
     Place *places;    /* of a normalized copy (stb_ds array) */
+    const char *text; /* that was normalized */
     size_t start;     /* of the stretch in the text */
+    size_t length;    /* of the text that was normalized */
     size_t bad;       /* offset of the first byte that has no token */
 } Encoder;
 
 /* --- one piece --- */
 
+/* The offset in a line of what normalization has put at `offset` of it: as much of the line as does not make
+ * more than this. Forms of Unicode join characters, so with them it is the start of the line. */
+static size_t offset_in_line(const Encoder *encoder, const char *line, size_t length, bool first,
+                             size_t offset) {
+    if (normalize_has_form(encoder->tokenizer)) return 0;
+    size_t low = 0, high = length;
+    while (low < high) {
+        const size_t middle = (low + high + 1) / 2;
+        char *made = NULL;
+        normalize_line(encoder->tokenizer, &made, line, middle, first);
+        if (arrlenu(made) <= offset)
+            low = middle;
+        else
+            high = middle - 1;
+        arrfree(made);
+    }
+    return low;
+}
+
 static size_t original_offset(const Encoder *encoder, size_t offset) {
     const Place *place = encoder->places;
     if (!place) return offset;
-    for (size_t i = 1; i < arrlenu(encoder->places) && place[1].normal <= offset; i++) place++;
-    return encoder->start + place->original + (place->same ? offset - place->normal : 0);
+    size_t i = 1;
+    for (; i < arrlenu(encoder->places) && place[1].normal <= offset; i++) place++;
+    const size_t at = place->original, inside = offset - place->normal;
+    const size_t end = i < arrlenu(encoder->places) ? place[1].original : encoder->length;
+    return encoder->start + at +
+           (place->same ? inside
+                        : offset_in_line(encoder, encoder->text + at, end - at, i == 1, inside));
 }
 
 static bool encode_piece(Encoder *encoder, const char *text, size_t length) {
@@ -85,26 +111,81 @@ static bool split(Encoder *encoder, size_t rule, const char *text, size_t length
 
 /* --- valid UTF-8 --- */
 
-/* The length of the valid, or else of the invalid, UTF-8 at the start of a text. */
-static size_t stretch_of(const char *text, size_t length, bool valid) {
-    size_t i = 0;
-    while (i < length) {
-        const size_t here = (unsigned char)text[i] < 0x80 ? 1 : utf8_length(text + i, length - i);
-        if ((here > 0) != valid) break;
-        i += here ? here : 1;
-    }
-    return i;
-}
-
 static bool encode_bytes(Encoder *encoder, const char *text, size_t length) {
     for (size_t i = 0, here; i < length; i += here) {
         bool encoded;
-        if ((here = stretch_of(text + i, length - i, true)) > 0)
+        if ((here = normalize_stretch(text + i, length - i, true)) > 0)
             encoded = pass_on(encoder, 0, text + i, here);
         else
-            encoded =
-                encode_piece(encoder, text + i, here = stretch_of(text + i, length - i, false));
+            encoded = encode_piece(encoder, text + i,
+                                   here = normalize_stretch(text + i, length - i, false));
         if (!encoded) return false;
+    }
+    return true;
+}
+
+/* --- blanks and marks --- */
+
+static bool is_mark(const char *text, size_t length) {
+    return length >= MARK_LENGTH && memcmp(text, MARK, MARK_LENGTH) == 0;
+}
+
+/* The length of a mark at the start of a text, or of a blank that becomes one; 0 if there is none. */
+static size_t mark_length(const Metaspace *metaspace, const char *text, size_t length) {
+    if (metaspace->used && length && *text == ' ') return 1;
+    return is_mark(text, length) ? MARK_LENGTH : 0;
+}
+
+/* The length of the first piece. It ends before a mark, or before one that follows something else. */
+static size_t piece_length(const Tokenizer *tokenizer, const char *text, size_t length) {
+    const Metaspace *metaspace = &tokenizer->metaspace;
+    const bool split = metaspace->used && metaspace->split;
+    if (!split && !tokenizer->cut_at_marks) return length;
+    size_t i = mark_length(metaspace, text, length);
+    for (size_t here; !split && (here = mark_length(metaspace, text + i, length - i)); i += here) {}
+    if (!i) i = 1;
+    while (i < length && !mark_length(metaspace, text + i, length - i)) i++;
+    return i;
+}
+
+/* The piece with marks for its blanks, and one before it. */
+static void write_marks(char **piece, const char *text, size_t length, bool prepend) {
+    arrsetlen(*piece, 0);
+    if (prepend) memcpy(arraddnptr(*piece, MARK_LENGTH), MARK, MARK_LENGTH);
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == ' ')
+            memcpy(arraddnptr(*piece, MARK_LENGTH), MARK, MARK_LENGTH);
+        else
+            arrput(*piece, text[i]);
+    }
+}
+
+static bool encode_marked(Encoder *encoder, const char *text, size_t length, bool prepend) {
+    Work *work = &encoder->tokenizer->work;
+    const int *tokens;
+    size_t count, bad;
+    write_marks(&work->piece, text, length, prepend);
+    if (merge_piece(encoder->tokenizer, work->piece, arrlenu(work->piece), &tokens, &count, &bad)) {
+        encoder->sink(encoder->context, tokens, count);
+        return true;
+    }
+    size_t i = 0, written = prepend ? MARK_LENGTH : 0;
+    for (; written < bad; i++) written += text[i] == ' ' ? MARK_LENGTH : 1;
+    encoder->bad = original_offset(encoder, (size_t)(text - encoder->base) + i);
+    return false;
+}
+
+static bool encode_characters(Encoder *encoder, const char *text, size_t length) {
+    const Metaspace *metaspace = &encoder->tokenizer->metaspace;
+    const bool starts_text = text == encoder->base && encoder->start == 0;
+    bool prepend = metaspace->prepend == PREPEND_ALWAYS ||
+                   (metaspace->prepend == PREPEND_FIRST && starts_text);
+    prepend &= !mark_length(metaspace, text, length);
+    for (size_t i = 0, here; i < length; i += here) {
+        here = piece_length(encoder->tokenizer, text + i, length - i);
+        if (!(metaspace->used ? encode_marked(encoder, text + i, here, prepend && i == 0)
+                              : encode_piece(encoder, text + i, here)))
+            return false;
     }
     return true;
 }
@@ -127,36 +208,14 @@ static bool cut_added(Encoder *encoder, const AddedTokens *added, const char *te
     return !length || rest(encoder, text, length);
 }
 
-static bool is_ascii(const char *text, size_t length) {
-    unsigned char any = 0;
-    for (size_t i = 0; i < length; i++) any |= (unsigned char)text[i];
-    return any < 0x80;
-}
-
-/* Appends a line of any bytes, normalized. */
-static void add_normalized(char **out, const char *line, size_t length) {
-    for (size_t i = 0, here; i < length; i += here) {
-        if ((here = stretch_of(line + i, length - i, true)) > 0) {
-            nfc_append(out, line + i, here);
-        } else {
-            here = stretch_of(line + i, length - i, false);
-            memcpy(arraddnptr(*out, here), line + i, here);
-        }
-    }
-}
-
-/* NFC never joins a character with a line break or over one, so lines are normalized one by one, and
- * ASCII is normalized already. */
+/* Each line normalized, and the places of the lines. */
 static char *normalized(Encoder *encoder, const char *text, size_t length) {
     char *out = NULL;
     for (size_t i = 0, here; i < length; i += here) {
         const char *end = memchr(text + i, '\n', length - i);
         here = end ? (size_t)(end - text) + 1 - i : length - i;
         Place place = {.normal = arrlenu(out), .original = i};
-        if (is_ascii(text + i, here))
-            memcpy(arraddnptr(out, here), text + i, here);
-        else
-            add_normalized(&out, text + i, here);
+        normalize_line(encoder->tokenizer, &out, text + i, here, i == 0);
         place.same =
             arrlenu(out) - place.normal == here && memcmp(out + place.normal, text + i, here) == 0;
         arrput(encoder->places, place);
@@ -166,13 +225,15 @@ static char *normalized(Encoder *encoder, const char *text, size_t length) {
 
 static bool encode_normalized(Encoder *encoder, const char *text, size_t length) {
     const AddedTokens *added = &encoder->tokenizer->added[1];
+    Stretch *rest = encoder->tokenizer->kind == MODEL_BYTES ? encode_bytes : encode_characters;
     const char *base = encoder->base;
-    if (!encoder->tokenizer->nfc || is_ascii(text, length))
-        return cut_added(encoder, added, text, length, encode_bytes);
+    if (!arrlenu(encoder->tokenizer->normal)) return cut_added(encoder, added, text, length, rest);
     encoder->start = (size_t)(text - base);
+    encoder->text = text;
+    encoder->length = length;
     char *copy = normalized(encoder, text, length);
     encoder->base = copy;
-    const bool encoded = cut_added(encoder, added, copy, arrlenu(copy), encode_bytes);
+    const bool encoded = cut_added(encoder, added, copy, arrlenu(copy), rest);
     encoder->base = base;
     encoder->start = 0;
     arrfree(encoder->places);

@@ -102,11 +102,14 @@ static size_t size_of(const Tokenizer *tokenizer, const cJSON *vocab, const cJSO
     enum { GAPS = 4096 };
     size_t size = 0, count = 0;
     const cJSON *item;
-    cJSON_ArrayForEach(item, vocab) {
-        const size_t token = read_token(tokenizer, item, "model.vocab");
-        if (token >= size) size = token + 1;
-        count++;
-    }
+    if (tokenizer->kind == MODEL_UNIGRAM) /* a list, whose entries are numbered */
+        size = count = (size_t)cJSON_GetArraySize(vocab);
+    else
+        cJSON_ArrayForEach(item, vocab) {
+            const size_t token = read_token(tokenizer, item, "model.vocab");
+            if (token >= size) size = token + 1;
+            count++;
+        }
     cJSON_ArrayForEach(item, added) {
         const cJSON *id = read_member(tokenizer, item, "added_tokens", "id");
         const size_t token = read_token(tokenizer, id, "added_tokens");
@@ -114,6 +117,7 @@ static size_t size_of(const Tokenizer *tokenizer, const cJSON *vocab, const cJSO
         count++;
     }
     if (!size) read_refuse(tokenizer, "model.vocab has no tokens");
+    if (size > TOKEN_MAX) read_refuse(tokenizer, "model.vocab has more than %d tokens", TOKEN_MAX);
     if (size > 2 * count + GAPS)
         read_refuse(tokenizer, "%zu tokens, but the largest is %zu: the numbers have too many gaps",
                     count, size - 1);
@@ -131,18 +135,23 @@ static void read_root(Tokenizer *tokenizer, const cJSON *root) {
     if (added && !cJSON_IsArray(added) && !cJSON_IsNull(added))
         read_refuse(tokenizer, "added_tokens is not a list");
     const char *type = read_string(tokenizer, model, "model", "type");
-    if (strcmp(type, "BPE") != 0)
+    const bool unigram = strcmp(type, "Unigram") == 0;
+    if (!unigram && strcmp(type, "BPE") != 0)
         read_refuse(tokenizer,
-                    "model.type is \"%.64s\": this program reads byte-level BPE only, no Unigram, "
-                    "WordPiece or WordLevel",
+                    "model.type is \"%.64s\": this program reads BPE and Unigram, no WordPiece or "
+                    "WordLevel",
                     type);
-    read_unused(tokenizer, model, "model", "byte_fallback");
+    tokenizer->kind = unigram ? MODEL_UNIGRAM : MODEL_BYTES;
     read_normalizer(tokenizer, cJSON_GetObjectItemCaseSensitive(root, "normalizer"));
+    read_splits(tokenizer, cJSON_GetObjectItemCaseSensitive(root, "pre_tokenizer"));
     tokenizer->size = size_of(tokenizer, vocab, added);
     tokenizer->texts = mem_alloc(size_mul(tokenizer->size, sizeof *tokenizer->texts));
-    read_model(tokenizer, model);
+    for (int byte = 0; byte < 256; byte++)
+        tokenizer->token_of[byte] = tokenizer->fallback[byte] = -1;
+    tokenizer->unknown = -1;
+    (unigram ? read_unigram : read_model)(tokenizer, model);
+    if (tokenizer->kind != MODEL_BYTES) read_bytes(tokenizer);
     read_added(tokenizer, added);
-    read_splits(tokenizer, cJSON_GetObjectItemCaseSensitive(root, "pre_tokenizer"));
 }
 
 void read_text(Tokenizer *tokenizer, size_t token, const char *bytes, size_t length) {
@@ -201,6 +210,13 @@ void tokenizer_free(Tokenizer *tokenizer) {
     }
     for (size_t i = 0; i < arrlenu(tokenizer->splits); i++) regex_free(tokenizer->splits[i]);
     arrfree(tokenizer->splits);
+    for (size_t i = 0; i < arrlenu(tokenizer->normal); i++) {
+        mem_free(tokenizer->normal[i].from);
+        mem_free(tokenizer->normal[i].to);
+    }
+    arrfree(tokenizer->normal);
+    pairmap_free(&tokenizer->trie);
+    mem_free(tokenizer->scores);
     arrfree(tokenizer->bytes);
     bytemap_free(&tokenizer->vocab);
     pairmap_free(&tokenizer->merges);

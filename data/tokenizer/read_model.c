@@ -1,6 +1,5 @@
-/* read_model.c - see parts.h: the vocabulary, the merges and the added tokens of a tokenizer.json. */
+/* read_model.c - see parts.h: the vocabulary and the merges of a tokenizer.json. */
 #include "data/tokenizer/alphabet.h"
-#include "data/tokenizer/nfc.h"
 #include "data/tokenizer/read.h"
 
 #include "base/stb_ds.h"
@@ -9,12 +8,24 @@
 
 /* --- the vocabulary --- */
 
+/* A token as the vocabulary has it, in `key`, which is not longer: its bytes, or of a vocabulary of characters
+ * what is written. SIZE_MAX if it has a character that stands for no byte. */
+static size_t key_of(const Tokenizer *tokenizer, const char *written, size_t length, char *key) {
+    if (tokenizer->kind == MODEL_BYTES) return alphabet_bytes(written, length, key);
+    memcpy(key, written, length);
+    return length;
+}
+
 /* A token with a character that stands for no byte is decoded as it is written, and no merge makes it. */
 static void add_token(Tokenizer *tokenizer, const char *text, size_t token, char *bytes) {
-    const size_t written = strlen(text), length = alphabet_bytes(text, written, bytes);
+    const size_t written = strlen(text), length = key_of(tokenizer, text, written, bytes);
     if (!written) read_refuse(tokenizer, "model.vocab has an empty token");
     if (length == SIZE_MAX) {
         read_text(tokenizer, token, text, written);
+        return;
+    }
+    if (tokenizer->kind != MODEL_BYTES) {
+        read_written(tokenizer, text, token, bytes);
         return;
     }
     read_text(tokenizer, token, bytes, length);
@@ -29,7 +40,7 @@ static void add_token(Tokenizer *tokenizer, const char *text, size_t token, char
  * `count`. */
 static int half_of(const Tokenizer *tokenizer, const char *text, size_t length, size_t merge,
                    char *bytes, size_t *count) {
-    *count = alphabet_bytes(text, length, bytes);
+    *count = key_of(tokenizer, text, length, bytes);
     const int64_t *token =
         *count == SIZE_MAX ? NULL : bytemap_find(&tokenizer->vocab, bytes, *count);
     if (!token)
@@ -73,6 +84,37 @@ static void add_merge(Tokenizer *tokenizer, const cJSON *json, size_t rank, char
     *pairmap_put(&tokenizer->merges, a, b) = (int64_t)rank << 32 | *made;
 }
 
+/* What only a vocabulary of characters has. */
+static void read_characters(Tokenizer *tokenizer, const cJSON *model) {
+    const cJSON *unknown = cJSON_GetObjectItemCaseSensitive(model, "unk_token");
+    tokenizer->byte_fallback = read_flag(tokenizer, model, "model", "byte_fallback", false);
+    tokenizer->fuse_unknown = read_flag(tokenizer, model, "model", "fuse_unk", false);
+    if (!unknown || cJSON_IsNull(unknown)) return;
+    const char *text = read_string(tokenizer, model, "model", "unk_token");
+    const cJSON *vocab = cJSON_GetObjectItemCaseSensitive(model, "vocab");
+    const cJSON *token = cJSON_GetObjectItemCaseSensitive(vocab, text);
+    if (!token) read_refuse(tokenizer, "model.unk_token \"%.64s\" is not in model.vocab", text);
+    tokenizer->unknown = (int)read_token(tokenizer, token, "model.vocab");
+}
+
+static bool has_mark_inside(const char *text) {
+    for (const char *at = text; (at = strstr(at, MARK)); at += MARK_LENGTH) {
+        if (at > text &&
+            (at - text < MARK_LENGTH || memcmp(at - MARK_LENGTH, MARK, MARK_LENGTH) != 0))
+            return true;
+    }
+    return false;
+}
+
+static void read_merges(Tokenizer *tokenizer, const cJSON *merges, char *bytes) {
+    size_t rank = 0;
+    const cJSON *item;
+    cJSON_ArrayForEach(item, merges) {
+        if (rank >= INT32_MAX) read_refuse(tokenizer, "model.merges: too many");
+        add_merge(tokenizer, item, rank++, bytes);
+    }
+}
+
 void read_model(Tokenizer *tokenizer, const cJSON *model) {
     static const char *const known[] = {"type",
                                         "dropout",
@@ -94,79 +136,19 @@ void read_model(Tokenizer *tokenizer, const cJSON *model) {
     const cJSON *merges = read_member(tokenizer, model, "model", "merges"), *item;
     if (!cJSON_IsObject(vocab)) read_refuse(tokenizer, "model.vocab is not an object");
     if (!cJSON_IsArray(merges)) read_refuse(tokenizer, "model.merges is not a list");
+    const bool bytes_only = tokenizer->kind == MODEL_BYTES;
+    if (bytes_only)
+        read_unused(tokenizer, model, "model", "byte_fallback");
+    else
+        read_characters(tokenizer, model);
     char *bytes = mem_alloc(2 * tokenizer->json_length + 1); /* no text is longer than the file */
-    for (int byte = 0; byte < 256; byte++) tokenizer->token_of[byte] = -1;
+    bool mark_inside = false;
     cJSON_ArrayForEach(item, vocab) {
         add_token(tokenizer, item->string, read_token(tokenizer, item, "model.vocab"), bytes);
+        mark_inside |= has_mark_inside(item->string);
     }
-    size_t rank = 0;
-    cJSON_ArrayForEach(item, merges) {
-        if (rank >= INT32_MAX) read_refuse(tokenizer, "model.merges: too many");
-        add_merge(tokenizer, item, rank++, bytes);
-    }
+    read_merges(tokenizer, merges, bytes);
     mem_free(bytes);
-}
-
-/* --- added tokens --- */
-
-/* What is looked for in normalized text is normalized itself. */
-static void keep_added(Tokenizer *tokenizer, const char *content, size_t token, bool normalized) {
-    AddedToken added = {.token = (int)token, .length = strlen(content)};
-    if (normalized && tokenizer->nfc) {
-        char *normal = NULL;
-        nfc_append(&normal, content, added.length);
-        added.length = arrlenu(normal);
-        added.content = mem_alloc(added.length + 1);
-        memcpy(added.content, normal, added.length);
-        arrfree(normal);
-    } else {
-        added.content = mem_alloc(added.length + 1);
-        memcpy(added.content, content, added.length);
-    }
-    arrput(tokenizer->added[normalized].list, added);
-}
-
-/* Whether model.vocab has neither this token nor this text, or has both together. */
-static bool is_same_token(const Tokenizer *tokenizer, const char *content, size_t length,
-                          size_t token) {
-    const TokenText *text = &tokenizer->texts[token];
-    char *bytes = mem_alloc(length + 1);
-    size_t count = alphabet_bytes(content, length, bytes);
-    const int64_t *other = count == SIZE_MAX ? NULL : bytemap_find(&tokenizer->vocab, bytes, count);
-    if (count == SIZE_MAX) memcpy(bytes, content, count = length);
-    bool same = !other || *other == (int64_t)token;
-    if (text->known)
-        same &= text->length == count && memcmp(tokenizer->bytes + text->offset, bytes, count) == 0;
-    mem_free(bytes);
-    return same;
-}
-
-static void add_added(Tokenizer *tokenizer, const cJSON *item) {
-    static const char where[] = "added_tokens";
-    static const char *const known[] = {"id",     "content", "single_word", "lstrip",
-                                        "rstrip", "special", "normalized",  NULL};
-    read_members(tokenizer, item, where, known);
-    const char *content = read_string(tokenizer, item, where, "content");
-    const size_t token = read_token(tokenizer, read_member(tokenizer, item, where, "id"), where);
-    read_unused(tokenizer, item, where, "single_word");
-    read_unused(tokenizer, item, where, "lstrip");
-    read_unused(tokenizer, item, where, "rstrip");
-    if (!*content) return;
-    const size_t length = strlen(content);
-    if (!is_same_token(tokenizer, content, length, token))
-        read_refuse(
-            tokenizer,
-            "added_tokens: \"%.64s\" is token %zu, but model.vocab has another text for this "
-            "number or another number for this text",
-            content, token);
-    tokenizer->texts[token].known = false;
-    read_text(tokenizer, token, content, length);
-    read_member(tokenizer, item, where, "normalized");
-    keep_added(tokenizer, content, token, read_flag(tokenizer, item, where, "normalized", true));
-}
-
-void read_added(Tokenizer *tokenizer, const cJSON *added) {
-    const cJSON *item;
-    cJSON_ArrayForEach(item, added) add_added(tokenizer, item);
-    for (size_t i = 0; i < 2; i++) added_sort(&tokenizer->added[i]);
+    tokenizer->cut_at_marks = !bytes_only && !mark_inside && !tokenizer->whole_pieces &&
+                              bytemap_find(&tokenizer->vocab, MARK, MARK_LENGTH);
 }

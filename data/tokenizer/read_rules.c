@@ -1,6 +1,5 @@
-/* read_rules.c - see parts.h: the normalizer and the pre_tokenizer of a tokenizer.json, which say how a text
- * is split into pieces. */
-#include "data/tokenizer/nfc.h"
+/* read_rules.c - see parts.h: the pre_tokenizer of a tokenizer.json, which says how a text is split into
+ * pieces. */
 #include "data/tokenizer/read.h"
 #include "data/tokenizer/split_gpt2.h"
 
@@ -12,34 +11,6 @@ enum { PATTERN_MAX = 4096, SPLITS_MAX = 16 };
 
 static bool is_type(const char *type, const char *wanted) {
     return strcmp(type, wanted) == 0;
-}
-
-void read_normalizer(Tokenizer *tokenizer, const cJSON *normalizer) {
-    static const char *const known[] = {"type", NULL}, *const sequence[] = {"type", "normalizers",
-                                                                            NULL};
-    if (!normalizer || cJSON_IsNull(normalizer)) return;
-    const char *type = read_string(tokenizer, normalizer, "normalizer", "type");
-    if (is_type(type, "Sequence")) {
-        read_members(tokenizer, normalizer, "normalizer", sequence);
-        const cJSON *list = read_member(tokenizer, normalizer, "normalizer", "normalizers"), *item;
-        cJSON_ArrayForEach(item, list) {
-            const char *inner = read_string(tokenizer, item, "normalizer", "type");
-            if (is_type(inner, "Sequence")) read_refuse(tokenizer, "normalizer: nested sequences");
-            read_normalizer(tokenizer, item);
-        }
-        return;
-    }
-    if (!is_type(type, "NFC"))
-        read_refuse(tokenizer,
-                    "normalizer.type is \"%.64s\": this program normalizes to NFC or not at all",
-                    type);
-    read_members(tokenizer, normalizer, "normalizer", known);
-    if (!nfc_library())
-        read_refuse(tokenizer,
-                    "its text is normalized to NFC, and this build has no utf8proc: install "
-                    "libutf8proc-dev (or run scripts/install-packages.sh tokenizers) and run make "
-                    "again");
-    tokenizer->nfc = true;
 }
 
 static void add_split(Tokenizer *tokenizer, const char *pattern) {
@@ -88,6 +59,67 @@ static void add_byte_level(Tokenizer *tokenizer, const cJSON *json) {
     if (read_flag(tokenizer, json, where, "use_regex", true)) add_split(tokenizer, SPLIT_GPT2);
 }
 
+static PrependKind prepend_of(const Tokenizer *tokenizer, const cJSON *json) {
+    static const char where[] = "pre_tokenizer Metaspace";
+    static const char *const names[] = {"never", "first", "always"};
+    PrependKind kind = PREPEND_ALWAYS;
+    if (cJSON_GetObjectItemCaseSensitive(json, "prepend_scheme")) {
+        const char *name = read_string(tokenizer, json, where, "prepend_scheme");
+        for (kind = PREPEND_NEVER; kind <= PREPEND_ALWAYS && !is_type(name, names[kind]); kind++) {}
+        if (kind > PREPEND_ALWAYS)
+            read_refuse(tokenizer, "%s: prepend_scheme is \"%.64s\": never, first or always", where,
+                        name);
+    }
+    if (!read_flag(tokenizer, json, where, "add_prefix_space", true) && kind != PREPEND_NEVER)
+        read_refuse(tokenizer, "%s: add_prefix_space is false, and prepend_scheme is not never",
+                    where);
+    return kind;
+}
+
+static void add_metaspace(Tokenizer *tokenizer, const cJSON *json) {
+    static const char where[] = "pre_tokenizer Metaspace";
+    static const char *const known[] = {
+        "type", "replacement", "prepend_scheme", "add_prefix_space", "split", "str_rep", NULL};
+    read_members(tokenizer, json, where, known);
+    const char *replacement = read_string(tokenizer, json, where, "replacement");
+    if (!is_type(replacement, MARK))
+        read_refuse(tokenizer, "%s: replacement is \"%.16s\": this program reads " MARK " only",
+                    where, replacement);
+    const bool split = read_flag(tokenizer, json, where, "split", true);
+    tokenizer->metaspace = (Metaspace){true, split, prepend_of(tokenizer, json)};
+    tokenizer->marks = true;
+}
+
+/* Gemma splits at blanks, of which its normalizer leaves none. */
+static bool is_without_effect(const Tokenizer *tokenizer, const cJSON *json) {
+    const size_t rules = arrlenu(tokenizer->normal);
+    const NormalRule *last = rules ? &tokenizer->normal[rules - 1] : NULL;
+    const cJSON *pattern = cJSON_GetObjectItemCaseSensitive(json, "pattern");
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(pattern, "String"));
+    return tokenizer->marks && last->from && is_type(last->from, " ") && text && is_type(text, " ");
+}
+
+/* The pre_tokenizer of a vocabulary of characters: none, Metaspace, or one that has no effect. */
+static void read_marks(Tokenizer *tokenizer, const cJSON *json) {
+    static const char *const split[] = {"type", "pattern", "behavior", "invert", NULL};
+    if (!json || cJSON_IsNull(json)) return;
+    const char *type = read_string(tokenizer, json, "pre_tokenizer", "type");
+    if (is_type(type, "Metaspace")) {
+        add_metaspace(tokenizer, json);
+    } else if (is_type(type, "Split") && is_without_effect(tokenizer, json)) {
+        read_members(tokenizer, json, "pre_tokenizer Split", split);
+        read_unused(tokenizer, json, "pre_tokenizer Split", "invert");
+    } else {
+        read_refuse(
+            tokenizer,
+            "pre_tokenizer.type is \"%.64s\": for a vocabulary of characters, as "
+            "SentencePiece makes it, this program reads Metaspace, none, and a Split at the "
+            "blanks that the normalizer replaces; for one of bytes, with ByteLevel, Digits "
+            "and Split",
+            type);
+    }
+}
+
 /* One entry of the pre_tokenizer; returns whether it is ByteLevel. */
 static bool add_entry(Tokenizer *tokenizer, const cJSON *json) {
     static const char *const digits[] = {"type", "individual_digits", NULL};
@@ -112,26 +144,39 @@ static bool add_entry(Tokenizer *tokenizer, const cJSON *json) {
     return false;
 }
 
+/* Whether the pre_tokenizer is or ends with ByteLevel. */
+static bool has_byte_level(const cJSON *json) {
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(json, "pretokenizers"), *item;
+    const char *type = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "type"));
+    bool found = type && is_type(type, "ByteLevel");
+    cJSON_ArrayForEach(item, list) found |= has_byte_level(item);
+    return found;
+}
+
 void read_splits(Tokenizer *tokenizer, const cJSON *pre_tokenizer) {
     static const char *const known[] = {"type", "pretokenizers", NULL};
+    if (tokenizer->kind == MODEL_UNIGRAM || !has_byte_level(pre_tokenizer)) {
+        if (tokenizer->kind == MODEL_BYTES) tokenizer->kind = MODEL_CHARACTERS;
+        read_marks(tokenizer, pre_tokenizer);
+        return;
+    }
+    const char *type = read_string(tokenizer, pre_tokenizer, "pre_tokenizer", "type");
     bool byte_level = false;
-    if (pre_tokenizer && !cJSON_IsNull(pre_tokenizer)) {
-        const char *type = read_string(tokenizer, pre_tokenizer, "pre_tokenizer", "type");
-        if (is_type(type, "Sequence")) {
-            const cJSON *item;
-            read_members(tokenizer, pre_tokenizer, "pre_tokenizer", known);
-            cJSON_ArrayForEach(
-                item, read_member(tokenizer, pre_tokenizer, "pre_tokenizer", "pretokenizers")) {
-                if (byte_level)
-                    read_refuse(tokenizer, "pre_tokenizer: ByteLevel is not the last of its "
-                                           "Sequence");
-                byte_level = add_entry(tokenizer, item);
-            }
-        } else {
-            byte_level = add_entry(tokenizer, pre_tokenizer);
+    if (!is_type(type, "Sequence")) {
+        byte_level = add_entry(tokenizer, pre_tokenizer);
+    } else {
+        const cJSON *item;
+        read_members(tokenizer, pre_tokenizer, "pre_tokenizer", known);
+        cJSON_ArrayForEach(
+            item, read_member(tokenizer, pre_tokenizer, "pre_tokenizer", "pretokenizers")) {
+            if (byte_level)
+                read_refuse(tokenizer, "pre_tokenizer: ByteLevel is not the last of its Sequence");
+            byte_level = add_entry(tokenizer, item);
         }
     }
-    if (!byte_level)
-        read_refuse(tokenizer, "pre_tokenizer has no ByteLevel: this program reads byte-level BPE "
-                               "only, not BPE of characters as SentencePiece makes it");
+    if (!byte_level) read_refuse(tokenizer, "pre_tokenizer: ByteLevel is not the last");
+    for (size_t i = 0; i < arrlenu(tokenizer->normal); i++) {
+        if (tokenizer->normal[i].to)
+            read_refuse(tokenizer, "normalizer: Replace and Prepend are not read with ByteLevel");
+    }
 }
