@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# fuzz_tokenizer.sh FOLDER - seed inputs of fuzz_tokenizer: small files with each kind of split, and texts for them.
+# fuzz_tokenizer.sh FOLDER - seed inputs of fuzz_tokenizer: small files with each kind of split and of model, and texts for them.
 set -euo pipefail
 model='"model":{"type":"BPE","ignore_merges":true,"vocab":{"a":0,"b":1,"ab":2,"Ġ":3,"1":4,"Ġa":5},"merges":["a b",["Ġ","a"]]}'
 level='{"type":"ByteLevel","add_prefix_space":false,"use_regex":'
@@ -11,3 +11,18 @@ printf '{"normalizer":{"type":"NFC"},"pre_tokenizer":{"type":"Sequence","pretoke
     "$split" "$level" "$model" "$text" >"$1/split"
 printf '{"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},%strue}]},%s}%s' \
     "$level" "$model" "$text" >"$1/digits"
+
+# Vocabularies of characters.
+mark='\xE2\x96\x81'
+bpe='"model":{"type":"BPE","unk_token":"?","fuse_unk":true,"byte_fallback":true,"vocab":{"?":0,"a":1,"'$mark'":2,"'$mark'a":3,"<0xC3>":4,"<0xA9>":5,"b":8},"merges":[["'$mark'","a"]]}'
+unigram='"model":{"type":"Unigram","unk_id":0,"byte_fallback":true,"vocab":[["?",0],["a",-1],["'$mark'",-2.5],["'$mark'a",-3],["ab",-4],["<0xC3>",0],["<0xA9>",0]]}'
+replace='{"type":"Replace","pattern":{"String":" "},"content":"'$mark'"}'
+prepend='{"type":"Prepend","prepend":"'$mark'"}'
+for model in bpe unigram; do
+    printf '{'"$added"',"normalizer":{"type":"Sequence","normalizers":['"$prepend,$replace"',{"type":"NFKC"}]},%b}%s' \
+        "${!model}" "$text" >"$1/$model-replace"
+    for scheme in always first never; do
+        printf '{'"$added"',"pre_tokenizer":{"type":"Metaspace","replacement":"'$mark'","prepend_scheme":"%s","split":true},%b}%s' \
+            "$scheme" "${!model}" "$text" >"$1/$model-$scheme"
+    done
+done
