@@ -30,9 +30,10 @@ int *encoded_tokens(Tokenizer *tokenizer, const char *text, size_t size, const c
     size_t bad;
     if (!tokenizer_encode(tokenizer, text, size, append, &tokens, &bad)) {
         const unsigned char byte = (unsigned char)text[bad];
-        if (tokenizer_byte(tokenizer, byte) >= 0) /* of a line that normalization has changed */
+        if (tokenizer_byte(tokenizer, byte) >= 0) /* of a character, or of a changed line */
             die(EXIT_DATA,
-                "%s: the tokenizer lacks a token for the line at offset %zu, normalized to NFC",
+                "%s: the tokenizer lacks a token for the character at offset %zu, or for one that "
+                "normalization makes of the line there",
                 name, bad);
         die(EXIT_DATA,
             "%s: the tokenizer has no token for the byte 0x%02X at offset %zu; remove it from the "

@@ -1,10 +1,10 @@
 /* tokenizer.h - text to tokens and back, as the tokenizer.json of a Hugging Face model says.
  *
  * One idea: a vocabulary of byte strings. The added tokens are cut out of the text first, regular
- * expressions split the rest into pieces, and in each piece the pair of tokens with the lowest rank is
- * merged until no pair has one (byte-level BPE). Only what is computed exactly as the `tokenizers` library
- * does is read; any other tokenizer.json is refused with a message that names what it needs
- * (docs/tokenizers.md).
+ * expressions or blanks split the rest into pieces, and in each piece the pair of tokens with the lowest rank is
+ * merged until no pair has one (BPE, of bytes or of characters), or the tokens with the largest sum of scores are
+ * found (Unigram). Only what is computed exactly as the `tokenizers` library does is read; any other
+ * tokenizer.json is refused with a message that names what it needs (docs/tokenizers.md).
  * The caller of tokenizer_open owns the Tokenizer. It has one cache and work buffers, so it is not
  * thread-safe.
  * Invalid files end the program (EXIT_DATA).
@@ -34,15 +34,16 @@ const char *tokenizer_json(const Tokenizer *tokenizer, size_t *length);
 /* Receives tokens in the order of the text. */
 typedef void TokenSink(void *context, const int *tokens, size_t count);
 
-/* Encodes a text of any bytes; bytes that are not valid UTF-8 are pieces of their own. Special tokens in
- * the text become themselves, and none are added. Returns false, with the offset of the first byte
- * (after normalization: of the line that has it) for which the vocabulary has no token. */
+/* Encodes a text of any bytes; bytes that are not valid UTF-8 are pieces of their own, or <0xNN>. Special tokens
+ * in the text become themselves, and none are added; a tokenizer may put a blank before the text. Returns false, with the offset of the first byte
+ * (after NFC or NFKC: of the line that has it) for which the vocabulary has no token. */
 bool tokenizer_encode(Tokenizer *tokenizer, const char *text, size_t length, TokenSink *sink,
                       void *context, size_t *bad_offset);
 
-/* The bytes of a token, and their number; of a number that is no token, none. */
+/* The bytes of a token, and their number; of a number that is no token, none. SentencePiece's mark for a blank
+ * is a blank, and <0xNN> the byte. */
 const char *tokenizer_text(const Tokenizer *tokenizer, int token, size_t *length);
-/* The token of a single byte, -1 if there is none. */
+/* The token of a single byte or ASCII character, -1 if there is none. */
 int tokenizer_byte(const Tokenizer *tokenizer, unsigned char byte);
 
 #endif

@@ -61,12 +61,24 @@ static bool is_same_rule(const cJSON *a, const char *json) {
     return same;
 }
 
+/* Whether a vocabulary is one of bytes, which GGUF calls gpt2. */
+static bool has_byte_level(const cJSON *splits) {
+    const char *type = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(splits, "type"));
+    const cJSON *item;
+    bool found = type && strcmp(type, "ByteLevel") == 0;
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(splits, "pretokenizers")) {
+        found |= has_byte_level(item);
+    }
+    return found;
+}
+
 const char *gguf_pre(const cJSON *tokenizer) {
     const cJSON *model = cJSON_GetObjectItemCaseSensitive(tokenizer, "model");
     const cJSON *splits = cJSON_GetObjectItemCaseSensitive(tokenizer, "pre_tokenizer");
     const cJSON *normalizer = cJSON_GetObjectItemCaseSensitive(tokenizer, "normalizer");
     const cJSON *merges = cJSON_GetObjectItemCaseSensitive(model, "merges");
     const bool whole = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(model, "ignore_merges"));
+    if (!has_byte_level(splits)) return NULL;
     for (size_t i = 0; i < PRE_COUNT; i++) {
         const bool splits_same = is_same_rule(splits, PRE[i].splits) || !cJSON_GetArraySize(merges);
         if (splits_same && is_same_rule(normalizer, PRE[i].normalizer) &&

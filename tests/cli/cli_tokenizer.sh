@@ -100,6 +100,22 @@ bits_per_byte() {
     same "tokens alone" "$(member "$tmp/plain/run.json" val_bytes_per_token)" null
 }
 
+# Vocabularies of characters: bytes that are no text have tokens, or are refused with their offset.
+characters() {
+    local kind
+    for kind in llama2 unigram; do
+        toy "$kind" --set "${text[0]}" --set "data.vocab=$files/$kind.json"
+        exits 0 --eval "$tmp/$kind"
+        has "bits" "$said" "val_bpb="
+        exits 0 --sample "$tmp/$kind" --prompt 'the “x”' --tokens 5
+        has "prompt" "$said" 'the “x”'
+    done
+    printf 'the \xFF' >"$tmp/bytes.txt"
+    exits 0 --encode "$tmp/bytes.txt" "$tmp/bytes.bin" --tokenizer "$files/llama2.json"
+    exits 3 --encode "$tmp/bytes.txt" "$tmp/bytes2.bin" --tokenizer "$files/unigram.json"
+    has "byte" "$said" "0xFF at offset 4"
+}
+
 resumes() {
     toy whole "${sets[@]}"
     exits 75 --config "$tmp/toy.json" --set name=halved "${sets[@]}" --stop-at 10
@@ -145,6 +161,7 @@ test_case "--encode" encodes
 test_case "training on a text and on its tokens" trains
 test_case "--eval, --sample and --logits without the original" uses
 test_case "bits per byte" bits_per_byte
+test_case "vocabularies of characters" characters
 test_case "--resume" resumes
 test_case "--fold" folds
 test_case "long texts are encoded once" caches

@@ -15,14 +15,15 @@ printf '{"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"Digits","i
 # Vocabularies of characters.
 mark='\xE2\x96\x81'
 bpe='"model":{"type":"BPE","unk_token":"?","fuse_unk":true,"byte_fallback":true,"vocab":{"?":0,"a":1,"'$mark'":2,"'$mark'a":3,"<0xC3>":4,"<0xA9>":5,"b":8},"merges":[["'$mark'","a"]]}'
-unigram='"model":{"type":"Unigram","unk_id":0,"byte_fallback":true,"vocab":[["?",0],["a",-1],["'$mark'",-2.5],["'$mark'a",-3],["ab",-4],["<0xC3>",0],["<0xA9>",0]]}'
+unigram='"model":{"type":"Unigram","unk_id":0,"byte_fallback":true,"vocab":[["?",0],["a",-1],["'$mark'",-2.5],["'$mark'a",-3],["ab",-4],["<0x31>",0]]}'
 replace='{"type":"Replace","pattern":{"String":" "},"content":"'$mark'"}'
 prepend='{"type":"Prepend","prepend":"'$mark'"}'
-for model in bpe unigram; do
+for model in "$bpe" "$unigram"; do
+    type=${model:17:3}
     printf '{'"$added"',"normalizer":{"type":"Sequence","normalizers":['"$prepend,$replace"',{"type":"NFKC"}]},%b}%s' \
-        "${!model}" "$text" >"$1/$model-replace"
+        "$model" "$text" >"$1/$type-replace"
     for scheme in always first never; do
         printf '{'"$added"',"pre_tokenizer":{"type":"Metaspace","replacement":"'$mark'","prepend_scheme":"%s","split":true},%b}%s' \
-            "$scheme" "${!model}" "$text" >"$1/$model-$scheme"
+            "$scheme" "$model" "$text" >"$1/$type-$scheme"
     done
 done

@@ -147,6 +147,11 @@ static void test_refused(void) {
     digits[3] = '4';
     write_file(&c, c.config, WEIGHT_F32, "splits text in a way that has no name in GGUF");
     digits[3] = '3';
+    char *bytes = c.tokenizer,
+         characters[] = "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",-1]]}}";
+    c.tokenizer = characters;
+    write_file(&c, c.config, WEIGHT_F32, "splits text in a way that has no name in GGUF");
+    c.tokenizer = bytes;
     snprintf(c.tensors[3].name, TENSOR_NAME, "model.layers.0");
     write_file(&c, c.config, WEIGHT_F32, "has no tensor model.layers.0");
     free_contents(&c);
