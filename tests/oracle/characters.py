@@ -9,7 +9,9 @@ tokens. To compute them again, in a virtual environment with tokenizers 0.23.3:
 """
 
 import json
+import math
 import random
+from collections import Counter
 
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from tokens import DECOMPOSED, END, FOLDER, TEXTS
@@ -55,40 +57,42 @@ MARKED = [
 ]
 
 
+def bpe_model(name, words):
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always", split=False)
+    trainer = trainers.BpeTrainer(vocab_size=500, special_tokens=SPECIAL, show_progress=False)
+    tokenizer.train_from_iterator(words, trainer)
+    model = json.loads(tokenizer.to_str())["model"] | {"byte_fallback": True, "fuse_unk": name != "gemma"}
+    for token in [*BYTES, MARK * 2, MARK * 4]:
+        model["vocab"].setdefault(token, len(model["vocab"]))
+    model["merges"] += [[MARK, MARK], [MARK * 2, MARK * 2]]
+    if name == "gemma":  # lacks a byte, so that unknown characters are left
+        model["vocab"]["<0xE7"] = model["vocab"].pop("<0xE7>")
+    return model
+
+
+def unigram_model(text, words, fallback):
+    """The tokens of BPE with scores from how often they occur: UnigramTrainer makes another file each time."""
+    marked = text.replace(" ", MARK)
+    tokens = [token for token in bpe_model("", words)["vocab"] if token not in SPECIAL + BYTES]
+    scores = {token: round(math.log((marked.count(token) + 0.1) / len(marked)), 3) for token in tokens}
+    vocab = [[token, 0.0] for token in SPECIAL + (BYTES if fallback else [])] + [list(item) for item in scores.items()]
+    return {"type": "Unigram", "unk_id": 0, "vocab": vocab, "byte_fallback": fallback}
+
+
 def train(name):
     kind, normalizer, pre_tokenizer, fallback = KINDS[name]
-    unigram = kind == "Unigram"
-    tokenizer = Tokenizer(models.Unigram() if unigram else models.BPE(unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always", split=unigram)
     text = (FOLDER / "text.txt").read_text()
-    words = text.splitlines() if name in ("mistral", "unigram") else text.split(" ")
-    common = {"special_tokens": SPECIAL, "show_progress": False}
-    if unigram:
-        trainer = trainers.UnigramTrainer(vocab_size=400, unk_token="<unk>", **common)
-    else:
-        trainer = trainers.BpeTrainer(vocab_size=500, limit_alphabet=70, **common)
-    tokenizer.train_from_iterator(words, trainer)
-    spec = json.loads(tokenizer.to_str())
-    model = spec["model"]
-    model["byte_fallback"] = fallback
-    extra = (BYTES if fallback else []) + [MARK * 2, MARK * 4]
-    if unigram:
-        known = {token for token, _ in model["vocab"]}
-        model["vocab"] = [[token, round(score, 6)] for token, score in model["vocab"]]
-        model["vocab"] += [[token, -9.5 if MARK in token else 0.0] for token in extra if token not in known]
-    else:
-        model["fuse_unk"] = name != "gemma"
-        for token in extra:
-            model["vocab"].setdefault(token, len(model["vocab"]))
-        model["merges"] += [[MARK, MARK], [MARK * 2, MARK * 2]]
-        if name == "gemma":  # lacks a byte, so that unknown characters are left
-            model["vocab"]["<0xE7"] = model["vocab"].pop("<0xE7>")
-    spec |= {"normalizer": normalizer, "pre_tokenizer": pre_tokenizer, "decoder": DECODER}
+    frequent = sorted(Counter(text).items(), key=lambda item: (-item[1], item[0]))[:70]
+    text = "".join(c for c in text if c in dict(frequent))  # other characters have no token
+    words = text.splitlines() if name == "mistral" else text.split(" ")
+    model = bpe_model(name, words) if kind == "BPE" else unigram_model(text, words, fallback)
+    spec = json.loads(Tokenizer(models.BPE()).to_str())
+    spec |= {"normalizer": normalizer, "pre_tokenizer": pre_tokenizer, "decoder": DECODER, "model": model}
     tokenizer = Tokenizer.from_str(json.dumps(spec))
     tokenizer.add_special_tokens([END])
     tokenizer.add_tokens(["<|im_end|>"])
-    text = tokenizer.to_str()
-    (FOLDER / f"{name}.json").write_text(compact(json.loads(text)) + "\n")
+    (FOLDER / f"{name}.json").write_text(compact(json.loads(tokenizer.to_str())) + "\n")
     return tokenizer
 
 
@@ -123,6 +127,8 @@ SMALL = [
     (small([*U, f"{MARK}a"], [["a", "b"], [MARK, "a"]], normalizer=REPLACE), ["ab ab b ", "b  ab"]),
     (small([*U, f"b{MARK}a"], [], ignore=True, split=metaspace("never", False)), ["b a", " b a", "b"]),
     (small([*U, f"{MARK}b"], [], ignore=True, split=metaspace("never", True)), ["b b", "a  b", " b"]),
+    (small([*U, f"{MARK}b"], [], ignore=True, split=metaspace("never", False)), [" b b", " b"]),
+    (small([["<unk>", 100], ["a", 100], ["xy", 101]], unk=0), ["xy", "axya", "xyxy"]),  # unknown ones together
     (small(U, [], split=metaspace("always", True)), ["b b", " b", f"{MARK}b"]),
     (small(U, [], normalizer=PREPEND), ["b", f"{MARK}b"]),
     (small(SCORES, unk=0, split=metaspace("always", True)), ["ab", "aba", "abba baab", "xyz", "axy", "xyzxyz a"]),

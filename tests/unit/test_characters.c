@@ -141,7 +141,7 @@ static void test_rules(void) {
         tokenizer_free(tokenizer);
         cJSON_free(file);
     }
-    CHECK(i == 14, "%zu files", i);
+    CHECK(i == 16, "%zu files", i);
     cJSON_Delete(root);
 }
 
@@ -175,6 +175,21 @@ static void test_bytes(void) {
     }
 }
 
+/* Without byte_fallback a token that looks like a byte is its text. */
+static void test_no_bytes(void) {
+    static const char json[] = "{\"model\":{\"type\":\"BPE\",\"byte_fallback\":false,\"merges\":[],"
+                               "\"vocab\":{\"a\":0,\"<0x41>\":1,\"" MARK "\":2}}}";
+    static const char *const texts[] = {"a", "<0x41>", MARK};
+    Tokenizer *tokenizer = tokenizer_parse(json, strlen(json), "none");
+    for (int i = 0; i < 3; i++) {
+        size_t size;
+        const char *text = tokenizer_text(tokenizer, i, &size);
+        CHECK(size == strlen(texts[i]) && memcmp(text, texts[i], size) == 0, "token %d", i);
+    }
+    CHECK(tokenizer_byte(tokenizer, 'A') == -1, "a byte");
+    tokenizer_free(tokenizer);
+}
+
 /* Without an unknown token, or for bytes that are no character, the offset in the text is given. */
 static void test_missing(void) {
 #define BPE(rules)                                                                                 \
@@ -204,6 +219,8 @@ static void test_missing(void) {
         {prepended, "a\na \na", SIZE_MAX},
         {formed, "aaa\ne\xCC\x81z", 4},
         {formed, "a aa\ne\xCC\x81 a", SIZE_MAX},
+        {"{\"model\":{\"type\":\"BPE\",\"unk_token\":\"a\",\"merges\":[],\"vocab\":{\"a\":0}}}",
+         "azz\xFF", 3},
         {UNIGRAM("null"), "a a\n a az a", 8},
         {UNIGRAM("0"), "a a\n a az a", SIZE_MAX},
         {UNIGRAM("0"), "a a\n z\xFFz a", 6},
@@ -306,6 +323,7 @@ static const Test tests[] = {
     {"tokens are those of the reference", test_reference},
     {"each rule has the tokens of the reference", test_rules},
     {"any bytes come back", test_bytes},
+    {"tokens that are no bytes", test_no_bytes},
     {"a character without a token", test_missing},
     {"a long text without blanks", test_long},
     {"what is refused", test_refused},
