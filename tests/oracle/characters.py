@@ -129,6 +129,7 @@ SMALL = [
     (small([*U, f"{MARK}b"], [], ignore=True, split=metaspace("never", True)), ["b b", "a  b", " b"]),
     (small([*U, f"{MARK}b"], [], ignore=True, split=metaspace("never", False)), [" b b", " b"]),
     (small([["<unk>", 100], ["a", 100], ["xy", 101]], unk=0), ["xy", "axya", "xyxy"]),  # unknown ones together
+    (small([["<unk>", 0], ["a", 5], ["b", 15], ["ax", -20], ["bx", -20]], unk=0), ["ax", "bx"]),  # the penalty
     (small(U, [], split=metaspace("always", True)), ["b b", " b", f"{MARK}b"]),
     (small(U, [], normalizer=PREPEND), ["b", f"{MARK}b"]),
     (small(SCORES, unk=0, split=metaspace("always", True)), ["ab", "aba", "abba baab", "xyz", "axy", "xyzxyz a"]),

@@ -141,7 +141,7 @@ static void test_rules(void) {
         tokenizer_free(tokenizer);
         cJSON_free(file);
     }
-    CHECK(i == 16, "%zu files", i);
+    CHECK(i == 17, "%zu files", i);
     cJSON_Delete(root);
 }
 
