@@ -17,12 +17,13 @@
 
 typedef struct {
     Weights weights;
-    char *config, *tokenizer, *error;
+    char *config, *tokenizer, *tokenizer_error, *error;
 } Opened;
 
 static inline Opened open_path(const char *path) {
     Opened opened;
-    opened.error = gguf_open(path, &opened.weights, &opened.config, &opened.tokenizer);
+    opened.error = gguf_open(path, &opened.weights, &opened.config, &opened.tokenizer,
+                             &opened.tokenizer_error);
     return opened;
 }
 
@@ -30,6 +31,7 @@ static inline void close_file(Opened *opened) {
     weights_free(&opened->weights);
     mem_free(opened->config);
     mem_free(opened->tokenizer);
+    mem_free(opened->tokenizer_error);
     mem_free(opened->error);
 }
 

@@ -127,7 +127,8 @@ static void test_reference(void) {
         char path[128];
         snprintf(path, sizeof path, FOLDER "gguf_files/%s.gguf", file->string);
         Opened opened = open_path(path);
-        CHECK(!opened.error, "%s", opened.error);
+        CHECK(!opened.error && !opened.tokenizer_error, "%s%s", opened.error ? opened.error : "",
+              opened.tokenizer_error ? opened.tokenizer_error : "");
         if (opened.error) continue;
         const cJSON *tensors = cJSON_GetObjectItem(file, "tensors");
         CHECK((size_t)cJSON_GetArraySize(tensors) == arrlenu(opened.weights.tensors),

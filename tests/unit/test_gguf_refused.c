@@ -107,11 +107,13 @@ static void check_refused(const Key *keys, size_t key_count, const Entry *tensor
                           size_t tensor_count, const char *want) {
     unsigned char *file = make_file(keys, key_count, tensors, tensor_count);
     Opened opened = open_bytes(file, arrlenu(file));
+    const char *got = opened.error ? opened.error : opened.tokenizer_error;
     if (want)
-        CHECK(opened.error && strstr(opened.error, want), "got \"%s\", want \"%s\"", opened.error,
-              want);
+        CHECK(got && strstr(got, want), "got \"%s\", want \"%s\"", got ? got : "", want);
     else
-        CHECK(!opened.error, "%s", opened.error);
+        CHECK(!got, "%s", got);
+    CHECK(!opened.tokenizer_error || !opened.tokenizer, "a tokenizer that was refused");
+    CHECK(!opened.error == (opened.config != NULL), "a model that was refused, or is not there");
     close_file(&opened);
     arrfree(file);
 }
