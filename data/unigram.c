@@ -1,6 +1,7 @@
 /* unigram.c - see unigram.h. Counting is one pass over the files, faster than their hash. */
 #include "data/unigram.h"
 #include "data/stories.h"
+#include "data/targets.h"
 #include "base/philox.h"
 
 #include <math.h>
@@ -75,20 +76,6 @@ static void nats_of_counts(double *nats, const size_t *counts, size_t V) {
         nats[token] = log((double)total / (double)(counts[token] ? counts[token] : 1));
 }
 
-static double mean_of_targets(const Dataset *data, size_t T, const double *nats) {
-    size_t sequences = dataset_val_rows(data);
-    int *tokens = mem_alloc(size_mul(T, sizeof *tokens));
-    int *targets = mem_alloc(size_mul(T, sizeof *targets));
-    double total = 0;
-    for (size_t r = 0; r < sequences; r++) {
-        dataset_val_batch(data, tokens, targets, r, 1);
-        for (size_t t = 0; t < T; t++) total += nats[targets[t]];
-    }
-    mem_free(tokens);
-    mem_free(targets);
-    return total / (double)sequences / (double)T;
-}
-
 Unigram unigram_entropy(const Dataset *data, size_t context) {
     Unigram unigram = {.nats = NAN};
     Piece piece;
@@ -99,7 +86,7 @@ Unigram unigram_entropy(const Dataset *data, size_t context) {
     for (; dataset_train_piece(data, pieces, &piece); pieces++) count_piece(counts, data, &piece);
     if (!pieces) unigram.sample = count_sample(counts, data, context);
     nats_of_counts(nats, counts, V);
-    unigram.nats = mean_of_targets(data, context, nats);
+    unigram.nats = targets_mean(data, context, nats);
     mem_free(counts);
     mem_free(nats);
     return unigram;

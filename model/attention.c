@@ -180,6 +180,9 @@ void attention_branch_forward(Attention *attention, real *b, const real *u, cons
         real *peaks = pass->peaks ? pass->peaks + attention->block * TOKEN_GROUPS : NULL;
         attention_forward(attention->mixed, attention->lse, peaks, attention->x,
                           attention->shared->scratch, &dropout, kernel_shape(attention, pass));
+        if (pass->first_sums)
+            attention_first(pass->first_sums + attention->block * attention->shape.NH,
+                            attention->lse, attention->x, kernel_shape(attention, pass));
     }
     mid_forward(&attention->mid, attention->mixed, pass);
     layer_forward(&attention->proj, b, attention->mid.m, R);

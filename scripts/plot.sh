@@ -7,7 +7,8 @@
 #   --file log|layers|tensors|spikes
 #                               which CSV file; docs/files.md, layers.md and spikes.md list the columns
 #   --x COLUMN                  step, or layer in layers.csv, where an MLP is half a layer further
-#   --y COLUMN[,COLUMN...]      the losses, variance in layers.csv, rms in tensors.csv, z in spikes.csv
+#   --y COLUMN[,COLUMN...]      the losses, variance in layers.csv, rms in tensors.csv, z in spikes.csv; val_bpb and
+#                               train_bpb are the losses in bits per byte, for runs with different tokenizers
 #   --where COLUMN=VALUE        only these records, may be repeated; "last" is the value in the last
 #                               record. Default for layers.csv: step=last site=stream position=rest,
 #                               for tensors.csv: tensor=last
@@ -63,6 +64,20 @@ spikes) x=${x:-step} y=${y:-z} style=points ;;
 esac
 IFS=, read -ra columns <<<"$y"
 
+# The column of log.csv that a name stands for: val_bpb is val_loss, divided by unit_of.
+column_of() {
+    if [[ $file == log && $1 =~ ^(train|val)_bpb$ ]]; then echo "${1%bpb}loss"; else echo "$1"; fi
+}
+
+# unit_of RUN NAME: nats per token that make one bit per byte; 1 for other columns.
+unit_of() {
+    local bytes
+    [[ $(column_of "$2") != "$2" ]] || { echo 1 && return; }
+    bytes=$(sed -n 's/.*"val_bytes_per_token": \([0-9][0-9.e+-]*\).*/\1/p' "$1/run.json" 2>/dev/null || true)
+    [[ -n $bytes ]] || wrong "$1 has no $2: the bytes of its validation tokens are unknown"
+    awk -v bytes="$bytes" 'BEGIN { printf "%.15g\n", log(2) * bytes }'
+}
+
 # Checks that every run has the file, and the file every column.
 check_columns() {
     local run table header column
@@ -71,18 +86,19 @@ check_columns() {
         [[ -f $table && -r $table ]] || { echo "plot.sh: cannot read $table; is $run a run folder?" >&2 && exit 3; }
         header=$(head -n 1 "$table")
         for column in "$x" "${columns[@]}" "${where[@]%%=*}"; do
+            column=$(column_of "$column")
             [[ ,$header, == *,"$column",* ]] ||
                 wrong "$table has no column \"$column\", only ${header//,/, }"
         done
     done
 }
 
-# points CSV COLUMN: x and y of each point; an empty line interrupts the curve. The file is read
+# points CSV COLUMN UNIT: x and y / UNIT of each point; an empty line interrupts the curve. The file is read
 # twice: its last record defines "last".
 points() {
     local IFS=$'\n' csv=$1
     [[ $csv == /* ]] || csv=./$csv # awk takes NAME=... for an assignment
-    X=$x Y=$2 WHERE=${where[*]} awk -F, -v smooth="$smooth" '
+    X=$x Y=$(column_of "$2") WHERE=${where[*]} awk -F, -v smooth="$smooth" -v unit="$3" '
         function finite(value) { return value !~ /^-?(nan|inf)$/ }
         function number(column) {
             if ($at[column] ~ /^-?([0-9.]+(e[-+]?[0-9]+)?|nan|inf)$/) return $at[column]
@@ -113,7 +129,7 @@ points() {
             recent[count++ % smooth] = y
             n = count < smooth ? count : smooth
             for (sum = i = 0; i < n; i++) sum += recent[i]
-            printf "%.15g %.15g\n", x, sum / n
+            printf "%.15g %.15g\n", x, sum / n / unit
         }' "$csv" "$csv"
 }
 
@@ -124,11 +140,12 @@ legend() {
 
 # The curves that have points, as arguments of the plot command; their points are in $tmp.
 curves() {
-    local run column name curve=0
+    local run column name unit curve=0
     for run in "${runs[@]}"; do
         for column in "${columns[@]}"; do
             curve=$((curve + 1))
-            points "$run/$file.csv" "$column" >"$tmp/$curve"
+            unit=$(unit_of "$run" "$column")
+            points "$run/$file.csv" "$column" "$unit" >"$tmp/$curve"
             grep -q . "$tmp/$curve" || { echo "plot.sh: $run/$file.csv: no $column to plot" >&2 && continue; }
             name=$column
             ((${#runs[@]} == 1)) || name="$(basename "$run") $column"
@@ -137,17 +154,20 @@ curves() {
     done
 }
 
-# The distinct entropy floors of the runs.
+# The distinct entropy floors of the runs, in the unit of the losses.
 floors() {
-    local run floor
+    local run floor unit
     for run in "${runs[@]}"; do
-        [[ ! -r $run/run.json ]] || sed -n 's/.*"entropy_floor": \([0-9][0-9.e-]*\).*/\1/p' "$run/run.json"
+        [[ -r $run/run.json ]] || continue
+        unit=$(unit_of "$run" "${columns[0]}")
+        floor=$(sed -n 's/.*"entropy_floor": \([0-9][0-9.e-]*\).*/\1/p' "$run/run.json")
+        [[ -z $floor ]] || awk -v floor="$floor" -v unit="$unit" 'BEGIN { printf "%.15g\n", floor / unit }'
     done | sort -u | while read -r floor; do echo "$floor with lines linewidth 2 linecolor 'black' dashtype 2 title 'entropy floor'"; done
 }
 
 # The settings of gnuplot.
 settings() {
-    local title label="nats per token" width=${COLUMNS:-}
+    local title label=$losses width=${COLUMNS:-}
     [[ -n $width || ! -t 1 ]] || width=$(tput cols 2>/dev/null) || true
     [[ $width =~ ^[1-9][0-9]{1,3}$ ]] || width=79
     title=$(legend "${where[*]}")
@@ -157,8 +177,8 @@ settings() {
     *.png) echo "set terminal png noenhanced size 960, 600" ;;
     *.svg) echo "set terminal svg noenhanced size 960, 600 background 'white'" ;;
     esac
-    [[ $losses == yes ]] || label=$y
-    [[ $losses == no || $log == *y* ]] || echo "set yrange [0:]"
+    [[ -n $losses ]] || label=$y
+    [[ -z $losses || $log == *y* ]] || echo "set yrange [0:]"
     [[ -z $log ]] || echo "set logscale $log"
     cat <<SETTINGS
 set title '$title' noenhanced
@@ -173,11 +193,13 @@ check_columns
 command -v gnuplot >/dev/null || { echo "plot.sh: needs gnuplot; scripts/install-packages.sh plot" >&2 && exit 1; }
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
-if [[ $file == log && ,$y, =~ ^(,train_loss|,val_loss)+,$ ]]; then losses=yes; else losses=no; fi
+losses="" # their unit, if only losses are plotted
+if [[ $file == log && ,$y, =~ ^(,train_loss|,val_loss)+,$ ]]; then losses="nats per token"; fi
+if [[ $file == log && ,$y, =~ ^(,train_bpb|,val_bpb)+,$ ]]; then losses="bits per byte"; fi
 
 curves >"$tmp/curves"
 [[ -s $tmp/curves ]] || { echo "plot.sh: nothing to plot" >&2 && exit 3; }
-[[ $losses == no ]] || floors >>"$tmp/curves"
+[[ -z $losses ]] || floors >>"$tmp/curves"
 { settings && echo "plot $(paste -sd , "$tmp/curves")"; } >"$tmp/commands"
 gnuplot "$tmp/commands" >"$tmp/picture"
 [[ -s $tmp/picture ]] || { echo "plot.sh: no picture in $tmp: is its disk full?" >&2 && exit 4; }

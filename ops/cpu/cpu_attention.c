@@ -279,6 +279,24 @@ void attention_next(real *out, const real *qkv, real *scratch, size_t t, Attenti
     }
 }
 
+/* --- the first token --- */
+
+void attention_first(double *sums, const real *lse, const real *qkv, AttentionShape shape) {
+    const size_t T = shape.T, NH = shape.NH, HS = shape.HS, ld = qkv_width(NH, shape.NKV, HS);
+    const bool rounded = ops_precision() == PRECISION_BFLOAT16;
+#pragma omp parallel for schedule(static) if (shape.B * T * NH * HS > PARALLEL_MIN)
+    for (size_t h = 0; h < NH; h++) {
+        for (size_t b = 0; b < shape.B; b++) {
+            const HeadOffsets at = head_offsets(b, h, shape);
+            const real *of_head = lse + (b * NH + h) * T;
+            for (size_t t = 1; t < T; t++) {
+                real s = score(qkv + at.q + t * ld, qkv + at.k, score_scale(shape), HS, rounded);
+                sums[h] += exp((double)s - (double)of_head[t]);
+            }
+        }
+    }
+}
+
 /* --- backward --- */
 
 /* The keys of a row of scores that its query sees: begin to end-1 of `count`. `first` is the key of

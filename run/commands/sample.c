@@ -3,7 +3,7 @@
 
 #include "base/stb_ds.h"
 #include "base/utf8.h"
-#include "run/commands/calibrate.h"
+#include "run/measure/calibrate.h"
 #include "run/io/streams.h"
 #include "run/optim/schedule.h"
 
@@ -21,7 +21,8 @@ static bool emit_token(int token, void *context) {
     Stream *stream = context;
     size_t length;
     const char *text = vocab_text(stream->vocab, token, &length);
-    if (length) memcpy(arraddnptr(stream->waiting, length), text, length);
+    if (!length) return true; /* a model may have more tokens than its tokenizer */
+    memcpy(arraddnptr(stream->waiting, length), text, length);
     const size_t all = arrlenu(stream->waiting), open = utf8_open(stream->waiting, all);
     fwrite(stream->waiting, 1, all - open, stdout);
     arrdeln(stream->waiting, 0, all - open);
@@ -93,7 +94,7 @@ void sample_of_checkpoint(const Cli *cli) {
     stored_model_read(&stored, cli->run, cli->step, 1);
     const Config *config = &stored.config;
     if (cli->topology) stored_model_rewire(&stored, cli->topology);
-    calibrate(&stored, config, norms);
+    calibrate(&stored, config, norms, stored.model->shape.T);
     if (!stored.vocab.size)
         die(EXIT_DATA, "%s was trained on token numbers without text: it cannot be sampled",
             cli->run);

@@ -165,6 +165,9 @@ static void print_data(Json *json, const Manifest *manifest) {
     print_tokenizer(json, dataset_vocab(manifest->data)->tokenizer);
     json_number(json, "entropy_floor", manifest->floor);
     json_number(json, "unigram_entropy", manifest->unigram.nats);
+    json_number(json, "val_bytes_per_token", manifest->bytes_per_token);
+    json_number(json, "unigram_bpb",
+                bits_per_byte(manifest->unigram.nats, manifest->bytes_per_token));
     json_list_open(json, "files");
     json->layout = JSON_INLINE;
     for (size_t i = 0; dataset_file(manifest->data, i, &path, &bytes, &hash); i++) {
@@ -197,7 +200,7 @@ const char *ending_name(Ending ending) {
     return ENDINGS[ending];
 }
 
-static void print_summary(Json *json, const Summary *summary) {
+static void print_summary(Json *json, const Summary *summary, double bytes_per_token) {
     const HealthSummary *health = &summary->health;
     json_open(json, "summary");
     json_integer(json, "exit_code", (uint64_t)summary->code);
@@ -209,6 +212,8 @@ static void print_summary(Json *json, const Summary *summary) {
     json_number(json, "val_loss", health->val_loss);
     json_number(json, "best_val_loss", health->best_val_loss);
     json_integer(json, "best_val_step", health->best_val_step);
+    json_number(json, "val_bpb", bits_per_byte(health->val_loss, bytes_per_token));
+    json_number(json, "best_val_bpb", bits_per_byte(health->best_val_loss, bytes_per_token));
     json_integer(json, "grad_spikes", health->grad_spikes);
     json_integer(json, "loss_spikes", health->loss_spikes);
     json_integer(json, "skipped_steps", health->skipped_steps);
@@ -246,7 +251,7 @@ static void print_manifest(Json *json, const Manifest *manifest, const Summary *
     json_key(json, "extensions");
     fprintf(json->out, "[%s]", manifest->extensions ? manifest->extensions : "");
     print_best(json, manifest);
-    if (summary) print_summary(json, summary);
+    if (summary) print_summary(json, summary, manifest->bytes_per_token);
     json_close(json);
     fputc('\n', json->out);
 }

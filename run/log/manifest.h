@@ -7,6 +7,7 @@
 #ifndef RUN_LOG_MANIFEST_H
 #define RUN_LOG_MANIFEST_H
 
+#include "data/targets.h"
 #include "data/unigram.h"
 #include "model/model.h"
 #include "run/config/config.h"
@@ -18,7 +19,8 @@ typedef struct {
     const Dataset *data;
     double floor; /* entropy floor of the validation sequences, NAN = unknown */
     Unigram unigram;
-    double lr_scale; /* optim.rmsnorm_lr_scale if it applies to model.norm, else 1 */
+    double bytes_per_token; /* of the validation targets; NAN = unknown */
+    double lr_scale;        /* optim.rmsnorm_lr_scale if it applies to model.norm, else 1 */
     int argc;
     char **argv;
     int64_t started;  /* seconds since 1970 */

@@ -23,11 +23,13 @@ static void print_equations(const Config *config) {
     mem_free(text);
 }
 
-static void print_unigram(const Unigram *unigram) {
+static void print_unigram(const Unigram *unigram, double bytes_per_token) {
     if (isnan(unigram->nats)) return;
     fprintf(stderr,
             "unigram entropy   %.6g nats per token, the validation loss of token frequencies",
             unigram->nats);
+    if (!isnan(bytes_per_token))
+        fprintf(stderr, ", %.4g bits per byte", bits_per_byte(unigram->nats, bytes_per_token));
     if (unigram->sample) fprintf(stderr, " (estimated from %zu tokens)", unigram->sample);
     fputc('\n', stderr);
 }
@@ -225,7 +227,7 @@ static void print_banner(const Manifest *manifest, size_t first) {
                 "entropy floor     %.6g nats per token, the lowest possible validation loss\n",
                 manifest->floor);
     }
-    print_unigram(&manifest->unigram);
+    print_unigram(&manifest->unigram, manifest->bytes_per_token);
     print_schedule(manifest);
     print_precision(manifest);
     if (sizeof(real) != sizeof(float)) {

@@ -39,7 +39,11 @@ void run_open(Run *run, const Config *config, int argc, char **argv) {
     dataset_check(run->data);
     dataset_warn(run->data, stderr);
     Unigram unigram = {.nats = NAN};
-    if (train->eval_every) unigram = unigram_entropy(run->data, config->model.context);
+    double bytes = NAN;
+    if (train->eval_every) {
+        unigram = unigram_entropy(run->data, config->model.context);
+        bytes = targets_bytes(run->data, config->model.context);
+    }
     health_expect(run->health, unigram.nats);
     run->data_hash = hash_of_data(run->data);
     run->val_hash = dataset_val_hash(run->data);
@@ -56,6 +60,7 @@ void run_open(Run *run, const Config *config, int argc, char **argv) {
                                .data = run->data,
                                .floor = train->eval_every ? dataset_floor(run->data) : NAN,
                                .unigram = unigram,
+                               .bytes_per_token = bytes,
                                .lr_scale = schedule_lr_factor(&config->optim, config->model.norm),
                                .argc = argc,
                                .argv = argv,
@@ -262,7 +267,8 @@ bool run_update(Run *run, size_t step, LogRow *row) {
 double run_validate(Run *run, size_t step) {
     real gamma = (real)schedule_gamma(&run->config->gamma_warmup, step);
     BranchRamp branch = schedule_branch(&run->config->branch_warmup, step);
-    return validate(run->model, run->data, gamma, branch, run->tokens, run->targets, NULL);
+    return validate(run->model, run->data, run->model->shape.T, gamma, branch, run->tokens,
+                    run->targets, NULL);
 }
 
 bool run_wants_validation(const Run *run, size_t step) {

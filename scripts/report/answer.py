@@ -5,11 +5,12 @@ import math
 import compare
 import stats
 import tuned
-from compare import UNIT, interval
+import unit
+from compare import interval
 from content import NOTHING, Bullets, Cell, Forest, Part, Table, count, figure, seeds, signed
 from groups import short_number
 
-SHOWN = 0.02  # nats: the margin of the claims, docs/claims/protocol.md
+SHOWN = 0.02  # in the unit of the report: the margin of the claims, docs/claims/protocol.md
 EQUAL_TIME = "At equal time, "
 RATE_WORDS = (
     " The best rate is fitted where it has two neighbours without failed runs, and else that of the grid; at an edge "
@@ -64,7 +65,8 @@ def first_sentence(best, found, equal_time):
     end = f"; {certainty(found)})." if other else f" ({certainty(found)})."
     return (
         f"{EQUAL_TIME * equal_time}{claim(best, found)}: {at_its_rate(best)}it ends at a validation loss of "
-        f"{best.loss:.4f} {UNIT}, {distance(found)} {found.base.label}{other.removesuffix(')') if other else ''}{end}"
+        f"{best.loss:.4f} {unit.name()}, "
+        f"{distance(found)} {found.base.label}{other.removesuffix(')') if other else ''}{end}"
     )
 
 
@@ -72,10 +74,10 @@ def one_arm(arm):
     half, losses = stats.half_width(arm.losses().values()), len(arm.losses())
     sure = seeds(losses) if math.isnan(half) else f"\N{PLUS-MINUS SIGN} {half:.4f}, 95 % interval over {seeds(losses)}"
     if len(arm.rates) == 1:
-        return f"{arm.label}: the final validation loss is {arm.loss:.4f} {UNIT} ({sure})."
+        return f"{arm.label}: the final validation loss is {arm.loss:.4f} {unit.name()} ({sure})."
     return (
         f"{arm.label}: the best learning rate is {rate_words(arm)}, with a final validation loss of "
-        f"{arm.loss:.4f} {UNIT} ({sure})."
+        f"{arm.loss:.4f} {unit.name()} ({sure})."
     )
 
 
@@ -94,8 +96,8 @@ def seeds_sentence(found):
     if needed is None:
         return "Two or more seeds in common would give an interval."
     return (
-        f"{needed:,} seeds would show a difference of {SHOWN} nats between {found.group.label} and {found.base.label} "
-        f"with a probability of 80 %; this report has {found.seeds}."
+        f"{needed:,} seeds would show a difference of {SHOWN} {unit.short()} "
+        f"between {found.group.label} and {found.base.label} with a probability of 80 %; this report has {found.seeds}."
     )
 
 
@@ -247,9 +249,9 @@ def part(arms, compared, equal_time):
     tuned_arms = any(len(arm.rates) > 1 for arm in arms)
     time = " All arms trained for the same time." if equal_time else ""
     words = (
-        f"Final validation loss in {UNIT}; an arm is all keys but the learning rate and the seed. The difference is "
-        "to the baseline, paired by seed; negative is better. Bars and \N{PLUS-MINUS SIGN}: 95 % intervals. Grey band: "
-        f"{SHOWN} nats to both sides.{time}{RATE_WORDS * tuned_arms}"
+        f"Final validation loss in {unit.name()}; an arm is all keys but the learning rate and the seed. "
+        "The difference is to the baseline, paired by seed; negative is better. Bars and \N{PLUS-MINUS SIGN}: "
+        f"95 % intervals. Grey band: {SHOWN} {unit.short()} to both sides.{time}{RATE_WORDS * tuned_arms}"
     )
     items = [forest(arms, compared)] * (len(compared) > 0) + [arm_table(arms, compared, equal_time)]
     title = "Arms at their best learning rates" if tuned_arms else "Arms"

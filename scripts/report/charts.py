@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 import stats
+import unit
 from content import Charts, Part
 from groups import LR, label_of, with_effective_lr
 from runs import depth, number
@@ -127,7 +128,7 @@ def last_train_loss(run):
 
 
 def loss_labels(log=False):
-    return STEP, f"loss (nats per token{', log' * log})"
+    return STEP, f"loss ({unit.name()}{', log' * log})"
 
 
 def floor_levels(groups):
@@ -221,7 +222,7 @@ def lr_sensitivity(groups, keys):
         "Final validation loss over the peak learning rate: mean over seeds, bars are 95 % intervals. "
         "A cross at the top: runs diverged or were stuck at that rate; they are in no mean." + effective_rates(groups),
         [(placing, [series]) for placing, series in curves.values()],
-        ("optim.lr (peak, log)", "final val loss (nats per token)"),
+        ("optim.lr (peak, log)", f"final val loss ({unit.name()})"),
         (True, False),
         x_ticks=True,
     )

@@ -5,9 +5,9 @@ import re
 from dataclasses import dataclass
 
 import stats
+import unit
 from content import seeds, signed
 
-UNIT = "nats per token"
 WITHOUT_EFFECTIVE = re.compile(r" \(effective (lr )?[^)]*\)")  # of a label
 
 
@@ -48,11 +48,11 @@ class Difference:
         ours, theirs, count = self.group.label, self.base.label, seeds(self.seeds)
         if self.verdict == "not distinguishable":
             return (
-                f"{ours} is not distinguishable from {theirs}: the difference is {signed(self.mean)} {UNIT} "
+                f"{ours} is not distinguishable from {theirs}: the difference is {signed(self.mean)} {unit.name()} "
                 f"(95 % interval {interval(self.student)}, {count})."
             )
         return (
-            f"{ours} is {self.verdict} than {theirs} by {abs(self.mean):.4f} {UNIT} "
+            f"{ours} is {self.verdict} than {theirs} by {abs(self.mean):.4f} {unit.name()} "
             f"(95 % interval of the difference {interval(self.student)}, {count})."
         )
 

@@ -13,7 +13,7 @@ import tuned
 from content import Cell, Forest, Part, Table, count, figure, signed
 from groups import LR, label_of, part, short_key
 
-MARGIN = 0.02  # nats, the band of the forest plots
+MARGIN = 0.02  # in the unit of the report, the band of the forest plots
 
 
 class NoKey(Exception):

@@ -6,6 +6,7 @@ import math
 from html import escape
 
 import stats
+import unit
 from svg import round_ticks, short
 
 ROW, MIDDLE = 22, 11  # pixels
@@ -89,5 +90,6 @@ def html(made):
     lines = "".join(line(scale, made.margin, row) for row in made.rows)
     return (
         f'<div class="forest" role="list" aria-label="{escape(made.title)}">{lines}'
-        f'<div class="row" aria-hidden="true"><span></span>{axis(scale)}<span class="number">nats</span></div></div>'
+        f'<div class="row" aria-hidden="true"><span></span>{axis(scale)}'
+        f'<span class="number">{unit.short()}</span></div></div>'
     )

@@ -9,10 +9,12 @@ from functools import cache, cached_property
 from pathlib import Path
 
 import stats
+import unit
 
 FINISHED, DIVERGED, STUCK, LEFT_OUT = "finished", "diverged", "stuck", "left out"
 RMS_NORMS = ("rmsnorm", "rmsnorm_plus1")  # optim.rmsnorm_lr_scale applies to these
 EXIT_DIVERGED = 5  # of ./train
+LOSSES = ("train_loss", "val_loss", "best_val_loss")
 STUCK_RATIO = 0.98  # of the unigram entropy, as in run/optim/health.c
 VAL_TOKENS = re.compile(r"(\d+) validation tokens")  # in data.description of run.json
 GAIN = re.compile(r"blocks\.(\d+)\.(attn|mlp)\.(norm_\w+)\.gamma")
@@ -43,11 +45,22 @@ class Run:
 
     @property
     def floor(self):
-        return number(self.part("data").get("entropy_floor"))
+        return number(self.part("data").get("entropy_floor")) * self.loss_factor
+
+    @property
+    def bytes_per_token(self):
+        """Of the validation targets, NaN if it is unknown."""
+        return number(self.part("data").get("val_bytes_per_token"))
+
+    @property
+    def loss_factor(self):
+        """From the losses of the run to those of the report."""
+        return unit.factor(self.bytes_per_token)
 
     def summary(self, key):
         """A number from the summary in run.json, NaN if there is none."""
-        return number(self.part("summary").get(key))
+        value = number(self.part("summary").get(key))
+        return value * self.loss_factor if key in LOSSES else value
 
     @property
     def failed(self):
@@ -65,12 +78,13 @@ class Run:
     def curves(self):
         """{column: {step: value}} of log.csv, if the value was measured and is finite."""
         curves = {"train_loss": {}, "val_loss": {}, "step_ms": {}}
+        factors = {column: self.loss_factor if column in LOSSES else 1 for column in curves}
         for row in csv_rows(self.path / "log.csv"):
             step = number(row.get("step"))
             for column, curve in curves.items():
                 value = number(row.get(column))
                 if math.isfinite(step) and math.isfinite(value):
-                    curve[step] = value
+                    curve[step] = value * factors[column]
         return curves
 
     @property
@@ -259,4 +273,6 @@ def read_runs(paths):
     for path in paths:
         for folder in run_folders(path):
             folders.setdefault(folder.resolve(), folder)
-    return [read_run(folder) for folder in folders.values()]
+    runs = [read_run(folder) for folder in folders.values()]
+    unit.choose([run.bytes_per_token for run in runs if run.ending == FINISHED])
+    return runs

@@ -5,6 +5,7 @@ import os
 from urllib.parse import quote
 
 import stats
+import unit
 from charts import last_train_loss
 from compare import interval
 from content import NOTHING, Cell, Part, Table, count, figure, signed
@@ -53,7 +54,7 @@ def optional_columns(groups):
 
 def results(groups, folded):
     words = (
-        "Losses in nats per token: means over the seeds that did not diverge and were not stuck, \N{PLUS-MINUS SIGN} "
+        f"Losses in {unit.name()}: means over the seeds that did not diverge and were not stuck, \N{PLUS-MINUS SIGN} "
         "half the width of the 95 % interval. Spikes per 1,000 steps."
     )
     heads = [

@@ -23,8 +23,8 @@ eval_matches_the_log() {
         same "$topology: step, rows, tokens" "$(value step) $(value rows) $(value tokens)" "20 4 64"
         same "$topology: one line" "$(wc -l <<<"$said")" 1
         awk -v loss="$(value val_loss)" -v bits="$(value bits_per_token)" -v perplexity="$(value perplexity)" \
-            -v middle="$(value median)" -v high="$(value p99.9)" -v floor="$(value floor)" 'BEGIN {
-            near = bits * log(2) / loss - 1 + log(perplexity) / loss - 1
+            -v middle="$(value median)" -v high="$(value p99.9)" -v floor="$(value floor)" -v bpb="$(value val_bpb)" 'BEGIN {
+            near = bits * log(2) / loss - 1 + log(perplexity) / loss - 1 + bits / bpb - 1
             exit !(near * near < 1e-9 && middle > 0 && high > loss && floor > 0.1 && floor < loss)
         }' || fail "$said"
     done

@@ -90,6 +90,15 @@ a_floor_is_not_always_known() {
     points "1 6 | 1 5" text
 }
 
+losses_are_drawn_per_byte() {
+    run bytes <<<$'step,tokens,train_loss,val_loss\n1,1,2.77258872223978,1.38629436111989'
+    refused 2 "bytes has no val_bpb: the bytes of its validation tokens are unknown; --help says more" bytes --y val_bpb
+    printf '{"entropy_floor": 0.34657359028, "val_bytes_per_token": 2}\n' >"$tmp/bytes/run.json"
+    points "1 1 | 1 2" bytes --y val_bpb,train_bpb
+    has "label" "$said" "set ylabel 'bits per byte'"
+    has "floor" "$said" "0.25"
+}
+
 runs_share_a_picture() {
     points "1 6 2 4 | 4 2 | 1 5" one two --y train_loss
     has "first" "$said" "title 'one train_loss'"
@@ -164,6 +173,7 @@ gnuplot_draws() {
 test_case "plot: losses by default" losses_are_the_default
 test_case "plot: any column over any other" any_column_is_drawn
 test_case "plot: without an entropy floor" a_floor_is_not_always_known
+test_case "plot: bits per byte" losses_are_drawn_per_byte
 test_case "plot: several runs" runs_share_a_picture
 test_case "plot: --smooth" smoothing_is_a_running_mean
 test_case "plot: layers.csv" layers_are_drawn_over_depth

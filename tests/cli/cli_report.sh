@@ -209,6 +209,23 @@ stuck_runs_are_marked() {
     [[ $(<"$tmp/stuck/pre-1/report.md") != *"| stuck |"* ]] || fail "a column of stuck runs without any"
 }
 
+# The first arm has tokens of two bytes: 1.386294 nats per token are 1 bit per byte, like 0.693147 of the other.
+different_tokens_compare_in_bits_per_byte() {
+    local text
+    fakes bits pre 1.386294 1.386294
+    fakes bits peri 0.693147 0.693147
+    sed -i 's/"entropy_floor"/"val_bytes_per_token": 2, &/' "$tmp"/bits/pre-*/run.json
+    report "$tmp/bits"
+    has "unknown" "$said" "0.6931 nats per token"
+    sed -i 's/"entropy_floor"/"val_bytes_per_token": 1, &/' "$tmp"/bits/peri-*/run.json
+    report "$tmp/bits"
+    text=$(<"$tmp/bits/report.md")
+    has "headline" "$said" "bits per byte"
+    has "pre" "$(row "$tmp/bits/report.md" Results pre)" "| pre | 2 | 1.0000 "
+    has "peri" "$(row "$tmp/bits/report.md" Results peri)" "| peri | 2 | 1.0000 "
+    [[ $text != *nats* ]] || fail "$(grep nats <<<"$text")"
+}
+
 # rate FOLDER NORM LR FACTOR LOSS: a run with a factor on the learning rate of an rmsnorm.
 rate() {
     local run=$tmp/$1/$2-$3
@@ -420,6 +437,7 @@ test_case "report: labels" labels
 test_case "report: verdicts on differences" differences_are_judged
 test_case "report: every way a run can end is reported" all_endings_are_reported
 test_case "report: stuck runs are marked" stuck_runs_are_marked
+test_case "report: bits per byte where tokens differ" different_tokens_compare_in_bits_per_byte
 test_case "report: effective learning rates" effective_rates_are_shown
 test_case "report: arms at their best learning rates, as computed independently" arms_are_compared_at_their_best_rates
 test_case "report: outliers, crosses, contents" outliers_leave_the_chart

@@ -79,6 +79,27 @@ uses() {
     mv "$tmp/moved.json" "$tmp/text/checkpoints/tokenizer.json"
 }
 
+# Every target of this text is the token " the", of four bytes.
+bits_per_byte() {
+    printf ' the%.0s' {1..200} >"$tmp/the.txt"
+    exits 0 --encode "$tmp/the.txt" "$tmp/the.bin" --tokenizer "$tokenizer"
+    has "tokens" "$said" "bytes=800 tokens=200"
+    exits 0 --eval "$tmp/text" --set "data.val=$tmp/the.txt"
+    awk -v line="$said" 'BEGIN {
+        n = split(line, pair, /[ =]/)
+        for (i = 1; i < n; i += 2) value[pair[i]] = pair[i + 1]
+        near = value["val_bpb"] * log(2) * 4 / value["val_loss"] - 1
+        exit !(near * near < 1e-15)
+    }' || fail "$said"
+    local bytes
+    bytes=$(member "$tmp/text/run.json" val_bytes_per_token)
+    awk -v bytes="$bytes" -v loss="$(member "$tmp/text/run.json" unigram_entropy)" -v bits="$(member "$tmp/text/run.json" unigram_bpb)" \
+        'BEGIN { exit !(bytes > 1.1 && bytes < 6 && (bits * log(2) * bytes / loss - 1) ^ 2 < 1e-12) }' || fail "$bytes"
+    awk -v bytes="$bytes" -v loss="$(cell text 20 val_loss)" -v bits="$(member "$tmp/text/run.json" val_bpb)" \
+        'BEGIN { exit !((bits * log(2) * bytes / loss - 1) ^ 2 < 1e-12) }' || fail "val_bpb of run.json"
+    same "tokens alone" "$(member "$tmp/plain/run.json" val_bytes_per_token)" null
+}
+
 resumes() {
     toy whole "${sets[@]}"
     exits 75 --config "$tmp/toy.json" --set name=halved "${sets[@]}" --stop-at 10
@@ -123,6 +144,7 @@ test_case "--train-tokenizer" trains_tokenizer
 test_case "--encode" encodes
 test_case "training on a text and on its tokens" trains
 test_case "--eval, --sample and --logits without the original" uses
+test_case "bits per byte" bits_per_byte
 test_case "--resume" resumes
 test_case "--fold" folds
 test_case "long texts are encoded once" caches
