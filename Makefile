@@ -81,7 +81,7 @@ UNUSED   := data/tokenizer/$(if $(PCRE2),regex_none.c,regex_pcre2.c) data/tokeni
 
 # The folders of the library, lowest first (docs/code.md).
 ROOMS    := base ops/cpu data/tokenizer data norm model \
-    $(addprefix run/,io optim config log store models train commands)
+    $(addprefix run/,io optim config log store models train measure commands)
 SOURCES  := $(sort $(filter-out $(UNUSED),$(wildcard $(ROOMS:%=%/*.c))))
 OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o)
 TESTS    := $(sort $(wildcard tests/unit/test_*.c)) $(if $(filter double,$(REAL)),$(sort $(wildcard tests/grad/grad_*.c)))

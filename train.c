@@ -19,6 +19,7 @@
 #include "run/commands/list.h"
 #include "run/commands/logits.h"
 #include "run/commands/manual.h"
+#include "run/commands/measure.h"
 #include "run/commands/replay.h"
 #include "run/commands/sample.h"
 #include "run/commands/status.h"
@@ -193,6 +194,8 @@ static int run_mode(const Cli *cli, int argc, char **argv) {
         return with_config(cli, argc, argv);
     case MODE_EVAL:
         return evaluate(cli);
+    case MODE_MEASURE:
+        return measure(cli);
     case MODE_REPLAY:
         return (int)replay(cli, argc, argv);
     case MODE_LIST:

@@ -153,6 +153,7 @@ static void block_recompute(const Model *model, Block *block, const Pass *pass) 
     Pass again = *pass;
     again.probe = NULL;
     again.peaks = NULL;
+    again.first_sums = NULL;
     again.scale_sums = NULL;
     block_forward(model, block, &again);
 }

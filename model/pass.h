@@ -32,6 +32,8 @@ typedef struct {
     Probe *probe;                /* where activations are recorded; NULL = nowhere */
     real *peaks;           /* (L,TOKEN_GROUPS) the largest attention logits of the step so far,
                                     to be raised; NULL = not wanted */
+    double *first_sums;    /* (L,NH) attention on the first token, see attention_first; NULL = not
+                                    wanted */
     ScaleSums *scale_sums; /* (n_sites) sums of 1/r of the norms; NULL = none are taken */
     GradWrite grads;       /* whether matmuls set or add to weight gradients; model_backward
                                     sets it */

@@ -53,7 +53,8 @@ static const NormFrozen *add_site(Plan *plan, const NormPlan *planned, const Nor
         .stats = norm->stats,
         .n_stats = norm_stats(norm->kind, norm->C),
         .per_token = planned->rows / (plan->shape.B * plan->shape.T),
-        .group = removal_group(plan->options, plan->wiring, planned->place, planned->block)};
+        .group = removal_group(plan->options, plan->wiring, planned->place, planned->block),
+        .place = (int)planned->place};
     snprintf(site->name, sizeof site->name, "%s", planned->name);
     if (plan->options->removal.start)
         site->running_scale =

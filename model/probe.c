@@ -34,7 +34,15 @@ Probe *probe_create(size_t L) {
 void probe_free(Probe *probe) {
     if (!probe) return;
     mem_free(probe->stats);
+    mem_free(probe->located);
+    mem_free(probe->scratch);
     mem_free(probe);
+}
+
+void probe_locate(Probe *probe, size_t elements) {
+    probe->located = mem_alloc(size_mul(size_mul(probe->points, PROBE_SITES), sizeof(ProbePeaks)));
+    probe->scratch = mem_alloc(size_mul(elements, sizeof(real)));
+    probe->room = elements;
 }
 
 ProbePoint probe_point(const Probe *probe, size_t point) {
@@ -47,12 +55,20 @@ ProbeStats *probe_stats(const Probe *probe, size_t point, ProbeSite site) {
     return &probe->stats[point * PROBE_SITES + site];
 }
 
+const ProbePeaks *probe_peaks(const Probe *probe, size_t point, ProbeSite site) {
+    return &probe->located[point * PROBE_SITES + site];
+}
+
 void probe_value(Probe *probe, size_t point, ProbeSite site, const real *x, size_t R, size_t T,
                  size_t C) {
     if (!probe) return;
     ProbeStats *stats = probe_stats(probe, point, site);
     stats->measured = true;
     activation_moments(stats->moments, x, R, T, C);
+    if (!probe->located || R * C > probe->room) return;
+    ProbePeaks *own = &probe->located[point * PROBE_SITES + site];
+    activation_peaks(own->peak, x, R, T, C);
+    own->median = median_abs(probe->scratch, x, R * C);
 }
 
 void probe_gradient(Probe *probe, size_t point, ProbeSite site, const real *dx, size_t R, size_t T,

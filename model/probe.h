@@ -36,14 +36,25 @@ typedef struct {
     double grad_rms[TOKEN_GROUPS];
 } ProbeStats;
 
+/* Where the largest |x| of a site is, and the median |x|, of the last pass. */
+typedef struct {
+    Peak peak[TOKEN_GROUPS];
+    double median; /* of both groups */
+} ProbePeaks;
+
 typedef struct {
     size_t L, points;
-    ProbeStats *stats; /* (points,PROBE_SITES) */
+    ProbeStats *stats;   /* (points,PROBE_SITES) */
+    ProbePeaks *located; /* (points,PROBE_SITES); NULL = not wanted */
+    real *scratch;       /* for the medians */
+    size_t room;         /* elements of it */
 } Probe;
 
 Probe *probe_create(size_t L);
 size_t probe_bytes(size_t L); /* the memory that it takes */
 void probe_free(Probe *probe);
+/* Makes the probe record ProbePeaks too, of sites of at most `elements` elements. */
+void probe_locate(Probe *probe, size_t elements);
 
 /* Indices of points. */
 static inline size_t probe_embedding(void) {
@@ -57,6 +68,7 @@ static inline size_t probe_final(size_t L) {
 }
 ProbePoint probe_point(const Probe *probe, size_t point);
 ProbeStats *probe_stats(const Probe *probe, size_t point, ProbeSite site);
+const ProbePeaks *probe_peaks(const Probe *probe, size_t point, ProbeSite site);
 
 /* Records the activation x (R,C) of a site, R tokens in sequences of T, or its gradient dx. Does
  * nothing where `probe` is NULL. */

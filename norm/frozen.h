@@ -20,6 +20,7 @@ typedef struct {
     size_t per_token;    /* rows per token: more than 1 where each head is normalized */
     real *running_scale; /* (TOKEN_GROUPS) EMA of the scale, 0 = none yet; NULL = not kept */
     size_t group;        /* norms of one group are removed together, see ../model/removal.h */
+    int place;           /* NormPlace of ../model/removal.h */
     NormFrozen frozen;
     real *r; /* (room) constants, to which frozen.r points */
     size_t room;

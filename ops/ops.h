@@ -195,7 +195,9 @@ typedef enum { TOKEN_FIRST, TOKEN_REST, TOKEN_GROUPS } TokenGroup;
 
 typedef struct {
     size_t B, T, NH, NKV, HS;
-    real scale; /* 0 = 1/sqrt(HS) */
+    real scale;    /* 0 = 1/sqrt(HS) */
+    size_t window; /* w: the token at t attends to tokens t-w+1 to t; 0 = to all up to t */
+    real softcap;  /* c: scores are c tanh(scores / c) before the softmax; 0 = none */
 } AttentionShape;
 /* Elements of qkv per token: all query heads, then all key heads, then all value heads. */
 static inline size_t qkv_width(size_t NH, size_t NKV, size_t HS) {
@@ -213,6 +215,10 @@ void attention_forward(real *out, real *lse, real *peaks, const real *qkv, real 
  * (t+1,qkv_width). B and T of `shape` are not used. Scratch is for sequences of more than t
  * tokens. */
 void attention_next(real *out, const real *qkv, real *scratch, size_t t, AttentionShape shape);
+/* How much attention goes to the first token of a sequence: the probabilities
+ * p(t,0) = exp(scale q_t.k_0 - lse_t), summed over the queries t >= 1 of all sequences, are added to
+ * sums (NH). After attention_forward, from its lse. */
+void attention_first(double *sums, const real *lse, const real *qkv, AttentionShape shape);
 /* dqkv is set. */
 void attention_backward(real *dqkv, const real *dout, const real *out, const real *lse,
                         const real *qkv, real *scratch, const Dropout *dropout,
@@ -256,6 +262,17 @@ typedef struct {
 void activation_moments(Moments moments[TOKEN_GROUPS], const real *x, size_t R, size_t T, size_t C);
 /* Root mean squares; NaN for a group without tokens. */
 void activation_rms(double rms[TOKEN_GROUPS], const real *x, size_t R, size_t T, size_t C);
+
+/* The element of x (R,C) with the largest |x|, the first one of equal ones. Where any element is NaN, a
+ * NaN. */
+typedef struct {
+    double value;       /* with its sign; 0 in a group without tokens */
+    size_t row, column; /* its place in x */
+} Peak;
+void activation_peaks(Peak peaks[TOKEN_GROUPS], const real *x, size_t R, size_t T, size_t C);
+/* The median of |x| (n), the mean of the two in the middle where n is even; NaN where any is NaN.
+ * scratch (n) is overwritten. */
+double median_abs(real *scratch, const real *x, size_t n);
 
 /* --- sampling --- */
 

@@ -21,7 +21,8 @@
 #     torch    the current PyTorch of PyPI, for scripts/bench_torch.py, in a virtual environment of its own in
 #              ~/.cache/peri/torch, and a C++ compiler for torch.compile. On x86 this is the build for GPUs, about 5 GB;
 #              PIP_INDEX_URL names another index. Remove the folder to get a newer version
-#     models   PyTorch, transformers and their tokenizers, to load exported models, in ~/.cache/peri/models
+#     transformers
+#              PyTorch and transformers, to load exported models, in ~/.cache/peri/transformers
 #
 # Prints and does nothing if all are installed. Without dpkg it cannot know: it prints the names and exits with 0, and
 # make finds out. Exit code 1: a package is missing and cannot be installed.
@@ -45,10 +46,10 @@ declare -A groups=(
     [wandb]="python3-venv"
     [claims]="python3-numpy python3-scipy"
     [torch]="python3-venv python3-dev g++"
-    [models]="python3-venv"
+    [transformers]="python3-venv"
 )
 # What a group installs from PyPI. The formatting of ruff may change between versions.
-declare -A from_pypi=([ruff]=ruff==0.17.6 [tensorboard]=tensorboardX==2.6.5 [wandb]=wandb==0.31.0 [torch]=torch [models]="torch transformers")
+declare -A from_pypi=([ruff]=ruff==0.17.6 [tensorboard]=tensorboardX==2.6.5 [wandb]=wandb==0.31.0 [torch]=torch [transformers]="torch transformers")
 # What a group unpacks for another processor: architecture and packages.
 declare -A from_debian=(
     [aarch64]="arm64 libc6 libgcc-s1 libgomp1 libgfortran5 libopenblas0-openmp libopenblas-openmp-dev libcjson1 libcjson-dev"
@@ -131,7 +132,7 @@ for group in "$@"; do
     [[ -z ${from_debian[$group]:-} ]] || install_from_debian "$group" ${from_debian[$group]}
     [[ -n ${from_pypi[$group]:-} ]] || continue
     venv=$cache/venv
-    [[ $group != torch && $group != models ]] || venv=$cache/$group
+    [[ $group != torch && $group != transformers ]] || venv=$cache/$group
     # shellcheck disable=SC2086 # names
     install_from_pypi "$venv" ${from_pypi[$group]}
 done

@@ -15,7 +15,8 @@ shopt -s nullglob
 # A file includes its own folder and folders of a lower floor. Two folders on one floor, such as
 # norm/ and data/, know nothing of each other.
 floors="base=0 ops=1 ops/cpu=2 data/tokenizer=2 data=3 norm=3 model=4
-    run/io=5 run/optim=6 run/config=7 run/log=8 run/store=9 run/models=10 run/train=10 run/commands=11 train.c=12 tests=13"
+    run/io=5 run/optim=6 run/config=7 run/log=8 run/store=9 run/models=10 run/train=10 run/measure=11
+    run/commands=12 train.c=13 tests=14"
 
 house=(train.c {base,ops,norm,data,model}/*.[ch] {ops,run,data}/*/*.[ch])
 all=("${house[@]}" tests/*/*.[ch])

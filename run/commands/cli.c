@@ -49,7 +49,9 @@ enum {
     WRITING =
         LOGITS | FOLDING | EXPORTING | IMPORTING | 1 << MODE_ENCODE | 1 << MODE_TRAIN_TOKENIZER,
     REPLAYING = 1 << MODE_REPLAY,
-    SETTING = TRAINING | 1 << MODE_EVAL | LOGITS | FOLDING | IMPORTING | REPLAYING,
+    MEASURING = 1 << MODE_MEASURE,
+    EVALUATING = 1 << MODE_EVAL | MEASURING,
+    SETTING = TRAINING | EVALUATING | LOGITS | FOLDING | IMPORTING | REPLAYING,
     JSON =
         1 << MODE_EVAL | 1 << MODE_DESCRIBE | 1 << MODE_DRY_RUN | 1 << MODE_LIST | 1 << MODE_STATUS,
 };
@@ -102,6 +104,17 @@ static const Flag FLAGS[] = {
     COMMAND_OF("eval", "RUN", TAKES_STRING, run, MODE_EVAL,
                "print the validation loss of the latest checkpoint of a run, on other data with "
                "--set data.val=FILE"),
+    COMMAND_OF(
+        "measure", "RUN [TEXT]", TAKES_STRING, run, MODE_MEASURE,
+        "print a page about the norms of a model, that of a run or of a Hugging Face folder, "
+        "measured on validation sequences or on a text: residual stream, massive activations, "
+        "gains, attention to the first token, "
+        "and the loss without the statistics of norms; with --dry-run: time and memory"),
+    OPTION("out", "PAGE", TAKES_STRING, out, MEASURING,
+           "for --measure: write the page to PAGE, which ends in .md (Markdown) or .html (with "
+           "charts)"),
+    OPTION("context", "N", TAKES_INTEGER, context, EVALUATING,
+           "for --eval and --measure: sequences of N tokens instead of model.context"),
     OPTION("norms", "MODE", TAKES_STRING, norms, STORED,
            "for --eval and --sample: use norms as trained (real), with constant statistics "
            "(frozen, frozen_first) or without statistics (identity)"),
@@ -110,11 +123,11 @@ static const Flag FLAGS[] = {
     COMMAND_OF("replay", "RUN", TAKES_STRING, run, MODE_REPLAY,
                "repeat the updates around a spike bit for bit and print what changed in "
                "activations, gradients and sequences; writes RUN/replay/"),
-    OPTION("step", "N", TAKES_STEP, step, REPLAYING | STORED | LOGITS | FOLDING | EXPORTING,
-           "for --sample, --eval, --logits, --fold and --export: the checkpoint of step N, or best "
-           "(default: "
-           "the "
-           "latest); for --replay: the update to examine (default: the worst spike)"),
+    OPTION("step", "N", TAKES_STEP, step,
+           REPLAYING | STORED | MEASURING | LOGITS | FOLDING | EXPORTING,
+           "for --sample, --eval, --measure, --logits, --fold and --export: the checkpoint of step "
+           "N, or best "
+           "(default: the latest); for --replay: the update to examine (default: the worst spike)"),
     OPTION("around", "K", TAKES_INTEGER, around, REPLAYING,
            "for --replay: number of updates to record before and after it (default 2)"),
     COMMAND_OF("logits", "RUN FILE", TAKES_STRING, run, MODE_LOGITS,
@@ -162,57 +175,6 @@ bool cli_flag(size_t i, CliFlag *flag) {
     if (i >= FLAG_COUNT) return false;
     *flag = (CliFlag){FLAGS[i].name, FLAGS[i].argument, FLAGS[i].help};
     return true;
-}
-
-/* Prints `text` in lines of at most HELP_WIDTH columns; continuation lines are indented. */
-static void print_wrapped(const char *text, size_t indent, size_t column) {
-    enum { HELP_WIDTH = 100 };
-    while (*text) {
-        size_t length = strcspn(text, " ");
-        if (column > indent && column + 1 + length > HELP_WIDTH) {
-            printf("\n%*s", (int)indent, "");
-            column = indent;
-        } else if (column > indent) {
-            putchar(' ');
-            column++;
-        }
-        printf("%.*s", (int)length, text);
-        column += length;
-        text += length;
-        text += strspn(text, " ");
-    }
-    putchar('\n');
-}
-
-void cli_help(bool examples_only) {
-    enum { INDENT = 26 };
-    const char *program = program_name();
-    printf(
-        "peri.c %s: train transformers and see what the placement and kind of their norms do.\n\n"
-        "  %s --config peri_rms.json                        a minute on two cores, then a "
-        "story\n"
-        "  %s --config peri_rms.json --set data.train=my.txt --set name=my_text\n"
-        "  %s --sample runs/peri_rms --prompt \"One day\"\n\n",
-        PERI_VERSION, program, program, program);
-    if (examples_only) {
-        printf("%s --help lists all flags, %s --list topologies all topologies.\n", program,
-               program);
-        return;
-    }
-    for (int i = 0; i < FLAG_COUNT; i++) {
-        char left[INDENT];
-        snprintf(left, sizeof left, "  --%s %s", FLAGS[i].name,
-                 FLAGS[i].argument ? FLAGS[i].argument : "");
-        printf("%-*s", INDENT, left);
-        print_wrapped(FLAGS[i].help, INDENT, INDENT);
-    }
-    printf("  --KEY VALUE             short for --set, where KEY is the last part of a key: "
-           "--topology pre --steps 500\n\n"
-           "Exit codes: 0 success, or the run is already finished; 1 internal error; 2 wrong usage "
-           "or config;\n"
-           "3 wrong data or checkpoint; 4 I/O error; 5 diverged; 75 stopped by a queue.\n"
-           "%s --list keys lists all keys of a config with their defaults.\n",
-           program);
 }
 
 static const Flag *find_flag(const char *name) {
@@ -286,6 +248,12 @@ static void flag_apply(Cli *cli, const Flag *flag, const char *value) {
     }
     if (flag->mode < 0) return;
     if (cli->mode == MODE_HELP) return;
+    const bool measures = cli->mode == MODE_MEASURE || flag->mode == MODE_MEASURE;
+    if (measures && (cli->mode == MODE_DRY_RUN || flag->mode == MODE_DRY_RUN)) {
+        cli->dry_run = true;
+        cli->mode = MODE_MEASURE;
+        return;
+    }
     if (cli->mode != MODE_TRAIN && flag->mode != MODE_HELP)
         die(EXIT_USAGE, "--%s cannot be combined with the flags before it", flag->name);
     cli->mode = (Mode)flag->mode;
@@ -321,7 +289,8 @@ static void check_options(const Cli *cli, const bool used[FLAG_COUNT]) {
 typedef struct {
     bool used[FLAG_COUNT];
     bool sampling;      /* whether --sample is among the arguments: --seed is its own then */
-    bool tokenizing;    /* the same of --train-tokenizer and --vocab */
+    bool tokenizing;    /* the same of --train-tokenizer and --vocab ... */
+    bool evaluating;    /* ... and of --eval, --measure and --context */
     const char *config; /* the config that was given without --config, NULL = none */
 } CliState;
 
@@ -347,11 +316,16 @@ static void apply_key(Cli *cli, CliState *state, const char *argument, const cha
     state->used[find_flag("set") - FLAGS] = true;
 }
 
-/* An argument without dashes: the file that --logits, --encode or --train-tokenizer writes, the OUT of --fold, the RUN of --import, a config, by its file or its name, or
+/* An argument without dashes: the second one of a command, the text of --measure, a config, by its file or its name, or
  * KEY=VALUE. */
 static void parse_bare(Cli *cli, CliState *state, const char *argument) {
     if (WRITING >> cli->mode & 1 && !cli->file) {
         cli->file = argument;
+        return;
+    }
+    if (cli->mode == MODE_MEASURE && !cli->text &&
+        (!strchr(argument, '=') || access(argument, F_OK) == 0)) {
+        cli->text = argument;
         return;
     }
     const char *equals = strchr(argument, '=');
@@ -383,7 +357,8 @@ static bool parse_argument(Cli *cli, CliState *state, const char *argument, cons
     for (char *c = name; *c; c++) *c = *c == '_' ? '-' : (char)tolower((unsigned char)*c);
     const Flag *flag = find_flag(name);
     const bool is_key = (strcmp(name, "seed") == 0 && !state->sampling) ||
-                        (strcmp(name, "vocab") == 0 && !state->tokenizing);
+                        (strcmp(name, "vocab") == 0 && !state->tokenizing) ||
+                        (strcmp(name, "context") == 0 && !state->evaluating);
     if (!flag || is_key) {
         const bool is_next_flag = !equals && value && strncmp(value, "--", 2) == 0;
         apply_key(cli, state, argument, name, is_next_flag ? NULL : value);
@@ -447,11 +422,18 @@ static void check_values(const Cli *cli) {
     if (cli->seed > UINT32_MAX) die(EXIT_USAGE, "--seed must be 0 to 2^32-1");
 }
 
+/* Whether an argument is the flag --NAME, with or without a value. */
+static bool is_flag(const char *argument, const char *name) {
+    const size_t length = strlen(name);
+    return strncmp(argument, "--", 2) == 0 && strncmp(argument + 2, name, length) == 0 &&
+           (argument[2 + length] == '\0' || argument[2 + length] == '=');
+}
+
 /* Some options have the name of a key, which they are only beside their command. */
 static void find_owners(CliState *state, const char *argument) {
-    static const char tokenizing[] = "--train-tokenizer";
-    state->sampling |= strcmp(argument, "--sample") == 0 || strncmp(argument, "--sample=", 9) == 0;
-    state->tokenizing |= strncmp(argument, tokenizing, strlen(tokenizing)) == 0;
+    state->sampling |= is_flag(argument, "sample");
+    state->tokenizing |= is_flag(argument, "train-tokenizer");
+    state->evaluating |= is_flag(argument, "eval") || is_flag(argument, "measure");
 }
 
 Cli cli_parse(int argc, char **argv) {

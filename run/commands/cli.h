@@ -15,6 +15,7 @@ typedef enum {
     MODE_BENCH,
     MODE_SAMPLE,
     MODE_EVAL,
+    MODE_MEASURE,
     MODE_REPLAY,
     MODE_STATUS,
     MODE_LOGITS,
@@ -44,11 +45,14 @@ typedef struct {
     const char *topology; /* of --eval and --sample; NULL = that of the run */
     const char *prompt;   /* NULL = the default of the data, "-" = standard input */
     size_t tokens, seed, bench;
-    size_t step;   /* STEP_NEWEST (of a replay: the worst spike), STEP_BEST or a number */
-    size_t around; /* of a replay */
+    size_t context; /* of --eval and --measure; 0 = that of the model */
+    size_t step;    /* STEP_NEWEST (of a replay: the worst spike), STEP_BEST or a number */
+    size_t around;  /* of a replay */
     const char *
-        file; /* the second argument of --logits, --fold, --export, --import, --encode and --train-tokenizer */
-    const char *text; /* of --encode and --train-tokenizer */
+        file; /* the second argument of --logits, --fold, --export, --import, --encode, --train-tokenizer */
+    const char *text; /* of --encode, --train-tokenizer and --measure */
+    const char *out;  /* of --measure; NULL = standard output */
+    bool dry_run;     /* of --measure */
     const char *tokenizer;
     size_t vocab;         /* of --train-tokenizer */
     const char *on_event; /* NULL = that of the environment, if any */

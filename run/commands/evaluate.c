@@ -2,7 +2,7 @@
 #include "run/commands/evaluate.h"
 
 #include "data/targets.h"
-#include "run/commands/calibrate.h"
+#include "run/measure/calibrate.h"
 #include "run/io/json_out.h"
 #include "run/io/streams.h"
 #include "run/optim/schedule.h"
@@ -25,9 +25,10 @@ Config evaluate_config(const Cli *cli) {
         die(EXIT_USAGE,
             "--%s cannot change the model: only data.*, train.eval_rows, train.batch and "
             "train.threads can be set, not \"%s\"%s",
-            cli->mode == MODE_EVAL   ? "eval"
-            : cli->mode == MODE_FOLD ? "fold"
-                                     : "logits",
+            cli->mode == MODE_EVAL      ? "eval"
+            : cli->mode == MODE_MEASURE ? "measure"
+            : cli->mode == MODE_FOLD    ? "fold"
+                                        : "logits",
             cli->sets[i], cli->mode == MODE_EVAL ? " (--force-topology rewires it)" : "");
     }
     rundir_config(&config, cli->run, cli->sets, cli->n_sets);
@@ -39,14 +40,24 @@ static int compare(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+size_t evaluate_context(const Cli *cli, const Model *model) {
+    const size_t longest = model->shape.T;
+    if (cli->context > longest)
+        die(EXIT_USAGE,
+            "--context %zu: the model was trained on sequences of %zu tokens "
+            "(model.context), and N may be at most that",
+            cli->context, longest);
+    return cli->context ? cli->context : longest;
+}
+
 /* Fills `losses` (val_rows*T) for all validation tokens; returns their mean. */
-static double losses_of(double *losses, const StoredModel *stored, const Dataset *data) {
+static double losses_of(double *losses, const StoredModel *stored, const Dataset *data, size_t T) {
     const Shape *s = &stored->model->shape;
     int *tokens = mem_alloc(size_mul(s->B * s->T, sizeof(int)));
     int *targets = mem_alloc(size_mul(s->B * s->T, sizeof(int)));
     real gamma = (real)schedule_gamma(&stored->config.gamma_warmup, stored->step);
     BranchRamp branch = schedule_branch(&stored->config.branch_warmup, stored->step);
-    double mean = validate(stored->model, data, gamma, branch, tokens, targets, losses);
+    double mean = validate(stored->model, data, T, gamma, branch, tokens, targets, losses);
     mem_free(tokens);
     mem_free(targets);
     return mean;
@@ -93,9 +104,8 @@ static double quantile(const double *sorted, size_t n, double q) {
 }
 
 /* The first place of the first validation sequence whose loss is not finite; losses (val_rows*T). */
-static NonFinite find_nonfinite(const StoredModel *stored, const Dataset *data,
+static NonFinite find_nonfinite(const StoredModel *stored, const Dataset *data, size_t T,
                                 const double *losses) {
-    const size_t T = stored->model->shape.T;
     NonFinite found = nonfinite_logits(stored->model->shape.L);
     int *tokens = mem_alloc(size_mul(T, sizeof *tokens));
     int *targets = mem_alloc(size_mul(T, sizeof *targets));
@@ -137,25 +147,26 @@ int evaluate(const Cli *cli) {
     ops_start(config.train.threads);
     stored_model_read(&stored, cli->run, cli->step, config.train.batch);
     if (cli->topology) stored_model_rewire(&stored, cli->topology);
-    calibrate(&stored, &config, norms);
     const Model *model = stored.model;
-    Dataset *data = dataset_open_val(&config.data, model->shape.T, config.train.eval_rows,
-                                     &stored.vocab, model->shape.V);
-    size_t sequences = dataset_val_rows(data), tokens = size_mul(sequences, model->shape.T);
+    const size_t T = evaluate_context(cli, model);
+    calibrate(&stored, &config, norms, T);
+    Dataset *data =
+        dataset_open_val(&config.data, T, config.train.eval_rows, &stored.vocab, model->shape.V);
+    size_t sequences = dataset_val_rows(data), tokens = size_mul(sequences, T);
     if (!sequences) {
         die(EXIT_USAGE, "%s has no validation data (data.val_fraction is 0): --set data.val=FILE",
             cli->run);
     }
     double *losses = mem_alloc(size_mul(tokens, sizeof *losses));
-    double mean = losses_of(losses, &stored, data);
+    double mean = losses_of(losses, &stored, data, T);
     NonFinite nonfinite = {.layer = 0};
-    if (!isfinite(mean)) nonfinite = find_nonfinite(&stored, data, losses);
+    if (!isfinite(mean)) nonfinite = find_nonfinite(&stored, data, T, losses);
     qsort(losses, tokens, sizeof *losses, compare);
     const Evaluation result = {stored.step,
                                sequences,
                                tokens,
                                mean,
-                               bits_per_byte(mean, targets_bytes(data, model->shape.T)),
+                               bits_per_byte(mean, targets_bytes(data, T)),
                                quantile(losses, tokens, 0.5),
                                quantile(losses, tokens, 0.999),
                                dataset_floor(data)};

@@ -12,6 +12,10 @@
  * model can be set; any other ends the program (EXIT_USAGE). */
 Config evaluate_config(const Cli *cli);
 
+/* --context N, the length of the sequences; without it that of the model. A longer one ends the program
+ * (EXIT_USAGE). */
+size_t evaluate_context(const Cli *cli, const Model *model);
+
 /* --eval RUN: prints one line of key=value pairs, or the same as JSON, losses in nats per token. Only data.*,
  * train.eval_rows, train.batch and train.threads can be overridden. Returns EXIT_DIVERGED, with a
  * message that names the first block, if the loss is not finite. */

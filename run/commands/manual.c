@@ -4,10 +4,10 @@
  * rest of the text is here. Read next: cli.c, run/config/config_keys.c. */
 #include "run/commands/manual.h"
 
-#include "run/commands/calibrate.h"
 #include "run/commands/cli.h"
 #include "run/commands/list.h"
 #include "run/config/config_keys.h"
+#include "run/measure/calibrate.h"
 
 #include <string.h>
 
@@ -27,6 +27,7 @@ static const char *const SYNOPSIS[] = {
     "peri-train --config FILE [--set KEY=VALUE]... [OPTION]...",
     "peri-train --sample RUN [OPTION]...",
     "peri-train --eval RUN [OPTION]...",
+    "peri-train --measure RUN [TEXT] [OPTION]...",
     "peri-train --replay RUN [--step N] [OPTION]...",
     "peri-train --status RUN [--json]",
     "peri-train --logits RUN FILE [OPTION]...",
@@ -207,6 +208,7 @@ static const struct {
     {"KEY=VALUE", "_peri_train_set \"$word\""},       /* a key, then its values */
     {"DIR", "compgen -d -S / -- \"$word\""},          /* a folder */
     {"RUN", "compgen -d -S / -- \"$word\""},          /* the folder of a run */
+    {"RUN [TEXT]", "compgen -d -S / -- \"$word\""},
     {"RUN FILE", "compgen -d -S / -- \"$word\""},
     {"WHAT", "compgen -W \"$lists\" -- \"$word\""}, /* an argument of --list */
     {"MODE", "compgen -W \"$norms\" -- \"$word\""}, /* an argument of --norms */

@@ -3,7 +3,7 @@
 
 #include "base/stb_ds.h"
 #include "base/utf8.h"
-#include "run/commands/calibrate.h"
+#include "run/measure/calibrate.h"
 #include "run/io/streams.h"
 #include "run/optim/schedule.h"
 
@@ -94,7 +94,7 @@ void sample_of_checkpoint(const Cli *cli) {
     stored_model_read(&stored, cli->run, cli->step, 1);
     const Config *config = &stored.config;
     if (cli->topology) stored_model_rewire(&stored, cli->topology);
-    calibrate(&stored, config, norms);
+    calibrate(&stored, config, norms, stored.model->shape.T);
     if (!stored.vocab.size)
         die(EXIT_DATA, "%s was trained on token numbers without text: it cannot be sampled",
             cli->run);

@@ -267,7 +267,8 @@ bool run_update(Run *run, size_t step, LogRow *row) {
 double run_validate(Run *run, size_t step) {
     real gamma = (real)schedule_gamma(&run->config->gamma_warmup, step);
     BranchRamp branch = schedule_branch(&run->config->branch_warmup, step);
-    return validate(run->model, run->data, gamma, branch, run->tokens, run->targets, NULL);
+    return validate(run->model, run->data, run->model->shape.T, gamma, branch, run->tokens,
+                    run->targets, NULL);
 }
 
 bool run_wants_validation(const Run *run, size_t step) {

@@ -5,9 +5,9 @@
 
 #include <string.h>
 
-double validate(Model *model, const Dataset *data, real gamma, BranchRamp branch, int *tokens,
-                int *targets, double *losses) {
-    const size_t T = model->shape.T, batch = model->shape.B, sequences = dataset_val_rows(data);
+double validate(Model *model, const Dataset *data, size_t T, real gamma, BranchRamp branch,
+                int *tokens, int *targets, double *losses) {
+    const size_t batch = model->shape.B, sequences = dataset_val_rows(data);
     double total = 0;
     for (size_t first = 0; first < sequences && !stop_requested(); first += batch) {
         size_t count = sequences - first < batch ? sequences - first : batch;

@@ -9,10 +9,11 @@
 #include "data/dataset.h"
 #include "model/model.h"
 
-/* Returns the mean loss in nats per token, computed in batches of the model's size. `tokens` and
- * `targets` (B,T) are work space; `losses` (val_rows*T) receives the loss of every token, NULL =
- * none. If a stop was requested meanwhile, the result is undefined. */
-double validate(Model *model, const Dataset *data, real gamma, BranchRamp branch, int *tokens,
-                int *targets, double *losses);
+/* Returns the mean loss in nats per token, computed in batches of the model's size. T is the context
+ * with which `data` was opened, at most that of the model. `tokens` and `targets` (B,T) are work
+ * space; `losses` (val_rows*T) receives the loss of every token, NULL = none. If a stop was requested
+ * meanwhile, the result is undefined. */
+double validate(Model *model, const Dataset *data, size_t T, real gamma, BranchRamp branch,
+                int *tokens, int *targets, double *losses);
 
 #endif

@@ -3,8 +3,8 @@
 set -euo pipefail
 source "$(dirname "$0")/../../scripts/usage.sh"
 cd "$(dirname "$0")/../.."
-scripts/install-packages.sh models
-python=${XDG_CACHE_HOME:-$HOME/.cache}/peri/models/bin/python3
+scripts/install-packages.sh transformers
+python=${XDG_CACHE_HOME:-$HOME/.cache}/peri/transformers/bin/python3
 if HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 "$python" -B tests/soak/exports.py ./train "$@" | sed 's/^/note: /'; then
     echo "ok exports"
 else
