@@ -93,13 +93,13 @@ constants_are_of_other_sequences() {
     has "all that follow, up to 64" "$said" "The constants come from 64 sequences of the text, behind the measured ones."
     before="$(row "nats per token" 2) $(row "all norms" 4)"
     near "loss" "${before% *}" "$(evaluated val_loss "$tmp/text" --set data.val="$tmp/short.txt" --set train.eval_rows=9)"
-    { head -c 160 "$tmp/short.txt" && tail -c +161 "$tmp/short.txt" | tr a-y b-z; } >"$tmp/other.txt"
-    exits 0 --measure "$tmp/text" "$tmp/short.txt" --set train.eval_rows=9
-    local constants
-    constants=$(row "all norms" 2)
-    exits 0 --measure "$tmp/text" "$tmp/other.txt" --set train.eval_rows=9
-    same "the measured sequences" "$(row "nats per token" 2) $(row "all norms" 4)" "$before"
-    [[ $(row "all norms" 2) != "$constants" ]] || fail "the constants are not of the sequences behind"
+    { head -c 146 "$tmp/few.txt" && tail -c +147 "$tmp/few.txt" | tr a-y b-z; } >"$tmp/other"
+    exits 0 --measure "$tmp/text" "$tmp/few.txt" --set train.eval_rows=9
+    same "the same head" "$(row "nats per token" 2) $(row "all norms" 4)" "$before"
+    has "nine of each" "$said" "The constants come from 9 sequences"
+    before=$(row "all norms" 2)
+    exits 0 --measure "$tmp/text" "$tmp/other" --set train.eval_rows=9 # a name without an ending
+    [[ $(row "all norms" 2) != "$before" ]] || fail "the constants are not of the sequences behind"
     exits 0 --measure "$tmp/text" "$tmp/few.txt" --set train.eval_rows=13
     has "few" "$said" "The constants come from 5 sequences of the text, behind the measured ones. That is few"
     exits 0 --measure "$tmp/text" "$tmp/few.txt"

@@ -50,6 +50,9 @@ static void peaks_of_special_values(void) {
         activation_peaks(got, x, 3, 3, 4);
         CHECK(isnan(got[hit].value) && got[hit].row * 4 + got[hit].column == at, "at %zu", at);
         CHECK(isfinite(got[1 - hit].value), "at %zu", at);
+        x[at / 4 ? 11 : 3] = NAN; /* the first one counts */
+        activation_peaks(got, x, 3, 3, 4);
+        CHECK(got[hit].row * 4 + got[hit].column == at, "at %zu: two", at);
     }
 }
 
