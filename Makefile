@@ -81,7 +81,7 @@ UNUSED   := data/tokenizer/$(if $(PCRE2),regex_none.c,regex_pcre2.c) data/tokeni
 
 # The folders of the library, lowest first (docs/code.md).
 ROOMS    := base ops/cpu data/tokenizer data norm model \
-    $(addprefix run/,io optim config log store train measure commands)
+    $(addprefix run/,io optim config log store models train measure commands)
 SOURCES  := $(sort $(filter-out $(UNUSED),$(wildcard $(ROOMS:%=%/*.c))))
 OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o)
 TESTS    := $(sort $(wildcard tests/unit/test_*.c)) $(if $(filter double,$(REAL)),$(sort $(wildcard tests/grad/grad_*.c)))
@@ -147,6 +147,9 @@ $(BUILD)/train.o: $(BUILD)/commit
 $(BUILD)/%.o: %.c Makefile $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(PERI_CFLAGS) $(if $(filter train.c,$<),-DPERI_COMMIT='"$(COMMIT)"') -MMD -MP -c -o $@ $<
+
+# It contains the file.
+$(BUILD)/run/models/peri_class.o: run/models/modeling_peri.py
 
 # At every optimization level: without -O3 their tiles are not kept in registers, which is 16 times slower.
 $(patsubst %.c,$(BUILD)/%.o,$(wildcard ops/cpu/cpu_gemm_*.c)): PERI_CFLAGS += -O3

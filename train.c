@@ -13,7 +13,9 @@
 #include "run/commands/dryrun.h"
 #include "run/commands/encode.h"
 #include "run/commands/evaluate.h"
+#include "run/commands/export.h"
 #include "run/commands/fold.h"
+#include "run/commands/import.h"
 #include "run/commands/list.h"
 #include "run/commands/logits.h"
 #include "run/commands/manual.h"
@@ -171,42 +173,31 @@ static void start_process(char **argv) {
     config_start();
 }
 
+/* The modes that only read the command line. */
+static void (*const COMMANDS[])(const Cli *) = {
+    [MODE_SAMPLE] = sample_of_checkpoint,
+    [MODE_LOGITS] = logits_write,
+    [MODE_FOLD] = fold_write,
+    [MODE_EXPORT] = export_write,
+    [MODE_IMPORT] = import_write,
+    [MODE_STATUS] = status_print,
+    [MODE_ENCODE] = encode_text,
+    [MODE_TRAIN_TOKENIZER] = encode_train,
+};
+
 static int run_mode(const Cli *cli, int argc, char **argv) {
-    int code = EXIT_DONE;
     switch (cli->mode) {
     case MODE_TRAIN:
     case MODE_DRY_RUN:
     case MODE_BENCH:
     case MODE_DESCRIBE:
-        code = with_config(cli, argc, argv);
-        break;
-    case MODE_SAMPLE:
-        sample_of_checkpoint(cli);
-        break;
+        return with_config(cli, argc, argv);
     case MODE_EVAL:
-        code = evaluate(cli);
-        break;
+        return evaluate(cli);
     case MODE_MEASURE:
-        code = measure(cli);
-        break;
+        return measure(cli);
     case MODE_REPLAY:
-        code = (int)replay(cli, argc, argv);
-        break;
-    case MODE_LOGITS:
-        logits_write(cli);
-        break;
-    case MODE_FOLD:
-        fold_write(cli);
-        break;
-    case MODE_STATUS:
-        status_print(cli);
-        break;
-    case MODE_ENCODE:
-        encode_text(cli);
-        break;
-    case MODE_TRAIN_TOKENIZER:
-        encode_train(cli);
-        break;
+        return (int)replay(cli, argc, argv);
     case MODE_LIST:
         list_print(cli->list, cli->json);
         break;
@@ -226,8 +217,10 @@ static int run_mode(const Cli *cli, int argc, char **argv) {
         ops_start(0);
         manifest_print_build(stdout);
         break;
+    default:
+        COMMANDS[cli->mode](cli);
     }
-    return code;
+    return EXIT_DONE;
 }
 
 int main(int argc, char **argv) {

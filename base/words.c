@@ -2,8 +2,6 @@
 #include "base/words.h"
 
 #include <ctype.h>
-#include <stdbool.h>
-#include <stddef.h>
 #include <string.h>
 #include <strings.h>
 
@@ -66,6 +64,15 @@ const char *name_nearest(const char *word, const char *const *names) {
     Search search = search_begin(word);
     for (; *names; names++) search_try(&search, *names);
     return search.nearest;
+}
+
+bool word_next(const char **text, char *word, size_t size) {
+    *text += strspn(*text, " ");
+    const size_t length = strcspn(*text, " "), kept = length < size ? length : size - 1;
+    memcpy(word, *text, kept);
+    word[kept] = '\0';
+    *text += length;
+    return length > 0;
 }
 
 int name_index(const char *(*name)(int), const char *word) {

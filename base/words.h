@@ -7,6 +7,7 @@
 #ifndef BASE_WORDS_H
 #define BASE_WORDS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* The i-th of `count` names, NULL past the end. Every *_name(int) function returns this. */
@@ -26,6 +27,10 @@ typedef struct {
  * name in any case, with or without '-', '_' and spaces; one of the `synonyms` (ended by {0}, or
  * NULL); the name with or without one of the endings "layernorm", "norm" and "ln". */
 int name_meant(const char *(*name)(int), const Synonym *synonyms, const char *word);
+
+/* Copies the word at `*text`, as much of it as fits, and advances past it; words have spaces between
+ * them. False at the end. */
+bool word_next(const char **text, char *word, size_t size);
 
 /* The name nearest to `word` by edit distance in any case, where a prefix counts as near; NULL if no name is
  * close enough to suggest. name_near reads the names from a function, name_nearest from an array

@@ -86,7 +86,7 @@ void attention_plan(Attention *attention, Plan *plan, const AttentionShared *sha
                              .score_scale = (real)scaling_scores(&plan->wiring->scaling, s.HS),
                              .shared = shared};
     snprintf(name, sizeof name, "%s.qkv", prefix);
-    attention->qkv = plan_linear(plan, name, LINEAR_QKV, width(&s), s.C);
+    attention->qkv = plan_linear(plan, name, LINEAR_QKV, BIAS_QKV, width(&s), s.C);
     plan_projections(attention, plan, prefix, block);
     attention->x = plan_reals(plan, s.B * s.T * width(&s));
     attention->lse = plan_reals(plan, s.B * s.NH * s.T);
@@ -94,7 +94,7 @@ void attention_plan(Attention *attention, Plan *plan, const AttentionShared *sha
     attention->mid = mid_plan(plan, prefix, block, false, s.NH * s.HS, attention->mixed,
                               shared->dmixed, shared->dmid);
     snprintf(name, sizeof name, "%s.proj", prefix);
-    attention->proj = plan_linear(plan, name, LINEAR_RESIDUAL, s.C, s.NH * s.HS);
+    attention->proj = plan_linear(plan, name, LINEAR_RESIDUAL, BIAS_PROJ, s.C, s.NH * s.HS);
 }
 
 /* --- what forward and backward share --- */

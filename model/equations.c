@@ -246,7 +246,8 @@ static void print_norm(FILE *out, const ModelOptions *options) {
     bool own = options->norm_eps != 0;
     double eps = own ? options->norm_eps : kind->eps, eps_out = own ? eps : kind->eps_out;
     fprintf(out, "%-12s N(x) = %s", kind->name, kind->equation);
-    if (norm_param(kind, NORM_SHIFT) && !options->bias) fputs(", beta 0", out);
+    if (norm_param(kind, NORM_SHIFT) && !options_has_bias(options, BIAS_NORM))
+        fputs(", beta 0", out);
     if (kind->eps != 0) fprintf(out, ", eps %.9g", eps);
     if (eps_out != eps) fprintf(out, " (%.9g in out slots)", eps_out);
     fputc('\n', out);
@@ -288,6 +289,22 @@ static void print_rope(FILE *out, const ModelOptions *options) {
                 options->rope_original);
 }
 
+/* Which of the linear layers have biases; nothing if all of them have. */
+static void print_biases(FILE *out, const ModelOptions *options) {
+    const char *comma = "";
+    size_t count = 0;
+    for (BiasSite site = BIAS_QKV; site < BIAS_SITES; site++)
+        count += options_has_bias(options, site);
+    if (count == BIAS_SITES - BIAS_QKV) return;
+    fputs(count ? ", biases of " : ", no biases", out);
+    for (BiasSite site = BIAS_QKV; site < BIAS_SITES; site++) {
+        if (!options_has_bias(options, site)) continue;
+        fprintf(out, "%s%s", comma, bias_site_name((int)site));
+        comma = " and ";
+    }
+    if (count) fputs(" only", out);
+}
+
 static void print_branches(FILE *out, const ModelOptions *options, const Wiring *wiring) {
     size_t NKV = options->n_kv_head ? options->n_kv_head : options->n_head;
     fprintf(out, "%-12s %zu heads", "attention", options->n_head);
@@ -300,7 +317,8 @@ static void print_branches(FILE *out, const ModelOptions *options, const Wiring 
     print_hidden(out, wiring, false);
     fprintf(out, "\n%-12s mlp(u) = %s", "mlp", mlp_kind(options->mlp)->equation);
     print_hidden(out, wiring, true);
-    fputs(options->bias ? "\n" : ", no biases\n", out);
+    print_biases(out, options);
+    fputc('\n', out);
 }
 
 static void print_head(FILE *out, const ModelOptions *options, const Wiring *wiring) {
@@ -310,8 +328,13 @@ static void print_head(FILE *out, const ModelOptions *options, const Wiring *wir
         fprintf(out, "x + %s", d);
     else
         fputs(wiring->final == FINAL_NORM ? "N(x)" : "x", out);
-    fprintf(out, "; logits = %s h", options->tie_embeddings ? "tok_emb" : "head");
+    const double cap = options->softcap_logits;
+    fputs("; logits = ", out);
+    if (cap > 0) fprintf(out, "%.9g tanh((", cap);
+    fprintf(out, "%s h", options->tie_embeddings ? "tok_emb" : "head");
     if (wiring->scaling.width != 1) fprintf(out, " / %.9g", wiring->scaling.width);
+    if (options->head_bias) fputs(" + bias", out);
+    if (cap > 0) fprintf(out, ") / %.9g)", cap);
     fputc('\n', out);
 }
 

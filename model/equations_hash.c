@@ -53,7 +53,8 @@ static void write_norm(FILE *out, const ModelOptions *options) {
     fprintf(out, "norm %s", kind->name);
     write_number(out, "eps", !uses_eps ? 0 : own ? options->norm_eps : kind->eps);
     write_number(out, "eps_out", !uses_eps ? 0 : own ? options->norm_eps : kind->eps_out);
-    fprintf(out, " beta=%d\n", norm_param(kind, NORM_SHIFT) && options->bias);
+    fprintf(out, " beta=%d\n",
+            norm_param(kind, NORM_SHIFT) && options_has_bias(options, BIAS_NORM));
 }
 
 /* A w behind the slots that gamma-warmup scales. */
@@ -124,13 +125,36 @@ static void write_rope(FILE *out, const ModelOptions *options) {
     write_changed(out, "original", scaled ? options->rope_original : 8192, 8192);
 }
 
+/* Only if some linear layers have biases and others have not, which came later. */
+static void write_bias_sites(FILE *out, const ModelOptions *options) {
+    bool has[BIAS_SITES], some = false, all = true;
+    for (BiasSite site = BIAS_QKV; site < BIAS_SITES; site++) {
+        has[site] = options_has_bias(options, site);
+        some |= has[site];
+        all &= has[site];
+    }
+    if (!some || all) return;
+    fprintf(out, " at=%s%s%s", has[BIAS_QKV] ? "qkv," : "", has[BIAS_PROJ] ? "proj," : "",
+            has[BIAS_MLP] ? "mlp," : "");
+}
+
 static void write_branches(FILE *out, const ModelOptions *options) {
     const size_t NKV = options->n_kv_head ? options->n_kv_head : options->n_head;
     fprintf(out, "attention heads=%zu kv_heads=%zu head_size=%zu position=%s", options->n_head, NKV,
             options_head_dim(options), POSITION_WORDS[options->position]);
     if (options->position == POSITION_ROPE) write_rope(out, options);
     fputc('\n', out);
-    fprintf(out, "mlp %s bias=%d\n", mlp_name(options->mlp), options->bias);
+    fprintf(out, "mlp %s bias=%d", mlp_name(options->mlp), options_has_layer_bias(options));
+    write_bias_sites(out, options);
+    fputc('\n', out);
+}
+
+static void write_head(FILE *out, const ModelOptions *options, const Wiring *wiring) {
+    fprintf(out, "head h=%s norm=%d tied=%d", FINAL_WORDS[wiring->final], wiring->final_norm,
+            options->tie_embeddings);
+    write_changed(out, "bias", options->head_bias, 0);
+    write_changed(out, "softcap", options->softcap_logits, 0);
+    fputc('\n', out);
 }
 
 /* The words of `text` with one comma between them, however many blanks there were. */
@@ -180,8 +204,7 @@ char *equations_canonical(const ModelOptions *options, const GammaWarmup *warmup
     fputc('\n', out);
     write_blocks(out, &wiring, warm_slots);
     write_branches(out, options);
-    fprintf(out, "head h=%s norm=%d tied=%d\n", FINAL_WORDS[wiring.final], wiring.final_norm,
-            options->tie_embeddings);
+    write_head(out, options, &wiring);
     fprintf(out, "init %s", INIT_WORDS[wiring.init]);
     write_number(out, "std", options->init_std);
     write_changed(out, "embed_std", options_embed_std(options), options->init_std);

@@ -109,6 +109,17 @@ static void stays(const Fold *fold, const Norm *norm, const char *name, const ch
          why);
 }
 
+/* Whether every reader of a norm with a shift has a bias to move it to. */
+static bool takes_shift(const Norm *norm, const Readers *readers) {
+    const NormParam *shift;
+    bool all = true;
+    if (!norm_value(norm, NORM_SHIFT, &shift)) return true;
+    for (size_t i = 0; i < readers->n; i++) all &= readers->list[i].layer->bias.value != NULL;
+    return all;
+}
+
+static const char NO_BIAS[] = "the layer that reads it has no bias for its beta";
+
 /* Moves gain and shift of a norm, and `factor`, into all readers of its output. */
 static void fold_norm(const Fold *fold, const Norm *norm, const char *name, double factor,
                       const Readers *readers) {
@@ -131,15 +142,18 @@ static void fold_norm(const Fold *fold, const Norm *norm, const char *name, doub
     norm_neutralize(norm);
 }
 
-/* A norm in front of the head, which has no bias. */
+/* A norm in front of the head. The bias of the head is added to logits / m_N. */
 static void fold_into_head(const Fold *fold, const Norm *norm, const char *name) {
-    const NormParam *shift;
     const Model *model = fold->model;
-    const Linear head = {.weight = model->head, .out = model->shape.V, .in = model->shape.C};
+    const bool divides = model->wiring.scaling.logits != 1;
+    const Linear head = {.weight = model->head,
+                         .bias = divides ? (ParamRef){NULL, NULL} : model->head_bias,
+                         .out = model->shape.V,
+                         .in = model->shape.C};
     const Readers readers = {{{&head, "head"}}, 1};
     if (model->options.tie_embeddings)
         stays(fold, norm, name, "the head is the token embedding");
-    else if (norm_value(norm, NORM_SHIFT, &shift))
+    else if (!takes_shift(norm, &readers))
         stays(fold, norm, name, "the head has no bias for its beta");
     else
         fold_norm(fold, norm, name, 1, &readers);
@@ -190,7 +204,9 @@ static const char *undone_by(const Fold *fold, const Sublayer *sublayer, Slot sl
     const bool mid = divides(mid_norm(sublayer)), out = divides(&sublayer->norm[SLOT_OUT]);
     const Norm *norm = slot == SLOT_MID ? mid_norm(sublayer) : &sublayer->norm[slot];
     const char *next = out ? "norm_out" : NULL;
-    if (!divides(norm) || fold->model->options.bias || !(fold->w > 0)) return NULL;
+    const BiasSite site = sublayer->is_mlp ? BIAS_MLP : slot == SLOT_MID ? BIAS_PROJ : BIAS_QKV;
+    if (!divides(norm) || !(fold->w > 0)) return NULL;
+    if (options_has_bias(&fold->model->options, site)) return NULL;
     if (slot == SLOT_MID) return next;
     if (slot != SLOT_IN || is_shared(fold, sublayer)) return NULL;
     if (!sublayer->is_mlp)
@@ -230,7 +246,10 @@ static void fold_mid(const Fold *fold, const char *name) {
     const Mid *mid = sublayer->is_mlp ? &sublayer->mlp.mid : &sublayer->attention.mid;
     const Readers readers = last_reader(sublayer);
     bool left = false;
-    if (!mid_is_absent(mid)) {
+    if (!mid_is_absent(mid) && !takes_shift(&mid->norm, &readers)) {
+        stays(fold, &mid->norm, name, NO_BIAS);
+        left = true;
+    } else if (!mid_is_absent(mid)) {
         fold_norm(fold, &mid->norm, name, scale_w(fold, &mid->norm, mid->warm), &readers);
         left = !slot_empties(fold, SLOT_MID, &mid->norm, name);
     }
@@ -239,6 +258,8 @@ static void fold_mid(const Fold *fold, const char *name) {
     const Norm *v = &sublayer->attention.v.norm;
     if (left)
         stays(fold, v, "blocks.*.attn.norm_v", "norm_mid reads it");
+    else if (!takes_shift(v, &readers))
+        stays(fold, v, "blocks.*.attn.norm_v", NO_BIAS);
     else
         fold_norm(fold, v, "blocks.*.attn.norm_v", 1, &readers);
     stays(fold, &sublayer->attention.q.norm, "blocks.*.attn.norm_q", "no matrix reads it");
@@ -271,6 +292,10 @@ static void fold_in(const Fold *fold, const char *name) {
     const Readers readers = first_readers(fold);
     if (is_shared(fold, sublayer) && mlp_keeps_norm(fold)) {
         stays(fold, norm, name, "mlp.norm_in reads it");
+        return;
+    }
+    if (!takes_shift(norm, &readers)) {
+        stays(fold, norm, name, NO_BIAS);
         return;
     }
     fold_norm(fold, norm, name, gain * scale_w(fold, norm, sublayer->warm[SLOT_IN]), &readers);

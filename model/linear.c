@@ -4,7 +4,8 @@
 #include <math.h>
 #include <stdio.h>
 
-Linear plan_linear(Plan *plan, const char *prefix, LinearKind kind, size_t out, size_t in) {
+Linear plan_linear(Plan *plan, const char *prefix, LinearKind kind, BiasSite site, size_t out,
+                   size_t in) {
     const double std = plan->options->init_std,
                  N = (double)plan->shape.L / plan->wiring->scaling.depth;
     const InitRule rule = plan->wiring->init;
@@ -24,7 +25,7 @@ Linear plan_linear(Plan *plan, const char *prefix, LinearKind kind, size_t out, 
     const size_t whole[PARTS_MAX] = {out}, qkv[PARTS_MAX] = {out - 2 * kv, kv, kv};
     params_set_parts(plan->params, kind == LINEAR_QKV ? qkv : whole);
     plan_scaled(plan, TENSOR_HIDDEN_MATRIX);
-    if (!plan->options->bias) return linear;
+    if (!options_has_bias(plan->options, site)) return linear;
     linear.bias = plan_vector(plan, prefix, "bias", PARAM_BIAS, out, 0);
     plan_scaled(plan, TENSOR_HIDDEN_VECTOR);
     return linear;

@@ -14,11 +14,13 @@
 typedef enum { LINEAR_PLAIN, LINEAR_RESIDUAL, LINEAR_UP, LINEAR_QKV } LinearKind;
 
 typedef struct {
-    ParamRef weight, bias; /* `prefix`.weight (out,in); `prefix`.bias (out) with model.bias */
+    ParamRef weight, bias; /* `prefix`.weight (out,in); `prefix`.bias (out) or NULL */
     size_t out, in;
 } Linear;
 
-Linear plan_linear(Plan *plan, const char *prefix, LinearKind kind, size_t out, size_t in);
+/* `site`: where the layer is, for model.bias_at. */
+Linear plan_linear(Plan *plan, const char *prefix, LinearKind kind, BiasSite site, size_t out,
+                   size_t in);
 /* y (R,out) = x (R,in) weight^T + bias. */
 void layer_forward(const Linear *linear, real *y, const real *x, size_t R);
 /* dx = or += dy weight; the gradients of weight and bias. */

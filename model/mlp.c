@@ -47,17 +47,17 @@ void mlp_plan(Mlp *mlp, Plan *plan, const MlpShared *shared, const char *prefix,
     char name[128];
     *mlp = (Mlp){.kind = mlp_kind(plan->options->mlp), .dup = shared->dup, .dgate = shared->dgate};
     snprintf(name, sizeof name, "%s.up", prefix);
-    mlp->up = plan_linear(plan, name, LINEAR_UP, s.F, s.C);
+    mlp->up = plan_linear(plan, name, LINEAR_UP, BIAS_MLP, s.F, s.C);
     if (mlp->kind->gated) {
         snprintf(name, sizeof name, "%s.gate", prefix);
-        mlp->gate = plan_linear(plan, name, LINEAR_PLAIN, s.F, s.C);
+        mlp->gate = plan_linear(plan, name, LINEAR_PLAIN, BIAS_MLP, s.F, s.C);
         mlp->gate_x = plan_reals(plan, n);
     }
     mlp->up_x = plan_reals(plan, n);
     mlp->h = plan_reals(plan, n);
     mlp->mid = mid_plan(plan, prefix, block, true, s.F, mlp->h, mlp->dup, shared->dmid);
     snprintf(name, sizeof name, "%s.down", prefix);
-    mlp->down = plan_linear(plan, name, LINEAR_RESIDUAL, s.C, s.F);
+    mlp->down = plan_linear(plan, name, LINEAR_RESIDUAL, BIAS_MLP, s.C, s.F);
 }
 
 /* z = layer(u), h = act(z) * factor. */

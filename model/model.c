@@ -113,12 +113,19 @@ void model_forward(Model *model, const Pass *pass) {
 
 /* --- loss --- */
 
+static HeadWeights head_weights(const Model *model) {
+    return (HeadWeights){.w = model->head.value,
+                         .bias = model->head_bias.value,
+                         .softcap = (real)model->options.softcap_logits};
+}
+
 double model_loss(Model *model, const Pass *pass) {
     const size_t R = pass->B * pass->T;
     set_precision(model);
-    head_loss(model->losses, pass->training ? model->dh : NULL, model->head.grad, model->z,
-              model->head.value, pass->targets, model->head_scratch, pass->grad_scale, R,
-              model->shape.C, model->shape.V, params_grad_write(&model->params));
+    head_loss(model->losses, pass->training ? model->dh : NULL,
+              (HeadGrads){model->head.grad, model->head_bias.grad}, model->z, head_weights(model),
+              pass->targets, model->head_scratch, pass->grad_scale, R, model->shape.C,
+              model->shape.V, params_grad_write(&model->params));
     if (pass->training && model->z != model->h)
         scale(model->dh, logit_scale(model), R * model->shape.C);
     double total = 0;
@@ -225,6 +232,6 @@ void model_update_running_scales(Model *model) {
 
 real *model_logits(Model *model, size_t t) {
     set_precision(model);
-    head_logits(model->logits, model->z, model->head.value, t, model->shape.C, model->shape.V);
+    head_logits(model->logits, model->z, head_weights(model), t, model->shape.C, model->shape.V);
     return model->logits;
 }

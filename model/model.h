@@ -2,7 +2,7 @@
  *
  *   x = dropout(N_emb(embed_scale (tok_emb[token] + pos_emb[t])))    d = x
  *   blocks: sublayers attention and mlp, see topologies.h
- *   h = x | N_final(x) | x + N_final(d)                logits = h W^T / m_N
+ *   h = x | N_final(x) | x + N_final(d)                logits = cap(h W^T / m_N + bias)
  *
  * One idea: a model is planned once from its options and then only runs. Forward, loss and backward
  * allocate nothing. The Model owns its parameters and buffers until model_free.
@@ -39,6 +39,7 @@ typedef struct {
     Params params;
     Arena arena;
     ParamRef tok_emb, pos_emb, head; /* (V,C), (T,C) or NULL, (V,C): tok_emb where tied */
+    ParamRef head_bias;              /* (V) or NULL */
     Norm embed_norm, final_norm;
     NormSite *site; /* (n_sites) every norm that has a statistic, in the order of its parameters */
     size_t n_sites;

@@ -55,6 +55,7 @@ static bool sizes_fit(const ModelOptions *o, char *error, size_t size) {
 bool model_check(const ModelOptions *options, char *error, size_t size) {
     Wiring wiring;
     if (!sizes_fit(options, error, size)) return false;
+    if (!options_check_bias(options, error, size)) return false;
     if (!wiring_resolve(&wiring, options, error, size)) return false;
     wiring_free(&wiring);
     return !options->removal.order || removal_check(&options->removal, error, size);
@@ -216,9 +217,15 @@ static void plan_head(Model *model, Plan *plan, size_t grad) {
             params_matrix(plan->params, "head.weight", s.V, s.C, plan->options->init_std, 0, 0);
         plan_scaled(plan, TENSOR_HEAD);
     }
+    model->head_bias = (ParamRef){NULL, NULL};
+    if (plan->options->head_bias) {
+        model->head_bias = plan_vector(plan, "head", "bias", PARAM_BIAS, s.V, 0);
+        plan_scaled(plan, TENSOR_OUTER_VECTOR);
+    }
     model->losses = arena_take(plan->arena, s.B * s.T, sizeof(double));
     model->logits = plan_reals(plan, s.V);
-    model->head_scratch = plan_reals(plan, head_scratch(s.B * s.T, s.V));
+    model->head_scratch =
+        plan_reals(plan, head_scratch(s.B * s.T, s.V, plan->options->softcap_logits > 0));
 }
 
 /* The most features of a vector that a norm of the model sees. */

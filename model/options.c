@@ -5,6 +5,8 @@
 #include "ops/ops.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 const char *slot_name(int i) {
     static const char *const NAMES[] = {
@@ -64,6 +66,46 @@ const char *learn_name(int i) {
                                         [LEARN_VECTOR] = "vector",
                                         [LEARN_SHRINK] = "shrink"};
     return NAME_AT(NAMES, i);
+}
+
+const char *bias_site_name(int i) {
+    static const char *const NAMES[] = {
+        [BIAS_NORM] = "norm", [BIAS_QKV] = "qkv", [BIAS_PROJ] = "proj", [BIAS_MLP] = "mlp"};
+    return NAME_AT(NAMES, i);
+}
+
+enum { WORD_SIZE = 64 };
+
+bool options_has_bias(const ModelOptions *options, BiasSite site) {
+    const char *at = options->bias_at;
+    char word[WORD_SIZE];
+    bool any = false, found = false;
+    for (; at && word_next(&at, word, sizeof word); any = true)
+        found |= strcmp(word, bias_site_name(site)) == 0;
+    return options->bias && (found || !any);
+}
+
+bool options_has_layer_bias(const ModelOptions *options) {
+    return options_has_bias(options, BIAS_QKV) || options_has_bias(options, BIAS_PROJ) ||
+           options_has_bias(options, BIAS_MLP);
+}
+
+bool options_check_bias(const ModelOptions *options, char *error, size_t size) {
+    bool listed[BIAS_SITES] = {false};
+    char word[WORD_SIZE];
+    for (const char *at = options->bias_at; at && word_next(&at, word, sizeof word);) {
+        const int site = name_index(bias_site_name, word);
+        if (site >= 0 && !listed[site]) {
+            listed[site] = true;
+            continue;
+        }
+        const char *near = site < 0 ? name_near(bias_site_name, word) : NULL;
+        snprintf(error, size, "model.bias_at: \"%s\" is %s%s%s%s", word,
+                 site < 0 ? "not a site of biases (norm, qkv, proj, mlp)" : "listed twice",
+                 near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+        return false;
+    }
+    return true;
 }
 
 double options_embed_std(const ModelOptions *options) {

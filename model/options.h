@@ -15,6 +15,7 @@ typedef enum { SWITCH_AUTO, SWITCH_ON, SWITCH_OFF } Switch;
 typedef enum { INIT_AUTO, INIT_PLAIN, INIT_SCALED, INIT_DEEPNORM, INIT_SUBLN } InitRule;
 typedef enum { BRANCH_DEEPER, BRANCH_EQUAL } BranchOrder;
 typedef enum { SCALING_NONE, SCALING_DEPTH_MUP, SCALING_COMPLETEP } ScalingKind;
+typedef enum { BIAS_NORM, BIAS_QKV, BIAS_PROJ, BIAS_MLP, BIAS_SITES } BiasSite;
 typedef enum { LEARN_NOT, LEARN_SCALAR, LEARN_VECTOR, LEARN_SHRINK } Learn; /* coefficient.h */
 
 /* Entry i of each list; NULL past the end. */
@@ -25,6 +26,7 @@ const char *init_name(int i);             /* auto plain scaled deepnorm subln */
 const char *branch_order_name(int i);     /* deeper equal */
 const char *scaling_name(int i);          /* none depth_mup completep */
 const char *learn_name(int i);            /* not scalar vector shrink */
+const char *bias_site_name(int i);        /* norm qkv proj mlp */
 const char *precision_name(int i);        /* float32 bfloat16 */
 const char *stream_precision_name(int i); /* float32 bfloat16 float16 */
 
@@ -64,7 +66,11 @@ typedef struct {
     double rope_fraction; /* share of the features of a head that rotate */
     double rope_factor, rope_low_freq, rope_high_freq, rope_original;
     int qk_norm, embed_norm, final_norm; /* Switch */
-    bool bias, tie_embeddings;
+    bool bias;
+    const char *bias_at; /* the sites of biases, such as "norm qkv"; "" = all */
+    bool head_bias;
+    double softcap_logits; /* c of c tanh(logits / c); 0 = none */
+    bool tie_embeddings;
     double dropout;
     int init; /* InitRule */
     double init_std;
@@ -85,6 +91,12 @@ typedef struct {
 double options_embed_std(const ModelOptions *options);
 double options_embed_scale(const ModelOptions *options);
 size_t options_head_dim(const ModelOptions *options);
+/* Whether the model has biases at a site: betas of its norms, or biases of qkv, of proj, or of the
+ * layers of the MLP. */
+bool options_has_bias(const ModelOptions *options, BiasSite site);
+bool options_has_layer_bias(const ModelOptions *options); /* at any site but the norms */
+/* Whether bias_at lists sites only, each once; false with a sentence where it does not. */
+bool options_check_bias(const ModelOptions *options, char *error, size_t size);
 /* Features of a head that rotate. */
 size_t options_rope_width(const ModelOptions *options);
 

@@ -70,7 +70,7 @@ static ParamRef plan_norm_param(Plan *plan, const NormPlan *planned, const NormP
     const bool gain = param->role == NORM_GAIN, shift = param->role == NORM_SHIFT;
     const bool outer = planned->place == NORM_PLACE_EMB || planned->place == NORM_PLACE_FINAL;
     ParamRef ref;
-    if (shift && !plan->options->bias) return (ParamRef){NULL, NULL};
+    if (shift && !options_has_bias(plan->options, BIAS_NORM)) return (ParamRef){NULL, NULL};
     if (columns) {
         char name[128];
         snprintf(name, sizeof name, "%s.%s", planned->name, param->name);

@@ -16,19 +16,10 @@ const char *norm_place_name(int i) {
     return NAME_AT(PLACE_NAMES, i);
 }
 
-/* Copies the name at `*order` and advances past it; false at the end. */
-static bool order_next(const char **order, char *name, size_t size) {
-    *order += strspn(*order, " ");
-    size_t length = strcspn(*order, " ");
-    snprintf(name, size, "%.*s", (int)length, *order);
-    *order += length;
-    return length > 0;
-}
-
 bool removal_check(const NormRemoval *removal, char *error, size_t size) {
     bool listed[NORM_PLACES] = {false};
     char name[64];
-    for (const char *order = removal->order; order_next(&order, name, sizeof name);) {
+    for (const char *order = removal->order; word_next(&order, name, sizeof name);) {
         int place = name_index(norm_place_name, name);
         if (place < 0) {
             const char *near = name_near(norm_place_name, name);
@@ -83,7 +74,7 @@ static bool groups_before(const ModelOptions *options, const Wiring *wiring, Nor
     char name[64];
     *count = 0;
     if (!options->removal.start || !norm_kind(options->norm)->n_stats) return false;
-    for (const char *order = options->removal.order; order_next(&order, name, sizeof name);) {
+    for (const char *order = options->removal.order; word_next(&order, name, sizeof name);) {
         NormPlace here = (NormPlace)name_index(norm_place_name, name);
         for (size_t l = 0; l < (place_is_in_blocks(here) ? wiring->L : 1); l++) {
             if (!place_has_norms(wiring, here, l)) continue;

@@ -14,7 +14,7 @@
 typedef enum {
     TENSOR_EMBEDDING,     /* token and position table; a tied table is the head, too */
     TENSOR_HEAD,          /* of its own */
-    TENSOR_OUTER_VECTOR,  /* of embedding norm and final norm */
+    TENSOR_OUTER_VECTOR,  /* of embedding norm and final norm; the bias of the head */
     TENSOR_OUTER_MATRIX,  /* the same, where such a norm has matrices */
     TENSOR_HIDDEN_VECTOR, /* of a block: biases, gains, betas, coefficients */
     TENSOR_HIDDEN_MATRIX, /* of a block: weights of linear layers, matrices of norms */

@@ -365,7 +365,7 @@ bool wiring_has_tensors(const Wiring *wiring, const ModelOptions *options, Tenso
     case TENSOR_HEAD:
         return !options->tie_embeddings;
     case TENSOR_OUTER_VECTOR:
-        return outside && norm_param_count(norm) > norm_matrices(norm);
+        return options->head_bias || (outside && norm_param_count(norm) > norm_matrices(norm));
     case TENSOR_OUTER_MATRIX:
         return outside && norm_matrices(norm) > 0;
     default:

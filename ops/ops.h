@@ -224,17 +224,28 @@ void attention_backward(real *dqkv, const real *dout, const real *out, const rea
 
 /* --- head and loss --- */
 
-/* logits (R,V) = h (R,C) w^T, w (V,C); loss_r = -ln softmax(logits_r)[target_r] */
+/* logits (R,V) = h (R,C) w^T + bias; loss_r = -ln softmax(logits_r)[target_r]. With a softcap c the
+ * logits are c tanh(logits / c), between -c and c (Gemma 2, arXiv 2408.00118). */
+typedef struct {
+    const real *w;    /* (V,C) */
+    const real *bias; /* (V), NULL = none */
+    real softcap;     /* 0 = none */
+} HeadWeights;
+typedef struct {
+    real *w, *bias; /* bias NULL where the head has none */
+} HeadGrads;
 
-/* Elements of scratch: the logits exist for one chunk of tokens at a time. */
-size_t head_scratch(size_t R, size_t V);
+/* Elements of scratch: the logits exist for one chunk of tokens at a time. `capped`: with a softcap,
+ * whose derivatives take a row for each of the current threads. */
+size_t head_scratch(size_t R, size_t V, bool capped);
 /* losses (R), in nats. If dh is not NULL, also the gradients of grad_scale * sum(losses): dh is
- * set, dw is set or added to. */
-void head_loss(double *losses, real *dh, real *dw, const real *h, const real *w, const int *targets,
-               real *scratch, real grad_scale, size_t R, size_t C, size_t V, GradWrite write);
+ * set, grads.w is set or added to, grads.bias is added to. */
+void head_loss(double *losses, real *dh, HeadGrads grads, const real *h, HeadWeights head,
+               const int *targets, real *scratch, real grad_scale, size_t R, size_t C, size_t V,
+               GradWrite write);
 
 /* logits (V) of token r of h (.,C). */
-void head_logits(real *logits, const real *h, const real *w, size_t r, size_t C, size_t V);
+void head_logits(real *logits, const real *h, HeadWeights head, size_t r, size_t C, size_t V);
 
 /* --- moments of x (R,C), R tokens in sequences of T --- */
 

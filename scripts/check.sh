@@ -100,8 +100,8 @@ style() {
     mapfile -t shell < <(sources '*.sh')
     test_case "style: clang-format" clang-format --dry-run -Werror "${c[@]}"
     test_case "style: shellcheck" shellcheck .ci/run "${shell[@]}"
-    test_case "style: ruff check" "$ruff" check --no-cache scripts tests
-    test_case "style: ruff format" "$ruff" format --no-cache --check scripts tests
+    test_case "style: ruff check" "$ruff" check --no-cache run scripts tests
+    test_case "style: ruff format" "$ruff" format --no-cache --check run scripts tests
 }
 
 # Tests that take more than a few seconds, fault injection and fuzzing.

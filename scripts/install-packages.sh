@@ -21,6 +21,8 @@
 #     torch    the current PyTorch of PyPI, for scripts/bench_torch.py, in a virtual environment of its own in
 #              ~/.cache/peri/torch, and a C++ compiler for torch.compile. On x86 this is the build for GPUs, about 5 GB;
 #              PIP_INDEX_URL names another index. Remove the folder to get a newer version
+#     transformers
+#              PyTorch and transformers, to load exported models, in ~/.cache/peri/transformers
 #
 # Prints and does nothing if all are installed. Without dpkg it cannot know: it prints the names and exits with 0, and
 # make finds out. Exit code 1: a package is missing and cannot be installed.
@@ -44,9 +46,10 @@ declare -A groups=(
     [wandb]="python3-venv"
     [claims]="python3-numpy python3-scipy"
     [torch]="python3-venv python3-dev g++"
+    [transformers]="python3-venv"
 )
 # What a group installs from PyPI. The formatting of ruff may change between versions.
-declare -A from_pypi=([ruff]=ruff==0.17.6 [tensorboard]=tensorboardX==2.6.5 [wandb]=wandb==0.31.0 [torch]=torch)
+declare -A from_pypi=([ruff]=ruff==0.17.6 [tensorboard]=tensorboardX==2.6.5 [wandb]=wandb==0.31.0 [torch]=torch [transformers]="torch transformers")
 # What a group unpacks for another processor: architecture and packages.
 declare -A from_debian=(
     [aarch64]="arm64 libc6 libgcc-s1 libgomp1 libgfortran5 libopenblas0-openmp libopenblas-openmp-dev libcjson1 libcjson-dev"
@@ -78,14 +81,18 @@ install_missing() {
         refuse "apt-get install failed"
 }
 
-# install_from_pypi NAME[==VERSION] VENV: into this virtual environment, if it is not there.
+# install_from_pypi VENV NAME[==VERSION]...: into this virtual environment, if they are not there.
 install_from_pypi() {
-    local folder=${1/==/-} venv=$2
-    [[ $1 == *==* ]] || folder+="-[0-9]*"
-    compgen -G "$venv/lib/*/site-packages/${folder,,}.dist-info" >/dev/null && return
-    echo "installing $1 in $venv"
+    local venv=$1 name folder missing=()
+    for name in "${@:2}"; do
+        folder=${name/==/-}
+        [[ $name == *==* ]] || folder+="-[0-9]*"
+        compgen -G "$venv/lib/*/site-packages/${folder,,}.dist-info" >/dev/null || missing+=("$name")
+    done
+    ((${#missing[@]})) || return 0
+    echo "installing ${missing[*]} in $venv"
     [[ -x $venv/bin/pip ]] || /usr/bin/python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check "$1"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check "${missing[@]}"
 }
 
 # install_from_debian NAME ARCHITECTURE PACKAGE...: unpacks packages of the system's sources into $cache/NAME, as any user.
@@ -125,6 +132,7 @@ for group in "$@"; do
     [[ -z ${from_debian[$group]:-} ]] || install_from_debian "$group" ${from_debian[$group]}
     [[ -n ${from_pypi[$group]:-} ]] || continue
     venv=$cache/venv
-    [[ $group != torch ]] || venv=$cache/torch
-    install_from_pypi "${from_pypi[$group]}" "$venv"
+    [[ $group != torch && $group != transformers ]] || venv=$cache/$group
+    # shellcheck disable=SC2086 # names
+    install_from_pypi "$venv" ${from_pypi[$group]}
 done

@@ -20,6 +20,8 @@ declare -A parts=(
     [chroots]="tests/soak/chroots.sh"
     [compilers]="tests/soak/compilers.sh"
     [aarch64]="tests/soak/aarch64.sh all"
+    [exports]="tests/soak/exports.sh"
+    [smollm2]="tests/soak/smollm2.sh"
     [errors]="STRIDE=1 ERRORS='ENOSPC EIO EDQUOT EFBIG EMFILE EROFS ENOMEM' tests/fault/fault_errors.sh"
 )
 # What scripts/install-packages.sh installs for a part.

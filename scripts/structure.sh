@@ -15,13 +15,13 @@ shopt -s nullglob
 # A file includes its own folder and folders of a lower floor. Two folders on one floor, such as
 # norm/ and data/, know nothing of each other.
 floors="base=0 ops=1 ops/cpu=2 data/tokenizer=2 data=3 norm=3 model=4
-    run/io=5 run/optim=6 run/config=7 run/log=8 run/store=9 run/train=10 run/measure=11
+    run/io=5 run/optim=6 run/config=7 run/log=8 run/store=9 run/models=10 run/train=10 run/measure=11
     run/commands=12 train.c=13 tests=14"
 
 house=(train.c {base,ops,norm,data,model}/*.[ch] {ops,run,data}/*/*.[ch])
 all=("${house[@]}" tests/*/*.[ch])
 shell=(.ci/run scripts/*.sh scripts/*/*.sh tests/*/*.sh)
-python=(scripts/*.py scripts/*/*.py tests/*/*.py)
+python=(run/*/*.py scripts/*.py scripts/*/*.py tests/*/*.py)
 pages=(*.md docs/*.md)
 
 # found EXTENDED_REGEX ALLOWED_FILES FILE...: where lines match outside the allowed files.
@@ -60,7 +60,7 @@ include_order() {
 library_headers() {
     found '# *include *[<"]cblas\.h' 'ops/cpu/[^:]*' "${house[@]}"
     found '# *include *[<"]omp\.h' 'ops/cpu/[^:]*' "${house[@]}"
-    found '# *include *[<"](cjson/)?cJSON\.h' 'run/(config/config[a-z_]*|store/checkpoint|log/manifest)\.c|data/tokenizer/read[a-z_]*\.[ch]' "${house[@]}"
+    found '# *include *[<"](cjson/)?cJSON\.h' 'run/(config/config[a-z_]*|store/checkpoint|log/manifest|models/(json|hf)_[a-z]*|models/gguf_(tokenizer|write[a-z_]*)|models/safetensors_open)\.c|data/tokenizer/read[a-z_]*\.[ch]' "${house[@]}"
     found '# *include *[<"]pcre2\.h' 'data/tokenizer/regex_pcre2\.c' "${house[@]}"
     found '# *include *[<"]utf8proc\.h' 'data/tokenizer/nfc_utf8proc\.c' "${house[@]}"
     found '# *include *[<"]mpi\.h' 'nothing' "${all[@]}"
@@ -72,14 +72,14 @@ no_conditional_code() {
     found '^ *# *ifndef' nothing "${above[@]}" | grep -vE 'ifndef [A-Z0-9_]+_H$' || true
 }
 
-# Only the table knows a topology's name. Those that mean something else too (post is a slot,
+# Only the tables of topologies and of architectures know a topology's name. Those that mean something else too (post is a slot,
 # deepnorm a rule of initial values, none a norm) are looked for in comparisons alone.
 topology_names() {
     local names
     names=$(sed -n 's/^ *{\.name = "\([a-z0-9_]*\)".*/\1/p' model/topologies.c)
     [[ $(wc -w <<<"$names") -ge 19 ]] || echo "model/topologies.c:1: the table of topologies was not found"
     names=$(grep -vE '^(post|deepnorm|subln|none)$' <<<"$names" | paste -sd '|')
-    found "\"($names)\"|strcmp.*\"(post|deepnorm|subln)\"" 'model/topologies\.c' "${house[@]}"
+    found "\"($names)\"|strcmp.*\"(post|deepnorm|subln)\"" 'model/topologies\.c|run/models/architectures\.c' "${house[@]}"
 }
 
 # Whatever model/ declares as `real *name` it never writes with brackets behind.

@@ -44,11 +44,14 @@ enum {
     STORED = 1 << MODE_SAMPLE | 1 << MODE_EVAL,
     LOGITS = 1 << MODE_LOGITS,
     FOLDING = 1 << MODE_FOLD,
-    WRITING = LOGITS | FOLDING | 1 << MODE_ENCODE | 1 << MODE_TRAIN_TOKENIZER,
+    EXPORTING = 1 << MODE_EXPORT,
+    IMPORTING = 1 << MODE_IMPORT,
+    WRITING =
+        LOGITS | FOLDING | EXPORTING | IMPORTING | 1 << MODE_ENCODE | 1 << MODE_TRAIN_TOKENIZER,
     REPLAYING = 1 << MODE_REPLAY,
     MEASURING = 1 << MODE_MEASURE,
     EVALUATING = 1 << MODE_EVAL | MEASURING,
-    SETTING = TRAINING | EVALUATING | LOGITS | FOLDING | REPLAYING,
+    SETTING = TRAINING | EVALUATING | LOGITS | FOLDING | IMPORTING | REPLAYING,
     JSON =
         1 << MODE_EVAL | 1 << MODE_DESCRIBE | 1 << MODE_DRY_RUN | 1 << MODE_LIST | 1 << MODE_STATUS,
 };
@@ -118,10 +121,11 @@ static const Flag FLAGS[] = {
     COMMAND_OF("replay", "RUN", TAKES_STRING, run, MODE_REPLAY,
                "repeat the updates around a spike bit for bit and print what changed in "
                "activations, gradients and sequences; writes RUN/replay/"),
-    OPTION(
-        "step", "N", TAKES_STEP, step, REPLAYING | STORED | MEASURING | LOGITS | FOLDING,
-        "for --sample, --eval, --measure, --logits and --fold: the checkpoint of step N, or best "
-        "(default: the latest); for --replay: the update to examine (default: the worst spike)"),
+    OPTION("step", "N", TAKES_STEP, step,
+           REPLAYING | STORED | MEASURING | LOGITS | FOLDING | EXPORTING,
+           "for --sample, --eval, --measure, --logits, --fold and --export: the checkpoint of step "
+           "N, or best "
+           "(default: the latest); for --replay: the update to examine (default: the worst spike)"),
     OPTION("around", "K", TAKES_INTEGER, around, REPLAYING,
            "for --replay: number of updates to record before and after it (default 2)"),
     COMMAND_OF("logits", "RUN FILE", TAKES_STRING, run, MODE_LOGITS,
@@ -130,6 +134,13 @@ static const Flag FLAGS[] = {
     COMMAND_OF("fold", "RUN OUT", TAKES_STRING, run, MODE_FOLD,
                "write the run OUT: the model of RUN with its gains folded into the matrices and "
                "without its redundant norms; print what was folded and how far the logits differ"),
+    COMMAND_OF("export", "RUN DIR", TAKES_STRING, run, MODE_EXPORT,
+               "write the model of RUN to the folder DIR, which the Python library transformers "
+               "loads, or to a file OUT.gguf (OUT.f16.gguf: in float16)"),
+    COMMAND_OF(
+        "import", "DIR RUN", TAKES_STRING, run, MODE_IMPORT,
+        "write the run RUN: the weights and the tokenizer of a Hugging Face model in DIR or of "
+        "a GGUF file; --set model.context=N changes its context"),
     COMMAND_OF("status", "RUN", TAKES_STRING, run, MODE_STATUS,
                "print whether a run is alive, its step, losses, speed, time left and ending; RUN "
                "may be a directory of runs"),
@@ -303,8 +314,8 @@ static void apply_key(Cli *cli, CliState *state, const char *argument, const cha
     state->used[find_flag("set") - FLAGS] = true;
 }
 
-/* An argument without dashes: the file that --logits, --encode or --train-tokenizer writes, the OUT of
- * --fold, the text of --measure, a config, by its file or its name, or KEY=VALUE. */
+/* An argument without dashes: the second one of a command, the text of --measure, a config, by its file or its name, or
+ * KEY=VALUE. */
 static void parse_bare(Cli *cli, CliState *state, const char *argument) {
     if (WRITING >> cli->mode & 1 && !cli->file) {
         cli->file = argument;
@@ -393,6 +404,10 @@ static void check_values(const Cli *cli) {
         die(EXIT_USAGE, "--logits needs RUN FILE: the run, and the file to write");
     if (cli->mode == MODE_FOLD && !cli->file)
         die(EXIT_USAGE, "--fold needs RUN OUT: the run, and the folder of the new run");
+    if (cli->mode == MODE_EXPORT && !cli->file)
+        die(EXIT_USAGE, "--export needs RUN DIR: the run, and the folder to write");
+    if (cli->mode == MODE_IMPORT && !cli->file)
+        die(EXIT_USAGE, "--import needs DIR RUN: the model, and the folder of the new run");
     if (cli->mode == MODE_ENCODE && (!cli->file || !cli->tokenizer))
         die(EXIT_USAGE,
             "--encode needs TEXT OUT.bin --tokenizer FILE: the text, the file to write, and "

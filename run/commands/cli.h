@@ -20,6 +20,8 @@ typedef enum {
     MODE_STATUS,
     MODE_LOGITS,
     MODE_FOLD,
+    MODE_EXPORT,
+    MODE_IMPORT,
     MODE_ENCODE,
     MODE_TRAIN_TOKENIZER,
     MODE_LIST,
@@ -43,10 +45,11 @@ typedef struct {
     const char *topology; /* of --eval and --sample; NULL = that of the run */
     const char *prompt;   /* NULL = the default of the data, "-" = standard input */
     size_t tokens, seed, bench;
-    size_t context;   /* of --eval and --measure; 0 = that of the model */
-    size_t step;      /* STEP_NEWEST (of a replay: the worst spike), STEP_BEST or a number */
-    size_t around;    /* of a replay */
-    const char *file; /* FILE of --logits, OUT of --fold, --encode and --train-tokenizer */
+    size_t context; /* of --eval and --measure; 0 = that of the model */
+    size_t step;    /* STEP_NEWEST (of a replay: the worst spike), STEP_BEST or a number */
+    size_t around;  /* of a replay */
+    const char *
+        file; /* the second argument of --logits, --fold, --export, --import, --encode, --train-tokenizer */
     const char *text; /* of --encode, --train-tokenizer and --measure */
     const char *out;  /* of --measure; NULL = standard output */
     bool dry_run;     /* of --measure */

@@ -6,6 +6,7 @@
 #include "norm/norm.h"
 #include "run/io/json_out.h"
 #include "run/log/resolved.h"
+#include "run/log/wiring_out.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -47,60 +48,6 @@ static void print_json_lines(Json *json, const char *text) {
     json_list_close(json);
 }
 
-/* A number, or an object as in model.wire. */
-static void print_json_coefficient(Json *json, const char *name, const CoefficientWiring *w) {
-    if (w->learn == LEARN_NOT) {
-        json_number(json, name, w->value);
-        return;
-    }
-    json_open(json, name);
-    json_string(json, "learn", learn_name((int)w->learn));
-    json_number(json, "start", w->value);
-    json_number(json, "lr_scale", w->lr_scale);
-    json_close(json);
-}
-
-static void print_json_sublayer(Json *json, const char *name, const SublayerWiring *w) {
-    json_open(json, name);
-    for (int slot = 0; slot < SLOTS; slot++)
-        json_string(json, slot_name(slot), wire_kind_name((int)w->slot[slot]));
-    json_string(json, "read", wire_read_name((int)w->read));
-    for (CoefficientName i = 0; i < COEFFICIENTS; i++)
-        print_json_coefficient(json, coefficient_name((int)i), &w->coefficient[i]);
-    json_number(json, "gain", w->gain);
-    json_number(json, "dual", w->dual);
-    json_number(json, "out_gain", w->out_gain);
-    if (w->branch_scale != 1) json_number(json, "branch_scale", w->branch_scale);
-    json_close(json);
-}
-
-static void print_json_wiring(Json *json, const Wiring *wiring) {
-    static const char *const QKV[] = {[QKV_PLAIN] = "none",
-                                      [QK_WHOLE] = "q and k over all heads",
-                                      [QK_HEAD] = "q and k per head",
-                                      [QKV_HEAD] = "q, k and v per head"};
-    static const char *const FINALS[] = {
-        [FINAL_NONE] = "x", [FINAL_NORM] = "N(x)", [FINAL_DUAL] = "x + N(d)"};
-    const bool bare = wiring->final == FINAL_DUAL && !wiring->final_norm;
-    json_boolean(json, "embed_norm", wiring->embed_norm);
-    json_string(json, "head", bare ? "x + d" : FINALS[wiring->final]);
-    json_string(json, "init", init_name((int)wiring->init));
-    json_list_open(json, "blocks");
-    for (size_t l = 0; l < wiring->L; l++) {
-        const BlockWiring *block = &wiring->block[l];
-        json_item(json);
-        json_open(json, NULL);
-        json->layout = JSON_INLINE;
-        json_string(json, "topology", block->row);
-        json_string(json, "qkv_norms", QKV[block->qkv]);
-        print_json_sublayer(json, "attn", &block->attn);
-        print_json_sublayer(json, "mlp", &block->mlp);
-        json_close(json);
-        json->layout = JSON_LINES;
-    }
-    json_list_close(json);
-}
-
 static void print_json(const Config *config, const char *text, const char *hash) {
     const NormKind *norm = norm_kind(config->model.norm);
     char error[256];
@@ -120,7 +67,7 @@ static void print_json(const Config *config, const char *text, const char *hash)
     if (config->optim.kind == OPTIMIZER_MUON)
         json_number(&json, "muon_lr", factor * schedule_muon_peak(&config->optim));
     resolved_print_json(&json, config, &wiring);
-    print_json_wiring(&json, &wiring);
+    wiring_print_json(&json, &wiring, NULL);
     print_json_lines(&json, text);
     json_close(&json);
     putchar('\n');

@@ -10,12 +10,10 @@
 #include "run/optim/schedule.h"
 #include "run/store/rundir.h"
 
-#include <dirent.h>
 #include <glob.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { SEQUENCES = 4 };
@@ -98,20 +96,6 @@ static void print_difference(const real *before, const real *after, const Batch 
 
 /* --- the new run --- */
 
-static bool is_empty_folder(const char *path) {
-    DIR *folder = opendir(path);
-    size_t entries = 0;
-    while (folder && readdir(folder)) entries++;
-    if (folder) closedir(folder);
-    return folder && entries == 2; /* . and .. */
-}
-
-static void check_out(const char *out) {
-    struct stat status;
-    if (lstat(out, &status) != 0 || is_empty_folder(out)) return;
-    die(EXIT_USAGE, "%s exists; choose another folder, or remove it", out);
-}
-
 /* The config of the run, which must be that of its checkpoint. */
 static void read_config(Config *config, const Cli *cli, const StoredModel *stored) {
     rundir_config(config, cli->run, NULL, 0);
@@ -157,7 +141,7 @@ static void print_report(const Folding *folding) {
 void fold_write(const Cli *cli) {
     StoredModel stored;
     Config data = evaluate_config(cli), config;
-    check_out(cli->file);
+    rundir_check_new(cli->file);
     ops_start(data.train.threads);
     stored_model_read(&stored, cli->run, cli->step, 1);
     read_config(&config, cli, &stored);

@@ -21,7 +21,8 @@ static bool emit_token(int token, void *context) {
     Stream *stream = context;
     size_t length;
     const char *text = vocab_text(stream->vocab, token, &length);
-    if (length) memcpy(arraddnptr(stream->waiting, length), text, length);
+    if (!length) return true; /* a model may have more tokens than its tokenizer */
+    memcpy(arraddnptr(stream->waiting, length), text, length);
     const size_t all = arrlenu(stream->waiting), open = utf8_open(stream->waiting, all);
     fwrite(stream->waiting, 1, all - open, stdout);
     arrdeln(stream->waiting, 0, all - open);

@@ -23,7 +23,7 @@ enum { RECENT = 50 }; /* records of log.csv whose mean time counts */
 
 typedef struct {
     const char *dir;
-    const char *state;     /* running, interrupted, folded, or the ending in run.json */
+    const char *state;     /* running, interrupted, folded, imported, or the ending in run.json */
     char owner[32];        /* process id of the writer */
     bool alive, has_steps; /* has_steps: config.json could be read */
     bool saved, has_best;  /* whether there is a checkpoint, and one of the lowest loss */
@@ -93,8 +93,14 @@ static Status status_of(const char *dir) {
     status.alive = lock_is_held(lock, status.owner, sizeof status.owner);
     mem_free(lock);
     const char *ending = manifest_ending(dir);
-    char *folded = stored_model_folded_from(dir);
-    status.state = status.alive ? "running" : ending ? ending : folded ? "folded" : "interrupted";
+    char *folded = stored_model_origin(dir, "folded_from");
+    char *imported = stored_model_origin(dir, "imported_from");
+    status.state = status.alive ? "running"
+                   : ending     ? ending
+                   : folded     ? "folded"
+                   : imported   ? "imported"
+                                : "interrupted";
+    mem_free(imported);
     mem_free(folded);
     read_steps(&status);
     read_log(&status);

@@ -230,7 +230,8 @@ bool config_load(Config *config, const char *path, const char *const *sets, size
     return valid;
 }
 
-bool config_parse(Config *config, const char *json, const char *name) {
+bool config_parse_with(Config *config, const char *json, const char *name, const char *const *sets,
+                       size_t n_sets) {
     Report report = {0};
     apply_defaults(config, &report);
     char *text = NULL;
@@ -247,7 +248,13 @@ bool config_parse(Config *config, const char *json, const char *name) {
         }
     }
     cJSON_Delete(root);
+    report_return(&report, NULL);
+    for (size_t i = 0; i < n_sets; i++) apply_set(config, sets[i], &report);
     return config_finish(config, name, &report);
+}
+
+bool config_parse(Config *config, const char *json, const char *name) {
+    return config_parse_with(config, json, name, NULL, 0);
 }
 
 void config_free(Config *config) {

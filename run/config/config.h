@@ -24,6 +24,9 @@ bool config_load(Config *config, const char *path, const char *const *sets, size
 /* The same from JSON text in memory (a checkpoint's metadata), which cannot extend a file. Messages
  * begin with `name`. */
 bool config_parse(Config *config, const char *json, const char *name);
+/* The same, and then `sets` as in config_load. */
+bool config_parse_with(Config *config, const char *json, const char *name, const char *const *sets,
+                       size_t n_sets);
 void config_free(Config *config);
 /* Prints the warnings about a config to stderr, one sentence each. */
 void config_warn(const Config *config);

@@ -88,6 +88,15 @@ static const Key keys[] = {
     {KEY(model.final_norm, "\"auto\"", "norm before the head; auto = as the topology defines"),
      .choices = switch_name},
     {KEY(model.bias, "true", "biases in the linear layers and betas in the norms")},
+    {KEY(model.bias_at, "\"\"",
+         "where model.bias has biases, e.g. \"norm qkv\": norm = betas of the norms, qkv, proj, "
+         "mlp; "
+         "empty = everywhere"),
+     .max = 200, .choices = bias_site_name},
+    {KEY(model.head_bias, "false", "bias of the head, added to the logits")},
+    {KEY(model.softcap_logits, "0",
+         "c of logits = c tanh(logits / c), which keeps them between -c and c; 0 = off"),
+     .max = INFINITY},
     {KEY(model.tie_embeddings, "true", "tie the weights of the head to the token embedding")},
     {KEY(model.dropout, "0.0", "dropout probability during training"), .max = 1, .open_max = true},
     {KEY(model.init, "\"auto\"", "initialization scheme; auto = as the topology defines"),

@@ -279,6 +279,11 @@ static bool rule_rope_acts(const Config *config, char *sentence, size_t size) {
     return !key;
 }
 
+static bool rule_bias_at_acts(const Config *config, char *sentence, size_t size) {
+    snprintf(sentence, size, "model.bias_at has no effect: model.bias is false");
+    return config->model.bias || !*config->model.bias_at;
+}
+
 static bool rule_base_acts(const Config *config, char *sentence, size_t size) {
     const ModelOptions *model = &config->model;
     snprintf(sentence, size, "model.%s has no effect: model.scaling is none",
@@ -317,6 +322,7 @@ static const Rule rules[] = {
     {.holds = rule_best_measured, .basis = by_definition},
     {.holds = rule_muon_acts, .basis = by_definition},
     {.holds = rule_rope_acts, .basis = by_definition},
+    {.holds = rule_bias_at_acts, .basis = by_definition},
     {.holds = rule_base_acts, .basis = by_definition},
     {.holds = rule_norms_exist, .basis = by_definition},
     {.holds = rule_norms_causal, .basis = by_definition},
@@ -333,6 +339,7 @@ typedef enum {
     STAGE_HEADS,
     STAGE_KV_HEADS,
     STAGE_POSITION,
+    STAGE_BIAS,
     STAGE_BLOCKS,
     STAGE_NORM,
     STAGE_LAYERS,
@@ -346,6 +353,7 @@ static const char *const stage_keys[STAGES][RULE_KEYS] = {
     [STAGE_KV_HEADS] = {"model.n_kv_head", "model.n_head"},
     [STAGE_POSITION] = {"model.position", "model.rope_fraction", "model.head_dim", "model.d_model",
                         "model.n_head"},
+    [STAGE_BIAS] = {"model.bias_at"},
     [STAGE_BLOCKS] = {"model.n_layer", "model.topology"},
     [STAGE_NORM] = {"model.norm", "model.topology"},
     [STAGE_LAYERS] = {"model.layers"},
@@ -363,6 +371,7 @@ static bool stage_holds(ModelOptions options, Stage stage, char *sentence, size_
         options.position = POSITION_NONE;
         options.rope_factor = 1;
     }
+    if (stage < STAGE_BIAS) options.bias_at = "";
     if (stage < STAGE_BLOCKS) options.topology = 0; /* the first row has no requirements */
     if (stage < STAGE_NORM) options.norm = 0;
     if (stage < STAGE_LAYERS) options.layers = "";

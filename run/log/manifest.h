@@ -20,7 +20,7 @@ typedef struct {
     double floor; /* entropy floor of the validation sequences, NAN = unknown */
     Unigram unigram;
     double bytes_per_token; /* of the validation targets; NAN = unknown */
-    double lr_scale; /* optim.rmsnorm_lr_scale if it applies to model.norm, else 1 */
+    double lr_scale;        /* optim.rmsnorm_lr_scale if it applies to model.norm, else 1 */
     int argc;
     char **argv;
     int64_t started;  /* seconds since 1970 */

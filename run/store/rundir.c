@@ -11,11 +11,13 @@
 #include "run/store/owned.h"
 #include "run/store/stored_model.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* --- which folder --- */
@@ -161,6 +163,7 @@ static bool data_moved(const char *dir, const Config *stored, const Config *conf
     for (size_t i = 0; !valid && i < arrlenu(steps); i++)
         valid = !checkpoint_verify(dir, steps[i], &meta);
     arrfree(steps);
+    if (valid && !meta.data_hash) return true; /* an imported run has not read any */
     if (valid && train && meta.data_hash != data->train) refuse_key(dir, "data.train", true);
     if (valid && val && (!meta.val_hash || meta.val_hash != data->val))
         refuse_key(dir, "data.val", true);
@@ -234,6 +237,20 @@ bool rundir_check(const char *dir, const Config *config, RundirMode mode, const 
     }
     mem_free(foreign);
     return !finished;
+}
+
+static bool is_empty_folder(const char *path) {
+    DIR *folder = opendir(path);
+    size_t entries = 0;
+    while (folder && readdir(folder)) entries++;
+    if (folder) closedir(folder);
+    return folder && entries == 2; /* . and .. */
+}
+
+void rundir_check_new(const char *dir) {
+    struct stat status;
+    if (lstat(dir, &status) != 0 || is_empty_folder(dir)) return;
+    die(EXIT_USAGE, "%s exists; choose another folder, or remove it", dir);
 }
 
 /* --- writing --- */

@@ -23,6 +23,9 @@ void rundir_config(Config *config, const char *dir, const char *const *sets, siz
  * whole section. */
 bool rundir_may_set(const char *set, const char *const *keys);
 
+/* Ends the program (EXIT_USAGE) unless `dir` is an empty folder or does not exist. */
+void rundir_check_new(const char *dir);
+
 /* What to do with an existing run: refuse it, --resume, --resume --extend, --overwrite. */
 typedef enum { RUNDIR_NEW, RUNDIR_RESUME, RUNDIR_EXTEND, RUNDIR_OVERWRITE } RundirMode;
 

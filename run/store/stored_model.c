@@ -107,7 +107,7 @@ const char *stored_model_config(const Snapshot *snapshot, const char *path, Conf
     return "this version builds other equations from its config than it was trained with";
 }
 
-char *stored_model_folded_from(const char *dir) {
+char *stored_model_origin(const char *dir, const char *key) {
     size_t *steps, vocab;
     char *from = NULL;
     checkpoint_steps(dir, &steps);
@@ -116,7 +116,7 @@ char *stored_model_folded_from(const char *dir) {
         Snapshot snapshot = {0};
         checkpoint_open(&files, dir, steps[0]);
         const char *wrong = checkpoint_metadata(&files, &snapshot, &vocab);
-        const char *origin = wrong ? NULL : snapshot_metadata(&snapshot, "folded_from");
+        const char *origin = wrong ? NULL : snapshot_metadata(&snapshot, key);
         if (origin) from = text_format("%s", origin);
         snapshot_free(&snapshot);
         checkpoint_close(&files);
@@ -126,7 +126,8 @@ char *stored_model_folded_from(const char *dir) {
 }
 
 void stored_model_refuse_folded(const char *dir) {
-    if (!stored_model_folded_from(dir)) return;
+    char *origin = stored_model_origin(dir, "folded_from");
+    if (!origin) return;
     die(EXIT_USAGE,
         "%s was written by --fold and has no optimizer state to continue with; --set "
         "train.init_from=%s --set name=NAME begins a run with its weights",

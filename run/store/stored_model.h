@@ -49,9 +49,10 @@ void stored_model_tensors(const Params *params, Snapshot *snapshot);
 void stored_model_describe(Snapshot *snapshot, const Config *config, const Vocab *vocab,
                            size_t step);
 
-/* The run from which --fold made the one in `dir`, as its newest checkpoint says, for mem_free; NULL
- * if it is not folded. A folded run has weights and no optimizer state. */
-char *stored_model_folded_from(const char *dir);
+/* Where the run in `dir` comes from, as the metadata of its newest checkpoint says, for mem_free; NULL if
+ * they do not have this key: "folded_from", a run from which --fold made it, or "imported_from", a model
+ * that --import read. Both have weights and no optimizer state. */
+char *stored_model_origin(const char *dir, const char *key);
 /* Ends the program (EXIT_USAGE) if the run in `dir` is a folded one. */
 void stored_model_refuse_folded(const char *dir);
 

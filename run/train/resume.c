@@ -183,6 +183,12 @@ static const char *read_state(Run *run, const CheckpointFiles *files, Snapshot *
     return checkpoint_read(files, snapshot);
 }
 
+/* Whether it is the first checkpoint of an imported run, which has weights only: everything else is as at the start of a
+ * run. */
+static bool is_imported(const CheckpointFiles *files, const Snapshot *snapshot) {
+    return files->step == 0 && snapshot_metadata(snapshot, "imported_from");
+}
+
 static const char *restore_from(Run *run, const CheckpointFiles *files) {
     size_t vocab, action = 0;
     Snapshot snapshot = {0};
@@ -190,7 +196,10 @@ static const char *restore_from(Run *run, const CheckpointFiles *files) {
     const char *wrong = checkpoint_metadata(files, &snapshot, &vocab);
     if (!wrong) wrong = compare_config(run, &snapshot, folder);
     list_tensors(run, &action, &snapshot);
-    if (!wrong) wrong = read_state(run, files, &snapshot);
+    const bool imported = !wrong && is_imported(files, &snapshot);
+    if (imported) arrsetlen(snapshot.state, 0);
+    if (!wrong)
+        wrong = imported ? checkpoint_read(files, &snapshot) : read_state(run, files, &snapshot);
     bool valid = !wrong && spike_restored(run->detector) && health_restored(run->health) &&
                  action <= ACTION_STOP + 1;
     if (!wrong && !valid) wrong = "its state is invalid";
@@ -219,7 +228,7 @@ static void name_latest(const Run *run, size_t step) {
 }
 
 void run_check_data(const Run *run, const CheckpointMeta *meta) {
-    if (meta->data_hash == run->data_hash) return;
+    if (meta->data_hash == run->data_hash || !meta->data_hash) return; /* 0: an imported run */
     die(EXIT_DATA,
         "%s: data.train has changed since the checkpoint of step %zu was written; restore it, or "
         "train on the new data under another --set name=NAME or --run-dir",
@@ -255,6 +264,11 @@ static size_t continue_run(Run *run, const CheckpointMeta *meta) {
     name_best(run);
     prune(run, meta->step);
     size_t first = run->row.measured ? meta->step : meta->step + 1;
+    const bool has_log = meta->log_bytes[0] != 0;
+    if (!has_log) { /* an imported run: its first record is that of step 0 */
+        run->log = runlog_create(run->dir, run->config->log.max_logit);
+        return 0;
+    }
     run->log = runlog_continue(run->dir, run->config->log.max_logit, meta->log_bytes, first);
     return first;
 }

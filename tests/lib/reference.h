@@ -334,10 +334,14 @@ static inline double ref_cross_entropy(const Reference *ref, const double *h, in
     const size_t C = ref->options->d_model;
     const real *head =
         ref_param(ref, ref->options->tie_embeddings ? "tok_emb.weight" : "head.weight");
+    const real *bias = ref_param(ref, "head.bias");
+    const double cap = ref->options->softcap_logits;
     double logit[REF_WIDTH] = {0}, largest = -INFINITY, total = 0;
     for (size_t v = 0; v < ref->V; v++) {
         for (size_t c = 0; c < C; c++) logit[v] += (double)head[v * C + c] * h[c];
         logit[v] /= ref_multiple(ref, C, ref->options->base_d_model);
+        logit[v] += bias ? (double)bias[v] : 0;
+        if (cap > 0) logit[v] = cap * tanh(logit[v] / cap);
         largest = fmax(largest, logit[v]);
     }
     for (size_t v = 0; v < ref->V; v++) total += exp(logit[v] - largest);

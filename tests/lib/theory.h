@@ -90,8 +90,9 @@ static inline void theory_gradient(Model *model) {
     params_zero_grads(&model->params);
     model_forward(model, &pass);
     zero(model->dh, T * C);
-    head_loss(model->losses, model->dh + last, model->head.grad, model->h + last, model->head.value,
-              &target, model->head_scratch, 1, 1, C, TOKENS, params_grad_write(&model->params));
+    head_loss(model->losses, model->dh + last, (HeadGrads){model->head.grad, NULL}, model->h + last,
+              (HeadWeights){.w = model->head.value}, &target, model->head_scratch, 1, 1, C, TOKENS,
+              params_grad_write(&model->params));
     model_backward(model, &pass);
 }
 

@@ -2,6 +2,7 @@
 
 import itertools
 
+import options
 import scaling
 from net import TOPOLOGIES
 
@@ -426,3 +427,4 @@ for add in (
 ):
     add()
 scaling.models(case)
+options.models(case)

@@ -40,6 +40,9 @@ DEFAULTS = {
     "final_norm": "auto",
     "embed_scale": 1,
     "bias": True,
+    "bias_at": "",
+    "head_bias": False,
+    "softcap_logits": 0,
     "tie_embeddings": True,
     "layers": "",
     **scaling.DEFAULTS,
@@ -101,6 +104,9 @@ class Model:
             h = self.norm("final_norm", x) if self.has_final_norm else x
         head = table if self.c["tie_embeddings"] else self.param("head.weight", self.vocab, C)
         logits = self.matmul(h / self.scaling.m_N, head.T)
+        if c["head_bias"]:
+            logits = logits + self.param("head.bias", self.vocab)
+        logits = capped(logits, c["softcap_logits"])
         return F.cross_entropy(logits.reshape(-1, self.vocab), targets.reshape(-1))
 
     def matmul(self, a, b):
@@ -125,7 +131,7 @@ class Model:
         if kind in RMS_KINDS:
             return w * RMS_KINDS[kind](lambda suffix, *shape: self.param(name + suffix, *shape), x, self.rms(name, x))
         gamma = self.param(name + ".gamma", n)
-        if kind in ("layernorm", "dyt", "derf", "batchnorm") and self.c["bias"]:
+        if kind in ("layernorm", "dyt", "derf", "batchnorm") and self.has_bias("norm"):
             beta = self.param(name + ".beta", n)
         else:
             beta = 0.0
@@ -185,7 +191,12 @@ class Model:
 
     def linear(self, name, x, out):
         y = self.matmul(x, self.param(name + ".weight", out, x.shape[-1]).T)
-        return y + self.param(name + ".bias", out) if self.c["bias"] else y
+        site = name.split(".")[-1]
+        biased = self.has_bias(site if site in ("qkv", "proj") else "mlp")
+        return y + self.param(name + ".bias", out) if biased else y
+
+    def has_bias(self, site):
+        return self.c["bias"] and (not self.c["bias_at"] or site in self.c["bias_at"].split())
 
     def attention(self, prefix, u, qkv_norms, mid):
         B, T, C = u.shape
@@ -229,6 +240,10 @@ class Model:
         else:
             h = {"gelu": gelu, "gelu_erf": F.gelu, "relu": torch.relu, "relu2": lambda z: torch.relu(z) ** 2}[kind](up)
         return self.linear(prefix + ".down", mid(h), C)
+
+
+def capped(x, cap):
+    return cap * torch.tanh(x / cap) if cap else x
 
 
 def switch(value, automatic):

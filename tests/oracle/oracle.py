@@ -39,8 +39,8 @@ STREAM = 71  # tokens of the text of the runs: 7 micro-batches of 2 x 5 tokens, 
 
 def sources_hash():
     state = hash_text("")
-    for name in ("values.py", "scaling.py", "half.py", "net.py", "norms.py", "cases.py", "runs.py", "oracle.py"):
-        with open(os.path.join(HERE, name), encoding="utf-8") as file:
+    for name in ("values", "scaling", "options", "half", "net", "norms", "cases", "runs", "oracle"):
+        with open(os.path.join(HERE, name + ".py"), encoding="utf-8") as file:
             state = hash_text(file.read(), state)
     return state
 

@@ -1,5 +1,5 @@
 /* test_attention.c - options of attention and of the MLP against plain loops: the width of a head, RoPE's
- * frequencies, the exact gelu. Losses, gradients by differences, and sampling with kept keys and values.
+ * frequencies, the exact gelu, biases, softcaps. Losses, gradients by differences, and sampling with kept keys and values.
  *
  * One idea: each model is small and unlike the others, and every loss comes from reference.h. */
 #include "ops/ops.h"
@@ -12,6 +12,9 @@ typedef struct {
     const char *topology, *norm, *mlp, *qk;
     size_t n_head, n_kv_head, head_dim; /* 0 = the default */
     double theta, fraction, factor, low, high, original;
+    const char *bias_at;
+    bool head_bias, untied;
+    double softcap_logits;
 } Variant;
 
 /* clang-format off */
@@ -24,6 +27,12 @@ static const Variant VARIANTS[] = {
     {"post", "rmsnorm_plus1", "gelu_erf", "on", .n_head = 2, .theta = 20, .factor = 4, .low = 0.5, .high = 3, .original = 9},
     {"sandwich", "rmsnorm", "swiglu", "auto", .n_head = 3, .head_dim = 4, .fraction = 0.5, .factor = 2, .low = 1, .high = 2,
      .original = 12},
+    {"pre", "rmsnorm", "swiglu", "auto", .n_head = 4, .n_kv_head = 2, .theta = 1e6, .bias_at = "qkv"},
+    {"parallel", "layernorm", "gelu_erf", "auto", .n_head = 4, .bias_at = "norm"},
+    {"peri", "layernorm", "geglu", "on", .n_head = 2, .bias_at = "norm  proj"},
+    {"parallel", "layernorm", "gelu", "auto", .n_head = 2, .head_bias = true, .untied = true},
+    {"post", "rmsnorm", "gelu", "auto", .n_head = 2, .head_bias = true, .softcap_logits = 0.5},
+    {"pre", "rmsnorm", "relu2", "on", .n_head = 2, .untied = true, .softcap_logits = 0.2},
 };
 /* clang-format on */
 
@@ -35,6 +44,10 @@ static ModelOptions options_of(const Variant *v) {
     options.qk_norm = index_named(switch_name, v->qk);
     options.position = POSITION_ROPE;
     options.context = T;
+    options.bias_at = v->bias_at;
+    options.head_bias = v->head_bias;
+    options.tie_embeddings = !v->untied;
+    options.softcap_logits = v->softcap_logits;
     options.n_head = v->n_head;
     options.n_kv_head = v->n_kv_head;
     options.head_dim = v->head_dim;
@@ -180,6 +193,11 @@ static void test_refused(void) {
          "model.rope_fraction = 0.25 of the 10 features of a head is 2.5"},
         {{"pre", "rmsnorm", "gelu", "auto", .n_head = 4, .factor = 2, .low = 4, .high = 4},
          "model.rope_high_freq = 4 must be above model.rope_low_freq = 4"},
+        {{"pre", "rmsnorm", "gelu", "auto", .n_head = 4, .bias_at = "qkv norms"},
+         "model.bias_at: \"norms\" is not a site of biases (norm, qkv, proj, mlp); did you mean "
+         "\"norm\"?"},
+        {{"pre", "rmsnorm", "gelu", "auto", .n_head = 4, .bias_at = "qkv norm qkv"},
+         "model.bias_at: \"qkv\" is listed twice"},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         const ModelOptions options = options_of(&CASES[i].variant);
@@ -190,9 +208,9 @@ static void test_refused(void) {
 }
 
 static const Test TESTS[] = {
-    {"attention: losses with other heads and frequencies", test_losses},
-    {"attention: gradients with other heads and frequencies", test_gradients},
-    {"attention: kept keys and values with other heads and frequencies", test_kept_keys},
+    {"attention: losses of every variant", test_losses},
+    {"attention: gradients of every variant", test_gradients},
+    {"attention: kept keys and values of every variant", test_kept_keys},
     {"attention: the frequencies of Llama 3.1", test_llama3},
     {"attention: what is refused", test_refused},
 };

@@ -288,7 +288,7 @@ static void test_texts_differ(void) {
 
 static void test_texts_of_options(void) {
     const ModelOptions base = net_options("pre", "layernorm");
-    ModelOptions changed[24];
+    ModelOptions changed[31];
     size_t n = sizeof changed / sizeof *changed;
     for (size_t i = 0; i < n; i++) changed[i] = base;
     for (int i = 0; i < 4; i++) changed[i].norm = i + 1;
@@ -309,11 +309,22 @@ static void test_texts_of_options(void) {
     changed[21].embed_std = 0.03;
     changed[22].init = INIT_SUBLN;
     changed[23].init = INIT_DEEPNORM;
+    changed[24].bias_at = "qkv";
+    changed[25].bias_at = "norm";
+    changed[26].bias_at = "qkv proj mlp";
+    changed[27].head_bias = true;
+    changed[28].softcap_logits = 30;
+    changed[29].softcap_logits = 20;
+    changed[30].softcap_logits = 20;
+    changed[30].head_bias = true;
     for (size_t i = 0; i < n; i++) {
         CHECK(!same_text(&base, &changed[i]), "option %zu has no effect", i);
         for (size_t k = 0; k < i; k++)
             CHECK(!same_text(&changed[i], &changed[k]), "%zu, %zu", i, k);
     }
+    ModelOptions same = base;
+    same.bias_at = "mlp norm  proj qkv";
+    CHECK(same_text(&base, &same), "all sites of biases are not all biases");
 }
 
 static size_t count_words(const char *from, const char *to, const char *word) {

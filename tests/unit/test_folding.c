@@ -20,6 +20,9 @@ typedef struct {
     unsigned warm;
     double w;
     WireEntry wire[6];
+    const char *bias_at;
+    bool head_bias;
+    size_t base_d_model; /* of completep; 0 = no scaling */
 } Variant;
 
 /* clang-format off */
@@ -44,6 +47,14 @@ static const Variant VARIANTS[] = {
               {"mlp.mid", "norm"}}},
     {"relu", "none", false, false,
      .wire = {{"mlp.read", "block"}, {"mlp.in", "norm"}, {"mlp.mid", "norm"}, {"attn.out", "scale"}, {"mlp.gain", NULL, 2}}},
+    {"relu2", "rope", true, false, .bias_at = "norm", .warm = ALL_SLOTS, .w = 0.7,
+     .wire = {{"attn.mid", "norm"}, {"mlp.mid", "norm"}, {"attn.out", "norm"}, {"mlp.gain", NULL, -0.7}}},
+    {"relu", "rope", true, false, .bias_at = "proj norm",
+     .wire = {{"mlp.in", "norm"}, {"mlp.mid", "norm"}, {"attn.mid", "norm"}, {"attn.out", "norm"}, {"attn.gain", NULL, 1.3}}},
+    {"gelu", "learned", true, false, .head_bias = true},
+    {"gelu", "rope", true, false, .head_bias = true, .base_d_model = 4},
+    {"relu", "none", true, true, .bias_at = "qkv",
+     .wire = {{"mlp.in", "norm"}, {"mlp.out", "norm"}, {"attn.in", "norm"}, {"attn.mid", "norm"}, {"attn.out", "norm"}}},
 };
 /* clang-format on */
 enum { VARIANT_COUNT = sizeof VARIANTS / sizeof *VARIANTS };
@@ -54,6 +65,10 @@ static ModelOptions options_of(const char *topology, const char *norm, const Var
     options.mlp = index_named(mlp_name, v->mlp);
     options.position = index_named(position_name, v->position);
     options.bias = v->bias;
+    options.bias_at = v->bias_at;
+    options.head_bias = v->head_bias;
+    options.scaling = v->base_d_model ? SCALING_COMPLETEP : SCALING_NONE;
+    options.base_d_model = v->base_d_model;
     options.tie_embeddings = v->tied;
     options.n_kv_head = v->n_kv_head;
     options.qk_norm = v->qk_norm;

@@ -8,28 +8,32 @@ enum { CANARIES = 64 };
 
 typedef struct {
     size_t R, C, V, scratch_size;
-    real *h, *w, *dh, *dw, *scratch;
+    real *h, *w, *bias, *dh, *dw, *dbias, *scratch; /* bias NULL = none */
+    double softcap;                                 /* 0 = none */
     int *targets;
-    double *losses, *want_losses, *want_dh, *want_dw;
+    double *losses, *want_losses, *want_dh, *want_dw, *want_dbias;
 } Head;
 
-static Head head_draw(size_t R, size_t C, size_t V, double std) {
-    Head head = {.R = R, .C = C, .V = V};
+static Head head_draw(size_t R, size_t C, size_t V, double std, bool biased, double softcap) {
+    Head head = {.R = R, .C = C, .V = V, .softcap = softcap};
     head.h = new_drawn(R * C, std);
     head.w = new_drawn(V * C, 1);
     head.dh = new_drawn(R * C, 1);
     head.dw = new_drawn(V * C, 1);
-    head.scratch_size = head_scratch(R, V);
+    if (biased) head.bias = new_drawn(V, std);
+    head.dbias = new_drawn(V, 1);
+    head.scratch_size = head_scratch(R, V, softcap > 0);
     head.scratch = new_drawn(head.scratch_size + CANARIES, 1);
     head.targets = new_tokens(R, V);
     head.losses = new_doubles(R);
     head.want_losses = new_doubles(R);
     head.want_dh = new_doubles(R * C); /* dh is set, dw is added to */
     head.want_dw = new_widened(head.dw, V * C);
+    head.want_dbias = new_widened(head.dbias, V);
     return head;
 }
 
-static void reference_token(Head *head, double *p, size_t r, double grad_scale) {
+static void reference_token(Head *head, double *p, double *slope, size_t r, double grad_scale) {
     const size_t C = head->C, V = head->V, target = (size_t)head->targets[r];
     const real *h = head->h + r * C;
     double largest = -INFINITY;
@@ -37,13 +41,17 @@ static void reference_token(Head *head, double *p, size_t r, double grad_scale) 
     for (size_t v = 0; v < V; v++) {
         p[v] = 0;
         for (size_t c = 0; c < C; c++) p[v] += (double)h[c] * (double)head->w[v * C + c];
+        if (head->bias) p[v] += (double)head->bias[v];
+        if (head->softcap > 0) p[v] = head->softcap * tanh(p[v] / head->softcap);
+        slope[v] = head->softcap > 0 ? 1 - pow(p[v] / head->softcap, 2) : 1;
         largest = fmax(largest, p[v]);
     }
     head->want_losses[r] = largest - p[target];
     for (size_t v = 0; v < V; v++) total += (long double)(p[v] = exp(p[v] - largest));
     head->want_losses[r] += (double)logl(total);
     for (size_t v = 0; v < V; v++) {
-        double d = grad_scale * (p[v] / (double)total - (v == target));
+        double d = grad_scale * (p[v] / (double)total - (v == target)) * slope[v];
+        head->want_dbias[v] += head->bias ? d : 0;
         for (size_t c = 0; c < C; c++) {
             head->want_dh[r * C + c] += d * (double)head->w[v * C + c];
             head->want_dw[v * C + c] += d * (double)h[c];
@@ -51,16 +59,25 @@ static void reference_token(Head *head, double *p, size_t r, double grad_scale) 
     }
 }
 
+static HeadWeights head_weights(const Head *head) {
+    return (HeadWeights){head->w, head->bias, (real)head->softcap};
+}
+
+static HeadGrads head_grads(const Head *head) {
+    return (HeadGrads){head->dw, head->bias ? head->dbias : NULL};
+}
+
 static void run_head(Head *head, real *dh, real grad_scale) {
-    head_loss(head->losses, dh, dh ? head->dw : NULL, head->h, head->w, head->targets,
+    head_loss(head->losses, dh, head_grads(head), head->h, head_weights(head), head->targets,
               head->scratch, grad_scale, head->R, head->C, head->V, GRAD_ADD);
 }
 
-static void check_head(size_t R, size_t C, size_t V, double std, double grad_scale) {
-    Head head = head_draw(R, C, V, std);
+static void check_head(size_t R, size_t C, size_t V, double std, double grad_scale, bool biased,
+                       double softcap) {
+    Head head = head_draw(R, C, V, std, biased, softcap);
     real *canaries = new_copy(head.scratch + head.scratch_size, CANARIES);
-    double *p = new_doubles(V), *losses = new_doubles(R);
-    for (size_t r = 0; r < R; r++) reference_token(&head, p, r, grad_scale);
+    double *p = new_doubles(V), *slope = new_doubles(V), *losses = new_doubles(R);
+    for (size_t r = 0; r < R; r++) reference_token(&head, p, slope, r, grad_scale);
     run_head(&head, NULL, 1);
     memcpy(losses, head.losses, R * sizeof *losses);
     run_head(&head, head.dh, (real)grad_scale);
@@ -71,6 +88,7 @@ static void check_head(size_t R, size_t C, size_t V, double std, double grad_sca
     }
     CHECK_NMSE(head.dh, head.want_dh, R * C, NMSE_GRADIENT, "dh, %zu %zu %zu", R, C, V);
     CHECK_NMSE(head.dw, head.want_dw, V * C, NMSE_GRADIENT, "dw, %zu %zu %zu", R, C, V);
+    CHECK_NMSE(head.dbias, head.want_dbias, V, NMSE_GRADIENT, "dbias, %zu %zu %zu", R, C, V);
     CHECK(same_bits(head.scratch + head.scratch_size, canaries, CANARIES), "beyond scratch");
     free_all();
 }
@@ -85,7 +103,10 @@ static void losses_and_gradients(void) {
         {33, 5, 4099, 1, 0.25}, /* more than one block of float sums */
     };
     for (size_t i = 0; i < COUNT(CASES); i++) {
-        check_head(CASES[i].R, CASES[i].C, CASES[i].V, CASES[i].std, CASES[i].grad_scale);
+        for (int kind = 0; kind < 4; kind++) {
+            check_head(CASES[i].R, CASES[i].C, CASES[i].V, CASES[i].std, CASES[i].grad_scale,
+                       kind & 1, kind & 2 ? 1.5 : 0);
+        }
     }
 }
 
@@ -98,19 +119,22 @@ static void scratch_is_bounded(void) {
         {10000, 131073, 64}, {10000, 300000, 64}, {63, 300000, 63},
     };
     for (size_t i = 0; i < COUNT(CASES); i++) {
-        size_t got = head_scratch(CASES[i].R, CASES[i].V);
+        size_t got = head_scratch(CASES[i].R, CASES[i].V, false);
         CHECK(got == CASES[i].tokens * CASES[i].V, "case %zu: %zu elements", i, got);
+        got = head_scratch(CASES[i].R, CASES[i].V, true);
+        CHECK(got == (CASES[i].tokens + ops_threads()) * CASES[i].V, "case %zu: %zu capped", i,
+              got);
     }
 }
 
 /* A vocabulary so large that 70 tokens need two chunks, of 64 and 6. */
 static void several_chunks(void) {
-    check_head(70, 2, 131073, 1, 0.25);
+    check_head(70, 2, 131073, 1, 0.25, true, 3);
 }
 
 /* dw is weighted by softmax - onehot, which sums to zero over the vocabulary. */
 static void gradient_sums_to_zero(void) {
-    Head head = head_draw(9, 4, 50, 1);
+    Head head = head_draw(9, 4, 50, 1, true, 0);
     zero(head.dw, head.V * head.C);
     run_head(&head, head.dh, 1);
     for (size_t c = 0; c < head.C; c++) {
@@ -123,7 +147,7 @@ static void gradient_sums_to_zero(void) {
 
 /* Logits of +-1e4: losses are differences of logits, gradients 0 and +-1. */
 static void huge_logits_stay_finite(void) {
-    Head head = head_draw(4, 1, 3, 1);
+    Head head = head_draw(4, 1, 3, 1, false, 0);
     const double logits[] = {1e4, -1e4, 0};
     const int targets[] = {0, 1, 2, 1};
     for (size_t r = 0; r < 4; r++) {
@@ -146,7 +170,7 @@ static void huge_logits_stay_finite(void) {
 static void nan_logit_makes_its_loss_nan(void) {
     static const size_t PLACES[] = {0, 1, 17, 4096, 4098};
     for (size_t i = 0; i < COUNT(PLACES); i++) {
-        Head head = head_draw(3, 2, 4099, 1);
+        Head head = head_draw(3, 2, 4099, 1, i % 2, i % 3 ? 0 : 5);
         for (size_t r = 0; r < 3; r++) {
             head.targets[r] = 5;
             head.h[r * 2 + 1] = r == 1 ? INFINITY : 0; /* infinity * 0 for one logit only */
@@ -161,17 +185,18 @@ static void nan_logit_makes_its_loss_nan(void) {
 }
 
 static void logits_of_one_token(void) {
-    Head head = head_draw(6, 5, 37, 1);
+    Head head = head_draw(6, 5, 37, 1, true, 2);
     real *logits = new_reals(head.V);
     double *want = new_doubles(head.V);
     for (size_t r = 0; r < head.R; r++) {
         for (size_t v = 0; v < head.V; v++) {
-            want[v] = 0;
+            want[v] = (double)head.bias[v];
             for (size_t c = 0; c < head.C; c++) {
                 want[v] += (double)head.h[r * head.C + c] * (double)head.w[v * head.C + c];
             }
+            want[v] = 2 * tanh(want[v] / 2);
         }
-        head_logits(logits, head.h, head.w, r, head.C, head.V);
+        head_logits(logits, head.h, head_weights(&head), r, head.C, head.V);
         CHECK_NMSE(logits, want, head.V, NMSE_FORWARD, "token %zu", r);
     }
     free_all();

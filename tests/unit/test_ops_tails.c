@@ -201,11 +201,14 @@ static void head(void) {
     const real h = 1;
     const int target = 0;
     for (size_t V = 3; V <= 64 + SHORT; V++) {
-        real *w = new_drawn(V, 1), *dw = new_reals(V), *scratch = new_reals(head_scratch(1, V));
+        real *w = new_drawn(V, 1), *dw = new_reals(V);
+        real *scratch = new_reals(head_scratch(1, V, true));
         real dh;
         double loss;
         make_repeat(w, 1, V);
-        head_loss(&loss, &dh, dw, &h, w, &target, scratch, (real)0.7123, 1, 1, V, GRAD_SET);
+        head_loss(&loss, &dh, (HeadGrads){dw, NULL}, &h,
+                  (HeadWeights){.w = w, .softcap = (real)(V % 2 ? 2 : 0)}, &target, scratch,
+                  (real)0.7123, 1, 1, V, GRAD_SET);
         dw[0] = dw[2]; /* the target differs */
         CHECK(!not_repeated(dw, 1, V), "%zu logits", V);
         free_all();

@@ -125,14 +125,25 @@ static void attention(Work *work) {
                        shape);
 }
 
-static void head(Work *work) {
+static void head_with(Work *work, real softcap) {
     const size_t R = 300, C = 32, V = 3001;
     const real *h = take_input(work, R * C), *w = take_input(work, V * C);
+    const HeadWeights head = {w, take_input(work, V), softcap};
     double losses[300];
     real *dh = take_output(work, R * C), *dw = take_output(work, V * C);
-    head_loss(losses, dh, dw, h, w, work->tokens, work->scratch, (real)0.01, R, C, V, GRAD_ADD);
+    real *dbias = take_output(work, V);
+    head_loss(losses, dh, (HeadGrads){dw, dbias}, h, head, work->tokens, work->scratch, (real)0.01,
+              R, C, V, GRAD_ADD);
     memcpy(take_output(work, 2 * R), losses, sizeof losses);
-    head_logits(take_output(work, V), h, w, 17, C, V);
+    head_logits(take_output(work, V), h, head, 17, C, V);
+}
+
+static void head(Work *work) {
+    head_with(work, 0);
+}
+
+static void capped_head(Work *work) {
+    head_with(work, 2);
 }
 
 static void adamw(Work *work) {
@@ -222,6 +233,7 @@ static const struct {
     {"rope", rope},
     {"attention", attention},
     {"head", head},
+    {"head with softcap", capped_head},
     {"AdamW", adamw},
     {"Muon", muon},
     {"initial values", initial_values},

@@ -9,6 +9,8 @@ typedef struct {
     const char *topology, *norm, *mlp, *position, *qk_norm;
     size_t n_kv_head;
     bool no_bias, untied;
+    bool head_bias;
+    const char *bias_at;
     WireEntry wire;
     const char *want; /* "name rows x columns" for a model of one block; @ is "blocks.0." */
 } Names;
@@ -67,6 +69,15 @@ static const Names NAMES[] = {
     {"none", "layernorm", .wire = {"mlp.mid", "scale"}, .want = EMB BODY NORM("final_norm") "@mlp.norm_mid.gamma 20"},
     {"post", "dyt", .no_bias = true, .wire = {"mlp.post", "none"},
      .want = EMB "@attn.qkv 48x16 @attn.proj 16x16 @mlp.up 20x16 @mlp.down 16x20 @attn.norm_post.gamma 16 @attn.norm_post.alpha 1"},
+    {"none", "rmsnorm", .untied = true, .head_bias = true, .want = EMB BODY "head.weight 13x16 head.bias 13 final_norm.gamma 16"},
+    {"none", "rmsnorm", .no_bias = true, .head_bias = true,
+     .want = EMB "@attn.qkv 48x16 @attn.proj 16x16 @mlp.up 20x16 @mlp.down 16x20 head.bias 13 final_norm.gamma 16"},
+    {"post", "layernorm", "swiglu", .bias_at = "qkv",
+     .want = EMB "@attn.qkv 48x16 @attn.qkv+ 48 @attn.proj 16x16 @mlp.up 20x16 @mlp.gate 20x16 @mlp.down 16x20 @attn.norm_post.gamma 16 @mlp.norm_post.gamma 16"},
+    {"parallel", "layernorm", .bias_at = "norm",
+     .want = EMB "@attn.qkv 48x16 @attn.proj 16x16 @mlp.up 20x16 @mlp.down 16x20 " NORM("@attn.norm_in") NORM("final_norm")},
+    {"none", "layernorm", "geglu", .bias_at = "mlp",
+     .want = EMB "@attn.qkv 48x16 @attn.proj 16x16 @mlp.up 20x16 @mlp.up+ 20 @mlp.gate 20x16 @mlp.gate+ 20 @mlp.down 16x20 @mlp.down+ 16 final_norm.gamma 16"},
 };
 /* clang-format on */
 
@@ -75,6 +86,8 @@ static ModelOptions named_options(const Names *names) {
     options.n_layer = 1;
     options.n_kv_head = names->n_kv_head;
     options.bias = !names->no_bias;
+    options.bias_at = names->bias_at;
+    options.head_bias = names->head_bias;
     options.tie_embeddings = !names->untied;
     options.wire = &names->wire;
     options.n_wire = names->wire.key != NULL;
