@@ -195,7 +195,9 @@ typedef enum { TOKEN_FIRST, TOKEN_REST, TOKEN_GROUPS } TokenGroup;
 
 typedef struct {
     size_t B, T, NH, NKV, HS;
-    real scale; /* 0 = 1/sqrt(HS) */
+    real scale;    /* 0 = 1/sqrt(HS) */
+    size_t window; /* w: the token at t attends to tokens t-w+1 to t; 0 = to all up to t */
+    real softcap;  /* c: scores are c tanh(scores / c) before the softmax; 0 = none */
 } AttentionShape;
 /* Elements of qkv per token: all query heads, then all key heads, then all value heads. */
 static inline size_t qkv_width(size_t NH, size_t NKV, size_t HS) {

@@ -104,10 +104,12 @@ static const Flag FLAGS[] = {
     COMMAND_OF("eval", "RUN", TAKES_STRING, run, MODE_EVAL,
                "print the validation loss of the latest checkpoint of a run, on other data with "
                "--set data.val=FILE"),
-    COMMAND_OF("measure", "RUN [TEXT]", TAKES_STRING, run, MODE_MEASURE,
-               "print a page about the norms of a model, measured on validation sequences or on a "
-               "text: residual stream, massive activations, gains, attention to the first token, "
-               "and the loss without the statistics of norms; with --dry-run: time and memory"),
+    COMMAND_OF(
+        "measure", "RUN [TEXT]", TAKES_STRING, run, MODE_MEASURE,
+        "print a page about the norms of a model, that of a run or of a Hugging Face folder, "
+        "measured on validation sequences or on a text: residual stream, massive activations, "
+        "gains, attention to the first token, "
+        "and the loss without the statistics of norms; with --dry-run: time and memory"),
     OPTION("out", "PAGE", TAKES_STRING, out, MEASURING,
            "for --measure: write the page to PAGE, which ends in .md (Markdown) or .html (with "
            "charts)"),

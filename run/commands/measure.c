@@ -1,17 +1,20 @@
 /* measure.c - see measure.h. */
 #include "run/commands/measure.h"
 
+#include "base/stb_ds.h"
 #include "base/text_out.h"
 #include "run/commands/evaluate.h"
 #include "run/io/files.h"
 #include "run/io/live.h"
 #include "run/io/streams.h"
 #include "run/measure/findings.h"
+#include "run/models/imported.h"
 #include "run/store/rundir.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -29,17 +32,51 @@ static bool is_set(const Cli *cli, const char *key) {
     return found;
 }
 
-/* The config of the run, with the text in place of its validation data. */
-static Config read_config(const Cli *cli) {
-    Config config = evaluate_config(cli);
-    if (!cli->text) return config;
+/* Puts the text in place of the validation data. */
+static void use_text(Config *config, const Cli *cli) {
+    if (!cli->text) return;
     if (is_set(cli, "data.val"))
         die(EXIT_USAGE, "--measure: %s and data.val: use one of them", cli->text);
     if (access(cli->text, R_OK) != 0) die(EXIT_DATA, "%s: %s", cli->text, strerror(errno));
-    config.data.val = cli->text;
+    config->data.val = cli->text;
     if (!is_set(cli, "data.format"))
-        config.data.format = ends_with(cli->text, ".bin") ? FORMAT_AUTO : FORMAT_TEXT;
-    return config;
+        config->data.format = ends_with(cli->text, ".bin") ? FORMAT_AUTO : FORMAT_TEXT;
+}
+
+/* A model of others is read as --import reads it, for sequences of --context tokens. It has no data of its own. */
+static void read_foreign(StoredModel *stored, const Cli *cli) {
+    ImportFacts facts;
+    const char **sets = NULL;
+    char *context = text_format("model.context=%zu", cli->context),
+         *tokenizer = text_format("%s/tokenizer.json", cli->run);
+    if (!cli->text)
+        die(EXIT_USAGE, "--measure %s needs a text: a model of others has no data", cli->run);
+    for (size_t i = 0; i < cli->n_sets; i++) arrput(sets, cli->sets[i]);
+    if (cli->context) arrput(sets, context);
+    const ImportRequest request = {.path = cli->run,
+                                   .name = "measured",
+                                   .tokenizer = tokenizer,
+                                   .sets = sets,
+                                   .n_sets = arrlenu(sets)};
+    imported_read(stored, &request, &facts);
+    arrfree(sets);
+    mem_free(context);
+    mem_free(tokenizer);
+}
+
+/* Reads the model, and the config of what is measured, which the caller frees. */
+static void read_model(StoredModel *stored, Config *config, const Cli *cli) {
+    if (imported_is(cli->run)) {
+        read_foreign(stored, cli);
+        char *json = config_json(&stored->config, CONFIG_FULL);
+        if (!config_parse(config, json, cli->run)) exit(EXIT_INTERNAL);
+        mem_free(json);
+    } else {
+        *config = evaluate_config(cli);
+        ops_start(config->train.threads);
+        stored_model_read(stored, cli->run, cli->step, 1);
+    }
+    use_text(config, cli);
 }
 
 static void check_out(const Cli *cli) {
@@ -136,9 +173,8 @@ int measure(const Cli *cli) {
     int code = EXIT_DONE;
     StoredModel stored;
     check_out(cli);
-    Config config = read_config(cli);
-    ops_start(config.train.threads);
-    stored_model_read(&stored, cli->run, cli->step, 1);
+    Config config;
+    read_model(&stored, &config, cli);
     const size_t T = evaluate_context(cli, stored.model);
     const size_t rows = is_set(cli, "train.eval_rows") ? config.train.eval_rows : 0;
     Material material = material_read(&stored, &config, T, rows, cli->text != NULL);

@@ -66,6 +66,21 @@ stock_classes_are_chosen() {
     classed OpenAIGPTLMHeadModel topology=deepnorm $layer
 }
 
+# A folder is measured without being imported.
+folders_are_measured() {
+    local loss
+    rm -rf "$tmp"/{stock,stock_out}
+    toy stock --topology pre --norm layernorm
+    exits 0 --export "$tmp/stock" "$tmp/stock_out"
+    cp README.md "$tmp/text.txt"
+    exits 0 --measure "$tmp/stock" "$tmp/text.txt" --context 16
+    loss=$(grep '^| nats per token' <<<"$said")
+    exits 0 --measure "$tmp/stock_out" "$tmp/text.txt" --context 16
+    same "loss" "$(grep '^| nats per token' <<<"$said")" "$loss"
+    exits 2 --measure "$tmp/stock_out"
+    has "no text" "$said" "needs a text"
+}
+
 # A model without a stock class is the same again, and trains.
 own_class_is_imported() {
     for topology in resi_dual lambdas gemma4; do
@@ -120,6 +135,7 @@ mistakes_are_refused() {
 
 test_case "--export: the folder" folder_is_complete
 test_case "--export: classes of transformers, imported again" stock_classes_are_chosen
+test_case "--export: measured without an import" folders_are_measured
 test_case "--export: PeriForCausalLM, imported again" own_class_is_imported
 test_case "--export: warm-ups" warm_ups_are_written
 test_case "--export: tokenizers of bytes" alphabets_are_written
