@@ -63,7 +63,7 @@ numbers_agree_with_eval() {
 
 # One update whose batch is what --measure reads: layers.csv has the same moments and largest logits.
 stream_agrees_with_layers() {
-    local line layer sublayer site name first got
+    local line layer sublayer site position variance rms absmax kurtosis name first got numbers
     toy from --data.train "$tmp/long.txt" --steps 60 --set optim.lr=1e-2
     toy once --data.train "$tmp/long.txt" --set train.init_from="$tmp/from" --steps 1 --set data.order=sequential \
         --set train.batch=3 --set log.layers_every=1
@@ -74,13 +74,14 @@ stream_agrees_with_layers() {
         name=$sublayer
         [[ $sublayer != attn && $sublayer != mlp ]] || name=blocks.$((layer - 1)).$sublayer
         first=$([[ $position == first ]] && echo 2 || echo 6)
+        numbers=("$variance" "$rms" "$absmax" "$kurtosis")
         if [[ $site == stream ]]; then
             got="$(row "$name" "$first") $(row "$name" $((first + 1))) $(row "$name" $((first + 2))) $(row "$name" $((first + 3)))"
         else
             got=$(row "$((layer - 1)) " $((4 + first / 4)))
-            variance=$absmax rms="" absmax="" kurtosis=""
+            numbers=("$absmax")
         fi
-        line=$(printf '%#.4g ' $variance $rms $absmax $kurtosis)
+        line=$(printf '%#.4g ' "${numbers[@]}")
         [[ "$got " == "$line" ]] || fail "$layer $sublayer $site $position: page $got, layers.csv $line"
     done < <(sed 1d "$tmp/once/layers.csv")
 }
