@@ -217,7 +217,7 @@ void attention_forward(real *out, real *lse, real *peaks, const real *qkv, real 
 void attention_next(real *out, const real *qkv, real *scratch, size_t t, AttentionShape shape);
 /* How much attention goes to the first token of a sequence: the probabilities
  * p(t,0) = exp(scale q_t.k_0 - lse_t), summed over the queries t >= 1 of all sequences, are added to
- * sums (NH). After attention_forward, from its lse. */
+ * sums (NH); p is 0 outside of a window. After attention_forward, from its lse. */
 void attention_first(double *sums, const real *lse, const real *qkv, AttentionShape shape);
 /* dqkv is set. */
 void attention_backward(real *dqkv, const real *dout, const real *out, const real *lse,

@@ -289,8 +289,9 @@ void attention_first(double *sums, const real *lse, const real *qkv, AttentionSh
         for (size_t b = 0; b < shape.B; b++) {
             const HeadOffsets at = head_offsets(b, h, shape);
             const real *of_head = lse + (b * NH + h) * T;
-            for (size_t t = 1; t < T; t++) {
+            for (size_t t = 1; t < T && window_begin(t, shape.window) == 0; t++) {
                 real s = score(qkv + at.q + t * ld, qkv + at.k, score_scale(shape), HS, rounded);
+                if (shape.softcap > 0) cap_scores(&s, shape.softcap, 1);
                 sums[h] += exp((double)s - (double)of_head[t]);
             }
         }

@@ -67,7 +67,7 @@ static void print_json(const Config *config, const char *text, const char *hash)
     if (config->optim.kind == OPTIMIZER_MUON)
         json_number(&json, "muon_lr", factor * schedule_muon_peak(&config->optim));
     resolved_print_json(&json, config, &wiring);
-    wiring_print_json(&json, &wiring, NULL);
+    wiring_print_json(&json, &wiring, config->model.position == POSITION_ROPE, NULL);
     print_json_lines(&json, text);
     json_close(&json);
     putchar('\n');

@@ -61,7 +61,7 @@ static void print_sublayer(Json *json, const char *name, const Place *place) {
     json_close(json);
 }
 
-void wiring_print_json(Json *json, const Wiring *wiring, const WiringPass *pass) {
+void wiring_print_json(Json *json, const Wiring *wiring, bool rotates, const WiringPass *pass) {
     static const char *const QKV[] = {[QKV_PLAIN] = "none",
                                       [QK_WHOLE] = "q and k over all heads",
                                       [QK_HEAD] = "q and k per head",
@@ -80,6 +80,9 @@ void wiring_print_json(Json *json, const Wiring *wiring, const WiringPass *pass)
         json->layout = JSON_INLINE;
         json_string(json, "topology", block->row);
         json_string(json, "qkv_norms", QKV[block->qkv]);
+        if (rotates && block->rope != ROPE_GLOBAL)
+            json_string(json, "rope", rope_kind_name((int)block->rope));
+        if (block->window) json_integer(json, "window", block->window);
         print_sublayer(json, "attn", &(Place){wiring, pass, l, false});
         print_sublayer(json, "mlp", &(Place){wiring, pass, l, true});
         json_close(json);

@@ -18,7 +18,8 @@ typedef struct {
 
 /* Members of an object: embed_norm, head, init and the list `blocks`. With `pass`, sublayers also have
  * the names of their scaled slots, `warm`, the factor of branch-warmup, and `ramp`, the factor of the coefficient
- * `branch`: that of branch-warmup and of model.scaling. */
-void wiring_print_json(Json *json, const Wiring *wiring, const WiringPass *pass);
+ * `branch`: that of branch-warmup and of model.scaling. `rotates`: model.position is rope, and blocks that
+ * differ from it have `rope`, local or none; blocks with a window have `window`. */
+void wiring_print_json(Json *json, const Wiring *wiring, bool rotates, const WiringPass *pass);
 
 #endif

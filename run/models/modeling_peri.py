@@ -49,6 +49,7 @@ class PeriConfig(PreTrainedConfig):
         score_scale=1.0,
         logit_scale=1.0,
         softcap_logits=0.0,
+        softcap_attn=0.0,
         rope=None,
         hidden_size=0,
         num_hidden_layers=0,
@@ -64,7 +65,7 @@ class PeriConfig(PreTrainedConfig):
         self.gamma_scale, self.embed_scale, self.embed_norm = gamma_scale, embed_scale, embed_norm
         self.head, self.mlp, self.position = head, mlp, position
         self.score_scale, self.logit_scale, self.rope = score_scale, logit_scale, rope
-        self.softcap_logits = softcap_logits
+        self.softcap_logits, self.softcap_attn = softcap_logits, softcap_attn
         self.hidden_size, self.num_hidden_layers, self.vocab_size = hidden_size, num_hidden_layers, vocab_size
         self.num_attention_heads, self.num_key_value_heads = num_attention_heads, num_key_value_heads
         self.head_dim, self.max_position_embeddings = head_dim, max_position_embeddings
@@ -192,20 +193,21 @@ class PeriForCausalLM(PreTrainedModel, GenerationMixin):
             value = 1 - F.silu(p) if value["learn"] == "shrink" else p
         return value * wiring["ramp"] if name == "branch" else value
 
-    def frequencies(self, device, dtype):
+    def frequencies(self, device, is_local):
         """Of the pairs (i, i + head_dim/2); pairs that do not rotate have 0."""
         rope, half = self.config.rope, self.config.head_dim // 2
         pairs = rope["width"] // 2
-        f = float(rope["theta"]) ** (-2 * torch.arange(pairs, dtype=torch.float64) / rope["width"])
-        if rope["factor"] > 1:
+        theta = float(rope["local_theta"] if is_local else rope["theta"])
+        f = theta ** (-2 * torch.arange(pairs, dtype=torch.float64) / rope["width"])
+        if rope["factor"] > 1 and not is_local:
             waves = rope["original"] * f / (2 * math.pi)
             mix = ((waves - rope["low"]) / (rope["high"] - rope["low"])).clamp(0, 1)
             f = f * (mix + (1 - mix) / rope["factor"])
         return F.pad(f, (0, half - pairs)).to(device)
 
-    def rotated(self, x, positions):
+    def rotated(self, x, positions, is_local):
         """x (B,heads,T,HS) rotated by its positions (B,T)."""
-        angle = positions[:, None, :, None].double() * self.frequencies(x.device, x.dtype)
+        angle = positions[:, None, :, None].double() * self.frequencies(x.device, is_local)
         cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
         a, b = x.chunk(2, -1)
         return torch.cat([a * cos - b * sin, b * cos + a * sin], -1)
@@ -224,12 +226,20 @@ class PeriForCausalLM(PreTrainedModel, GenerationMixin):
         if kind == "q, k and v per head":
             v = self.normalized(prefix + ".norm_v", v)
         q, k, v = (t.transpose(1, 2) for t in (q, k, v))
-        if config.position == "rope":
-            q, k = self.rotated(q, run["positions"]), self.rotated(k, run["positions"])
+        rope = config.blocks[block].get("rope", "rope") if config.position == "rope" else "none"
+        if rope != "none":
+            q, k = (self.rotated(x, run["positions"], rope == "local") for x in (q, k))
         if run["cache"] is not None:
             k, v = run["cache"].update(k, v, block)
         k, v = (t.repeat_interleave(NH // NKV, 1) for t in (k, v))
-        heads = F.scaled_dot_product_attention(q, k, v, attn_mask=run["visible"], scale=config.score_scale)
+        visible, cap = run["visible"], config.softcap_attn
+        if "window" in config.blocks[block]:
+            visible = visible & (run["distance"] < config.blocks[block]["window"])
+        if cap:
+            scores = cap * torch.tanh(q @ k.transpose(2, 3) * (config.score_scale / cap))
+            heads = scores.masked_fill(~visible, -math.inf).softmax(-1) @ v
+        else:
+            heads = F.scaled_dot_product_attention(q, k, v, attn_mask=visible, scale=config.score_scale)
         h = heads.transpose(1, 2).reshape(B, T, NH * HS)
         return self.linear(prefix + ".proj", self.slot(prefix, wiring, "mid", h))
 
@@ -292,10 +302,11 @@ class PeriForCausalLM(PreTrainedModel, GenerationMixin):
             cache = DynamicCache()
         past = cache.get_seq_length() if cache is not None else 0
         places = torch.arange(past, past + T, device=device)
-        visible = (torch.arange(past + T, device=device)[None, :] <= places[:, None])[None, None]
+        distance = (places[:, None] - torch.arange(past + T, device=device)[None, :])[None, None]
+        visible = distance >= 0
         if attention_mask is not None and attention_mask.dim() == 2:
             visible = visible & attention_mask[:, None, None, -(past + T) :].bool()
-            visible = visible | (torch.arange(past + T, device=device)[None, :] == places[:, None])[None, None]
+            visible = visible | (distance == 0)
         if position_ids is None:
             position_ids = places.expand(B, T)
         x = self.group("tok_emb")["weight"][input_ids]
@@ -304,7 +315,7 @@ class PeriForCausalLM(PreTrainedModel, GenerationMixin):
         x = config.embed_scale * x
         if config.embed_norm:
             x = self.normalized("emb_norm", x)
-        run = {"x_0": x, "d": x, "positions": position_ids, "visible": visible, "cache": cache}
+        run = {"x_0": x, "d": x, "positions": position_ids, "visible": visible, "distance": distance, "cache": cache}
         for block in range(config.num_hidden_layers):
             x = self.sublayer(block, "attn", x, run)
             x = self.sublayer(block, "mlp", x, run)

@@ -55,6 +55,7 @@ static void print_rope(Json *json, const ModelOptions *options) {
     print_exact(json, "low", options->rope_low_freq);
     print_exact(json, "high", options->rope_high_freq);
     print_exact(json, "original", options->rope_original);
+    print_exact(json, "local_theta", options->rope_local_theta);
     json_close(json);
 }
 
@@ -74,8 +75,9 @@ static void print_equations(Json *json, const Model *model, const PeriFacts *fac
     print_exact(json, "score_scale", scaling_scores(&model->wiring.scaling, model->shape.HS));
     print_exact(json, "logit_scale", model->wiring.scaling.logits);
     print_exact(json, "softcap_logits", options->softcap_logits);
+    print_exact(json, "softcap_attn", options->softcap_attn);
     const WiringPass pass = {model->warmup.steps ? model->warmup.slots : 0, facts->ramp};
-    wiring_print_json(json, &model->wiring, &pass);
+    wiring_print_json(json, &model->wiring, options->position == POSITION_ROPE, &pass);
 }
 
 static void print_tensors(Json *json, const Params *params) {

@@ -125,6 +125,7 @@ static const char *activation_of(const Architecture *row, int mlp) {
 static const char *head_misfit(const StockClass *stock) {
     const ModelOptions *o = &stock->model->options;
     if (o->softcap_logits != 0) return "logits without a softcap";
+    if (o->softcap_attn != 0) return "scores of attention without a softcap";
     if (o->head_bias && !(stock->hf.architecture->biases & BIASED_HEAD))
         return "a head without a bias";
     return NULL;
@@ -134,8 +135,14 @@ static const char *position_misfit(const StockClass *stock) {
     const Architecture *row = stock->hf.architecture;
     const ModelOptions *o = &stock->model->options;
     const bool rope = row->rotation != ROTATE_NONE;
+    const Wiring *wiring = &stock->model->wiring;
+    for (size_t l = 0; l < wiring->L; l++) {
+        if (wiring->block[l].window) return "attention to all tokens";
+    }
     if (o->position != (rope ? POSITION_ROPE : POSITION_LEARNED)) return "other positions";
     if (!rope) return NULL;
+    if (wiring_has_rope(wiring, ROPE_LOCAL) || wiring_has_rope(wiring, ROPE_NONE))
+        return "the same RoPE in all blocks";
     if (o->rope_fraction != 1 && !strstr(row->defaults, "partial_rotary_factor"))
         return "RoPE of all features";
     if (o->rope_factor != 1 && strcmp(row->model_type, "llama") != 0)
