@@ -73,6 +73,21 @@ OPTIONS = [
     {"topology": "peri", "norm": "gated", "gamma_warmup": True},
     {"topology": "pre", "norm": "rmsnorm_plus1", "gamma_warmup": True},
     {"topology": "pre", "branch_warmup": True},
+    {"topology": "pre", "bias": False, "mlp": "swiglu", "position": "rope", "rope_layers": "none rope"},
+    {"topology": "pre", "bias": False, "mlp": "swiglu", "position": "rope", "rope_layers": "none"},
+    {"topology": "pre", "bias": False, "mlp": "swiglu", "position": "rope", "window": "5 all"},
+    {"topology": "pre", "norm": "layernorm", "window": "3"},
+    {"topology": "sandwich", "bias": False, "mlp": "geglu", "position": "rope", "softcap_attn": 0.5},
+    {
+        "topology": "peri",
+        "position": "rope",
+        "rope_layers": "local rope",
+        "rope_local_theta": 20.0,
+        "rope_factor": 4.0,
+        "rope_original": 8,
+        "window": "all 4",
+        "softcap_attn": 2.0,
+    },
 ]
 
 
