@@ -286,7 +286,14 @@ static void read_model(Fields *fields, HfModel *model, size_t context) {
         read_factors(fields, model);
         layers = layers_read(fields, model);
     }
-    char *keys = keys_of(fields, model, &layers);
+    /* With anything amiss, sizes and lists of layers may be incomplete: the rest is only asked for its needs. */
+    char *keys = NULL;
+    if (arrlenu(fields->needs)) {
+        (void)eps_of(fields);
+        (void)mlp_of(fields);
+    } else {
+        keys = keys_of(fields, model, &layers);
+    }
     if (arrlenu(fields->needs))
         mem_free(keys);
     else
