@@ -9,6 +9,22 @@ static size_t width(const Shape *s) {
 
 /* --- planning --- */
 
+/* The table of a kind of RoPE, if a block has it. */
+static void plan_rope(AttentionShared *shared, Plan *plan, RopeKind kind) {
+    const ModelOptions *o = plan->options;
+    const Shape s = plan->shape;
+    const bool local = kind == ROPE_LOCAL;
+    const Rope rope = {.theta = local ? o->rope_local_theta : o->rope_theta,
+                       .width = options_rope_width(o),
+                       .factor = local ? 1 : o->rope_factor,
+                       .low = o->rope_low_freq,
+                       .high = o->rope_high_freq,
+                       .original = o->rope_original};
+    if (!wiring_has_rope(plan->wiring, kind)) return;
+    shared->rope_table[kind] = plan_reals(plan, s.T * s.HS);
+    if (shared->rope_table[kind]) rope_table(shared->rope_table[kind], s.T, s.HS, &rope);
+}
+
 void attention_plan_shared(AttentionShared *shared, Plan *plan) {
     const Shape s = plan->shape;
     size_t R = s.B * s.T, q = R * s.NH * s.HS;
@@ -22,16 +38,7 @@ void attention_plan_shared(AttentionShared *shared, Plan *plan) {
         .dmid = mid_plan_shared(plan, false, s.NH * s.HS),
         .scratch = plan_reals(plan, attention_scratch(s.T, s.HS)),
     };
-    const ModelOptions *o = plan->options;
-    const Rope rope = {.theta = o->rope_theta,
-                       .width = options_rope_width(o),
-                       .factor = o->rope_factor,
-                       .low = o->rope_low_freq,
-                       .high = o->rope_high_freq,
-                       .original = o->rope_original};
-    if (o->position != POSITION_ROPE) return;
-    shared->rope_table = plan_reals(plan, s.T * s.HS);
-    if (shared->rope_table) rope_table(shared->rope_table, s.T, s.HS, &rope);
+    for (RopeKind kind = 0; kind < ROPE_NONE; kind++) plan_rope(shared, plan, kind);
 }
 
 /* Adds the norm `name` to a projection of which heads, first and norm_rows are set: over all heads
@@ -82,8 +89,10 @@ void attention_plan(Attention *attention, Plan *plan, const AttentionShared *sha
                              .block = block,
                              .dropout_id = dropout_id,
                              .dropout = plan->options->dropout,
-                             .rope = plan->options->position == POSITION_ROPE,
+                             .rope = plan->wiring->block[block].rope,
+                             .window = plan->wiring->block[block].window,
                              .score_scale = (real)scaling_scores(&plan->wiring->scaling, s.HS),
+                             .softcap = (real)plan->options->softcap_attn,
                              .shared = shared};
     snprintf(name, sizeof name, "%s.qkv", prefix);
     attention->qkv = plan_linear(plan, name, LINEAR_QKV, BIAS_QKV, width(&s), s.C);
@@ -106,7 +115,9 @@ static AttentionShape kernel_shape(const Attention *attention, const Pass *pass)
                             .NH = s->NH,
                             .NKV = s->NKV,
                             .HS = s->HS,
-                            .scale = attention->score_scale};
+                            .scale = attention->score_scale,
+                            .window = attention->window,
+                            .softcap = attention->softcap};
 }
 
 static Dropout kernel_dropout(const Attention *attention, const Pass *pass) {
@@ -120,7 +131,7 @@ static bool has_norm(const Projection *p) {
 
 /* --- norm and RoPE of q, k and v --- */
 
-static void projection_forward(const Attention *attention, const Projection *p, bool rope,
+static void projection_forward(const Attention *attention, const Projection *p, RopeKind rope,
                                const Pass *pass) {
     const AttentionShared *shared = attention->shared;
     const Shape *s = &attention->shape;
@@ -131,19 +142,20 @@ static void projection_forward(const Attention *attention, const Projection *p, 
         norm_forward(&p->norm, shared->normalized, p->raw, 1, R * p->norm_rows);
         copy_columns(x, stride, shared->normalized, own, R, own);
     }
-    if (!rope) return;
-    rope_forward(x, shared->rope_table + pass->past * s->HS, pass->B, pass->T, p->heads, s->HS,
-                 stride);
+    if (rope == ROPE_NONE) return;
+    rope_forward(x, shared->rope_table[rope] + pass->past * s->HS, pass->B, pass->T, p->heads,
+                 s->HS, stride);
 }
 
 /* In place on its columns of dqkv: from the gradient after norm and RoPE to that before. */
-static void projection_backward(const Attention *attention, const Projection *p, bool rope,
+static void projection_backward(const Attention *attention, const Projection *p, RopeKind rope,
                                 const Pass *pass) {
     const AttentionShared *shared = attention->shared;
     const Shape *s = &attention->shape;
     const size_t R = pass->B * pass->T, stride = width(s), own = p->heads * s->HS;
     real *dx = shared->dqkv + p->first;
-    if (rope) rope_backward(dx, shared->rope_table, pass->B, pass->T, p->heads, s->HS, stride);
+    if (rope != ROPE_NONE)
+        rope_backward(dx, shared->rope_table[rope], pass->B, pass->T, p->heads, s->HS, stride);
     if (!has_norm(p)) return;
     copy_columns(shared->dnormalized, own, dx, stride, R, own);
     norm_backward(&p->norm, shared->draw, shared->dnormalized, p->raw, 1, R * p->norm_rows,
@@ -159,7 +171,7 @@ void attention_branch_forward(Attention *attention, real *b, const real *u, cons
     layer_forward(&attention->qkv, x, u, R);
     projection_forward(attention, &attention->q, attention->rope, pass);
     projection_forward(attention, &attention->k, attention->rope, pass);
-    projection_forward(attention, &attention->v, false, pass);
+    projection_forward(attention, &attention->v, ROPE_NONE, pass);
     if (pass->past) {
         attention_next(attention->mixed, attention->x, attention->shared->scratch, pass->past,
                        kernel_shape(attention, pass));
@@ -188,6 +200,6 @@ void attention_branch_backward(Attention *attention, real *du, const real *db, c
                        shared->scratch, &dropout, kernel_shape(attention, pass));
     projection_backward(attention, &attention->q, attention->rope, pass);
     projection_backward(attention, &attention->k, attention->rope, pass);
-    projection_backward(attention, &attention->v, false, pass);
+    projection_backward(attention, &attention->v, ROPE_NONE, pass);
     layer_backward(&attention->qkv, du, shared->dqkv, u, R, du_write, pass->grads);
 }

@@ -28,7 +28,8 @@ typedef struct {
     real *dmixed;      /* (B,T,NH*HS) */
     real *dmid;        /* (B,T,NH*HS) gradient of Mid.m where a block has slot mid, else NULL */
     real *scratch;     /* attention_scratch(T) */
-    real *rope_table;  /* (T,HS/2,2) */
+    real *rope_table
+        [ROPE_NONE]; /* (T,HS/2,2) for each RopeKind that rotates; NULL = no block has it */
 } AttentionShared;
 
 typedef struct {
@@ -36,8 +37,10 @@ typedef struct {
     size_t block; /* counts from 0 */
     Linear qkv, proj;
     Projection q, k, v;
-    bool rope;
+    RopeKind rope;
+    size_t window;       /* see AttentionShape */
     real score_scale;    /* factor of q k */
+    real softcap;        /* of the scores; 0 = none */
     uint32_t dropout_id; /* of the dropout on the attention probabilities, see sublayer.c */
     double dropout;
     real *x;     /* (B,T,(NH+2NKV)*HS) q, k and v after norm and RoPE. Generation reads the keys and

@@ -196,11 +196,35 @@ static bool names_block(const SublayerWiring *sublayer) {
            !coefficient_is(&sublayer->coefficient[COEF_BLOCK_SKIP], 0);
 }
 
-static char *block_text(const Wiring *wiring, Warm warm_ups, size_t l) {
+/* "RoPE of base 500000 in 32 features of a head"; the default base is not named. */
+static void print_rope_base(FILE *out, const ModelOptions *options, double theta, double silent) {
+    fputs("RoPE", out);
+    if (theta != silent) fprintf(out, " of base %.9g", theta);
+    if (options->rope_fraction != 1)
+        fprintf(out, " in %zu features of a head", options_rope_width(options));
+}
+
+/* What attention does in this block, and not as the line "attention" says of all. */
+static void print_within(FILE *out, const ModelOptions *options, const BlockWiring *block) {
     static const char *const QKV[] = {[QKV_PLAIN] = "",
                                       [QK_WHOLE] = "q = N(q), k = N(k) over all heads",
                                       [QK_HEAD] = "q = N(q), k = N(k) per head",
                                       [QKV_HEAD] = "q = N(q), k = N(k), v = N(v) per head"};
+    const bool rope = options->position == POSITION_ROPE && block->rope != ROPE_GLOBAL;
+    const char *comma = *QKV[block->qkv] ? ", " : "";
+    if (!*comma && !rope && !block->window) return;
+    fprintf(out, "\n%-13swithin attention %s", "", QKV[block->qkv]);
+    if (rope && block->rope == ROPE_NONE) fprintf(out, "%sq and k not rotated", comma);
+    if (rope && block->rope == ROPE_LOCAL) {
+        fprintf(out, "%sq and k rotated by ", comma);
+        print_rope_base(out, options, options->rope_local_theta, 0);
+    }
+    if (block->window)
+        fprintf(out, "%skeys of the last %zu tokens", rope ? ", " : comma, block->window);
+}
+
+static char *block_text(const ModelOptions *options, const Wiring *wiring, Warm warm_ups,
+                        size_t l) {
     const BlockWiring *block = &wiring->block[l];
     TextOut text;
     FILE *out = text_begin(&text);
@@ -211,7 +235,7 @@ static char *block_text(const Wiring *wiring, Warm warm_ups, size_t l) {
     print_sublayer(out, &block->attn, &attn);
     fprintf(out, "\n%-13s", "");
     print_sublayer(out, &block->mlp, &mlp);
-    if (*QKV[block->qkv]) fprintf(out, "\n%-13swithin attention %s", "", QKV[block->qkv]);
+    print_within(out, options, block);
     print_out_gain(out, block->attn.out_gain, block->mlp.out_gain);
     print_learned(out, block);
     if (has_scale(&block->attn) || has_scale(&block->mlp)) {
@@ -221,12 +245,13 @@ static char *block_text(const Wiring *wiring, Warm warm_ups, size_t l) {
 }
 
 /* Consecutive blocks with the same equations print once. */
-static void print_blocks(FILE *out, const Wiring *wiring, Warm warm_ups) {
+static void print_blocks(FILE *out, const ModelOptions *options, const Wiring *wiring,
+                         Warm warm_ups) {
     for (size_t l = 0; l < wiring->L;) {
-        char *text = block_text(wiring, warm_ups, l), label[64];
+        char *text = block_text(options, wiring, warm_ups, l), label[64];
         size_t end = l + 1;
         for (; end < wiring->L; end++) {
-            char *next = block_text(wiring, warm_ups, end);
+            char *next = block_text(options, wiring, warm_ups, end);
             bool same = strcmp(text, next) == 0;
             mem_free(next);
             if (!same) break;
@@ -279,10 +304,8 @@ static void print_hidden(FILE *out, const Wiring *wiring, bool mlp) {
 }
 
 static void print_rope(FILE *out, const ModelOptions *options) {
-    fputs(", q and k rotated by RoPE", out);
-    if (options->rope_theta != 10000) fprintf(out, " of base %.9g", options->rope_theta);
-    if (options->rope_fraction != 1)
-        fprintf(out, " in %zu features of a head", options_rope_width(options));
+    fputs(", q and k rotated by ", out);
+    print_rope_base(out, options, options->rope_theta, 10000);
     if (options->rope_factor != 1)
         fprintf(out, ", low frequencies divided by %.9g (%.9g to %.9g waves in %.9g tokens)",
                 options->rope_factor, options->rope_low_freq, options->rope_high_freq,
@@ -305,15 +328,23 @@ static void print_biases(FILE *out, const ModelOptions *options) {
     if (count) fputs(" only", out);
 }
 
+/* "softmax(q k / sqrt(64)) v", or "softmax(50 tanh(q k / sqrt(64) / 50)) v". */
+static void print_softmax(FILE *out, const ModelOptions *options, const Wiring *wiring) {
+    const double cap = options->softcap_attn;
+    fputs(", causal softmax(", out);
+    if (cap > 0) fprintf(out, "%.9g tanh(", cap);
+    fprintf(out, wiring->scaling.kind == SCALING_NONE ? "q k / sqrt(%zu)" : "q k / %zu",
+            options_head_dim(options));
+    if (cap > 0) fprintf(out, " / %.9g)", cap);
+    fputs(") v", out);
+}
+
 static void print_branches(FILE *out, const ModelOptions *options, const Wiring *wiring) {
     size_t NKV = options->n_kv_head ? options->n_kv_head : options->n_head;
     fprintf(out, "%-12s %zu heads", "attention", options->n_head);
     if (NKV != options->n_head) fprintf(out, " on %zu of keys and values", NKV);
-    fprintf(out,
-            wiring->scaling.kind == SCALING_NONE ? ", causal softmax(q k / sqrt(%zu)) v"
-                                                 : ", causal softmax(q k / %zu) v",
-            options_head_dim(options));
-    if (options->position == POSITION_ROPE) print_rope(out, options);
+    print_softmax(out, options, wiring);
+    if (wiring_has_rope(wiring, ROPE_GLOBAL)) print_rope(out, options);
     print_hidden(out, wiring, false);
     fprintf(out, "\n%-12s mlp(u) = %s", "mlp", mlp_kind(options->mlp)->equation);
     print_hidden(out, wiring, true);
@@ -414,7 +445,7 @@ char *equations_text(const ModelOptions *options, const GammaWarmup *warmup,
     FILE *out = text_begin(&text);
     print_norm(out, options);
     print_embedding(out, options, &wiring);
-    print_blocks(out, &wiring, warm_ups);
+    print_blocks(out, options, &wiring, warm_ups);
     print_branches(out, options, &wiring);
     print_head(out, options, &wiring);
     print_init(out, options, &wiring);

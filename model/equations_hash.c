@@ -20,6 +20,8 @@ static const char *const READ_WORDS[] = {
     [READ_STREAM] = "x", [READ_BLOCK] = "x_block", [READ_SHARED] = "u"};
 static const char *const QKV_WORDS[] = {
     [QKV_PLAIN] = "-", [QK_WHOLE] = "qk_whole", [QK_HEAD] = "qk_head", [QKV_HEAD] = "qkv_head"};
+static const char *const ROPE_WORDS[] = {
+    [ROPE_GLOBAL] = "rope", [ROPE_LOCAL] = "local", [ROPE_NONE] = "none"};
 static const char *const FINAL_WORDS[] = {
     [FINAL_NONE] = "x", [FINAL_NORM] = "N(x)", [FINAL_DUAL] = "x+N(d)"};
 static const char *const INIT_WORDS[] = {[INIT_PLAIN] = "plain",
@@ -103,7 +105,8 @@ static void write_sublayer(FILE *out, const Wiring *wiring, unsigned warm_slots,
     fputc('\n', out);
 }
 
-static void write_blocks(FILE *out, const Wiring *wiring, unsigned warm_slots) {
+static void write_blocks(FILE *out, const ModelOptions *options, const Wiring *wiring,
+                         unsigned warm_slots) {
     for (size_t l = 0; l < wiring->L; l++) {
         write_sublayer(out, wiring, warm_slots, l, false);
         write_sublayer(out, wiring, warm_slots, l, true);
@@ -111,18 +114,25 @@ static void write_blocks(FILE *out, const Wiring *wiring, unsigned warm_slots) {
         write_number(out, "out_start", wiring->block[l].attn.out_gain);
         write_changed(out, "mlp_out_start", wiring->block[l].mlp.out_gain,
                       wiring->block[l].attn.out_gain);
+        if (options->position == POSITION_ROPE && wiring->block[l].rope != ROPE_GLOBAL)
+            fprintf(out, " rope=%s", ROPE_WORDS[wiring->block[l].rope]);
+        write_changed(out, "window", (double)wiring->block[l].window, 0);
         fputc('\n', out);
     }
 }
 
-static void write_rope(FILE *out, const ModelOptions *options) {
-    const bool scaled = options->rope_factor != 1;
-    write_changed(out, "theta", options->rope_theta, 10000);
-    write_changed(out, "fraction", options->rope_fraction, 1);
-    write_changed(out, "factor", options->rope_factor, 1);
+/* What no block reads has its default here. */
+static void write_rope(FILE *out, const ModelOptions *options, const Wiring *wiring) {
+    const bool global = wiring_has_rope(wiring, ROPE_GLOBAL);
+    const bool local = wiring_has_rope(wiring, ROPE_LOCAL);
+    const bool scaled = global && options->rope_factor != 1;
+    write_changed(out, "theta", global ? options->rope_theta : 10000, 10000);
+    write_changed(out, "fraction", global || local ? options->rope_fraction : 1, 1);
+    write_changed(out, "factor", scaled ? options->rope_factor : 1, 1);
     write_changed(out, "low", scaled ? options->rope_low_freq : 1, 1);
     write_changed(out, "high", scaled ? options->rope_high_freq : 4, 4);
     write_changed(out, "original", scaled ? options->rope_original : 8192, 8192);
+    if (local) write_number(out, "local_theta", options->rope_local_theta);
 }
 
 /* Only if some linear layers have biases and others have not, which came later. */
@@ -138,11 +148,12 @@ static void write_bias_sites(FILE *out, const ModelOptions *options) {
             has[BIAS_MLP] ? "mlp," : "");
 }
 
-static void write_branches(FILE *out, const ModelOptions *options) {
+static void write_branches(FILE *out, const ModelOptions *options, const Wiring *wiring) {
     const size_t NKV = options->n_kv_head ? options->n_kv_head : options->n_head;
     fprintf(out, "attention heads=%zu kv_heads=%zu head_size=%zu position=%s", options->n_head, NKV,
             options_head_dim(options), POSITION_WORDS[options->position]);
-    if (options->position == POSITION_ROPE) write_rope(out, options);
+    if (options->position == POSITION_ROPE) write_rope(out, options, wiring);
+    write_changed(out, "softcap", options->softcap_attn, 0);
     fputc('\n', out);
     fprintf(out, "mlp %s bias=%d", mlp_name(options->mlp), options_has_layer_bias(options));
     write_bias_sites(out, options);
@@ -202,8 +213,8 @@ char *equations_canonical(const ModelOptions *options, const GammaWarmup *warmup
     fprintf(out, "embedding norm=%d", wiring.embed_norm);
     write_changed(out, "scale", options_embed_scale(options), 1);
     fputc('\n', out);
-    write_blocks(out, &wiring, warm_slots);
-    write_branches(out, options);
+    write_blocks(out, options, &wiring, warm_slots);
+    write_branches(out, options, &wiring);
     write_head(out, options, &wiring);
     fprintf(out, "init %s", INIT_WORDS[wiring.init]);
     write_number(out, "std", options->init_std);

@@ -3,6 +3,7 @@
  * One idea: plan_model asks for every parameter and buffer in the order of the data flow. It runs
  * once to count and once to bind. Read next: model.c, which runs what was planned. */
 #include "model/model.h"
+#include "model/pattern.h"
 #include "model/removal.h"
 
 #include <math.h>
@@ -56,6 +57,8 @@ bool model_check(const ModelOptions *options, char *error, size_t size) {
     Wiring wiring;
     if (!sizes_fit(options, error, size)) return false;
     if (!options_check_bias(options, error, size)) return false;
+    if (!pattern_check_rope(options, error, size)) return false;
+    if (!pattern_check_window(options, error, size)) return false;
     if (!wiring_resolve(&wiring, options, error, size)) return false;
     wiring_free(&wiring);
     return !options->removal.order || removal_check(&options->removal, error, size);
@@ -271,6 +274,12 @@ static void plan_model(Model *model, GroupSize size[GROUPS]) {
     model->n_sites = plan.n_sites;
 }
 
+/* Keys that a query of T tokens reads on average: half of them, or fewer with a window w: the mean of
+ * min(t, w) over 0 <= t <= T. */
+static double keys_per_query(double T, double w) {
+    return w > 0 ? w - w * w / (2 * T) : T / 2;
+}
+
 /* A model that is counted but not allocated; NULL with a sentence in `error`. size_mul checks the
  * largest sizes here for overflow, because the planner multiplies sizes without a check. */
 static Model *model_plan(const ModelOptions *options, const GammaWarmup *warmup, size_t V,
@@ -292,6 +301,8 @@ static Model *model_plan(const ModelOptions *options, const GammaWarmup *warmup,
     }
     *size = (ModelSize){.shape = *s, .training = use != MODEL_FORWARD};
     if (options->position == POSITION_LEARNED) size->positions = s->T * s->C;
+    for (size_t l = 0; l < s->L; l++)
+        size->keys += keys_per_query((double)s->T, (double)model->wiring.block[l].window);
     model->block = mem_alloc(size_mul(s->L, sizeof(Block)));
     model->site = mem_alloc(size_mul(max_sites(s->L), sizeof(NormSite)));
     plan_model(model, size->group);

@@ -1,6 +1,7 @@
 /* options.c - the names of the enumerated options. See options.h. */
 #include "model/options.h"
 
+#include "base/utf8.h"
 #include "base/words.h"
 #include "ops/ops.h"
 
@@ -17,6 +18,12 @@ const char *slot_name(int i) {
 const char *position_name(int i) {
     static const char *const NAMES[] = {
         [POSITION_LEARNED] = "learned", [POSITION_ROPE] = "rope", [POSITION_NONE] = "none"};
+    return NAME_AT(NAMES, i);
+}
+
+const char *rope_kind_name(int i) {
+    static const char *const NAMES[] = {
+        [ROPE_GLOBAL] = "rope", [ROPE_LOCAL] = "local", [ROPE_NONE] = "none"};
     return NAME_AT(NAMES, i);
 }
 
@@ -99,6 +106,7 @@ bool options_check_bias(const ModelOptions *options, char *error, size_t size) {
             listed[site] = true;
             continue;
         }
+        utf8_cut(word, sizeof word);
         const char *near = site < 0 ? name_near(bias_site_name, word) : NULL;
         snprintf(error, size, "model.bias_at: \"%s\" is %s%s%s%s", word,
                  site < 0 ? "not a site of biases (norm, qkv, proj, mlp)" : "listed twice",

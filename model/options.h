@@ -11,6 +11,7 @@
 
 typedef enum { SLOT_IN, SLOT_MID, SLOT_OUT, SLOT_POST, SLOTS } Slot;
 typedef enum { POSITION_LEARNED, POSITION_ROPE, POSITION_NONE } Position;
+typedef enum { ROPE_GLOBAL, ROPE_LOCAL, ROPE_NONE } RopeKind; /* of a block */
 typedef enum { SWITCH_AUTO, SWITCH_ON, SWITCH_OFF } Switch;
 typedef enum { INIT_AUTO, INIT_PLAIN, INIT_SCALED, INIT_DEEPNORM, INIT_SUBLN } InitRule;
 typedef enum { BRANCH_DEEPER, BRANCH_EQUAL } BranchOrder;
@@ -21,6 +22,7 @@ typedef enum { LEARN_NOT, LEARN_SCALAR, LEARN_VECTOR, LEARN_SHRINK } Learn; /* c
 /* Entry i of each list; NULL past the end. */
 const char *slot_name(int i);             /* in mid out post */
 const char *position_name(int i);         /* learned rope none */
+const char *rope_kind_name(int i);        /* rope local none */
 const char *switch_name(int i);           /* auto on off */
 const char *init_name(int i);             /* auto plain scaled deepnorm subln */
 const char *branch_order_name(int i);     /* deeper equal */
@@ -65,6 +67,10 @@ typedef struct {
     double rope_theta;    /* of RoPE, see Rope in ops.h */
     double rope_fraction; /* share of the features of a head that rotate */
     double rope_factor, rope_low_freq, rope_high_freq, rope_original;
+    const char *rope_layers; /* RopeKind of each block, see pattern.h; "" = RoPE in all */
+    double rope_local_theta; /* of ROPE_LOCAL blocks, which rope_factor does not change */
+    const char *window;      /* tokens that each block attends to, see pattern.h; "" = all */
+    double softcap_attn;     /* c of c tanh(score / c); 0 = none */
     int qk_norm, embed_norm, final_norm; /* Switch */
     bool bias;
     const char *bias_at; /* the sites of biases, such as "norm qkv"; "" = all */

@@ -63,6 +63,5 @@ bool size_fits(const ModelSize *size, double others, char *sentence, size_t leng
 double model_flops_per_token(const ModelSize *size) {
     const Shape *s = &size->shape;
     size_t parameters = size_total(size).parameters - size->positions;
-    double attention = (double)s->L * (double)s->T * (double)(s->NH * s->HS);
-    return 6 * (double)parameters + 6 * attention;
+    return 6 * (double)parameters + 12 * size->keys * (double)(s->NH * s->HS);
 }

@@ -15,6 +15,7 @@ typedef struct {
     LinearSize linear;       /* the weights of the linear layers of the blocks */
     GroupSize group[GROUPS]; /* by what it belongs to, see plan.h */
     size_t positions;        /* parameters of the position embedding, 0 without */
+    double keys;             /* that a query reads on average, added up over the blocks */
     size_t statistics;       /* running statistics of norms: in checkpoints, but no parameters */
 } ModelSize;
 
@@ -31,9 +32,10 @@ bool size_fits(const ModelSize *size, double others, char *sentence, size_t leng
 /* Model FLOPs of one token of training, forward and backward: 6 per parameter, plus attention.
  *   Parameters: the position embedding does not count. A tied table is one tensor and counts once,
  *   as the matmul of the head; untied, table and head are two tensors and both count.
- *   Attention: two matmuls forward (q k, p v) and four backward, 2 FLOPs for each of the T/2 keys
- *   that a query sees on average: 6 * L * T * NH*HS. Grouped keys and values save parameters, but
- *   no FLOPs here.
+ *   Attention: two matmuls forward (q k, p v) and four backward, 2 FLOPs for each key that a query
+ *   sees on average: 12 * keys * NH*HS, where keys is T/2 of every block without a window, and
+ *   w - w^2/(2T) of one with a window of w. Grouped keys and values save parameters, but no FLOPs
+ *   here.
  * What recomputation repeats does not count. */
 double model_flops_per_token(const ModelSize *size);
 

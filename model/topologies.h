@@ -69,6 +69,8 @@ typedef struct {
     const char *row; /* name of the table row that the block was built from */
     SublayerWiring attn, mlp;
     QkvNorm qkv;
+    RopeKind rope;
+    size_t window; /* tokens that a query attends to, itself included; 0 = all up to its own */
 } BlockWiring;
 
 /* --- one row of the table --- */

@@ -2,6 +2,7 @@
 #include "model/wiring.h"
 #include "base/utf8.h"
 #include "base/words.h"
+#include "model/pattern.h"
 #include "norm/norm.h"
 
 #include <ctype.h>
@@ -298,6 +299,8 @@ static bool resolve_blocks(Wiring *wiring, const ModelOptions *options, char *er
     for (size_t l = 1; l <= wiring->L; l++) {
         BlockWiring *block = &wiring->block[l - 1];
         block->qkv = switch_qkv(options->qk_norm, block->qkv);
+        block->rope = pattern_rope(options, l - 1);
+        block->window = pattern_window(options, l - 1);
         if (!wire_block(block, options, l - 1, error, size)) return false;
         start_out(&block->attn, options->gamma_out_start);
         start_out(&block->mlp, options->gamma_out_start);
@@ -397,6 +400,12 @@ bool wiring_reads_x0(const Wiring *wiring) {
 bool wiring_has_qkv_norms(const Wiring *wiring) {
     bool any = false;
     for (size_t l = 0; l < wiring->L; l++) any |= wiring->block[l].qkv != QKV_PLAIN;
+    return any;
+}
+
+bool wiring_has_rope(const Wiring *wiring, RopeKind kind) {
+    bool any = false;
+    for (size_t l = 0; l < wiring->L; l++) any |= wiring->block[l].rope == kind;
     return any;
 }
 

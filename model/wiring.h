@@ -20,7 +20,7 @@ typedef struct {
     Scaling scaling; /* its factor of the branches is part of `block` */
 } Wiring;
 
-/* Fills `wiring` from model.topology, layers, wire and the three switches. On a mistake it returns
+/* Fills `wiring` from model.topology, layers, wire, the three switches and the patterns of attention. On a mistake it returns
  * false with a sentence that names the key in `error`, and there is nothing to free. */
 bool wiring_resolve(Wiring *wiring, const ModelOptions *options, char *error, size_t size);
 /* The words that are values of model.wire: of a SlotKind (none norm scale), of a Read (stream block
@@ -45,6 +45,9 @@ bool wiring_reads_x0(const Wiring *wiring);
 
 /* Whether any block normalizes its queries and keys. */
 bool wiring_has_qkv_norms(const Wiring *wiring);
+
+/* Whether any block rotates its queries and keys in this way. */
+bool wiring_has_rope(const Wiring *wiring, RopeKind kind);
 
 /* Whether gamma-warmup scales the gain of `slot`: it does where the bit mask `slots` has the slot,
  * except in the last norm before the head (mlp.norm_post of the last block, without a final norm).

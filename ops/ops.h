@@ -195,7 +195,9 @@ typedef enum { TOKEN_FIRST, TOKEN_REST, TOKEN_GROUPS } TokenGroup;
 
 typedef struct {
     size_t B, T, NH, NKV, HS;
-    real scale; /* 0 = 1/sqrt(HS) */
+    real scale;    /* 0 = 1/sqrt(HS) */
+    size_t window; /* w: the token at t attends to tokens t-w+1 to t; 0 = to all up to t */
+    real softcap;  /* c: scores are c tanh(scores / c) before the softmax; 0 = none */
 } AttentionShape;
 /* Elements of qkv per token: all query heads, then all key heads, then all value heads. */
 static inline size_t qkv_width(size_t NH, size_t NKV, size_t HS) {
@@ -214,8 +216,8 @@ void attention_forward(real *out, real *lse, real *peaks, const real *qkv, real 
  * tokens. */
 void attention_next(real *out, const real *qkv, real *scratch, size_t t, AttentionShape shape);
 /* How much attention goes to the first token of a sequence: the probabilities
- * p(t,0) = exp(scale q_t.k_0 - lse_t), summed over the queries t >= 1 of all sequences, are added to
- * sums (NH). After attention_forward, from its lse. */
+ * p(t,0) = exp(score of token 0 - lse_t), summed over the queries t >= 1 of all sequences, are added to
+ * sums (NH); 0 where token 0 is outside of the window. After attention_forward, from its lse. */
 void attention_first(double *sums, const real *lse, const real *qkv, AttentionShape shape);
 /* dqkv is set. */
 void attention_backward(real *dqkv, const real *dout, const real *out, const real *lse,

@@ -97,9 +97,20 @@ OperandA pack_a(real *panels, const real *x, size_t stride, size_t m, size_t k, 
  * alpha * x, for x with k rows of n elements. */
 void pack_b(real *panels, const real *x, size_t stride, bool k_contiguous, size_t n, size_t k,
             real alpha);
-/* c (m,n) = or += a (m,k) b (k,n), where b was packed with n columns of b_rows >= k elements. */
-void gemm_packed(real *c, size_t ldc, OperandA a, const real *b, size_t b_rows, size_t m, size_t n,
-                 size_t k, bool add);
+/* Rows `first` to first+k-1 of an operand B that was packed with `rows` rows; `first` is even. */
+typedef struct {
+    const real *panels;
+    size_t rows, first;
+} OperandB;
+/* Rows `first` and following of a packed operand A; `first` is a multiple of 64. */
+static inline OperandA rows_of_a(OperandA a, size_t first) {
+    a.data =
+        (const real *)a.data + (a.k_contiguous ? first * a.stride : first / a.stride * a.panel);
+    return a;
+}
+/* c (m,n) = or += a (m,k) b (k,n), where b was packed with n columns. */
+void gemm_packed(real *c, size_t ldc, OperandA a, OperandB b, size_t m, size_t n, size_t k,
+                 bool add);
 
 /* Selects the engine `number` of those for a precision that run on this processor, the fastest is 0.
  * Returns its name; NULL if there are fewer. For tests. */

@@ -92,9 +92,25 @@ static real score_scale(AttentionShape s) {
     return s.scale != 0 ? s.scale : (real)(1 / sqrt((double)s.HS));
 }
 
-/* p (n) *= dropout mask of the probabilities of query number `row` = (b*NH+h)*T + t. */
-static void dropout_row(real *p, const Dropout *dropout, size_t row, size_t T, size_t n) {
-    dropout_mask(p, dropout, row * ((T + 3) / 4), n); /* a row starts with a new Philox call */
+/* Keys that a block of queries reads: first to end-1. `first` is the beginning of a packed group. */
+typedef struct {
+    size_t first, end;
+} KeyRange;
+
+/* The first key that the query at t sees. */
+static size_t window_begin(size_t t, size_t window) {
+    return window && window <= t ? t + 1 - window : 0;
+}
+
+static KeyRange keys_of_block(size_t t0, size_t rows, size_t window) {
+    return (KeyRange){window_begin(t0, window) / BLOCK * BLOCK, t0 + rows};
+}
+
+/* p (n) *= dropout mask of the probabilities of query number `row` = (b*NH+h)*T + t for the keys
+ * from `first` on, a multiple of 4. */
+static void dropout_row(real *p, const Dropout *dropout, size_t row, size_t T, size_t first,
+                        size_t n) {
+    dropout_mask(p, dropout, row * ((T + 3) / 4) + first / 4, n); /* a row starts with a new call */
 }
 
 static real dot(const real *a, const real *b, size_t n) {
@@ -106,17 +122,33 @@ static real dot(const real *a, const real *b, size_t n) {
 
 /* --- forward --- */
 
+/* s (n) = c tanh(s / c). */
+ANY_WIDTH static void cap_scores(real *s, real c, size_t n) {
+    for (size_t i = 0; i < n; i++) s[i] = c * real_tanh(s[i] / c);
+}
+
+/* Hides keys that are too early for their queries: s (keys, BLOCK) of the BLOCK queries from t0 on. */
+static void hide_before_window(real *s, size_t t0, KeyRange keys, size_t window) {
+    for (size_t key = keys.first; window && key + window < t0 + BLOCK && key < keys.end; key++) {
+        real *row = s + (key - keys.first) * BLOCK;
+        /* the first query that no longer sees this key */
+        for (size_t q = key + window > t0 ? key + window - t0 : 0; q < BLOCK; q++)
+            row[q] = -INFINITY;
+    }
+}
+
 /* Unnormalized softmax, in place: scores s (keys, BLOCK), of the BLOCK queries from t0 on, become
  * exp(s - largest of the query), 0 where the key is later than the query. largest (BLOCK), and
  * total (BLOCK), the sum of the exponentials, are outputs. */
-ANY_WIDTH static void exponentials(real *s, real *largest, real *total, size_t t0, size_t keys) {
+ANY_WIDTH static void exponentials(real *s, real *largest, real *total, size_t t0, KeyRange range) {
+    const size_t keys = range.end - range.first;
     for (size_t q = 0; q < BLOCK; q++) {
         largest[q] = -INFINITY;
         total[q] = 0;
     }
     for (size_t key = 0; key < keys; key++) {
         real *row = s + key * BLOCK;
-        size_t first = key > t0 ? key - t0 : 0; /* the first query that sees this key */
+        size_t at = range.first + key, first = at > t0 ? at - t0 : 0; /* query that sees this key */
         for (size_t q = 0; q < first; q++) row[q] = -INFINITY;
         for (size_t q = 0; q < BLOCK; q++) largest[q] = row[q] > largest[q] ? row[q] : largest[q];
     }
@@ -131,10 +163,11 @@ ANY_WIDTH static void exponentials(real *s, real *largest, real *total, size_t t
 
 /* Dropout of the probabilities s (keys, BLOCK); column q belongs to query number `row` + q. */
 static void dropout_columns(real *s, real *p, const Dropout *dropout, size_t row, size_t rows,
-                            size_t keys, size_t T) {
+                            KeyRange range, size_t T) {
+    const size_t keys = range.end - range.first;
     for (size_t q = 0; q < rows; q++) {
         for (size_t j = 0; j < keys; j++) p[j] = s[j * BLOCK + q];
-        dropout_row(p, dropout, row + q, T, keys);
+        dropout_row(p, dropout, row + q, T, range.first, keys);
         for (size_t j = 0; j < keys; j++) s[j * BLOCK + q] = p[j];
     }
 }
@@ -159,15 +192,20 @@ static void head_forward(real *out, real *lse, real *peaks, const real *qkv, Hea
     OperandA keys_a = pack_a(scratch->keys, qkv + at.k, ld, T, HS, 1);
     pack_b(scratch->by_key, qkv + at.v, ld, false, HS, T, 1);
     for (size_t t0 = 0; t0 < T; t0 += BLOCK) {
-        size_t rows = T - t0 < BLOCK ? T - t0 : BLOCK, keys = t0 + rows;
+        const size_t rows = T - t0 < BLOCK ? T - t0 : BLOCK;
+        const KeyRange keys = keys_of_block(t0, rows, shape.window);
+        const size_t n = keys.end - keys.first;
         real largest[BLOCK], total[BLOCK], *s = scratch->s;
         pack_b(scratch->queries, qkv + at.q + t0 * ld, ld, true, rows, HS, scale);
-        gemm_packed(s, BLOCK, keys_a, scratch->queries, HS, keys, rows, HS, false);
+        gemm_packed(s, BLOCK, rows_of_a(keys_a, keys.first), (OperandB){scratch->queries, HS, 0}, n,
+                    rows, HS, false);
+        if (shape.softcap > 0) cap_scores(s, shape.softcap, n * BLOCK);
+        hide_before_window(s, t0, keys, shape.window);
         exponentials(s, largest, total, t0, keys);
         if (peaks) raise_peaks(peaks, largest, t0, rows);
         if (dropout->p > 0) dropout_columns(s, scratch->dp, dropout, row + t0, rows, keys, T);
-        gemm_packed(out + t0 * ldo, ldo, a_in_place(s, BLOCK, rows, keys), scratch->by_key, T, rows,
-                    HS, keys, false);
+        gemm_packed(out + t0 * ldo, ldo, a_in_place(s, BLOCK, rows, n),
+                    (OperandB){scratch->by_key, T, keys.first}, rows, HS, n, false);
         for (size_t q = 0; q < rows; q++) {
             real normalizer = 1 / total[q], *out_row = out + (t0 + q) * ldo;
             for (size_t i = 0; i < HS; i++) out_row[i] *= normalizer;
@@ -197,11 +235,11 @@ static real score(const real *q, const real *k, real scale, size_t HS, bool roun
     return sum;
 }
 
-/* out (HS) = sum of p_j v_j / total over t+1 tokens; p (t+1) has exponentials. */
+/* out (HS) = sum of p_j v_j / total over n tokens; p (n) has exponentials. */
 static void weighted_values(real *out, const real *p, real total, const real *v, size_t ld,
-                            size_t t, size_t HS, bool rounded) {
+                            size_t n, size_t HS, bool rounded) {
     for (size_t i = 0; i < HS; i++) out[i] = 0;
-    for (size_t j = 0; j <= t; j++, v += ld) {
+    for (size_t j = 0; j < n; j++, v += ld) {
         if (rounded) {
             real weight = bfloat16_round(p[j]);
             for (size_t i = 0; i < HS; i++) out[i] = fused(weight, bfloat16_round(v[i]), out[i]);
@@ -218,16 +256,17 @@ static void head_next(real *out, const real *qkv, HeadOffsets at, real *s, size_
     const size_t HS = shape.HS, ld = qkv_width(shape.NH, shape.NKV, HS);
     const real scale = score_scale(shape);
     const bool rounded = ops_precision() == PRECISION_BFLOAT16;
+    const size_t first = window_begin(t, shape.window), n = t + 1 - first;
     real largest = -INFINITY, total = 0;
-    for (size_t j = 0; j <= t; j++) {
-        s[j] = score(qkv + at.q + t * ld, qkv + at.k + j * ld, scale, HS, rounded);
-        largest = s[j] > largest ? s[j] : largest;
-    }
-    for (size_t j = 0; j <= t; j++) {
+    for (size_t j = 0; j < n; j++)
+        s[j] = score(qkv + at.q + t * ld, qkv + at.k + (first + j) * ld, scale, HS, rounded);
+    if (shape.softcap > 0) cap_scores(s, shape.softcap, n);
+    for (size_t j = 0; j < n; j++) largest = s[j] > largest ? s[j] : largest;
+    for (size_t j = 0; j < n; j++) {
         s[j] = real_exp(s[j] - largest);
         total += s[j];
     }
-    weighted_values(out, s, total, qkv + at.v, ld, t, HS, rounded);
+    weighted_values(out, s, total, qkv + at.v + first * ld, ld, n, HS, rounded);
 }
 
 void attention_next(real *out, const real *qkv, real *scratch, size_t t, AttentionShape shape) {
@@ -250,8 +289,9 @@ void attention_first(double *sums, const real *lse, const real *qkv, AttentionSh
         for (size_t b = 0; b < shape.B; b++) {
             const HeadOffsets at = head_offsets(b, h, shape);
             const real *of_head = lse + (b * NH + h) * T;
-            for (size_t t = 1; t < T; t++) {
+            for (size_t t = 1; t < T && window_begin(t, shape.window) == 0; t++) {
                 real s = score(qkv + at.q + t * ld, qkv + at.k, score_scale(shape), HS, rounded);
+                if (shape.softcap > 0) cap_scores(&s, shape.softcap, 1);
                 sums[h] += exp((double)s - (double)of_head[t]);
             }
         }
@@ -260,19 +300,33 @@ void attention_first(double *sums, const real *lse, const real *qkv, AttentionSh
 
 /* --- backward --- */
 
+/* The keys of a row of scores that its query sees: begin to end-1 of `count`. `first` is the key of
+ * the row's first score. */
+typedef struct {
+    size_t first, begin, end, count;
+} SeenKeys;
+
 /* Backward of softmax and dropout for one query, in place: s becomes p, with dropout (for dv), and
  * dp becomes ds (for dq and dk). With D = dout.out = sum_j p_j dp_j:  ds_j = p_j (dp_j - D), where
- * p is the probability before dropout and dp includes the mask. */
-ANY_WIDTH static void softmax_backward(real *s, real *dp, real lse, real D, const Dropout *dropout,
-                                       size_t row, size_t T, size_t visible, size_t keys) {
-    if (dropout->p > 0) dropout_row(dp, dropout, row, T, visible);
-    for (size_t j = 0; j < visible; j++) {
+ * p is the probability before dropout and dp includes the mask. With a softcap c > 0, s = c t with
+ * t = tanh(s / c), and ds is multiplied by 1 - t^2. */
+ANY_WIDTH static void softmax_backward(real *s, real *dp, real lse, real D, real c,
+                                       const Dropout *dropout, size_t row, size_t T,
+                                       SeenKeys seen) {
+    if (dropout->p > 0) dropout_row(dp, dropout, row, T, seen.first, seen.end);
+    for (size_t j = seen.begin; c > 0 && j < seen.end; j++) {
+        const real t = real_tanh(s[j] / c), p = real_exp(fused(c, t, -lse));
+        s[j] = p;
+        dp[j] = p * (dp[j] - D) * fused(-t, t, 1);
+    }
+    for (size_t j = seen.begin; !(c > 0) && j < seen.end; j++) {
         real p = real_exp(s[j] - lse);
         s[j] = p;
         dp[j] = p * (dp[j] - D);
     }
-    if (dropout->p > 0) dropout_row(s, dropout, row, T, visible);
-    for (size_t j = visible; j < keys; j++) s[j] = dp[j] = 0;
+    if (dropout->p > 0) dropout_row(s, dropout, row, T, seen.first, seen.end);
+    for (size_t j = 0; j < seen.begin; j++) s[j] = dp[j] = 0;
+    for (size_t j = seen.end; j < seen.count; j++) s[j] = dp[j] = 0;
 }
 
 /* Packs rows of x (T,.) as columns of operand B, in groups of BLOCK, so that the keys which a block
@@ -283,23 +337,28 @@ static void pack_groups(real *groups, const real *x, size_t ld, size_t T, size_t
     }
 }
 
-/* y (rows,keys) = a (rows,HS) times the first `keys` columns of the groups. */
-static void gemm_groups(real *y, OperandA a, const real *groups, size_t rows, size_t keys,
+/* y (rows,n) = a (rows,HS) times the n columns `keys` of the groups. */
+static void gemm_groups(real *y, OperandA a, const real *groups, size_t rows, KeyRange keys,
                         size_t HS) {
-    for (size_t t = 0; t < keys; t += BLOCK) {
-        gemm_packed(y + t, keys, a, groups + t * HS, HS, rows, keys - t < BLOCK ? keys - t : BLOCK,
-                    HS, false);
+    for (size_t t = keys.first; t < keys.end; t += BLOCK) {
+        const size_t n = keys.end - t < BLOCK ? keys.end - t : BLOCK;
+        gemm_packed(y + t - keys.first, keys.end - keys.first, a,
+                    (OperandB){groups + t * HS, HS, 0}, rows, n, HS, false);
     }
 }
 
-/* One block of queries of one head. dq is set, dk and dv are set or added to. row = (b*NH+h)*T. */
+/* One block of queries of one head. dq is set, dk and dv are added to, or set with zeros for the keys
+ * that no query of the block reads. row = (b*NH+h)*T. */
 static void block_backward(real *dqkv, const real *dout, const real *out, const real *lse,
                            const real *qkv, HeadOffsets at, const Scratch *scratch,
                            const Dropout *dropout, size_t row, size_t t0, bool add,
                            AttentionShape shape) {
     const size_t T = shape.T, HS = shape.HS, ldo = shape.NH * HS;
-    const size_t ld = qkv_width(shape.NH, shape.NKV, HS);
-    const size_t rows = T - t0 < BLOCK ? T - t0 : BLOCK, keys = t0 + rows, at_q = at.q + t0 * ld;
+    const size_t ld = qkv_width(shape.NH, shape.NKV, HS), at_q = at.q + t0 * ld;
+    const size_t rows = T - t0 < BLOCK ? T - t0 : BLOCK;
+    const KeyRange keys = keys_of_block(t0, rows, shape.window);
+    const size_t n = keys.end - keys.first, first = keys.first;
+    const OperandB by_query = {scratch->by_query, rows, 0};
     const real scale = score_scale(shape);
     real *s = scratch->s, *dp = scratch->dp;
     dout += t0 * ldo;
@@ -309,27 +368,33 @@ static void block_backward(real *dqkv, const real *dout, const real *out, const 
     gemm_groups(dp, pack_a(scratch->queries, dout, ldo, rows, HS, 1), scratch->values, rows, keys,
                 HS);
     for (size_t i = 0; i < rows; i++) {
+        const size_t t = t0 + i, begin = window_begin(t, shape.window);
         real D = dot(dout + i * ldo, out + i * ldo, HS);
-        softmax_backward(s + i * keys, dp + i * keys, lse[t0 + i], D, dropout, row + t0 + i, T,
-                         t0 + i + 1, keys);
+        softmax_backward(s + i * n, dp + i * n, lse[t], D, shape.softcap, dropout, row + t, T,
+                         (SeenKeys){first, begin - first, t + 1 - first, n});
+    }
+    for (size_t t = 0; !add && t < first; t++) {
+        zero(dqkv + at.k + t * ld, HS);
+        zero(dqkv + at.v + t * ld, HS);
     }
     pack_b(scratch->by_query, dout, ldo, false, HS, rows, 1);
-    gemm_packed(dqkv + at.v, ld, a_in_place(s, keys, keys, rows), scratch->by_query, rows, keys, HS,
-                rows, add);
+    gemm_packed(dqkv + at.v + first * ld, ld, a_in_place(s, n, n, rows), by_query, n, HS, rows,
+                add);
     /* P is no longer needed, so s takes the packed dS. In bfloat16 dS is rounded before it is
      * scaled, and packing dp in place comes last, because it overwrites dp. */
     const bool scales_after = ops_precision() == PRECISION_BFLOAT16;
-    gemm_packed(dqkv + at_q, ld, pack_a(s, dp, keys, rows, keys, scales_after ? 1 : scale),
-                scratch->by_key, T, rows, HS, keys, false);
+    gemm_packed(dqkv + at_q, ld, pack_a(s, dp, n, rows, n, scales_after ? 1 : scale),
+                (OperandB){scratch->by_key, T, first}, rows, HS, n, false);
     for (size_t i = 0; scales_after && i < rows; i++) {
         for (size_t j = 0; j < HS; j++) dqkv[at_q + i * ld + j] *= scale;
     }
     pack_b(scratch->by_query, qkv + at_q, ld, false, HS, rows, scale);
-    gemm_packed(dqkv + at.k, ld, a_in_place(dp, keys, keys, rows), scratch->by_query, rows, keys,
-                HS, rows, add);
+    gemm_packed(dqkv + at.k + first * ld, ld, a_in_place(dp, n, n, rows), by_query, n, HS, rows,
+                add);
 }
 
-/* The last block of queries sees all keys. It comes first and sets dk and dv; the others add. */
+/* The last block of queries sees all keys, or those in its window. It comes first and sets dk and dv;
+ * the others add. */
 void attention_backward(real *dqkv, const real *dout, const real *out, const real *lse,
                         const real *qkv, real *scratch, const Dropout *dropout,
                         AttentionShape shape) {

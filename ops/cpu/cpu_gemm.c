@@ -153,9 +153,9 @@ void pack_b(real *panels, const real *x, size_t stride, bool k_contiguous, size_
     kernels()->pack_b(panels, x, stride, k_contiguous, n, k, alpha);
 }
 
-void gemm_packed(real *c, size_t ldc, OperandA a, const real *b, size_t b_rows, size_t m, size_t n,
-                 size_t k, bool add) {
-    kernels()->packed(c, ldc, a, b, b_rows, m, n, k, add);
+void gemm_packed(real *c, size_t ldc, OperandA a, OperandB b, size_t m, size_t n, size_t k,
+                 bool add) {
+    kernels()->packed(c, ldc, a, b, m, n, k, add);
 }
 
 /* --- tiles of C over threads --- */

@@ -26,8 +26,8 @@ typedef struct {
     OperandA (*a_in_place)(real *x, size_t stride, size_t m, size_t k);
     void (*pack_b)(real *panels, const real *x, size_t stride, bool k_contiguous, size_t n,
                    size_t k, real alpha);
-    void (*packed)(real *c, size_t ldc, OperandA a, const real *b, size_t b_rows, size_t m,
-                   size_t n, size_t k, bool add);
+    void (*packed)(real *c, size_t ldc, OperandA a, OperandB b, size_t m, size_t n, size_t k,
+                   bool add);
 } GemmKernels;
 
 /* The engines of float32, and of bfloat16; those of other processors are not compiled. */

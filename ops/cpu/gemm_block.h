@@ -123,16 +123,17 @@ TARGET static void pack_b_panels(real *panels, const real *x, size_t stride, boo
     }
 }
 
-/* c (m,n) = or += a (m,k) b (k,n); b was packed with b_rows >= k rows. */
-TARGET static void packed(real *c, size_t ldc, OperandA a, const real *b, size_t b_rows, size_t m,
-                          size_t n, size_t k, bool add) {
+/* c (m,n) = or += a (m,k) b (k,n). */
+TARGET static void packed(real *c, size_t ldc, OperandA a, OperandB b, size_t m, size_t n, size_t k,
+                          bool add) {
     const size_t rows = packed_rows(k);
     for (size_t col = 0, width; col < n; col += width) {
         size_t vectors = vectors_of(n - col), cols = size_min(n - col, vectors * LANES);
         width = vectors * LANES;
         for (size_t row = 0; row < m; row += MR) {
             const Element *a_panel = (const Element *)a.data + row / MR * a.panel;
-            const Element *b_panel = (const Element *)b + col * packed_rows(b_rows);
+            const Element *b_panel = (const Element *)b.panels + col * packed_rows(b.rows) +
+                                     width * packed_rows(b.first);
             real *at = c + row * ldc + col;
             if (m - row >= MR && cols == width)
                 tile(rows, a_panel, a.stride, a.k_contiguous, b_panel, at, ldc, add, vectors);
@@ -166,8 +167,8 @@ TARGET static void block(const Gemm *g, const Tile *t, PackBuffers *buffers, Epi
                 OperandA operand = in_place ? (OperandA){a, MR * g->lda, g->lda, true}
                                             : pack_a_panels((Element *)buffers->a, a, g->lda,
                                                             !g->ta, m, k, g->alpha);
-                packed(g->C + i * g->ldc + j, g->ldc, operand, buffers->b, k, m, n, k,
-                       at > 0 || g->beta != 0);
+                packed(g->C + i * g->ldc + j, g->ldc, operand, (OperandB){buffers->b, k, 0}, m, n,
+                       k, at > 0 || g->beta != 0);
                 if (epilogue && at + k == g->K) epilogue(&(Tile){i, j, m, n}, context);
             }
         }

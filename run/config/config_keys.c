@@ -8,6 +8,7 @@
 
 #include "data/tokens.h"
 #include "model/mlp.h"
+#include "model/pattern.h"
 #include "model/removal.h"
 #include "model/wiring.h"
 #include "norm/norm.h"
@@ -81,6 +82,20 @@ static const Key keys[] = {
      .max = INFINITY},
     {KEY(model.rope_original, "8192", "context length before it was extended, for rope_factor"),
      .min = 1, .max = INFINITY},
+    {KEY(model.rope_layers, "\"\"",
+         "RoPE of each block, repeated over the blocks, e.g. \"local*5 rope\": rope, local = with "
+         "model.rope_local_theta and without rope_factor, none = not rotated; empty = rope in all"),
+     .max = 65535, .choices = rope_kind_name},
+    {KEY(model.rope_local_theta, "10000", "base of RoPE's frequencies in local blocks"), .min = 1,
+     .max = INFINITY},
+    {KEY(model.window, "\"\"",
+         "sliding window of each block, repeated over the blocks, e.g. \"512*5 all\": number of "
+         "tokens that a token attends to, itself included; empty = all in all blocks"),
+     .max = 65535, .choices = window_word},
+    {KEY(model.softcap_attn, "0",
+         "c of scores = c tanh(scores / c), which keeps attention logits between -c and c; 0 = "
+         "off"),
+     .max = INFINITY},
     {KEY(model.qk_norm, "\"auto\"", "normalize queries and keys; auto = as the topology defines"),
      .choices = switch_name},
     {KEY(model.embed_norm, "\"auto\"", "norm after the embedding; auto = as the topology defines"),

@@ -279,6 +279,17 @@ static bool rule_rope_acts(const Config *config, char *sentence, size_t size) {
     return !key;
 }
 
+static bool rule_local_acts(const Config *config, char *sentence, size_t size) {
+    const Key *key = first_set(config, "model.rope_local");
+    Wiring wiring;
+    if (!key || config->model.position != POSITION_ROPE) return true;
+    if (!wiring_resolve(&wiring, &config->model, sentence, size)) return true;
+    const bool local = wiring_has_rope(&wiring, ROPE_LOCAL);
+    wiring_free(&wiring);
+    snprintf(sentence, size, "%s has no effect: model.rope_layers has no local block", key->path);
+    return local;
+}
+
 static bool rule_bias_at_acts(const Config *config, char *sentence, size_t size) {
     snprintf(sentence, size, "model.bias_at has no effect: model.bias is false");
     return config->model.bias || !*config->model.bias_at;
@@ -322,6 +333,7 @@ static const Rule rules[] = {
     {.holds = rule_best_measured, .basis = by_definition},
     {.holds = rule_muon_acts, .basis = by_definition},
     {.holds = rule_rope_acts, .basis = by_definition},
+    {.holds = rule_local_acts, .basis = by_definition},
     {.holds = rule_bias_at_acts, .basis = by_definition},
     {.holds = rule_base_acts, .basis = by_definition},
     {.holds = rule_norms_exist, .basis = by_definition},
@@ -340,6 +352,8 @@ typedef enum {
     STAGE_KV_HEADS,
     STAGE_POSITION,
     STAGE_BIAS,
+    STAGE_ROPE,
+    STAGE_WINDOW,
     STAGE_BLOCKS,
     STAGE_NORM,
     STAGE_LAYERS,
@@ -354,6 +368,8 @@ static const char *const stage_keys[STAGES][RULE_KEYS] = {
     [STAGE_POSITION] = {"model.position", "model.rope_fraction", "model.head_dim", "model.d_model",
                         "model.n_head"},
     [STAGE_BIAS] = {"model.bias_at"},
+    [STAGE_ROPE] = {"model.rope_layers", "model.position"},
+    [STAGE_WINDOW] = {"model.window"},
     [STAGE_BLOCKS] = {"model.n_layer", "model.topology"},
     [STAGE_NORM] = {"model.norm", "model.topology"},
     [STAGE_LAYERS] = {"model.layers"},
@@ -372,6 +388,8 @@ static bool stage_holds(ModelOptions options, Stage stage, char *sentence, size_
         options.rope_factor = 1;
     }
     if (stage < STAGE_BIAS) options.bias_at = "";
+    if (stage < STAGE_ROPE) options.rope_layers = "";
+    if (stage < STAGE_WINDOW) options.window = "";
     if (stage < STAGE_BLOCKS) options.topology = 0; /* the first row has no requirements */
     if (stage < STAGE_NORM) options.norm = 0;
     if (stage < STAGE_LAYERS) options.layers = "";

@@ -80,6 +80,8 @@ void wiring_print_json(Json *json, const Wiring *wiring, const WiringPass *pass)
         json->layout = JSON_INLINE;
         json_string(json, "topology", block->row);
         json_string(json, "qkv_norms", QKV[block->qkv]);
+        json_string(json, "rope", rope_kind_name((int)block->rope));
+        json_integer(json, "window", block->window);
         print_sublayer(json, "attn", &(Place){wiring, pass, l, false});
         print_sublayer(json, "mlp", &(Place){wiring, pass, l, true});
         json_close(json);

@@ -248,6 +248,14 @@ static const Architecture TABLE[] = {
      .field = {LLAMA_FIELDS("layer_norm_eps", "hidden_act"), [FIELD_LOGIT_FACTOR] = "logit_scale"},
      .tensor = {LLAMA_ENDS, LLAMA_ATTENTION, LLAMA_GATED, LLAMA_IN}},
 
+    {.model_type = "cohere2", .class_name = "Cohere2ForCausalLM", .topology = "parallel", .norm = "layernorm",
+     .gated = true, .rotation = ROTATE_PAIRS, .prefix = "model.", .local_rope = LOCAL_ONLY,
+     .bias_field = {{"attention_bias", BIASED_QKV | BIASED_PROJ}},
+     .defaults = "{\"layer_norm_eps\": 1e-5, " SILU ", \"logit_scale\": 0.0625, \"sliding_window\": 4096, "
+                 "\"sliding_window_pattern\": 4, " TIED "}",
+     .field = {LLAMA_FIELDS("layer_norm_eps", "hidden_act"), WINDOW_FIELDS, [FIELD_LOGIT_FACTOR] = "logit_scale"},
+     .tensor = {LLAMA_ENDS, LLAMA_ATTENTION, LLAMA_GATED, LLAMA_IN}},
+
     {.model_type = "starcoder2", .class_name = "Starcoder2ForCausalLM", .exported = true, .topology = "pre", .norm = "layernorm",
      .rotation = ROTATE_HALVES, .prefix = "model.", .biases = BIASED_NORM, .bias_field = {{"use_bias", BIASED_LINEAR}},
      .defaults = "{\"norm_epsilon\": 1e-5, \"hidden_act\": \"gelu_pytorch_tanh\", \"use_bias\": true, " TIED "}",

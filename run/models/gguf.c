@@ -202,26 +202,26 @@ static void add_tensors(GgufFile *gguf, GgufModel *model, Weights *weights) {
     }
 }
 
-char *gguf_open(const char *path, Weights *weights, char **config_json, char **tokenizer_json) {
+char *gguf_open(const char *path, Weights *weights, char **config_json, char **tokenizer_json,
+                char **tokenizer_error) {
     const unsigned char *bytes;
     size_t size;
     GgufFile gguf;
     GgufModel model = {0};
     *weights = (Weights){0};
-    *config_json = *tokenizer_json = NULL;
+    *config_json = *tokenizer_json = *tokenizer_error = NULL;
     char *error = weights_map(weights, path, &bytes, &size);
     if (error) return error;
     gguf_file_read(&gguf, path, bytes, size);
     if (!gguf.error && gguf_model(&gguf, &model)) add_tensors(&gguf, &model, weights);
     if (!gguf.error) *config_json = gguf_config(&gguf, &model);
-    if (!gguf.error) *tokenizer_json = gguf_tokenizer(&gguf, model.vocab);
-    error = gguf.error;
+    if (*config_json) *tokenizer_json = gguf_tokenizer(&gguf, model.vocab);
+    if (*config_json)
+        *tokenizer_error = gguf.error;
+    else
+        error = gguf.error;
     gguf.error = NULL;
     gguf_file_free(&gguf);
-    if (!error) return NULL;
-    mem_free(*config_json);
-    mem_free(*tokenizer_json);
-    *config_json = *tokenizer_json = NULL;
-    weights_free(weights);
+    if (error) weights_free(weights);
     return error;
 }

@@ -13,7 +13,9 @@
 
 /* Opens the file at `path`. Returns NULL, or an error message for mem_free, with nothing to free besides. `weights` gets
  * the tensors (weights_free), *config_json and *tokenizer_json texts for mem_free; the latter is NULL if
- * the file has no tokenizer. */
-char *gguf_open(const char *path, Weights *weights, char **config_json, char **tokenizer_json);
+ * the file has no tokenizer. If it has one that cannot be read, *tokenizer_error is a message for mem_free, else
+ * NULL. */
+char *gguf_open(const char *path, Weights *weights, char **config_json, char **tokenizer_json,
+                char **tokenizer_error);
 
 #endif

@@ -147,10 +147,37 @@ static const char *mlp_of(Fields *fields) {
 
 /* --- our keys --- */
 
+enum { WORD_SIZE = 32 };
+
 static void put(Json *json, const char *key, double value) {
     char text[JSON_EXACT];
     json_key(json, key);
     fputs(json_exact_text(value, text), json->out);
+}
+
+/* The word of each layer as a pattern, "local*5 rope". */
+static void put_pattern(Json *json, const char *key, size_t L, const Layers *layers,
+                        const char *(*word)(const Layers *, size_t, char[WORD_SIZE])) {
+    char *pattern = NULL, own[WORD_SIZE], next[WORD_SIZE];
+    for (size_t i = 0, same; i < L; i += same) {
+        const char *name = word(layers, i, own);
+        for (same = 1; i + same < L && strcmp(word(layers, i + same, next), name) == 0;) same++;
+        text_add(&pattern, "%s%s", i ? " " : "", name);
+        if (same > 1) text_add(&pattern, "*%zu", same);
+    }
+    json_string(json, key, pattern);
+    arrfree(pattern);
+}
+
+static const char *rope_word(const Layers *layers, size_t i, char own[WORD_SIZE]) {
+    static const char *const words[] = {"rope", "local", "none"};
+    (void)own;
+    return words[layers->rope[i]];
+}
+
+static const char *window_text(const Layers *layers, size_t i, char own[WORD_SIZE]) {
+    snprintf(own, WORD_SIZE, "%zu", layers->window);
+    return layers->slides[i] ? own : "all";
 }
 
 static void put_rope(Json *json, const HfModel *model, const Layers *layers) {
@@ -158,6 +185,9 @@ static void put_rope(Json *json, const HfModel *model, const Layers *layers) {
     json_string(json, "position", "rope");
     put(json, "rope_theta", table->theta);
     put(json, "rope_fraction", (double)model->rotary / (double)model->HS);
+    if (layers->uses[LAYER_LOCAL] || layers->uses[LAYER_NO_ROPE])
+        put_pattern(json, "rope_layers", model->L, layers, rope_word);
+    if (layers->uses[LAYER_LOCAL]) put(json, "rope_local_theta", layers->local.theta);
     if (table->factor == 1) return;
     put(json, "rope_factor", table->factor);
     put(json, "rope_low_freq", table->low);
@@ -179,6 +209,8 @@ static void put_scales(Json *json, Fields *fields) {
     const double branch = fields_number(fields, FIELD_BRANCH, 1);
     if (fields->row->field[FIELD_LOGIT_CAP])
         put(json, "softcap_logits", fields_number(fields, FIELD_LOGIT_CAP, 0));
+    if (fields->row->field[FIELD_SCORE_CAP])
+        put(json, "softcap_attn", fields_number(fields, FIELD_SCORE_CAP, 0));
     if (fields->row->embed_sqrt) put(json, "embed_scale", 0);
     if (fields->row->field[FIELD_EMBED_SCALE])
         put(json, "embed_scale", fields_number(fields, FIELD_EMBED_SCALE, 1));
@@ -225,6 +257,7 @@ static void put_model(Json *json, Fields *fields, const HfModel *model, const La
     put_biases(json, model);
     json_boolean(json, "tie_embeddings", model->tied);
     put_scales(json, fields);
+    if (layers->window) put_pattern(json, "window", model->L, layers, window_text);
 }
 
 static char *keys_of(Fields *fields, const HfModel *model, const Layers *layers) {
@@ -241,23 +274,7 @@ static char *keys_of(Fields *fields, const HfModel *model, const Layers *layers)
     return text_end(&text);
 }
 
-/* --- what none of our keys says --- */
-
-static void check_layers(Fields *fields, const Layers *layers) {
-    if (layers->window)
-        fields_need(fields,
-                    "a sliding window of %zu tokens in its attention; --set model.context=%zu "
-                    "imports it with sequences that the window does not cut",
-                    layers->window, layers->window);
-    if (layers->uses[LAYER_LOCAL]) fields_need(fields, "RoPE with two bases");
-    if (layers->uses[LAYER_NO_ROPE] && layers->uses[LAYER_ROPE])
-        fields_need(fields, "RoPE in some layers only");
-}
-
-static void check_caps(Fields *fields) {
-    if (fields_number(fields, FIELD_SCORE_CAP, 0) != 0)
-        fields_need(fields, "a softcap of its scores (%s)", fields->row->field[FIELD_SCORE_CAP]);
-}
+/* --- a model --- */
 
 static void read_model(Fields *fields, HfModel *model, size_t context) {
     Layers layers = {0};
@@ -265,13 +282,18 @@ static void read_model(Fields *fields, HfModel *model, size_t context) {
     read_sizes(fields, model, context);
     model->tied = fields_flag(fields, fields->row->field[FIELD_TIED], true);
     model->biases = biases_of(fields);
-    check_caps(fields);
     if (model->HS) {
         read_factors(fields, model);
         layers = layers_read(fields, model);
-        check_layers(fields, &layers);
     }
-    char *keys = keys_of(fields, model, &layers);
+    /* With anything amiss, sizes and lists of layers may be incomplete: the rest is only asked for its needs. */
+    char *keys = NULL;
+    if (arrlenu(fields->needs)) {
+        (void)eps_of(fields);
+        (void)mlp_of(fields);
+    } else {
+        keys = keys_of(fields, model, &layers);
+    }
     if (arrlenu(fields->needs))
         mem_free(keys);
     else

@@ -82,6 +82,8 @@ static void read_tables(Fields *fields, HfModel *model, Layers *layers) {
         fields_need(fields, "RoPE of its own in each type of layer (rope_parameters)");
     layers->table = table_of(fields, nested ? full : object);
     layers->local = nested ? table_of(fields, local) : layers->table;
+    if (nested && layers->local.factor != 1)
+        fields_need(fields, "a factor of RoPE in layers with a window");
     read_rotary(fields, model, nested ? full : object);
     if (nested || fields->row->local_rope != LOCAL_THETA) return;
     const cJSON *theta = fields_item(fields, "rope_local_base_freq");

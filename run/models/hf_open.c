@@ -34,7 +34,8 @@ static char *read_tokenizer(HfFiles *files, const char *folder) {
 
 /* A GGUF file has all of it. */
 static char *open_gguf(HfFiles *files, const char *path, size_t context) {
-    char *text, *error = gguf_open(path, &files->weights, &text, &files->tokenizer);
+    char *text, *error = gguf_open(path, &files->weights, &text, &files->tokenizer,
+                                   &files->tokenizer_error);
     if (error) return error;
     cJSON *config = cJSON_Parse(text);
     files->model = hf_config_read(config, context);
@@ -59,6 +60,7 @@ void hf_close(HfFiles *files) {
     hf_config_free(&files->model);
     weights_free(&files->weights);
     mem_free(files->tokenizer);
+    mem_free(files->tokenizer_error);
     *files = (HfFiles){0};
 }
 

@@ -9,9 +9,10 @@
 #include "run/models/weights.h"
 
 typedef struct {
-    HfModel model;   /* with its needs, if it has any */
-    Weights weights; /* of a folder: empty if the model needs something */
-    char *tokenizer; /* the text of its tokenizer.json; NULL if there is none */
+    HfModel model;         /* with its needs, if it has any */
+    Weights weights;       /* of a folder: empty if the model needs something */
+    char *tokenizer;       /* the text of its tokenizer.json; NULL if there is none */
+    char *tokenizer_error; /* why the tokenizer of a GGUF file cannot be read; NULL if it can */
     size_t tokenizer_length;
 } HfFiles;
 

@@ -66,6 +66,9 @@ static void open_model(HfFiles *files, const ImportRequest *request) {
 static Vocab take_vocab(const ImportRequest *request, const HfFiles *files) {
     const char *chosen = set_value(request, VOCAB);
     Tokenizer *tokenizer = NULL;
+    if (!chosen && files->tokenizer_error)
+        die(EXIT_DATA, "%s; --set data.vocab=bytes imports the model without it",
+            files->tokenizer_error);
     if (chosen && vocab_kind(chosen) == VOCAB_TOKENIZER) {
         tokenizer = tokenizer_open(chosen);
     } else if (!chosen && files->tokenizer) {

@@ -49,6 +49,7 @@ class PeriConfig(PreTrainedConfig):
         score_scale=1.0,
         logit_scale=1.0,
         softcap_logits=0.0,
+        softcap_attn=0.0,
         rope=None,
         hidden_size=0,
         num_hidden_layers=0,
@@ -64,7 +65,7 @@ class PeriConfig(PreTrainedConfig):
         self.gamma_scale, self.embed_scale, self.embed_norm = gamma_scale, embed_scale, embed_norm
         self.head, self.mlp, self.position = head, mlp, position
         self.score_scale, self.logit_scale, self.rope = score_scale, logit_scale, rope
-        self.softcap_logits = softcap_logits
+        self.softcap_logits, self.softcap_attn = softcap_logits, softcap_attn
         self.hidden_size, self.num_hidden_layers, self.vocab_size = hidden_size, num_hidden_layers, vocab_size
         self.num_attention_heads, self.num_key_value_heads = num_attention_heads, num_key_value_heads
         self.head_dim, self.max_position_embeddings = head_dim, max_position_embeddings
@@ -192,20 +193,21 @@ class PeriForCausalLM(PreTrainedModel, GenerationMixin):
             value = 1 - F.silu(p) if value["learn"] == "shrink" else p
         return value * wiring["ramp"] if name == "branch" else value
 
-    def frequencies(self, device, dtype):
-        """Of the pairs (i, i + head_dim/2); pairs that do not rotate have 0."""
+    def frequencies(self, kind, device):
+        """Of the pairs (i, i + head_dim/2) in blocks of a kind; pairs that do not rotate have 0."""
         rope, half = self.config.rope, self.config.head_dim // 2
         pairs = rope["width"] // 2
-        f = float(rope["theta"]) ** (-2 * torch.arange(pairs, dtype=torch.float64) / rope["width"])
-        if rope["factor"] > 1:
+        theta = rope["theta"] if kind == "rope" else rope["local_theta"]
+        f = float(theta) ** (-2 * torch.arange(pairs, dtype=torch.float64) / rope["width"])
+        if kind == "rope" and rope["factor"] > 1:
             waves = rope["original"] * f / (2 * math.pi)
             mix = ((waves - rope["low"]) / (rope["high"] - rope["low"])).clamp(0, 1)
             f = f * (mix + (1 - mix) / rope["factor"])
         return F.pad(f, (0, half - pairs)).to(device)
 
-    def rotated(self, x, positions):
+    def rotated(self, x, positions, kind):
         """x (B,heads,T,HS) rotated by its positions (B,T)."""
-        angle = positions[:, None, :, None].double() * self.frequencies(x.device, x.dtype)
+        angle = positions[:, None, :, None].double() * self.frequencies(kind, x.device)
         cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
         a, b = x.chunk(2, -1)
         return torch.cat([a * cos - b * sin, b * cos + a * sin], -1)
@@ -224,14 +226,30 @@ class PeriForCausalLM(PreTrainedModel, GenerationMixin):
         if kind == "q, k and v per head":
             v = self.normalized(prefix + ".norm_v", v)
         q, k, v = (t.transpose(1, 2) for t in (q, k, v))
-        if config.position == "rope":
-            q, k = self.rotated(q, run["positions"]), self.rotated(k, run["positions"])
+        rope = config.blocks[block]["rope"]
+        if config.position == "rope" and rope != "none":
+            q, k = self.rotated(q, run["positions"], rope), self.rotated(k, run["positions"], rope)
         if run["cache"] is not None:
             k, v = run["cache"].update(k, v, block)
         k, v = (t.repeat_interleave(NH // NKV, 1) for t in (k, v))
-        heads = F.scaled_dot_product_attention(q, k, v, attn_mask=run["visible"], scale=config.score_scale)
+        heads = self.heads(q, k, v, self.visible(block, run))
         h = heads.transpose(1, 2).reshape(B, T, NH * HS)
         return self.linear(prefix + ".proj", self.slot(prefix, wiring, "mid", h))
+
+    def visible(self, block, run):
+        """The keys that each query attends to, (B or 1,1,T,keys)."""
+        window = self.config.blocks[block]["window"]
+        if not window:
+            return run["visible"]
+        keys = torch.arange(run["visible"].shape[-1], device=run["places"].device)
+        return run["visible"] & (keys[None, :] > run["places"][:, None] - window)
+
+    def heads(self, q, k, v, visible):
+        scale, cap = self.config.score_scale, self.config.softcap_attn
+        if not cap:
+            return F.scaled_dot_product_attention(q, k, v, attn_mask=visible, scale=scale)
+        scores = cap * torch.tanh(scale * (q @ k.transpose(2, 3)) / cap)
+        return torch.softmax(scores.masked_fill(~visible, -math.inf), -1) @ v
 
     def mlp(self, block, wiring, u):
         prefix = f"blocks.{block}.mlp"
@@ -304,7 +322,7 @@ class PeriForCausalLM(PreTrainedModel, GenerationMixin):
         x = config.embed_scale * x
         if config.embed_norm:
             x = self.normalized("emb_norm", x)
-        run = {"x_0": x, "d": x, "positions": position_ids, "visible": visible, "cache": cache}
+        run = {"x_0": x, "d": x, "positions": position_ids, "places": places, "visible": visible, "cache": cache}
         for block in range(config.num_hidden_layers):
             x = self.sublayer(block, "attn", x, run)
             x = self.sublayer(block, "mlp", x, run)

@@ -50,6 +50,7 @@ static void print_rope(Json *json, const ModelOptions *options) {
     if (options->position != POSITION_ROPE) return;
     json_open(json, "rope");
     print_exact(json, "theta", options->rope_theta);
+    print_exact(json, "local_theta", options->rope_local_theta);
     json_integer(json, "width", options_rope_width(options));
     print_exact(json, "factor", options->rope_factor);
     print_exact(json, "low", options->rope_low_freq);
@@ -74,6 +75,7 @@ static void print_equations(Json *json, const Model *model, const PeriFacts *fac
     print_exact(json, "score_scale", scaling_scores(&model->wiring.scaling, model->shape.HS));
     print_exact(json, "logit_scale", model->wiring.scaling.logits);
     print_exact(json, "softcap_logits", options->softcap_logits);
+    print_exact(json, "softcap_attn", options->softcap_attn);
     const WiringPass pass = {model->warmup.steps ? model->warmup.slots : 0, facts->ramp};
     wiring_print_json(json, &model->wiring, &pass);
 }

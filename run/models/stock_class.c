@@ -122,6 +122,18 @@ static const char *activation_of(const Architecture *row, int mlp) {
     return architecture_activation(kind->name, row->gated);
 }
 
+/* Classes that have these options have them for layers of fixed types. */
+static const char *attention_misfit(const StockClass *stock) {
+    const Wiring *wiring = &stock->model->wiring;
+    if (stock->model->options.softcap_attn != 0) return "scores without a softcap";
+    for (size_t l = 0; l < wiring->L; l++) {
+        if (wiring->block[l].window) return "attention without windows";
+        if (stock->model->options.position == POSITION_ROPE && wiring->block[l].rope != ROPE_GLOBAL)
+            return "the same RoPE in all layers";
+    }
+    return NULL;
+}
+
 static const char *head_misfit(const StockClass *stock) {
     const ModelOptions *o = &stock->model->options;
     if (o->softcap_logits != 0) return "logits without a softcap";
@@ -171,8 +183,8 @@ static const char *bias_misfit(StockClass *stock) {
 
 static const char *misfit(StockClass *stock) {
     const char *(*const checks[])(StockClass *) = {eps_misfit, bias_misfit};
-    const char *(*const others[])(const StockClass *) = {norm_misfit, end_misfit, head_misfit,
-                                                         position_misfit, size_misfit};
+    const char *(*const others[])(const StockClass *) = {
+        norm_misfit, end_misfit, attention_misfit, head_misfit, position_misfit, size_misfit};
     const char *found = NULL;
     for (size_t i = 0; !found && i < sizeof others / sizeof *others; i++) found = others[i](stock);
     for (size_t i = 0; !found && i < sizeof checks / sizeof *checks; i++) found = checks[i](stock);

@@ -31,39 +31,38 @@ folder_is_complete() {
     return 0
 }
 
-# classed CLASS SET...: a run of these keys is exported as the class, and imported again as the same weights if `exact`.
-classed() {
-    local name=$1 sets=() set
-    for set in "${@:2}"; do sets+=(--set "model.$set"); done
-    rm -rf "$tmp"/{stock,stock_out,stock_in}
-    toy stock "${sets[@]}"
-    exits 0 --export "$tmp/stock" "$tmp/stock_out"
-    same "$*" "$(sed -n 's/^class: //p' <<<"$said")" "$name"
-    has "$*" "$said" "read back: max_difference="
-    same "architecture" "$(field stock_out/config.json ".architectures[0]")" "$name"
-    [[ ! -e $tmp/stock_out/modeling_peri.py ]] || fail "a class of its own beside $name"
-    exits 0 --import "$tmp/stock_out" "$tmp/stock_in"
-    [[ $exact == no ]] || same "weights" "$(payload stock_in | cksum)" "$(payload stock | cksum)"
-}
-
-# What transformers computes with these classes is compared by tests/soak/exports.sh.
+# A run of these keys is exported as the class, and is imported as the same weights if nothing was moved into them. What
+# transformers computes with the classes is compared by tests/soak/exports.sh.
 stock_classes_are_chosen() {
-    local exact=yes rope=position=rope gated=mlp=swiglu bare=bias=false layer=norm=layernorm rms=norm=rmsnorm
-    classed LlamaForCausalLM topology=pre $rms $rope $gated $bare
-    classed Qwen3ForCausalLM topology=pre $rms $rope $gated $bare qk_norm=on
-    classed ArceeForCausalLM topology=pre $rms $rope mlp=relu2 $bare
-    classed GPT2LMHeadModel topology=pre $layer
-    classed StableLmForCausalLM topology=pre $layer $rope $gated 'bias_at="norm qkv"'
-    classed Olmo2ForCausalLM topology=olmo2 $rms $rope $gated $bare
-    classed Glm4ForCausalLM topology=sandwich $rms $rope $gated $bare tie_embeddings=false
-    classed OpenAIGPTLMHeadModel topology=post $layer
-    classed GPTNeoXForCausalLM topology=parallel2 $layer $rope rope_fraction=0.5 tie_embeddings=false
-    classed CohereForCausalLM topology=parallel $layer $rope $gated $bare
-    exact=no # the class differs in a factor, which is in the weights
-    classed Glm4ForCausalLM topology=peri $rms $rope $gated $bare
-    classed LlamaForCausalLM topology=lns $rms $rope $gated $bare
-    classed GPT2LMHeadModel topology=layerscale $layer
-    classed OpenAIGPTLMHeadModel topology=deepnorm $layer
+    local class moved keys sets
+    while read -r class moved keys; do
+        sets=()
+        for key in $keys; do sets+=(--set "model.$key"); done
+        rm -rf "$tmp"/{stock,stock_out,stock_in}
+        toy stock "${sets[@]}"
+        exits 0 --export "$tmp/stock" "$tmp/stock_out"
+        same "$keys" "$(sed -n 's/^class: //p' <<<"$said")" "$class"
+        has "$keys" "$said" "read back: max_difference="
+        same "architecture" "$(field stock_out/config.json ".architectures[0]")" "$class"
+        [[ ! -e $tmp/stock_out/modeling_peri.py ]] || fail "a class of its own beside $class"
+        exits 0 --import "$tmp/stock_out" "$tmp/stock_in"
+        [[ $moved == moved ]] || same "weights" "$(payload stock_in | cksum)" "$(payload stock | cksum)"
+    done <<'CLASSES'
+LlamaForCausalLM same topology=pre norm=rmsnorm position=rope mlp=swiglu bias=false
+Qwen3ForCausalLM same topology=pre norm=rmsnorm position=rope mlp=swiglu bias=false qk_norm=on
+ArceeForCausalLM same topology=pre norm=rmsnorm position=rope mlp=relu2 bias=false
+GPT2LMHeadModel same topology=pre norm=layernorm
+StableLmForCausalLM same topology=pre norm=layernorm position=rope mlp=swiglu bias_at=norm
+Olmo2ForCausalLM same topology=olmo2 norm=rmsnorm position=rope mlp=swiglu bias=false
+Glm4ForCausalLM same topology=sandwich norm=rmsnorm position=rope mlp=swiglu bias=false tie_embeddings=false
+OpenAIGPTLMHeadModel same topology=post norm=layernorm
+GPTNeoXForCausalLM same topology=parallel2 norm=layernorm position=rope rope_fraction=0.5 tie_embeddings=false
+CohereForCausalLM same topology=parallel norm=layernorm position=rope mlp=swiglu bias=false
+Glm4ForCausalLM moved topology=peri norm=rmsnorm position=rope mlp=swiglu bias=false
+LlamaForCausalLM moved topology=lns norm=rmsnorm position=rope mlp=swiglu bias=false
+GPT2LMHeadModel moved topology=layerscale norm=layernorm
+OpenAIGPTLMHeadModel moved topology=deepnorm norm=layernorm
+CLASSES
 }
 
 # A folder is measured without being imported.
@@ -97,6 +96,25 @@ own_class_is_imported() {
     jq 'del(.config)' "$tmp/own_out_gemma4/config.json" >"$tmp/broken/config.json"
     exits 3 --import "$tmp/broken" "$tmp/new"
     has "config" "$said" "the config of its run"
+}
+
+# What a class lacks is said.
+misfits_are_named() {
+    local set word
+    while read -r set word; do
+        rm -rf "$tmp"/{stock,stock_out}
+        toy stock --topology pre --norm rmsnorm --set model.position=rope --set model.mlp=swiglu --set model.bias=false --set "model.$set"
+        exits 0 --export "$tmp/stock" "$tmp/stock_out"
+        has "$set" "$said" "LlamaForCausalLM needs $word"
+    done <<'SETS'
+softcap_logits=9 logits without a softcap
+softcap_attn=9 scores without a softcap
+window=3 attention without windows
+rope_layers=none the same RoPE in all layers
+head_bias=true a head without a bias
+rope_fraction=0.5 RoPE of all features
+norm=dyt another kind of norm
+SETS
 }
 
 # Half-way through gamma-warmup its factor is in config.json, for the slots that it scales.
@@ -135,6 +153,7 @@ mistakes_are_refused() {
 
 test_case "--export: the folder" folder_is_complete
 test_case "--export: classes of transformers, imported again" stock_classes_are_chosen
+test_case "--export: what a class lacks" misfits_are_named
 test_case "--export: measured without an import" folders_are_measured
 test_case "--export: PeriForCausalLM, imported again" own_class_is_imported
 test_case "--export: warm-ups" warm_ups_are_written

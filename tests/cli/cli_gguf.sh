@@ -75,6 +75,9 @@ refusals() {
     refused "another shape"
     sed 's/smollm/smell2/' "$models/granite.gguf" >"$tmp/other.gguf"
     refused 'tokenizer.ggml.pre is "smell2"; the splits of text that this program knows are gpt-2, smollm'
+    has "a way out" "$said" "--set data.vocab=bytes imports the model without it"
+    exits 0 --import "$tmp/other.gguf" "$tmp/without" --set data.vocab=bytes
+    has "no tokenizer" "$said" "vocab=none"
     mkfifo "$tmp/pipe.gguf"
     exits 3 --import "$tmp/pipe.gguf" "$tmp/never"
     has "pipe" "$said" "is not a regular file"

@@ -63,7 +63,7 @@ numbers_agree_with_eval() {
 
 # One update whose batch is what --measure reads: layers.csv has the same moments and largest logits.
 stream_agrees_with_layers() {
-    local line layer sublayer site name first got
+    local line layer sublayer site position variance rms absmax kurtosis name first got numbers
     toy from --data.train "$tmp/long.txt" --steps 60 --set optim.lr=1e-2
     toy once --data.train "$tmp/long.txt" --set train.init_from="$tmp/from" --steps 1 --set data.order=sequential \
         --set train.batch=3 --set log.layers_every=1
@@ -74,13 +74,14 @@ stream_agrees_with_layers() {
         name=$sublayer
         [[ $sublayer != attn && $sublayer != mlp ]] || name=blocks.$((layer - 1)).$sublayer
         first=$([[ $position == first ]] && echo 2 || echo 6)
+        numbers=("$variance" "$rms" "$absmax" "$kurtosis")
         if [[ $site == stream ]]; then
             got="$(row "$name" "$first") $(row "$name" $((first + 1))) $(row "$name" $((first + 2))) $(row "$name" $((first + 3)))"
         else
             got=$(row "$((layer - 1)) " $((4 + first / 4)))
-            variance=$absmax rms="" absmax="" kurtosis=""
+            numbers=("$absmax")
         fi
-        line=$(printf '%#.4g ' $variance $rms $absmax $kurtosis)
+        line=$(printf '%#.4g ' "${numbers[@]}")
         [[ "$got " == "$line" ]] || fail "$layer $sublayer $site $position: page $got, layers.csv $line"
     done < <(sed 1d "$tmp/once/layers.csv")
 }
@@ -93,13 +94,13 @@ constants_are_of_other_sequences() {
     has "all that follow, up to 64" "$said" "The constants come from 64 sequences of the text, behind the measured ones."
     before="$(row "nats per token" 2) $(row "all norms" 4)"
     near "loss" "${before% *}" "$(evaluated val_loss "$tmp/text" --set data.val="$tmp/short.txt" --set train.eval_rows=9)"
-    { head -c 160 "$tmp/short.txt" && tail -c +161 "$tmp/short.txt" | tr a-y b-z; } >"$tmp/other.txt"
-    exits 0 --measure "$tmp/text" "$tmp/short.txt" --set train.eval_rows=9
-    local constants
-    constants=$(row "all norms" 2)
-    exits 0 --measure "$tmp/text" "$tmp/other.txt" --set train.eval_rows=9
-    same "the measured sequences" "$(row "nats per token" 2) $(row "all norms" 4)" "$before"
-    [[ $(row "all norms" 2) != "$constants" ]] || fail "the constants are not of the sequences behind"
+    { head -c 146 "$tmp/few.txt" && tail -c +147 "$tmp/few.txt" | tr a-y b-z; } >"$tmp/other"
+    exits 0 --measure "$tmp/text" "$tmp/few.txt" --set train.eval_rows=9
+    same "the same head" "$(row "nats per token" 2) $(row "all norms" 4)" "$before"
+    has "nine of each" "$said" "The constants come from 9 sequences"
+    before=$(row "all norms" 2)
+    exits 0 --measure "$tmp/text" "$tmp/other" --set train.eval_rows=9 # a name without an ending
+    [[ $(row "all norms" 2) != "$before" ]] || fail "the constants are not of the sequences behind"
     exits 0 --measure "$tmp/text" "$tmp/few.txt" --set train.eval_rows=13
     has "few" "$said" "The constants come from 5 sequences of the text, behind the measured ones. That is few"
     exits 0 --measure "$tmp/text" "$tmp/few.txt"

@@ -26,15 +26,17 @@ static char *tracked(char *text) {
 
 static void fuzz_one(const uint8_t *data, size_t size) {
     Weights weights;
-    char *config, *tokenizer,
-        *error = gguf_open(fuzz_file(data, size), &weights, &config, &tokenizer);
+    char *config, *tokenizer, *refused,
+        *error = gguf_open(fuzz_file(data, size), &weights, &config, &tokenizer, &refused);
     if (error) {
-        if (config || tokenizer || weights.maps || weights.tensors) abort();
+        if (config || tokenizer || refused || weights.maps || weights.tensors) abort();
         mem_free(error);
         return;
     }
     for (size_t i = 0; i < arrlenu(weights.tensors); i++) read_tensor(&weights.tensors[i], size);
     weights_free(&weights);
+    if (refused && tokenizer) abort();
+    mem_free(refused);
     cJSON *json = cJSON_Parse(config);
     if (!json) abort();
     cJSON_Delete(json);

@@ -9,7 +9,8 @@
 typedef struct {
     const char *name, *mlp, *position, *bias_at;
     size_t n_kv_head;
-    double dropout, softcap_logits; /* 0 = none */
+    double dropout, softcap_logits, softcap_attn; /* 0 = none */
+    const char *rope_layers, *window;
     bool untied, head_bias;
 } Variant;
 
@@ -21,6 +22,11 @@ static const Variant VARIANTS[] = {
     {"bias of the head, untied", .untied = true, .head_bias = true},
     {"softcap of the logits, bias of the tied head", .head_bias = true, .softcap_logits = 0.8},
     {"softcap of the logits, dropout", .untied = true, .dropout = 0.3, .softcap_logits = 2},
+    {"RoPE of two bases", .position = "rope", .rope_layers = "local rope", .n_kv_head = 1},
+    {"RoPE and none, windows", .mlp = "swiglu", .position = "rope", .rope_layers = "none rope", .window = "2 all"},
+    {"windows, dropout", .window = "3", .dropout = 0.2},
+    {"softcap of the scores, window", .position = "rope", .window = "all 2", .softcap_attn = 0.7},
+    {"softcap of the scores, dropout", .n_kv_head = 1, .dropout = 0.3, .softcap_attn = 2},
 };
 /* clang-format on */
 
@@ -32,6 +38,10 @@ static void check_variant(const Variant *v, int topology, const char *norm) {
     options.n_kv_head = v->n_kv_head;
     options.dropout = v->dropout;
     options.bias_at = v->bias_at;
+    options.rope_layers = v->rope_layers;
+    options.rope_local_theta = 20;
+    options.window = v->window;
+    options.softcap_attn = v->softcap_attn;
     options.head_bias = v->head_bias;
     options.tie_embeddings = !v->untied;
     options.softcap_logits = v->softcap_logits;

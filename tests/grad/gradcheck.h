@@ -207,10 +207,12 @@ static double gc_numeric(GradCheck *check, real *value, const double *direction,
     return sum / h;
 }
 
-/* Softmax is invariant to a shift of all keys: without RoPE the beta of the key norm has no
- * gradient, so it is compared absolutely. */
+/* Softmax is invariant to a shift of all keys: in a block without RoPE and softcap the beta of the key
+ * norm has no gradient, so it is compared absolutely. */
 static bool gc_truly_zero(const Model *model, const char *name) {
-    return strstr(name, "norm_k.beta") && model->options.position != POSITION_ROPE;
+    size_t block;
+    return sscanf(name, "blocks.%zu.", &block) == 1 && strstr(name, "norm_k.beta") &&
+           model->wiring.block[block].rope == ROPE_NONE && model->options.softcap_attn == 0;
 }
 
 /* A norm over the batch is invariant to a shift of all rows: shifts in front of one have no gradient.

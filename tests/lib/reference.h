@@ -13,6 +13,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { REF_T = 16, REF_WIDTH = 64 };
 typedef double RefRows[REF_T][REF_WIDTH];
@@ -156,17 +157,46 @@ static inline double ref_scaled(const ModelOptions *o, double f) {
     return (1 - mix) * f / o->rope_factor + mix * f;
 }
 
+/* The word of block l of a pattern such as "local*5 rope", or `all` where there is no pattern. */
+static inline const char *ref_pattern(const char *pattern, size_t l, const char *all) {
+    static char words[256][32];
+    size_t n = 0, count;
+    char word[32];
+    int length;
+    for (const char *at = pattern; at && sscanf(at, " %31[^ *]%n", word, &length) == 1;) {
+        at += length;
+        count = *at == '*' ? strtoul(at + 1, (char **)&at, 10) : 1;
+        for (; count && n < 256; count--) strcpy(words[n++], word);
+    }
+    return n ? words[l % n] : all;
+}
+
 /* Rotates pairs (i, i + HS/2) by t * theta^(-2i/W), where W features of a head rotate: the first W/2
- * pairs. */
-static inline void ref_rope(const ModelOptions *o, double *head, size_t HS, size_t t) {
-    const size_t width = (size_t)lround(o->rope_fraction * (double)HS);
+ * pairs. Block l rotates as model.rope_layers says. */
+static inline void ref_rope(const ModelOptions *o, double *head, size_t HS, size_t t, size_t l) {
+    const char *kind = ref_pattern(o->rope_layers, l, "rope");
+    const bool local = strcmp(kind, "local") == 0;
+    const size_t width =
+        strcmp(kind, "none") == 0 ? 0 : (size_t)lround(o->rope_fraction * (double)HS);
     for (size_t i = 0; i < width / 2; i++) {
-        double angle =
-            (double)t * ref_scaled(o, pow(o->rope_theta, -2.0 * (double)i / (double)width));
+        const double theta = local ? o->rope_local_theta : o->rope_theta;
+        const double f = pow(theta, -2.0 * (double)i / (double)width);
+        const double angle = (double)t * (local ? f : ref_scaled(o, f));
         double a = head[i], b = head[i + HS / 2];
         head[i] = a * cos(angle) - b * sin(angle);
         head[i + HS / 2] = b * cos(angle) + a * sin(angle);
     }
+}
+
+/* The first token that the one at t attends to, in block l. */
+static inline size_t ref_begin(const ModelOptions *o, size_t t, size_t l) {
+    const size_t window = strtoul(ref_pattern(o->window, l, "all"), NULL, 10);
+    return window && t >= window ? t - window + 1 : 0;
+}
+
+/* A score or logit after its softcap. */
+static inline double ref_capped(double x, double cap) {
+    return cap > 0 ? cap * tanh(x / cap) : x;
 }
 
 static inline size_t ref_head_dim(const ModelOptions *o) {
@@ -191,7 +221,7 @@ static inline void ref_heads(const Reference *ref, RefRows y, RefRows u, size_t 
         for (size_t h = 0; h < heads; h++) {
             if (has_norm && qkv != 'w') ref_norm(ref, 'n', norm, y[t] + h * HS, HS, false, 1);
             if (which != 'v' && ref->options->position == POSITION_ROPE)
-                ref_rope(ref->options, y[t] + h * HS, HS, t);
+                ref_rope(ref->options, y[t] + h * HS, HS, t, l);
         }
     }
 }
@@ -220,17 +250,19 @@ static inline void ref_attention(const Reference *ref, RefRows b, RefRows u, siz
     ref_heads(ref, v, u, l, 'v');
     for (size_t t = 0; t < ref->T; t++) {
         for (size_t h = 0; h < NH; h++) {
+            const size_t begin = ref_begin(ref->options, t, l);
             double score[REF_T], largest = -INFINITY, total = 0;
-            for (size_t s = 0; s <= t; s++) {
+            for (size_t s = begin; s <= t; s++) {
                 score[s] = 0;
                 for (size_t i = 0; i < HS; i++)
                     score[s] += q[t][h * HS + i] * k[s][h / group * HS + i];
                 score[s] /= ref->options->scaling ? (double)HS : sqrt((double)HS);
+                score[s] = ref_capped(score[s], ref->options->softcap_attn);
                 largest = fmax(largest, score[s]);
             }
-            for (size_t s = 0; s <= t; s++) total += exp(score[s] - largest);
+            for (size_t s = begin; s <= t; s++) total += exp(score[s] - largest);
             size_t calls = ((ref->b * NH + h) * ref->T + t) * ((ref->T + 3) / 4);
-            for (size_t s = 0; s <= t; s++) {
+            for (size_t s = begin; s <= t; s++) {
                 double p = exp(score[s] - largest) / total;
                 p *= ref_mask(ref, 4 * l + 2, calls + s / 4, s % 4);
                 for (size_t i = 0; i < HS; i++)
@@ -335,13 +367,12 @@ static inline double ref_cross_entropy(const Reference *ref, const double *h, in
     const real *head =
         ref_param(ref, ref->options->tie_embeddings ? "tok_emb.weight" : "head.weight");
     const real *bias = ref_param(ref, "head.bias");
-    const double cap = ref->options->softcap_logits;
     double logit[REF_WIDTH] = {0}, largest = -INFINITY, total = 0;
     for (size_t v = 0; v < ref->V; v++) {
         for (size_t c = 0; c < C; c++) logit[v] += (double)head[v * C + c] * h[c];
         logit[v] /= ref_multiple(ref, C, ref->options->base_d_model);
         logit[v] += bias ? (double)bias[v] : 0;
-        if (cap > 0) logit[v] = cap * tanh(logit[v] / cap);
+        logit[v] = ref_capped(logit[v], ref->options->softcap_logits);
         largest = fmax(largest, logit[v]);
     }
     for (size_t v = 0; v < ref->V; v++) total += exp(logit[v] - largest);

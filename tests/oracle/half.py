@@ -4,6 +4,8 @@ import math
 
 import torch
 
+import options
+
 
 def rounded(x, precision):
     """The nearest numbers of a precision, ties to even. `float32` is what the other arrays have: no rounding."""
@@ -28,14 +30,16 @@ class MatMul(torch.autograd.Function):
 
 
 class Attention(torch.autograd.Function):
-    """Causal attention of one head, (B,T,HS) each, with operands rounded to bfloat16; q is already divided.
-    Exponentials are rounded as operands, not in their sum."""
+    """Causal attention of one head, (B,T,HS) each, with operands rounded to bfloat16; q is already divided. `hidden`
+    (T,T) are the keys that a query does not see, `cap` is the softcap of scores or 0. Exponentials are rounded as
+    operands, not in their sum."""
 
     @staticmethod
-    def forward(ctx, q, k, v):
+    def forward(ctx, q, k, v, hidden, cap):
         q, k, v = (rounded(x, "bfloat16") for x in (q, k, v))
-        future = torch.ones(q.shape[1], q.shape[1]).triu(1).bool()
-        scores = (q @ k.transpose(1, 2)).masked_fill(future, -math.inf)
+        scores = options.capped(q @ k.transpose(1, 2), cap)
+        ctx.slope = 1 - (scores / cap) ** 2 if cap else 1
+        scores = scores.masked_fill(hidden, -math.inf)
         powers = torch.exp(scores - scores.amax(-1, keepdim=True))
         out = rounded(powers, "bfloat16") @ v / powers.sum(-1, keepdim=True)
         ctx.save_for_backward(q, k, v, scores, out)
@@ -47,8 +51,8 @@ class Attention(torch.autograd.Function):
         p = torch.exp(scores - torch.logsumexp(scores, -1, keepdim=True))
         D = (dout * out).sum(-1, keepdim=True)
         dout = rounded(dout, "bfloat16")
-        ds = rounded(p * (dout @ v.transpose(1, 2) - D), "bfloat16")
-        return ds @ k, ds.transpose(1, 2) @ q, rounded(p, "bfloat16").transpose(1, 2) @ dout
+        ds = rounded(p * (dout @ v.transpose(1, 2) - D) * ctx.slope, "bfloat16")
+        return ds @ k, ds.transpose(1, 2) @ q, rounded(p, "bfloat16").transpose(1, 2) @ dout, None, None
 
 
 class Rounding(torch.autograd.Function):

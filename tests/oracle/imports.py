@@ -54,7 +54,10 @@ def tensors_of(model, case, dtype):
 def old_style(config):
     """The names of the fields of RoPE before 2025."""
     rope = config.pop("rope_parameters", None)
-    if rope:
+    if rope and "full_attention" in rope:
+        config["rope_theta"] = rope["full_attention"]["rope_theta"]
+        config["rope_local_base_freq"] = rope["sliding_attention"]["rope_theta"]
+    elif rope:
         config["rope_theta"] = rope.pop("rope_theta")
         if "partial_rotary_factor" in rope:
             config["partial_rotary_factor"] = rope.pop("partial_rotary_factor")
@@ -69,7 +72,9 @@ def config_text(model, case):
     config = json.loads(json.dumps(config))
     if case.get("old"):
         config = old_style(config)
-    return json.dumps(config)
+    for name in case.get("drop", []):
+        del config[name]
+    return json.dumps({**config, **case.get("replace", {})})
 
 
 def make(case):

@@ -9,6 +9,7 @@ import math
 import torch
 import torch.nn.functional as F
 
+import options
 import scaling
 from half import Attention, MatMul, Rounding
 from norms import RMS_KINDS
@@ -35,6 +36,10 @@ DEFAULTS = {
     "rope_low_freq": 1,
     "rope_high_freq": 4,
     "rope_original": 8192,
+    "rope_layers": "",
+    "rope_local_theta": 10000,
+    "window": "",
+    "softcap_attn": 0,
     "qk_norm": "auto",
     "embed_norm": "auto",
     "final_norm": "auto",
@@ -106,7 +111,7 @@ class Model:
         logits = self.matmul(h / self.scaling.m_N, head.T)
         if c["head_bias"]:
             logits = logits + self.param("head.bias", self.vocab)
-        logits = capped(logits, c["softcap_logits"])
+        logits = options.capped(logits, c["softcap_logits"])
         return F.cross_entropy(logits.reshape(-1, self.vocab), targets.reshape(-1))
 
     def matmul(self, a, b):
@@ -216,17 +221,20 @@ class Model:
             q, k = self.norm(prefix + ".norm_q", q), self.norm(prefix + ".norm_k", k)
         if qkv_norms == "qkv per head":
             v = self.norm(prefix + ".norm_v", v)
-        if self.c["position"] == "rope":
-            q, k = rotated(self.c, q), rotated(self.c, k)
+        block = int(prefix.split(".")[1])
+        kind = options.of_block(self.c["rope_layers"] or "rope", block)
+        if self.c["position"] == "rope" and kind != "none":
+            q, k = rotated(self.c, q, kind), rotated(self.c, k, kind)
+        hidden, cap = options.hidden(self.c["window"], block, T), self.c["softcap_attn"]
         heads = []
         for h in range(NH):
             g = h // (NH // NKV)
             if self.precisions["precision"] != "float32":
-                heads.append(Attention.apply(q[:, :, h] / self.scaling.scores(HS), k[:, :, g], v[:, :, g]))
+                heads.append(Attention.apply(q[:, :, h] / self.scaling.scores(HS), k[:, :, g], v[:, :, g], hidden, cap))
                 continue
             scores = q[:, :, h] @ k[:, :, g].transpose(1, 2) / self.scaling.scores(HS)
-            future = torch.ones(T, T).triu(1).bool()
-            heads.append(torch.softmax(scores.masked_fill(future, -math.inf), -1) @ v[:, :, g])
+            scores = options.capped(scores, cap).masked_fill(hidden, -math.inf)
+            heads.append(torch.softmax(scores, -1) @ v[:, :, g])
         return self.linear(prefix + ".proj", mid(torch.cat(heads, -1)), C)
 
     def mlp(self, prefix, u, mid):
@@ -242,10 +250,6 @@ class Model:
         return self.linear(prefix + ".down", mid(h), C)
 
 
-def capped(x, cap):
-    return cap * torch.tanh(x / cap) if cap else x
-
-
 def switch(value, automatic):
     return {"auto": automatic, "on": True, "off": False}[value]
 
@@ -254,8 +258,10 @@ def gelu(x):
     return 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
 
 
-def frequency(c, i, width):
-    """theta^(-2i/W), with the scaling of Llama 3.1."""
+def frequency(c, i, width, kind):
+    """theta^(-2i/W), with the scaling of Llama 3.1; that of a local block is not scaled."""
+    if kind == "local":
+        return c["rope_local_theta"] ** (-2 * i / width)
     f = c["rope_theta"] ** (-2 * i / width)
     waves = c["rope_original"] * f / (2 * math.pi)
     low, high = c["rope_low_freq"], c["rope_high_freq"]
@@ -263,12 +269,12 @@ def frequency(c, i, width):
     return f * (mix + (1 - mix) / c["rope_factor"])
 
 
-def rotated(c, x):
+def rotated(c, x, kind):
     """RoPE: rotates the first pairs (i, i + HS/2) of x (B,T,heads,HS), W features of them."""
     T, HS = x.shape[1], x.shape[3]
     width = round(c["rope_fraction"] * HS)
     a, b = x[..., : HS // 2], x[..., HS // 2 :]
-    frequencies = torch.tensor([frequency(c, i, width) if i < width // 2 else 0.0 for i in range(HS // 2)])
+    frequencies = torch.tensor([frequency(c, i, width, kind) if i < width // 2 else 0.0 for i in range(HS // 2)])
     angle = (torch.arange(T)[:, None] * frequencies[None, :])[None, :, None, :]
     cos, sin = torch.cos(angle), torch.sin(angle)
     return torch.cat([a * cos - b * sin, b * cos + a * sin], -1)

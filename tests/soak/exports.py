@@ -37,6 +37,9 @@ OPTIONS = [
     {"topology": "pre", "wire": {"mlp.x0": {"learn": "vector", "start": 0.1}, "attn.branch": 0.5, "attn.gain": 2}},
     {"topology": "pre", "norm_eps": 0.01},
     {"topology": "pre", "head_bias": True, "softcap_logits": 2.0},
+    {"topology": "pre", "softcap_attn": 1.5, "window": "4 all", "bias": False, "mlp": "swiglu", "position": "rope"},
+    {"topology": "sandwich", "rope_layers": "local none", "rope_local_theta": 100.0, "position": "rope"},
+    {"topology": "pre", "window": "5", "n_kv_head": 1, "position": "rope", "bias": False, "mlp": "swiglu"},
     {"topology": "parallel", "head_bias": True, "tie_embeddings": False, "norm": "layernorm", "position": "rope"},
     {"topology": "pre", "bias_at": "qkv", "mlp": "swiglu", "position": "rope"},
     {"topology": "peri", "bias": False, "mlp": "swiglu", "position": "rope", "gamma_warmup": True},
@@ -70,6 +73,21 @@ OPTIONS = [
     {"topology": "peri", "norm": "gated", "gamma_warmup": True},
     {"topology": "pre", "norm": "rmsnorm_plus1", "gamma_warmup": True},
     {"topology": "pre", "branch_warmup": True},
+    {"topology": "pre", "bias": False, "mlp": "swiglu", "position": "rope", "rope_layers": "none rope"},
+    {"topology": "pre", "bias": False, "mlp": "swiglu", "position": "rope", "rope_layers": "none"},
+    {"topology": "pre", "bias": False, "mlp": "swiglu", "position": "rope", "window": "5 all"},
+    {"topology": "pre", "norm": "layernorm", "window": "3"},
+    {"topology": "sandwich", "bias": False, "mlp": "geglu", "position": "rope", "softcap_attn": 0.5},
+    {
+        "topology": "peri",
+        "position": "rope",
+        "rope_layers": "local rope",
+        "rope_local_theta": 20.0,
+        "rope_factor": 4.0,
+        "rope_original": 8,
+        "window": "all 4",
+        "softcap_attn": 2.0,
+    },
 ]
 
 

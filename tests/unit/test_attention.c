@@ -1,7 +1,9 @@
-/* test_attention.c - options of attention and of the MLP against plain loops: the width of a head, RoPE's
- * frequencies, the exact gelu, biases, softcaps. Losses, gradients by differences, and sampling with kept keys and values.
+/* test_attention.c - options of attention, MLP and head against plain loops: the width of a head, RoPE's
+ * frequencies, RoPE and windows by block, the exact gelu, biases, softcaps. Losses, gradients by
+ * differences, sampling with kept keys and values, and the equations.
  *
  * One idea: each model is small and unlike the others, and every loss comes from reference.h. */
+#include "model/equations.h"
 #include "ops/ops.h"
 #include "tests/lib/nets.h"
 #include "tests/lib/reference.h"
@@ -14,7 +16,8 @@ typedef struct {
     double theta, fraction, factor, low, high, original;
     const char *bias_at;
     bool head_bias, untied;
-    double softcap_logits;
+    double softcap_logits, softcap_attn, local_theta;
+    const char *rope_layers, *window, *position; /* NULL = the default; position rope */
 } Variant;
 
 /* clang-format off */
@@ -33,6 +36,13 @@ static const Variant VARIANTS[] = {
     {"parallel", "layernorm", "gelu", "auto", .n_head = 2, .head_bias = true, .untied = true},
     {"post", "rmsnorm", "gelu", "auto", .n_head = 2, .head_bias = true, .softcap_logits = 0.5},
     {"pre", "rmsnorm", "relu2", "on", .n_head = 2, .untied = true, .softcap_logits = 0.2},
+    {"pre", "rmsnorm", "swiglu", "auto", .n_head = 4, .n_kv_head = 2, .theta = 50, .rope_layers = "rope*3 none"},
+    {"sandwich", "rmsnorm_plus1", "geglu", "on", .n_head = 2, .theta = 5000, .factor = 8, .low = 1, .high = 4,
+     .original = 64, .local_theta = 30, .rope_layers = "local*2 rope", .window = "3*2 all", .fraction = 0.5},
+    {"olmo2", "layernorm", "swiglu", "auto", .n_head = 4, .local_theta = 7, .rope_layers = "local none", .window = "1 4 all*2"},
+    {"peri", "rmsnorm", "gelu", "auto", .n_head = 4, .n_kv_head = 1, .position = "learned", .window = "7"},
+    {"hybrid", "rmsnorm", "gelu", "auto", .n_head = 2, .position = "none", .softcap_attn = 0.3},
+    {"post", "layernorm", "gelu", "auto", .n_head = 4, .window = "5 2", .softcap_attn = 1, .softcap_logits = 2},
 };
 /* clang-format on */
 
@@ -42,7 +52,11 @@ static ModelOptions options_of(const Variant *v) {
     ModelOptions options = net_options(v->topology, v->norm);
     options.mlp = index_named(mlp_name, v->mlp);
     options.qk_norm = index_named(switch_name, v->qk);
-    options.position = POSITION_ROPE;
+    options.position = v->position ? index_named(position_name, v->position) : POSITION_ROPE;
+    options.rope_layers = v->rope_layers;
+    options.rope_local_theta = v->local_theta;
+    options.window = v->window;
+    options.softcap_attn = v->softcap_attn;
     options.context = T;
     options.bias_at = v->bias_at;
     options.head_bias = v->head_bias;
@@ -198,6 +212,16 @@ static void test_refused(void) {
          "\"norm\"?"},
         {{"pre", "rmsnorm", "gelu", "auto", .n_head = 4, .bias_at = "qkv norm qkv"},
          "model.bias_at: \"qkv\" is listed twice"},
+        {{"pre", "rmsnorm", "gelu", "auto", .n_head = 4, .position = "none", .rope_layers = "rope"},
+         "model.rope_layers needs model.position rope, not none"},
+        {{"pre", "rmsnorm", "gelu", "auto", .n_head = 4, .rope_layers = "rope*2 locla"},
+         "model.rope_layers: \"locla\" is not rope, local or none; did you mean \"local\"?"},
+        {{"pre", "rmsnorm", "gelu", "auto", .n_head = 4, .rope_layers = "rope*2 none*"},
+         "model.rope_layers: \"none\" needs an integer above 0 after the *"},
+        {{"pre", "rmsnorm", "gelu", "auto", .n_head = 4, .window = "all*3 0*2"},
+         "model.window: \"0\" is neither a number of tokens, 1 to 1048576, nor all"},
+        {{"pre", "rmsnorm", "gelu", "auto", .n_head = 4, .window = "12*1048577"},
+         "model.window: \"12\" needs an integer above 0 after the *"},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         const ModelOptions options = options_of(&CASES[i].variant);
@@ -207,12 +231,62 @@ static void test_refused(void) {
     }
 }
 
+static void check_says(const char *text, const char *const *lines) {
+    for (; *lines; lines++) CHECK(strstr(text, *lines), "no \"%s\" in\n%s", *lines, text);
+}
+
+/* What --describe prints, and the canonical form, whose words must stay. */
+static void test_equations(void) {
+    static const char *const PRINTED[] = {
+        "block 3      ",
+        "within attention q and k rotated by RoPE of base 30 in 6 features of a head, keys of the "
+        "last 3 tokens\n",
+        "within attention q and k not rotated\n",
+        "softmax(5 tanh(q k / sqrt(12) / 5)) v, q and k rotated by RoPE of base 200 in 6 features",
+        "up(u))), biases of qkv and mlp only\n",
+        "; logits = 20 tanh((tok_emb h + bias) / 20)\n",
+        NULL};
+    static const char *const CANONICAL[] = {
+        "block 1 qkv=- out_start=1 rope=local window=3\n",
+        "block 2 qkv=- out_start=1 rope=none\n",
+        "block 3 qkv=- out_start=1 window=3\n",
+        " position=rope theta=200 fraction=0.5 local_theta=30 softcap=5\n",
+        "mlp gelu bias=1 at=qkv,mlp,\n",
+        " tied=1 bias=1 softcap=20\n",
+        NULL};
+    const Variant v = {"pre",
+                       "layernorm",
+                       "gelu",
+                       "auto",
+                       .n_head = 2,
+                       .head_dim = 12,
+                       .theta = 200,
+                       .fraction = 0.5,
+                       .bias_at = "qkv mlp",
+                       .head_bias = true,
+                       .softcap_logits = 20,
+                       .softcap_attn = 5,
+                       .local_theta = 30,
+                       .rope_layers = "local none rope*2",
+                       .window = "3 all"};
+    const ModelOptions options = options_of(&v);
+    const GammaWarmup off = {0};
+    const BranchWarmup none = {0};
+    char *printed = equations_text(&options, &off, &none);
+    char *canonical = equations_canonical(&options, &off, &none);
+    check_says(printed, PRINTED);
+    check_says(canonical, CANONICAL);
+    mem_free(printed);
+    mem_free(canonical);
+}
+
 static const Test TESTS[] = {
     {"attention: losses of every variant", test_losses},
     {"attention: gradients of every variant", test_gradients},
     {"attention: kept keys and values of every variant", test_kept_keys},
     {"attention: the frequencies of Llama 3.1", test_llama3},
     {"attention: what is refused", test_refused},
+    {"attention: equations and their canonical form", test_equations},
 };
 
 int main(int argc, char **argv) {

@@ -63,6 +63,7 @@ static void test_defaults(void) {
 /* A value other than the default for every key, and how config.json prints it. */
 static const struct {
     const char *path, *json, *printed;
+    const char *with; /* what else must be set; NULL = nothing */
 } settings[] = {
     {"name", "\"a \\\"b\\\" \\\\ \\u00e9\"", "\"a \\\"b\\\" \\\\ \u00e9\""},
     {"model.topology", "\"pre\"", "\"pre\""},
@@ -83,6 +84,10 @@ static const struct {
     {"model.rope_low_freq", "2", "2"},
     {"model.rope_high_freq", "5", "5"},
     {"model.rope_original", "4096", "4096"},
+    {"model.rope_layers", "\"RoPE*3 none\"", "\"rope*3 none\"", "model.position=rope"},
+    {"model.rope_local_theta", "2e4", "20000"},
+    {"model.window", "\"512*5 All\"", "\"512*5 all\""},
+    {"model.softcap_attn", "50", "50"},
     {"model.qk_norm", "\"on\"", "\"on\""},
     {"model.embed_norm", "\"off\"", "\"off\""},
     {"model.final_norm", "\"off\"", "\"off\""},
@@ -184,18 +189,18 @@ static void check_round_trip(const Config *config) {
 
 static void test_every_key(void) {
     Config standard, by_file, by_set;
-    must_load(&standard, "{}", NO_SETS);
     size_t keys = 0;
     while (key_at(keys)) keys++;
     CHECK(keys == SETTINGS, "%zu keys, %d settings", keys, (int)SETTINGS);
     for (size_t i = 0; i < SETTINGS; i++) {
-        const char *path = settings[i].path;
+        const char *path = settings[i].path, *with = settings[i].with;
         char nested[256], set[256];
         CHECK(strcmp(key_at(i)->path, path) == 0, "%s", path);
         nest(nested, sizeof nested, path, settings[i].json);
         snprintf(set, sizeof set, "%s=%s", path, settings[i].json);
-        must_load(&by_file, nested, NO_SETS);
-        must_load(&by_set, "{}", SETS(set));
+        must_load(&standard, "{}", SETS(with));
+        must_load(&by_file, nested, SETS(with));
+        must_load(&by_set, "{}", SETS(set, with));
         check_value(&by_file, path, settings[i].printed);
         const char *difference = config_difference(&by_file, &by_set, DIFFERENCE_ANY);
         CHECK(!difference, "%s: file and --set differ in %s", path, difference);
@@ -204,8 +209,8 @@ static void test_every_key(void) {
         check_round_trip(&by_file);
         config_free(&by_file);
         config_free(&by_set);
+        config_free(&standard);
     }
-    config_free(&standard);
 }
 
 static void test_all_keys_at_once(void) {
@@ -313,7 +318,7 @@ static void test_identity(void) {
         Config c;
         char set[256];
         snprintf(set, sizeof set, "%s=%s", settings[i].path, settings[i].json);
-        must_load(&c, "{}", SETS(set));
+        must_load(&c, "{}", SETS(set, settings[i].with));
         char *json = config_json(&c, CONFIG_IDENTITY);
         static const char *const ASIDE[] = {"name",
                                             "log.",

@@ -86,6 +86,13 @@ static const struct {
     {"{\"model\": {\"rope_theta\": 5e5}}",
      "{\"model\": {\"rope_theta\": 5e5, \"position\": \"rope\"}}",
      "model.rope_theta has no effect: model.position is learned", "by definition"},
+    {"{\"model\": {\"position\": \"rope\", \"rope_local_theta\": 5, \"rope_layers\": \"rope*4 "
+     "local\", "
+     "\"n_layer\": 4}}",
+     "{\"model\": {\"position\": \"rope\", \"rope_local_theta\": 5, \"rope_layers\": \"rope*4 "
+     "local\", "
+     "\"n_layer\": 5}}",
+     "model.rope_local_theta has no effect: model.rope_layers has no local block", "by definition"},
     {"{\"model\": {\"bias\": false, \"bias_at\": \"qkv\"}}",
      "{\"model\": {\"bias\": false, \"bias_at\": \"\"}}",
      "model.bias_at has no effect: model.bias is false", "by definition"},

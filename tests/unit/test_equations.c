@@ -288,9 +288,10 @@ static void test_texts_differ(void) {
 
 static void test_texts_of_options(void) {
     const ModelOptions base = net_options("pre", "layernorm");
-    ModelOptions changed[31];
+    ModelOptions changed[42];
     size_t n = sizeof changed / sizeof *changed;
     for (size_t i = 0; i < n; i++) changed[i] = base;
+    for (size_t i = 0; i < n; i++) changed[i].rope_local_theta = 10000;
     for (int i = 0; i < 4; i++) changed[i].norm = i + 1;
     for (int i = 4; i < 8; i++) changed[i].mlp = i - 3;
     changed[8].position = POSITION_ROPE;
@@ -317,14 +318,41 @@ static void test_texts_of_options(void) {
     changed[29].softcap_logits = 20;
     changed[30].softcap_logits = 20;
     changed[30].head_bias = true;
+    for (int i = 31; i < 38; i++) changed[i].position = POSITION_ROPE;
+    changed[31].rope_layers = "local"; /* of base 10000, but without what rope_factor does */
+    changed[32].rope_layers = "local";
+    changed[32].rope_local_theta = 5000;
+    changed[33].rope_layers = "none";
+    changed[34].rope_layers = "none rope";
+    changed[35].rope_layers = "rope none";
+    changed[36].rope_layers = "local rope";
+    changed[37].rope_layers = "none local rope";
+    changed[38].window = "5";
+    changed[39].window = "4";
+    changed[40].window = "all 4";
+    changed[41].softcap_attn = 50;
     for (size_t i = 0; i < n; i++) {
         CHECK(!same_text(&base, &changed[i]), "option %zu has no effect", i);
         for (size_t k = 0; k < i; k++)
             CHECK(!same_text(&changed[i], &changed[k]), "%zu, %zu", i, k);
     }
-    ModelOptions same = base;
+}
+
+/* Spellings of one model. */
+static void test_texts_of_spellings(void) {
+    const ModelOptions base = net_options("pre", "layernorm");
+    ModelOptions rope = base, mixed, same = base;
+    rope.position = POSITION_ROPE;
+    mixed = rope;
+    mixed.rope_layers = "none rope";
     same.bias_at = "mlp norm  proj qkv";
-    CHECK(same_text(&base, &same), "all sites of biases are not all biases");
+    same.window = "6 all 7*3";
+    CHECK(same_text(&base, &same), "all sites of biases, windows as long as the context");
+    same = rope;
+    same.rope_layers = "rope*3";
+    CHECK(same_text(&rope, &same), "RoPE in all blocks");
+    same.rope_layers = "none*1  rope none rope ";
+    CHECK(same_text(&mixed, &same), "a pattern repeated");
 }
 
 static size_t count_words(const char *from, const char *to, const char *word) {
@@ -434,6 +462,7 @@ static const Test TESTS[] = {
     {"equations: norm removal", test_removals},
     {"equations: every row and every override has its own text", test_texts_differ},
     {"equations: every option has its own text", test_texts_of_options},
+    {"equations: one text for every spelling", test_texts_of_spellings},
     {"equations: a w exactly where gamma-warmup applies", test_marks},
     {"equations: branch-warmup at every branch", test_branch_warmup},
     {"equations: branch-warmup among other coefficients", test_branch_warmup_texts},

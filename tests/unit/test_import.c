@@ -185,6 +185,9 @@ static void needs(void) {
          "low_freq_factor"},
         {"{\"model_type\": \"ministral\", \"layer_types\": [\"full_attention\"], " SIZES "}",
          "for each layer"},
+        {"{\"model_type\": \"gemma3_text\", \"sliding_window\": 5, \"layer_types\": "
+         "[\"sliding_attention\", \"x\"], " SIZES "}",
+         "layers of the type \"x\""},
         {"{\"model_type\": \"opt\", \"ffn_dim\": 20, \"word_embed_proj_dim\": 8, " SIZES "}",
          "a projection of the embedding"},
     };

@@ -232,6 +232,48 @@ static void gains_match_the_tensors(void) {
     }
 }
 
+/* gamma-warmup multiplies the gains of its slots. */
+static void gains_are_those_of_the_warmup(void) {
+    Case c;
+    const GammaWarmup warmup = {.steps = 10, .slots = 1 << SLOT_OUT};
+    case_open(&c, "sandwich", "rmsnorm", SWITCH_ON);
+    model_free(c.stored.model);
+    c.stored.model = model_create(&c.stored.config.model, &warmup, V, 1, MODEL_FORWARD);
+    net_draw(c.stored.model, 7);
+    Gains *full = gains_measure(c.stored.model, 1), *part = gains_measure(c.stored.model, 0.25);
+    size_t warm = 0;
+    for (size_t i = 0; i < arrlenu(full); i++) {
+        const bool out = strstr(full[i].name, "norm_out") != NULL;
+        CHECK_NEAR(part[i].rms, (out ? 0.25 : 1) * full[i].rms, 1e-12);
+        warm += out;
+    }
+    CHECK(warm == 8, "%zu", warm);
+    arrfree(full);
+    arrfree(part);
+    case_close(&c);
+}
+
+/* --- sequences --- */
+
+/* The batches of the training data in order, as many as are wanted and the rest of the last one. */
+static void training_sequences_are_the_first_batches(void) {
+    enum { B = 3 };
+    const DataOptions options = {
+        .train = "builtin:stories", .val = "", .vocab = "bytes", .val_fraction = 0.1};
+    const Config config = {.data = options, .train = {.seed = 5}};
+    Dataset *data = dataset_open(&options, T, B, 1, 0, 5);
+    Sequences got = sequences_train(&config, 2 * B + 1, B, T);
+    int tokens[B * T], targets[B * T];
+    CHECK(got.S == 3 * B && got.T == T, "%zu sequences", got.S);
+    for (size_t i = 0; i < 3; i++) {
+        dataset_train_batch(data, tokens, targets, i + 1, 0);
+        CHECK(memcmp(tokens, got.tokens + i * B * T, sizeof tokens) == 0, "batch %zu", i);
+        CHECK(memcmp(targets, got.targets + i * B * T, sizeof targets) == 0, "batch %zu", i);
+    }
+    sequences_drop(&got);
+    dataset_close(data);
+}
+
 /* --- losses without statistics --- */
 
 static void ignore(void *context, size_t done, size_t total) {
@@ -355,6 +397,8 @@ static const Test TESTS[] = {
     {"attention matches a softmax", attention_matches_a_softmax},
     {"gains of known numbers", gains_of_known_numbers},
     {"gains match the tensors", gains_match_the_tensors},
+    {"gains are those of gamma-warmup", gains_are_those_of_the_warmup},
+    {"training sequences are the first batches", training_sequences_are_the_first_batches},
     {"losses match constants computed by hand", losses_match_constants_by_hand},
     {"an overflow names the block", overflow_names_the_block},
 };

@@ -50,6 +50,9 @@ static void peaks_of_special_values(void) {
         activation_peaks(got, x, 3, 3, 4);
         CHECK(isnan(got[hit].value) && got[hit].row * 4 + got[hit].column == at, "at %zu", at);
         CHECK(isfinite(got[1 - hit].value), "at %zu", at);
+        x[at / 4 ? 11 : 3] = NAN; /* the first one counts */
+        activation_peaks(got, x, 3, 3, 4);
+        CHECK(got[hit].row * 4 + got[hit].column == at, "at %zu: two", at);
     }
 }
 
@@ -90,11 +93,12 @@ static double plain_first(const real *qkv, AttentionShape s, size_t b, size_t h,
     const real *q = qkv + (b * s.T + t) * ld + h * s.HS;
     double first = 0, total = 0, largest = -INFINITY;
     for (int pass = 0; pass < 2; pass++) {
-        for (size_t j = 0; j <= t; j++) {
+        for (size_t j = s.window && t >= s.window ? t + 1 - s.window : 0; j <= t; j++) {
             const real *k = qkv + (b * s.T + j) * ld + kv * s.HS;
             double score = 0;
             for (size_t i = 0; i < s.HS; i++) score += (double)q[i] * (double)k[i];
             score *= s.scale != 0 ? (double)s.scale : 1 / sqrt((double)s.HS);
+            if (s.softcap != 0) score = (double)s.softcap * tanh(score / (double)s.softcap);
             if (pass == 0) {
                 largest = fmax(largest, score);
                 continue;
@@ -108,8 +112,11 @@ static double plain_first(const real *qkv, AttentionShape s, size_t b, size_t h,
 
 static void first_token_matches_softmax(void) {
     static const AttentionShape SHAPES[] = {
-        {1, 1, 2, 1, 4, 0},  {1, 2, 1, 1, 3, 0},    {3, 31, 4, 1, 3, 0},
-        {2, 65, 4, 2, 8, 0}, {1, 130, 3, 3, 16, 0}, {2, 70, 6, 2, 5, (real)0.7},
+        {2, 90, 2, 1, 4, 0, 7, 0}, {1, 40, 2, 2, 4, 2, 0, (real)1.5},
+        {1, 20, 1, 1, 4, 0, 1, 0}, {2, 80, 2, 1, 4, 0, 70, 3},
+        {1, 1, 2, 1, 4, 0},        {1, 2, 1, 1, 3, 0},
+        {3, 31, 4, 1, 3, 0},       {2, 65, 4, 2, 8, 0},
+        {1, 130, 3, 3, 16, 0},     {2, 70, 6, 2, 5, (real)0.7},
     };
     static const Dropout OFF = {.p = 0};
     for (size_t i = 0; i < COUNT(SHAPES); i++) {

@@ -85,7 +85,8 @@ static Need block_need(const RowBlock *block, const ModelOptions *options) {
     return need;
 }
 
-static Need net_need(const RowNet *net, const ModelOptions *options) {
+/* `tables`: of RoPE. */
+static Need net_need(const RowNet *net, const ModelOptions *options, size_t tables) {
     const size_t NKV = options->n_kv_head;
     const size_t gated = mlp_kind(options->mlp)->gated, emb = net->emb, dual = net->dual;
     Need need = {0};
@@ -99,7 +100,8 @@ static Need net_need(const RowNet *net, const ModelOptions *options) {
     need.pass += 2 * N;                    /* b and o of sublayers without an out norm */
     need.training += 5 * N;                /* of s, o, b, and u of each sublayer */
     need.pass += attention_scratch(T, HS); /* for one thread */
-    if (options->position == POSITION_ROPE) need.pass += T * HS;
+    need.pass += T * HS * tables;
+    if (options->softcap_logits > 0) need.pass += V; /* slopes of one token, for one thread */
     need.training += R * HS * (2 * NH + 2 * NKV) + R * F * (1 + gated);
     need.training += coefficients_need(net);
     bool has_norms = false, heads = false, hidden = false; /* and slots mid */
@@ -125,7 +127,10 @@ static const struct {
     const char *mlp, *position, *qk, *embed, *final;
     size_t n_kv_head;
     WireEntry wire;
-    size_t base_d_model; /* of model.scaling completep */
+    size_t base_d_model;     /* of model.scaling completep */
+    const char *rope_layers; /* with as many tables as kinds of it */
+    size_t tables;
+    double softcap_logits;
 } VARIANTS[] = {
     {"gelu", "learned", "auto", "auto", "auto", 4},
     {"swiglu", "rope", "on", "on", "off", 2},
@@ -138,6 +143,10 @@ static const struct {
     {"gelu", "learned", "auto", "auto", "auto", 2, .wire = {"attn.x0", NULL, 0, LEARN_SCALAR, 1}},
     {"gelu", "learned", "auto", "auto", "auto", 1, .wire = {"attn.leave", NULL, 0.5}},
     {"gelu", "learned", "auto", "auto", "auto", 4, .base_d_model = 3},
+    {"gelu", "rope", "auto", "auto", "auto", 2, .rope_layers = "local none rope", .tables = 2},
+    {"gelu", "rope", "auto", "auto", "auto", 2, .rope_layers = "local*3 none", .tables = 1,
+     .softcap_logits = 30},
+    {"gelu", "rope", "auto", "auto", "auto", 2, .rope_layers = "none", .tables = 0},
 };
 
 static void check_memory(const char *topology, const char *norm, size_t variant, bool training) {
@@ -154,6 +163,9 @@ static void check_memory(const char *topology, const char *norm, size_t variant,
     options.final_norm = index_named(switch_name, VARIANTS[variant].final);
     options.wire = &VARIANTS[variant].wire;
     options.n_wire = VARIANTS[variant].wire.key != NULL;
+    options.rope_layers = VARIANTS[variant].rope_layers;
+    options.rope_local_theta = 100;
+    options.softcap_logits = VARIANTS[variant].softcap_logits;
     options.base_d_model = VARIANTS[variant].base_d_model;
     options.scaling = options.base_d_model ? SCALING_COMPLETEP : SCALING_NONE;
     if (options.n_wire) row_wire(&net, options.wire);
@@ -162,7 +174,8 @@ static void check_memory(const char *topology, const char *norm, size_t variant,
     row_switch(&net, "final_norm", VARIANTS[variant].final);
     Model *model = model_create(&options, &off, V, B, training);
     formula = norm_formula(norm);
-    Need need = net_need(&net, &options);
+    const bool pattern = options.rope_layers != NULL, rope = options.position == POSITION_ROPE;
+    Need need = net_need(&net, &options, pattern ? VARIANTS[variant].tables : rope);
     size_t want = sizeof(real) * (need.pass + training * need.training) + R * sizeof(double);
     CHECK(model->arena.size == want && model->arena.used == want,
           "%s %s, variant %zu, training %d: %zu bytes, want %zu", topology, norm, variant, training,

@@ -1,5 +1,4 @@
-/* test_ops_attention.c - causal attention and rotary position encoding against their formulas in
- * double.
+/* test_ops_attention.c - causal attention, its window and its softcap, against the formula in double.
  *
  * The reference computes whole rows of probabilities, without blocks. It computes the dropout mask
  * from the documented Philox counters, so both forward and backward must have used that mask. */
@@ -9,9 +8,30 @@
 
 static const AttentionShape SHAPES[] = {
     /* B, T, NH, NKV, HS */
-    {1, 1, 1, 1, 1},   {2, 5, 2, 2, 4},    {3, 31, 4, 1, 3},   {1, 63, 2, 1, 8},  {2, 64, 4, 2, 8},
-    {2, 65, 4, 2, 8},  {1, 128, 1, 1, 2},  {1, 130, 4, 1, 16}, {1, 200, 3, 3, 5}, {2, 193, 6, 2, 7},
-    {1, 70, 2, 1, 64}, {1, 129, 1, 1, 80}, {2, 64, 2, 2, 33},
+    {1, 1, 1, 1, 1},
+    {2, 5, 2, 2, 4},
+    {3, 31, 4, 1, 3},
+    {1, 63, 2, 1, 8},
+    {2, 64, 4, 2, 8},
+    {2, 65, 4, 2, 8},
+    {1, 128, 1, 1, 2},
+    {1, 130, 4, 1, 16},
+    {1, 200, 3, 3, 5},
+    {2, 193, 6, 2, 7},
+    {1, 70, 2, 1, 64},
+    {1, 129, 1, 1, 80},
+    {2, 64, 2, 2, 33},
+    /* with a window, a softcap, or both */
+    {2, 193, 6, 2, 7, .window = 1},
+    {1, 200, 3, 3, 5, .window = 64},
+    {1, 200, 2, 1, 8, .window = 65},
+    {1, 129, 1, 1, 80, .window = 63},
+    {1, 64, 2, 2, 4, .window = 3},
+    {2, 31, 4, 1, 3, .window = 30},
+    {1, 257, 2, 1, 4, .window = 100, .softcap = 2},
+    {1, 130, 4, 1, 16, .window = 20, .softcap = 1},
+    {2, 65, 4, 2, 8, .softcap = (real)0.7},
+    {1, 67, 2, 1, 4, .window = 9, .softcap = (real)1.5},
 };
 static const Dropout OFF = {.p = 0};
 static const Dropout ON = {.p = 0.2, .seed = 11, .step = 4, .micro = 2, .site = 7};
@@ -86,6 +106,16 @@ static double mask_of(const Dropout *dropout, size_t row, size_t T, size_t j) {
     return (double)r.word[j % 4] < floor(dropout->p * 4294967296.0) ? 0 : 1 / (1 - dropout->p);
 }
 
+/* The first key that the query at t sees. */
+static size_t begin_of(AttentionShape s, size_t t) {
+    return s.window && t + 1 > s.window ? t + 1 - s.window : 0;
+}
+
+/* A score after the softcap. */
+static double capped(AttentionShape s, double score) {
+    return s.softcap > 0 ? (double)s.softcap * tanh(score / (double)s.softcap) : score;
+}
+
 static double dot(const real *a, const real *b, size_t n) {
     double sum = 0;
     for (size_t i = 0; i < n; i++) sum += (double)a[i] * (double)b[i];
@@ -103,10 +133,10 @@ static void check_peaks(Attention *a, const char *label) {
     for (size_t row = 0; row < s.B * s.NH * s.T; row++) {
         size_t b = row / (s.NH * s.T), h = row / s.T % s.NH, t = row % s.T, kv = h / (s.NH / s.NKV);
         double *largest = &want[t == 0 ? TOKEN_FIRST : TOKEN_REST];
-        for (size_t j = 0; j <= t; j++) {
+        for (size_t j = begin_of(s, t); j <= t; j++) {
             const real *k = a->k + ((b * s.T + j) * s.NKV + kv) * s.HS;
             const real *q = a->q + ((b * s.T + t) * s.NH + h) * s.HS;
-            *largest = fmax(*largest, scale * dot(q, k, s.HS));
+            *largest = fmax(*largest, capped(s, scale * dot(q, k, s.HS)));
         }
     }
     for (size_t group = 0; group < TOKEN_GROUPS; group++) {
@@ -128,14 +158,16 @@ static void reference_query(Attention *a, double *p, size_t b, size_t h, size_t 
     const size_t at = ((b * T + t) * NH + h) * HS, stride = NKV * HS,
                  first = (b * T * NKV + kv) * HS;
     const double scale = 1 / sqrt((double)HS);
-    double largest = -INFINITY, total = 0, inner = 0;
-    for (size_t j = 0; j <= t; j++) {
-        p[j] = scale * dot(a->q + at, a->k + first + j * stride, HS);
+    const size_t begin = begin_of(a->shape, t);
+    double *slope = p + T, largest = -INFINITY, total = 0, inner = 0;
+    for (size_t j = begin; j <= t; j++) {
+        p[j] = capped(a->shape, scale * dot(a->q + at, a->k + first + j * stride, HS));
+        slope[j] = a->shape.softcap > 0 ? 1 - pow(p[j] / (double)a->shape.softcap, 2) : 1;
         largest = fmax(largest, p[j]);
     }
-    for (size_t j = 0; j <= t; j++) total += exp(p[j] - largest);
+    for (size_t j = begin; j <= t; j++) total += exp(p[j] - largest);
     a->want_lse[row] = largest + log(total);
-    for (size_t j = 0; j <= t; j++) {
+    for (size_t j = begin; j <= t; j++) {
         size_t key = first + j * stride;
         p[j] = exp(p[j] - largest) / total;
         double mask = mask_of(a->dropout, row, T, j);
@@ -145,10 +177,10 @@ static void reference_query(Attention *a, double *p, size_t b, size_t h, size_t 
         }
         inner += p[j] * mask * dot(a->dout + at, a->v + key, HS);
     }
-    for (size_t j = 0; j <= t; j++) {
+    for (size_t j = begin; j <= t; j++) {
         size_t key = first + j * stride;
         double dp = mask_of(a->dropout, row, T, j) * dot(a->dout + at, a->v + key, HS);
-        double ds = scale * p[j] * (dp - inner);
+        double ds = scale * p[j] * (dp - inner) * slope[j];
         for (size_t c = 0; c < HS; c++) {
             a->want_dq[at + c] += ds * (double)a->k[key + c];
             a->want_dk[key + c] += ds * (double)a->q[at + c];
@@ -157,7 +189,7 @@ static void reference_query(Attention *a, double *p, size_t b, size_t h, size_t 
 }
 
 static void reference(Attention *a) {
-    double *p = new_doubles(a->shape.T);
+    double *p = new_doubles(2 * a->shape.T); /* and slopes */
     for (size_t b = 0; b < a->shape.B; b++) {
         for (size_t h = 0; h < a->shape.NH; h++) {
             for (size_t t = 0; t < a->shape.T; t++) reference_query(a, p, b, h, t);
@@ -256,11 +288,14 @@ static void check_differences(Attention *a, real *x, const real *dx, size_t n, s
 }
 
 static void attention_matches_differences(void) {
-    static const AttentionShape SMALL = {2, 5, 4, 2, 3}, LARGE = {1, 67, 2, 1, 4};
+    static const AttentionShape OF[] = {{2, 5, 4, 2, 3},
+                                        {1, 67, 2, 1, 4},
+                                        {2, 5, 4, 2, 3, .window = 2, .softcap = 1},
+                                        {1, 67, 2, 1, 4, .window = 20, .softcap = 2}};
     if (sizeof(real) < sizeof(double)) return;
-    for (int i = 0; i < 4; i++) {
-        size_t stride = i / 2 ? 29 : 1;
-        Attention a = attention_draw(i / 2 ? LARGE : SMALL, i % 2 ? &ON : &OFF, 1);
+    for (size_t i = 0; i < 2 * COUNT(OF); i++) {
+        size_t stride = OF[i / 2].T > 5 ? 29 : 1;
+        Attention a = attention_draw(OF[i / 2], i % 2 ? &ON : &OFF, 1);
         zero(a.dq, a.nq);
         zero(a.dk, a.nk);
         zero(a.dv, a.nk);
@@ -305,6 +340,58 @@ static void attention_is_causal(void) {
     }
 }
 
+/* A window of all tokens changes no bit. */
+static void wide_windows_change_nothing(void) {
+    for (size_t i = 0; i < 2 * COUNT(SHAPES); i++) {
+        AttentionShape shape = SHAPES[i / 2];
+        shape.window = 0;
+        Attention a = attention_draw(shape, i % 2 ? &ON : &OFF, 1);
+        const size_t t = shape.T - 1;
+        real *next = new_reals(shape.NH * shape.HS);
+        forward(&a);
+        backward(&a);
+        attention_next(next, a.qkv, a.scratch, t, shape);
+        Attention b = a;
+        b.shape.window = shape.T + i % 3;
+        b.out = new_reals(a.nq);
+        b.lse = new_reals(a.n_lse);
+        b.dqkv = new_reals(a.nq + 2 * a.nk);
+        real *again = new_reals(shape.NH * shape.HS);
+        forward(&b);
+        attention_backward(b.dqkv, b.dout, b.out, b.lse, b.qkv, b.scratch, b.dropout, b.shape);
+        attention_next(again, b.qkv, b.scratch, t, b.shape);
+        CHECK(same_bits(b.out, a.out, a.nq) && same_bits(b.lse, a.lse, a.n_lse), "shape %zu",
+              i / 2);
+        CHECK(same_bits(b.dqkv, a.dqkv, a.nq + 2 * a.nk), "gradients, shape %zu", i / 2);
+        CHECK(same_bits(again, next, shape.NH * shape.HS), "next, shape %zu", i / 2);
+        free_all();
+    }
+}
+
+/* What is before the window of a query changes no bit of its output. */
+static void windows_hide_earlier_tokens(void) {
+    static const AttentionShape SHAPE = {1, 200, 2, 1, 8, .window = 50};
+    static const size_t NOW[] = {49, 50, 64, 65, 120, 199};
+    const size_t ldq = SHAPE.NH * SHAPE.HS, ldk = SHAPE.NKV * SHAPE.HS;
+    for (size_t n = 0; n < COUNT(NOW); n++) {
+        const size_t now = NOW[n], hidden = now + 1 - SHAPE.window;
+        Attention a = attention_draw(SHAPE, n % 2 ? &ON : &OFF, 1);
+        forward(&a);
+        real *out = new_copy(a.out, a.nq);
+        for (size_t i = 0; i < hidden * ldk; i++) {
+            a.k[i] = (real)(3 * draw_normal());
+            a.v[i] = (real)(3 * draw_normal());
+        }
+        forward(&a);
+        CHECK(same_bits(a.out + now * ldq, out + now * ldq, (SHAPE.T - now) * ldq), "from %zu",
+              now);
+        if (hidden)
+            CHECK(!same_bits(a.out + (now - 1) * ldq, out + (now - 1) * ldq, ldq), "at %zu",
+                  now - 1);
+        free_all();
+    }
+}
+
 /* Scores far beyond the range of exp: outputs are still weighted means of the values. */
 static void huge_scores_stay_finite(void) {
     Attention a = attention_draw(SHAPES[7], &OFF, 1e4);
@@ -325,65 +412,6 @@ static void nan_propagates(void) {
     forward(&a);
     for (size_t i = 0; i < a.nq; i++) CHECK(isnan(a.out[i]), "element %zu", i);
     free_all();
-}
-
-/* --- rotary position encoding --- */
-
-enum { ROPES = 4 };
-static const struct {
-    size_t B, T, NH, HS;
-} ROPE[ROPES] = {{1, 1, 1, 2}, {2, 5, 3, 8}, {1, 300, 2, 6}, {2, 130, 4, 64}};
-
-static void rope_rotates_pairs(void) {
-    for (size_t s = 0; s < ROPES; s++) {
-        const size_t B = ROPE[s].B, T = ROPE[s].T, NH = ROPE[s].NH, HS = ROPE[s].HS, half = HS / 2;
-        const size_t n = B * T * NH * HS;
-        const Rope rope = {.theta = 10000, .width = HS, .factor = 1};
-        real *table = new_reals(T * HS), *x = new_drawn(n, 1);
-        double *want_table = new_doubles(T * HS), *want = new_widened(x, n);
-        for (size_t row = 0; row < B * T * NH; row++) {
-            size_t t = row / NH % T;
-            for (size_t i = 0; i < half; i++) {
-                double angle = (double)t / pow(10000, 2 * (double)i / (double)HS);
-                double *pair = want_table + (t * half + i) * 2, *a = want + row * HS + i;
-                double before = a[0];
-                pair[0] = cos(angle);
-                pair[1] = sin(angle);
-                a[0] = before * pair[0] - a[half] * pair[1];
-                a[half] = a[half] * pair[0] + before * pair[1];
-            }
-        }
-        rope_table(table, T, HS, &rope);
-        CHECK_NMSE(table, want_table, T * HS, NMSE_FORWARD, "table, case %zu", s);
-        rope_forward(x, table, B, T, NH, HS, NH * HS);
-        CHECK_NMSE(x, want, n, NMSE_FORWARD, "x, case %zu", s);
-        free_all();
-    }
-}
-
-/* A rotation preserves lengths; its gradient is the transpose, which is also its inverse. */
-static void rope_is_a_rotation(void) {
-    for (size_t s = 0; s < ROPES; s++) {
-        const size_t B = ROPE[s].B, T = ROPE[s].T, NH = ROPE[s].NH, HS = ROPE[s].HS;
-        const size_t n = B * T * NH * HS;
-        const Rope rope = {10000, HS / 4 * 2 + 2 * (HS < 4), 8, 1, 4, 32};
-        real *table = new_reals(T * HS), *x = new_drawn(n, 1), *y = new_drawn(n, 1);
-        real *rotated = new_copy(x, n), *back = new_copy(y, n);
-        rope_table(table, T, HS, &rope);
-        rope_forward(rotated, table, B, T, NH, HS, NH * HS);
-        rope_backward(back, table, B, T, NH, HS, NH * HS);
-        double tolerance = 16 * (double)REAL_EPSILON;
-        for (size_t row = 0; row < B * T * NH; row++) {
-            const real *a = rotated + row * HS, *b = x + row * HS;
-            double length = dot(b, b, HS);
-            CHECK_NEAR(dot(a, a, HS), length, tolerance * length);
-        }
-        CHECK_NEAR(dot(rotated, y, n), dot(x, back, n), tolerance * (double)n);
-        rope_backward(rotated, table, B, T, NH, HS, NH * HS);
-        CHECK_NMSE(rotated, new_widened(x, n), n, NMSE_FORWARD, "forward and backward, case %zu",
-                   s);
-        free_all();
-    }
 }
 
 /* attention_next gives the last token of attention_forward, for small and huge scores. */
@@ -413,10 +441,10 @@ static const Test TESTS[] = {
     {"scratch is bounded", scratch_is_bounded},
     {"dropout in attention depends on seed, step, micro and site", dropout_depends_on_every_key},
     {"attention is causal", attention_is_causal},
+    {"a window of all tokens changes nothing", wide_windows_change_nothing},
+    {"windows hide earlier tokens", windows_hide_earlier_tokens},
     {"huge scores stay finite", huge_scores_stay_finite},
     {"NaN propagates", nan_propagates},
-    {"rope rotates pairs", rope_rotates_pairs},
-    {"rope is a rotation; backward is its transpose", rope_is_a_rotation},
 };
 
 int main(int argc, char **argv) {

@@ -214,8 +214,19 @@ static void special_values(void) {
 
 static const AttentionShape SHAPES[] = {
     /* B, T, NH, NKV, HS */
-    {1, 1, 1, 1, 1},   {2, 5, 2, 2, 4},   {3, 31, 4, 1, 3},  {2, 64, 4, 2, 8},   {2, 65, 4, 2, 8},
-    {1, 200, 3, 3, 5}, {2, 193, 6, 2, 7}, {1, 70, 2, 1, 64}, {1, 129, 1, 1, 80}, {1, 130, 2, 2, 32},
+    {1, 1, 1, 1, 1},
+    {2, 5, 2, 2, 4},
+    {3, 31, 4, 1, 3},
+    {2, 64, 4, 2, 8},
+    {2, 65, 4, 2, 8},
+    {1, 200, 3, 3, 5},
+    {2, 193, 6, 2, 7},
+    {1, 70, 2, 1, 64},
+    {1, 129, 1, 1, 80},
+    {1, 130, 2, 2, 32},
+    {1, 200, 4, 2, 8, .window = 33, .softcap = 1},
+    {2, 65, 2, 1, 5, .window = 64},
+    {1, 131, 2, 2, 16, .softcap = 2},
 };
 
 typedef struct {
@@ -257,21 +268,25 @@ static void reference_query(Attention *a, double *s, size_t o, size_t q, size_t 
                             size_t t) {
     const size_t HS = a->shape.HS, ld = a->width;
     const real scale = (real)(1 / sqrt((double)HS)), *x = a->qkv;
+    const double cap = (double)a->shape.softcap;
+    const size_t window = a->shape.window, begin = window && t >= window ? t + 1 - window : 0;
     double largest = -INFINITY, total = 0, inner = 0;
-    for (size_t j = 0; j <= t; j++) {
+    for (size_t j = begin; j <= t; j++) {
         s[j] = rounded_dot(x + q, scale, x + k + j * ld, HS);
+        if (cap > 0) s[j] = cap * tanh(s[j] / cap);
         largest = fmax(largest, s[j]);
     }
-    for (size_t j = 0; j <= t; j++) total += exp(s[j] - largest);
+    for (size_t j = begin; j <= t; j++) total += exp(s[j] - largest);
     for (size_t c = 0; c < HS; c++) {
-        for (size_t j = 0; j <= t; j++)
+        for (size_t j = begin; j <= t; j++)
             a->want_out[o + c] +=
                 rounded(exp(s[j] - largest)) * rounded((double)x[v + j * ld + c]) / total;
         inner += (double)a->dout[o + c] * a->want_out[o + c];
     }
-    for (size_t j = 0; j <= t; j++) {
+    for (size_t j = begin; j <= t; j++) {
         double p = exp(s[j] - largest - log(total));
-        double ds = rounded(p * (rounded_dot(a->dout + o, 1, x + v + j * ld, HS) - inner));
+        const double slope = cap > 0 ? 1 - pow(s[j] / cap, 2) : 1;
+        double ds = rounded(p * (rounded_dot(a->dout + o, 1, x + v + j * ld, HS) - inner) * slope);
         for (size_t c = 0; c < HS; c++) {
             a->want_dqkv[v + j * ld + c] += rounded(p) * rounded((double)a->dout[o + c]);
             a->want_dqkv[q + c] += (double)scale * ds * rounded((double)x[k + j * ld + c]);

@@ -216,10 +216,10 @@ static void head(void) {
 }
 
 /* Token t of a causal sequence does not depend on the length of the sequence, nor does dq of it. */
-static void check_attention(Precision precision) {
+static void check_attention(Precision precision, size_t window, real softcap) {
     enum { HS = 10, WIDTH = 3 * HS, T_LONG = 100 };
     const Dropout none = {.p = 0};
-    const AttentionShape all = {1, T_LONG, 1, 1, HS};
+    const AttentionShape all = {1, T_LONG, 1, 1, HS, .window = window, .softcap = softcap};
     real *qkv = new_drawn(T_LONG * WIDTH, 1), *dout = new_drawn(T_LONG * HS, 1);
     real *out = new_reals(T_LONG * HS), *lse = new_reals(T_LONG);
     real *dqkv = new_reals(T_LONG * WIDTH), *scratch = new_reals(attention_scratch(T_LONG, HS));
@@ -229,7 +229,8 @@ static void check_attention(Precision precision) {
     attention_forward(out, lse, NULL, qkv, scratch, &none, all);
     attention_backward(dqkv, dout, out, lse, qkv, scratch, &none, all);
     for (size_t T = 1; T < T_LONG; T++) {
-        const AttentionShape shape = {1, T, 1, 1, HS};
+        AttentionShape shape = all;
+        shape.T = T;
         attention_forward(short_out, short_lse, NULL, qkv, scratch, &none, shape);
         attention_backward(short_dqkv, dout, short_out, short_lse, qkv, scratch, &none, shape);
         CHECK(same_bits(short_out, out, T * HS), "precision %d, out of %zu tokens", precision, T);
@@ -243,8 +244,10 @@ static void check_attention(Precision precision) {
 }
 
 static void attention(void) {
-    check_attention(PRECISION_FLOAT32);
-    check_attention(PRECISION_BFLOAT16);
+    check_attention(PRECISION_FLOAT32, 0, 0);
+    check_attention(PRECISION_FLOAT32, 17, 2);
+    check_attention(PRECISION_BFLOAT16, 0, 0);
+    check_attention(PRECISION_BFLOAT16, 17, 2);
 }
 
 static const Test TESTS[] = {

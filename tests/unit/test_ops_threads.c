@@ -114,8 +114,8 @@ static void rope(Work *work) {
     rope_backward(take_output(work, B * T * NH * HS), work->scratch, B, T, NH, HS, NH * HS);
 }
 
-static void attention(Work *work) {
-    const AttentionShape shape = {2, 200, 6, 3, 16};
+static void attention_with(Work *work, size_t window, real softcap) {
+    const AttentionShape shape = {2, 200, 6, 3, 16, .window = window, .softcap = softcap};
     const Dropout keys = {.p = 0.1, .seed = 1, .step = 2, .micro = 3, .site = 4};
     const size_t nq = 2 * 200 * 6 * 16, nk = nq / 2;
     const real *qkv = take_input(work, nq + 2 * nk), *dout = take_input(work, nq);
@@ -123,6 +123,14 @@ static void attention(Work *work) {
     attention_forward(out, lse, NULL, qkv, work->scratch, &keys, shape);
     attention_backward(take_output(work, nq + 2 * nk), dout, out, lse, qkv, work->scratch, &keys,
                        shape);
+}
+
+static void attention(Work *work) {
+    attention_with(work, 0, 0);
+}
+
+static void attention_in_windows(Work *work) {
+    attention_with(work, 50, 2);
 }
 
 static void head_with(Work *work, real softcap) {
@@ -232,6 +240,7 @@ static const struct {
     {"dropout", dropout},
     {"rope", rope},
     {"attention", attention},
+    {"attention in windows", attention_in_windows},
     {"head", head},
     {"head with softcap", capped_head},
     {"AdamW", adamw},

@@ -113,6 +113,13 @@ static void flops_tied(void) {
     CHECK(size_total(&size).parameters == 1880, "%zu", size_total(&size).parameters);
     CHECK(size.positions == 32, "%zu", size.positions);
     CHECK(model_flops_per_token(&size) == 11472, "%.17g", model_flops_per_token(&size));
+    options.window = "2"; /* 2 - 4/8 = 3/2 keys of 4/2: attention 12 * 2 * 3/2 * 8 = 288 */
+    size = measured(&options, 11, 3, true);
+    CHECK(model_flops_per_token(&size) == 11376, "%.17g", model_flops_per_token(&size));
+    options.window = "4 1"; /* block 2: 1 - 1/8 keys: attention 12 * (2 + 7/8) * 8 = 276 */
+    size = measured(&options, 11, 3, true);
+    CHECK(model_flops_per_token(&size) == 11364, "%.17g", model_flops_per_token(&size));
+    options.window = "";
     options.position = POSITION_NONE;
     size = measured(&options, 11, 3, true);
     CHECK(model_flops_per_token(&size) == 11472, "%.17g", model_flops_per_token(&size));
