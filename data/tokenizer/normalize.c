@@ -86,3 +86,9 @@ bool normalize_has_form(const Tokenizer *tokenizer) {
     }
     return false;
 }
+
+bool normalize_changes(const Tokenizer *tokenizer, const char *text, size_t length) {
+    bool forms_only = true;
+    for (size_t i = 0; i < arrlenu(tokenizer->normal); i++) forms_only &= !tokenizer->normal[i].to;
+    return arrlenu(tokenizer->normal) && !(forms_only && is_ascii(text, length));
+}

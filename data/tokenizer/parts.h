@@ -145,6 +145,8 @@ bool unigram_tokens(Tokenizer *tokenizer, const char *piece, size_t length, size
 /* normalize.c: appends a line of any bytes, normalized; `first`: of a stretch between added tokens. */
 void normalize_line(const Tokenizer *tokenizer, char **out, const char *line, size_t length,
                     bool first);
+/* Whether normalization may change a text. */
+bool normalize_changes(const Tokenizer *tokenizer, const char *text, size_t length);
 /* Whether a normalization form of Unicode is among the rules. */
 bool normalize_has_form(const Tokenizer *tokenizer);
 /* The length of the valid, or else of the invalid, UTF-8 at the start of a text. */

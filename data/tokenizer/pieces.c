@@ -227,7 +227,8 @@ static bool encode_normalized(Encoder *encoder, const char *text, size_t length)
     const AddedTokens *added = &encoder->tokenizer->added[1];
     Stretch *rest = encoder->tokenizer->kind == MODEL_BYTES ? encode_bytes : encode_characters;
     const char *base = encoder->base;
-    if (!arrlenu(encoder->tokenizer->normal)) return cut_added(encoder, added, text, length, rest);
+    if (!normalize_changes(encoder->tokenizer, text, length))
+        return cut_added(encoder, added, text, length, rest);
     encoder->start = (size_t)(text - base);
     encoder->text = text;
     encoder->length = length;
