@@ -74,27 +74,46 @@ static void table_of_sites(Page *page, const Activations *a, Which which) {
     }
 }
 
-static void series_of(Page *page, const Activations *a, Which which, int group, bool absmax) {
-    for (size_t i = 0; i < a->points; i++) {
-        const Moments *moments = &site_of(&a->point[i], which)->moments[group];
-        if (i == probe_embedding() || !site_of(&a->point[i], which)->measured) continue;
+/* The points of the stream behind the embedding. */
+static void series_of_stream(Page *page, const Activations *a, int group, bool absmax) {
+    for (size_t i = probe_embedding() + 1; i < a->points; i++) {
+        const Moments *moments = &a->point[i].stream.moments[group];
         page_point(page, a->point[i].depth, absmax ? moments->absmax : moments->rms);
     }
 }
 
-static void chart_of_sites(Page *page, const Activations *a, Which which) {
-    page_chart(page,
-               which == OF_STREAM ? "The residual stream over depth"
-                                  : "The outputs of the sublayers over depth",
-               "blocks before", true);
+static void chart_of_stream(Page *page, const Activations *a) {
+    page_chart(page, "The residual stream over depth", "blocks before", true);
     page_series(page, "RMS, first token");
-    series_of(page, a, which, TOKEN_FIRST, false);
+    series_of_stream(page, a, TOKEN_FIRST, false);
     page_series(page, "RMS, other tokens");
-    series_of(page, a, which, TOKEN_REST, false);
+    series_of_stream(page, a, TOKEN_REST, false);
     page_series(page, "largest |x|, first token");
-    series_of(page, a, which, TOKEN_FIRST, true);
+    series_of_stream(page, a, TOKEN_FIRST, true);
     page_series(page, "largest |x|, other tokens");
-    series_of(page, a, which, TOKEN_REST, true);
+    series_of_stream(page, a, TOKEN_REST, true);
+    page_level(page, "largest number of float16, 65,504", FLOAT16_MAX);
+}
+
+/* The outputs of attention or of the MLP of each block: RMS of the other tokens, or the largest |x|. */
+static void series_of_branches(Page *page, const Activations *a, bool is_mlp, bool largest) {
+    for (size_t l = 0; l < a->blocks; l++) {
+        const SiteValues *branch = &a->point[probe_sublayer(l, is_mlp)].branch;
+        page_point(page, (double)l,
+                   largest ? fabs(branch->extreme.value) : branch->moments[TOKEN_REST].rms);
+    }
+}
+
+static void chart_of_branches(Page *page, const Activations *a) {
+    page_chart(page, "The outputs of attention and MLP over depth", "block", true);
+    page_series(page, "attention, RMS of all but first tokens");
+    series_of_branches(page, a, false, false);
+    page_series(page, "MLP, RMS of all but first tokens");
+    series_of_branches(page, a, true, false);
+    page_series(page, "attention, largest |x| of all tokens");
+    series_of_branches(page, a, false, true);
+    page_series(page, "MLP, largest |x| of all tokens");
+    series_of_branches(page, a, true, true);
     page_level(page, "largest number of float16, 65,504", FLOAT16_MAX);
 }
 
@@ -105,9 +124,9 @@ static void write_stream(Page *page, const Measurement *m) {
                "RMS and absmax are over all features and tokens. The first token of a sequence is "
                "separate from the others. blocks.0.attn is the input of the first block, and the "
                "output of a block is the input of the next one; final is the input of the head.");
-    chart_of_sites(page, &m->activations, OF_STREAM);
+    chart_of_stream(page, &m->activations);
     table_of_sites(page, &m->activations, OF_STREAM);
-    chart_of_sites(page, &m->activations, OF_BRANCH);
+    chart_of_branches(page, &m->activations);
     table_of_sites(page, &m->activations, OF_BRANCH);
 }
 
@@ -167,7 +186,7 @@ static void write_massive(Page *page, const Measurement *m, const Vocab *vocab) 
     page_section(page, "Massive activations");
     page_words(page,
                "The largest number of the stream is %.6g, at %s: position %zu of sequence %zu, "
-               "feature %zu. That is %.4g times the median |x| there, and %.3g %% of float16's "
+               "feature %zu. That is %.5g times the median |x| there, and %.3g %% of float16's "
                "limit, 65,504.",
                e->value, largest->name, e->position, e->sequence, e->feature,
                fabs(e->value) / e->median, 100 * fabs(e->value) / FLOAT16_MAX);

@@ -27,7 +27,7 @@ install_and_uninstall() {
     same "files" "$(installed | grep -v ' share/peri/scripts/report/')" "$want"
     mkdir "$tmp/elsewhere"
     said=$(cd "$tmp/elsewhere" && ../root/usr/bin/peri-train --config peri_rms --describe)
-    has "a config found from another folder" "$said" "equations    fde84562a2e6e48c"
+    has "a config found from another folder" "$said" "equations    419a9f18758d26c5"
     has "an installed sweep" "$(cd "$tmp" && PATH=$tmp/root/usr/bin:$PATH TRAIN='' \
         "$tmp/root/usr/share/peri/scripts/sweep.sh" sweeps/norms.json --dry-run 2>&1)" "runs/norms: "
     has "an installed script" "$("$tmp/root/usr/share/peri/scripts/plot.sh" --help)" "plot.sh RUN..."
@@ -60,7 +60,7 @@ any_prefix() {
     for word in "${words[@]}"; do [[ $word != /* ]] || echo theirs >"$word"; done
     before=$(find . -path ./build -prune -o -type d -print | sort)
     make -s -o train install PREFIX="$prefix"
-    has "a config from elsewhere" "$(cd / && "$prefix/bin/peri-train" --config peri_rms --describe)" "equations    fde84562a2e6e48c"
+    has "a config from elsewhere" "$(cd / && "$prefix/bin/peri-train" --config peri_rms --describe)" "equations    419a9f18758d26c5"
     has "peri-sweep" "$(cd / && "$prefix/bin/peri-sweep" sweeps/norms.json --dry-run 2>&1)" "runs/norms: "
     make -s uninstall PREFIX="$prefix"
     same "files after make uninstall" "$(find "$prefix" -type f)" ""
