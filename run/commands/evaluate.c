@@ -140,12 +140,20 @@ static void print_nonfinite(const char *dir, const NonFinite *found, size_t L) {
             dir, where, found->name);
 }
 
+/* Sequences in one pass: as in training, but no more than keep all threads busy, since memory that is touched once costs
+ * more than it saves. Losses do not depend on it; the sequences that calibrate() reads do. */
+static size_t batch_of(const Config *config, NormsMode norms) {
+    enum { ENOUGH = 4096 }; /* tokens */
+    const size_t enough = ENOUGH / config->model.context, most = enough ? enough : 1;
+    return norms != NORMS_REAL || config->train.batch < most ? config->train.batch : most;
+}
+
 int evaluate(const Cli *cli) {
     NormsMode norms = norms_mode(cli->norms);
     Config config = evaluate_config(cli);
     StoredModel stored;
     ops_start(config.train.threads);
-    stored_model_read(&stored, cli->run, cli->step, config.train.batch);
+    stored_model_read(&stored, cli->run, cli->step, batch_of(&config, norms));
     if (cli->topology) stored_model_rewire(&stored, cli->topology);
     const Model *model = stored.model;
     const size_t T = evaluate_context(cli, model);
