@@ -25,6 +25,7 @@
 #include "run/commands/status.h"
 #include "run/io/stop.h"
 #include "run/io/streams.h"
+#include "run/models/imported.h"
 #include "run/store/aside.h"
 #include "run/store/rundir.h"
 #include "run/train/events.h"
@@ -185,7 +186,16 @@ static void (*const COMMANDS[])(const Cli *) = {
     [MODE_TRAIN_TOKENIZER] = encode_train,
 };
 
+/* A model of others in place of a run. */
+static void refuse_foreign(const Cli *cli) {
+    const bool takes_run = cli->mode != MODE_IMPORT && cli->mode != MODE_MEASURE;
+    if (cli->run && takes_run && imported_is(cli->run))
+        die(EXIT_USAGE, "%s is a model of others; --import %s RUN makes a run of it", cli->run,
+            cli->run);
+}
+
 static int run_mode(const Cli *cli, int argc, char **argv) {
+    refuse_foreign(cli);
     switch (cli->mode) {
     case MODE_TRAIN:
     case MODE_DRY_RUN:

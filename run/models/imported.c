@@ -3,16 +3,19 @@
 
 #include "base/stb_ds.h"
 #include "base/text_out.h"
+#include "run/io/files.h"
 #include "run/models/hf_open.h"
 #include "run/models/hf_weights.h"
 #include "run/store/rundir.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { CONFIG_MAX = 1 << 20 };
 static const char CONTEXT[] = "model.context=", VOCAB[] = "data.vocab=";
 
 /* --- what the user sets --- */
@@ -130,15 +133,20 @@ static Model *read_weights(const ImportRequest *request, const Config *config,
 /* --- both --- */
 
 bool imported_is(const char *path) {
+    static const char magic[] = "GGUF";
+    char start[sizeof magic] = "", *config = text_format("%s/config.json", path);
     struct stat status;
-    char *config = text_format("%s/config.json", path), *run = text_format("%s/run.json", path),
-         *checkpoints = text_format("%s/checkpoints", path);
-    const bool is_file = stat(path, &status) == 0 && S_ISREG(status.st_mode),
-               is_run = access(run, F_OK) == 0 || access(checkpoints, F_OK) == 0;
-    const bool is = is_file || (!is_run && access(config, F_OK) == 0);
+    size_t size;
+    const int fd =
+        stat(path, &status) == 0 && S_ISREG(status.st_mode) ? fd_open(path, O_RDONLY) : -1;
+    if (fd >= 0) {
+        if (fd_read(fd, start, sizeof magic - 1) < 0) *start = '\0';
+        close(fd);
+    }
+    char *text = file_contents(config, CONFIG_MAX, &size);
+    const bool is = strcmp(start, magic) == 0 || (text && strstr(text, "\"model_type\""));
+    mem_free(text);
     mem_free(config);
-    mem_free(run);
-    mem_free(checkpoints);
     return is;
 }
 

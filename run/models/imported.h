@@ -22,7 +22,7 @@ typedef struct {
     bool context_chosen;    /* whether a set has chosen that of the run */
 } ImportFacts;
 
-/* Whether `path` is no run, but a model that can be tried: a file, or a folder with the config.json of others. */
+/* Whether `path` is no run but a GGUF file, or a folder whose config.json has a model_type. */
 bool imported_is(const char *path);
 
 /* Reads the model. What cannot be read, or is not expressed exactly, ends the program (EXIT_DATA) with all that it

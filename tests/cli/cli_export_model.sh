@@ -78,6 +78,8 @@ folders_are_measured() {
     same "loss" "$(grep '^| nats per token' <<<"$said")" "$loss"
     exits 2 --measure "$tmp/stock_out"
     has "no text" "$said" "needs a text"
+    exits 2 --eval "$tmp/stock_out"
+    has "not a run" "$said" "is a model of others; --import $tmp/stock_out RUN makes a run of it"
 }
 
 # A model without a stock class is the same again, and trains.

@@ -38,6 +38,12 @@ for (precision, program), r in found.items():
 PYTHON
 }
 
+# An interpreter without PyTorch.
+torch_is_missing() {
+    bench "$1" 1 --check
+    has "what to do" "$said" "scripts/install-packages.sh torch installs PyTorch"
+}
+
 cat >"$tmp/small.json" <<'JSON'
 {
   "model": {"n_layer": 2, "n_head": 2, "d_model": 32, "context": 32},
@@ -47,11 +53,12 @@ cat >"$tmp/small.json" <<'JSON'
 }
 JSON
 for python in /usr/bin/python3 "${XDG_CACHE_HOME:-$HOME/.cache}/peri/torch/bin/python3"; do
+    [[ -x $python ]] || continue
     if "$python" -c 'import torch' 2>/dev/null; then
         test_case "bench_torch: losses of $python" losses_agree "$python"
         test_case "bench_torch: figures of $python" figures_agree "$python"
     else
-        echo "note: skipped: $python has no PyTorch"
+        test_case "bench_torch: $python has no PyTorch" torch_is_missing "$python"
     fi
 done
 test_done
