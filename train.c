@@ -186,12 +186,13 @@ static void (*const COMMANDS[])(const Cli *) = {
     [MODE_TRAIN_TOKENIZER] = encode_train,
 };
 
-/* A model of others in place of a run. */
+/* A foreign model in place of a run. */
 static void refuse_foreign(const Cli *cli) {
     const bool takes_run = cli->mode != MODE_IMPORT && cli->mode != MODE_MEASURE;
     if (cli->run && takes_run && imported_is(cli->run))
-        die(EXIT_USAGE, "%s is a model of others; --import %s RUN makes a run of it", cli->run,
-            cli->run);
+        die(EXIT_USAGE,
+            "%s is a Hugging Face model or a GGUF file, not a run; --import %s RUN makes it one",
+            cli->run, cli->run);
 }
 
 static int run_mode(const Cli *cli, int argc, char **argv) {

@@ -131,3 +131,8 @@ int name_meant(const char *(*name)(int), const Synonym *synonyms, const char *wo
     drop_ending(folded);
     return folded_index(name, folded, true);
 }
+
+bool name_ends_with(const char *name, const char *suffix) {
+    size_t length = strlen(name), tail = strlen(suffix);
+    return length >= tail && strcmp(name + length - tail, suffix) == 0;
+}

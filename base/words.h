@@ -38,4 +38,7 @@ bool word_next(const char **text, char *word, size_t size);
 const char *name_near(const char *(*name)(int), const char *word);
 const char *name_nearest(const char *word, const char *const *names);
 
+/* Whether a name has this suffix. */
+bool name_ends_with(const char *name, const char *suffix);
+
 #endif

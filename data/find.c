@@ -1,6 +1,7 @@
 /* find.c - see find.h. */
 #include "data/find.h"
 
+#include "base/words.h"
 #include "base/stb_ds.h"
 
 #include <dirent.h>
@@ -20,11 +21,6 @@ _Noreturn void find_failed(const char *key, const char *name) {
 
 static char *text_copy(const char *text) {
     return strcpy(mem_alloc(strlen(text) + 1), text);
-}
-
-bool name_ends_with(const char *name, const char *suffix) {
-    size_t length = strlen(name), tail = strlen(suffix);
-    return length >= tail && strcmp(name + length - tail, suffix) == 0;
 }
 
 /* Whether the file `name` of a folder is data: by its suffix, and unless it is hidden. */

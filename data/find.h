@@ -20,7 +20,4 @@ size_t find_skipped(const char *spec, DataFormat format, char **first);
 /* Ends the program with the reason, in errno, why `name` cannot be used. */
 _Noreturn void find_failed(const char *key, const char *name);
 
-/* Whether a name has this suffix. */
-bool name_ends_with(const char *name, const char *suffix);
-
 #endif

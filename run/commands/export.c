@@ -270,9 +270,10 @@ static void write_folder(Export *export, const char *dir) {
 
 /* --- GGUF --- */
 
-static bool ends_with(const char *name, const char *end) {
-    const size_t length = strlen(name), tail = strlen(end);
-    return length >= tail && strcasecmp(name + length - tail, end) == 0;
+/* In upper or lower case. */
+static bool has_suffix(const char *name, const char *suffix) {
+    const size_t length = strlen(name), tail = strlen(suffix);
+    return length >= tail && strcasecmp(name + length - tail, suffix) == 0;
 }
 
 /* A file of the class that was chosen. */
@@ -301,9 +302,9 @@ static void write_gguf(Export *export, const char *path, WeightType type) {
 }
 
 static void write_model(Export *export, const char *path) {
-    if (ends_with(path, "f16.gguf"))
+    if (has_suffix(path, "f16.gguf"))
         write_gguf(export, path, WEIGHT_F16);
-    else if (ends_with(path, ".gguf"))
+    else if (has_suffix(path, ".gguf"))
         write_gguf(export, path, WEIGHT_F32);
     else
         write_folder(export, path);
@@ -330,7 +331,7 @@ void export_write(const Cli *cli) {
     choose_class(&export);
     write_model(&export, cli->file);
     printf("parameters=%zu step=%zu %s=%s\n", params_total(&export.model->params), stored.step,
-           ends_with(cli->file, ".gguf") ? "file" : "folder", cli->file);
+           has_suffix(cli->file, ".gguf") ? "file" : "folder", cli->file);
     print_parity(&export);
     mem_free(json);
     model_free(export.model);

@@ -3,6 +3,7 @@
 
 #include "base/stb_ds.h"
 #include "base/text_out.h"
+#include "base/words.h"
 #include "run/commands/evaluate.h"
 #include "run/commands/sample.h"
 #include "run/io/files.h"
@@ -146,14 +147,9 @@ static void print_integers(const char *name, const int *values, size_t n) {
     putchar('\n');
 }
 
-static bool ends_with(const char *text, const char *ending) {
-    const size_t length = strlen(text), tail = strlen(ending);
-    return length > tail && strcmp(text + length - tail, ending) == 0;
-}
-
 void logits_write(const Cli *cli) {
-    const bool npy = ends_with(cli->file, ".npy");
-    if (!npy && !ends_with(cli->file, ".safetensors"))
+    const bool npy = name_ends_with(cli->file, ".npy");
+    if (!npy && !name_ends_with(cli->file, ".safetensors"))
         die(EXIT_USAGE, "--logits writes FILE.npy or FILE.safetensors, not %s", cli->file);
     if (access(cli->file, F_OK) == 0)
         die(EXIT_USAGE, "%s exists; choose another file, or remove it", cli->file);

@@ -3,6 +3,7 @@
 
 #include "base/stb_ds.h"
 #include "base/text_out.h"
+#include "base/words.h"
 #include "run/commands/evaluate.h"
 #include "run/io/files.h"
 #include "run/io/live.h"
@@ -20,11 +21,6 @@
 
 /* --- what is asked for --- */
 
-static bool ends_with(const char *text, const char *ending) {
-    const size_t length = strlen(text), tail = strlen(ending);
-    return length > tail && strcmp(text + length - tail, ending) == 0;
-}
-
 static bool is_set(const Cli *cli, const char *key) {
     const char *const keys[] = {key, NULL};
     bool found = false;
@@ -40,17 +36,17 @@ static void use_text(Config *config, const Cli *cli) {
     if (access(cli->text, R_OK) != 0) die(EXIT_DATA, "%s: %s", cli->text, strerror(errno));
     config->data.val = cli->text;
     if (!is_set(cli, "data.format"))
-        config->data.format = ends_with(cli->text, ".bin") ? FORMAT_AUTO : FORMAT_TEXT;
+        config->data.format = name_ends_with(cli->text, ".bin") ? FORMAT_AUTO : FORMAT_TEXT;
 }
 
-/* A model of others is read as --import reads it, for sequences of --context tokens. It has no data of its own. */
+/* A foreign model is read as --import reads it, for sequences of --context tokens. It has no data of its own. */
 static void read_foreign(StoredModel *stored, const Cli *cli) {
     ImportFacts facts;
     const char **sets = NULL;
     char *context = text_format("model.context=%zu", cli->context),
          *tokenizer = text_format("%s/tokenizer.json", cli->run);
     if (!cli->text)
-        die(EXIT_USAGE, "--measure %s needs a text: a model of others has no data", cli->run);
+        die(EXIT_USAGE, "--measure %s needs a text: it is not a run, and has no data", cli->run);
     for (size_t i = 0; i < cli->n_sets; i++) arrput(sets, cli->sets[i]);
     if (cli->context) arrput(sets, context);
     const ImportRequest request = {.path = cli->run,
@@ -80,7 +76,7 @@ static void read_model(StoredModel *stored, Config *config, const Cli *cli) {
 }
 
 static void check_out(const Cli *cli) {
-    if (!cli->out || ends_with(cli->out, ".md") || ends_with(cli->out, ".html")) return;
+    if (!cli->out || name_ends_with(cli->out, ".md") || name_ends_with(cli->out, ".html")) return;
     die(EXIT_USAGE, "--out takes a file that ends in .md or .html, not \"%s\"", cli->out);
 }
 
@@ -121,7 +117,7 @@ static void show_progress(void *context, size_t done, size_t total) {
 static void write_page(const Page *page, const char *path) {
     TextOut text;
     FILE *out = text_begin(&text);
-    if (ends_with(path, ".html"))
+    if (name_ends_with(path, ".html"))
         page_print_html(out, page);
     else
         page_print_text(out, page);

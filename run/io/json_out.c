@@ -68,6 +68,12 @@ void json_number(Json *json, const char *name, double value) {
     json_print_number(json->out, value);
 }
 
+void json_exact(Json *json, const char *name, double value) {
+    char text[JSON_EXACT];
+    json_key(json, name);
+    fputs(json_exact_text(value, text), json->out);
+}
+
 void json_integer(Json *json, const char *name, uint64_t value) {
     json_key(json, name);
     fprintf(json->out, "%llu", (unsigned long long)value);

@@ -42,6 +42,8 @@ void json_item(Json *json);
 
 void json_string(Json *json, const char *name, const char *value);
 void json_number(Json *json, const char *name, double value);
+/* The same with all digits: what is computed from the number must not differ. */
+void json_exact(Json *json, const char *name, double value);
 void json_integer(Json *json, const char *name, uint64_t value);
 void json_boolean(Json *json, const char *name, bool value);
 /* A hash as a string of 16 hexadecimal digits. */

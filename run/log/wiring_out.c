@@ -1,17 +1,10 @@
 /* wiring_out.c - see wiring_out.h. */
 #include "run/log/wiring_out.h"
 
-/* With all digits: what is computed from a printed number must not differ. */
-static void print_exact(Json *json, const char *name, double value) {
-    char text[JSON_EXACT];
-    json_key(json, name);
-    fputs(json_exact_text(value, text), json->out);
-}
-
 /* A number, or an object as in model.wire. */
 static void print_coefficient(Json *json, const char *name, const CoefficientWiring *w) {
     if (w->learn == LEARN_NOT) {
-        print_exact(json, name, w->value);
+        json_exact(json, name, w->value);
         return;
     }
     json_open(json, name);
@@ -40,8 +33,8 @@ static void print_pass(Json *json, const Place *place, const SublayerWiring *w) 
         json_print_string(json->out, slot_name(slot));
     }
     json_list_close(json);
-    print_exact(json, "branch_warmup", branch_factor(&pass->ramp, place->block));
-    print_exact(json, "ramp", branch_factor(&pass->ramp, place->block) * w->branch_scale);
+    json_exact(json, "branch_warmup", branch_factor(&pass->ramp, place->block));
+    json_exact(json, "ramp", branch_factor(&pass->ramp, place->block) * w->branch_scale);
 }
 
 static void print_sublayer(Json *json, const char *name, const Place *place) {
@@ -53,8 +46,8 @@ static void print_sublayer(Json *json, const char *name, const Place *place) {
     json_string(json, "read", wire_read_name((int)w->read));
     for (CoefficientName i = 0; i < COEFFICIENTS; i++)
         print_coefficient(json, coefficient_name((int)i), &w->coefficient[i]);
-    print_exact(json, "gain", w->gain);
-    print_exact(json, "dual", w->dual);
+    json_exact(json, "gain", w->gain);
+    json_exact(json, "dual", w->dual);
     json_number(json, "out_gain", w->out_gain);
     if (w->branch_scale != 1) json_number(json, "branch_scale", w->branch_scale);
     if (place->pass) print_pass(json, place, w);

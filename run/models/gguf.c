@@ -5,6 +5,7 @@
 
 #include "base/stb_ds.h"
 #include "base/text_out.h"
+#include "base/words.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -149,11 +150,6 @@ static WeightTensor place(GgufFile *gguf, const GgufTensor *from) {
     return tensor;
 }
 
-static bool ends_with(const char *name, const char *end) {
-    const size_t length = strlen(name), tail = strlen(end);
-    return length >= tail && strcmp(name + length - tail, end) == 0;
-}
-
 /* The heads of which rows are in pairs. */
 static size_t pairs_of(GgufFile *gguf, const GgufModel *model, const WeightTensor *tensor) {
     const bool q = strstr(tensor->name, ".q_proj."), k = strstr(tensor->name, ".k_proj.");
@@ -197,8 +193,8 @@ static void add_tensors(GgufFile *gguf, GgufModel *model, Weights *weights) {
     model->vocab = table ? table->shape[0] : 0;
     model->tied = !weights_find(weights, "lm_head.weight");
     for (size_t i = 0; i < arrlenu(weights->tensors); i++) {
-        model->attention_bias |= ends_with(weights->tensors[i].name, ".q_proj.bias");
-        model->mlp_bias |= ends_with(weights->tensors[i].name, ".up_proj.bias");
+        model->attention_bias |= name_ends_with(weights->tensors[i].name, ".q_proj.bias");
+        model->mlp_bias |= name_ends_with(weights->tensors[i].name, ".up_proj.bias");
     }
 }
 

@@ -149,12 +149,6 @@ static const char *mlp_of(Fields *fields) {
 
 enum { WORD_SIZE = 32 };
 
-static void put(Json *json, const char *key, double value) {
-    char text[JSON_EXACT];
-    json_key(json, key);
-    fputs(json_exact_text(value, text), json->out);
-}
-
 /* The word of each layer as a pattern, "local*5 rope". */
 static void put_pattern(Json *json, const char *key, size_t L, const Layers *layers,
                         const char *(*word)(const Layers *, size_t, char[WORD_SIZE])) {
@@ -183,16 +177,16 @@ static const char *window_text(const Layers *layers, size_t i, char own[WORD_SIZ
 static void put_rope(Json *json, const HfModel *model, const Layers *layers) {
     const RopeTable *table = &layers->table;
     json_string(json, "position", "rope");
-    put(json, "rope_theta", table->theta);
-    put(json, "rope_fraction", (double)model->rotary / (double)model->HS);
+    json_exact(json, "rope_theta", table->theta);
+    json_exact(json, "rope_fraction", (double)model->rotary / (double)model->HS);
     if (layers->uses[LAYER_LOCAL] || layers->uses[LAYER_NO_ROPE])
         put_pattern(json, "rope_layers", model->L, layers, rope_word);
-    if (layers->uses[LAYER_LOCAL]) put(json, "rope_local_theta", layers->local.theta);
+    if (layers->uses[LAYER_LOCAL]) json_exact(json, "rope_local_theta", layers->local.theta);
     if (table->factor == 1) return;
-    put(json, "rope_factor", table->factor);
-    put(json, "rope_low_freq", table->low);
-    put(json, "rope_high_freq", table->high);
-    put(json, "rope_original", table->original);
+    json_exact(json, "rope_factor", table->factor);
+    json_exact(json, "rope_low_freq", table->low);
+    json_exact(json, "rope_high_freq", table->high);
+    json_exact(json, "rope_original", table->original);
 }
 
 static void put_position(Json *json, const HfModel *model, const Layers *layers) {
@@ -208,16 +202,16 @@ static void put_position(Json *json, const HfModel *model, const Layers *layers)
 static void put_scales(Json *json, Fields *fields) {
     const double branch = fields_number(fields, FIELD_BRANCH, 1);
     if (fields->row->field[FIELD_LOGIT_CAP])
-        put(json, "softcap_logits", fields_number(fields, FIELD_LOGIT_CAP, 0));
+        json_exact(json, "softcap_logits", fields_number(fields, FIELD_LOGIT_CAP, 0));
     if (fields->row->field[FIELD_SCORE_CAP])
-        put(json, "softcap_attn", fields_number(fields, FIELD_SCORE_CAP, 0));
-    if (fields->row->embed_sqrt) put(json, "embed_scale", 0);
+        json_exact(json, "softcap_attn", fields_number(fields, FIELD_SCORE_CAP, 0));
+    if (fields->row->embed_sqrt) json_exact(json, "embed_scale", 0);
     if (fields->row->field[FIELD_EMBED_SCALE])
-        put(json, "embed_scale", fields_number(fields, FIELD_EMBED_SCALE, 1));
+        json_exact(json, "embed_scale", fields_number(fields, FIELD_EMBED_SCALE, 1));
     if (branch == 1) return;
     json_open(json, "wire");
-    put(json, "attn.branch", branch);
-    put(json, "mlp.branch", branch);
+    json_exact(json, "attn.branch", branch);
+    json_exact(json, "mlp.branch", branch);
     json_close(json);
 }
 
@@ -241,7 +235,7 @@ static void put_model(Json *json, Fields *fields, const HfModel *model, const La
     const Architecture *row = model->architecture;
     json_string(json, "topology", row->topology);
     json_string(json, "norm", row->norm);
-    put(json, "norm_eps", eps_of(fields));
+    json_exact(json, "norm_eps", eps_of(fields));
     json_integer(json, "n_layer", model->L);
     json_integer(json, "n_head", model->NH);
     json_integer(json, "n_kv_head", model->NKV);

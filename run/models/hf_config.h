@@ -1,4 +1,4 @@
-/* hf_config.h - from the config.json of a model of others to the keys of this program.
+/* hf_config.h - from the config.json of a foreign model to the keys of this program.
  *
  * One idea: a model is either expressed exactly or refused with everything that it needs. A field that the table of
  * architectures does not name changes nothing here, because unsupported_at() lists those that would.

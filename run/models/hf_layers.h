@@ -1,4 +1,4 @@
-/* hf_layers.h - RoPE and windows of attention in the layers of a model of others.
+/* hf_layers.h - RoPE and windows of attention in the layers of a foreign model.
  *
  * One idea: what differs between layers is resolved to one entry for each layer, whatever field said it.
  * The caller owns the Layers (layers_free). Read next: hf_config.c. */

@@ -1,4 +1,4 @@
-/* hf_open.h - a model of others on disk: its config, its tensors, its tokenizer.
+/* hf_open.h - a foreign model on disk: its config, its tensors, its tokenizer.
  *
  * One idea: whatever the format, a model is a config.json, a list of named tensors and the text of a tokenizer.json.
  * The caller owns the HfFiles (hf_close), after an error too. Read next: hf_config.h, hf_weights.h. */

@@ -3,6 +3,7 @@
 
 #include "base/stb_ds.h"
 #include "base/text_out.h"
+#include "base/words.h"
 #include "run/models/hf_own.h"
 
 #include <stdlib.h>
@@ -270,15 +271,10 @@ static void read_param(Reader *reader, const Param *param, real *values) {
 
 /* --- what is left over --- */
 
-static bool ends_with(const char *name, const char *end) {
-    const size_t length = strlen(name), tail = strlen(end);
-    return length >= tail && strcmp(name + length - tail, end) == 0;
-}
-
 static bool is_ignored(const HfModel *model, const char *name) {
     bool ignored = model->tied && (strcmp(name, "lm_head.weight") == 0);
     for (size_t i = 0; i < sizeof IGNORED / sizeof *IGNORED; i++)
-        ignored |= ends_with(name, IGNORED[i]);
+        ignored |= name_ends_with(name, IGNORED[i]);
     return ignored;
 }
 

@@ -1,4 +1,4 @@
-/* hf_weights.h - from the tensors of a model of others to the parameters of this program.
+/* hf_weights.h - from the tensors of a foreign model to the parameters of this program.
  *
  * One idea: every parameter of ours knows which of their tensors it is made of, by its name and by the row of the table.
  * What is left over at the end is an error, so that nothing of a model is dropped without a word.

@@ -1,4 +1,4 @@
-/* imported.h - a model of others in memory, as a run would have it.
+/* imported.h - a foreign model in memory, as a run would have it.
  *
  * One idea: --import writes it as a run, --measure uses it where it is. Both take the same path from files to a model.
  * The StoredModel owns everything, as one that was read from a checkpoint. Read next: hf_open.h. */

@@ -13,12 +13,6 @@ __asm__(".pushsection .rodata\n"
         ".byte 0\n"
         ".popsection\n");
 
-static void print_exact(Json *json, const char *name, double value) {
-    char text[JSON_EXACT];
-    json_key(json, name);
-    fputs(json_exact_text(value, text), json->out);
-}
-
 static void print_names(Json *json) {
     json_list_open(json, "architectures");
     json_item(json);
@@ -49,13 +43,13 @@ static void print_sizes(Json *json, const Model *model, int eos) {
 static void print_rope(Json *json, const ModelOptions *options) {
     if (options->position != POSITION_ROPE) return;
     json_open(json, "rope");
-    print_exact(json, "theta", options->rope_theta);
-    print_exact(json, "local_theta", options->rope_local_theta);
+    json_exact(json, "theta", options->rope_theta);
+    json_exact(json, "local_theta", options->rope_local_theta);
     json_integer(json, "width", options_rope_width(options));
-    print_exact(json, "factor", options->rope_factor);
-    print_exact(json, "low", options->rope_low_freq);
-    print_exact(json, "high", options->rope_high_freq);
-    print_exact(json, "original", options->rope_original);
+    json_exact(json, "factor", options->rope_factor);
+    json_exact(json, "low", options->rope_low_freq);
+    json_exact(json, "high", options->rope_high_freq);
+    json_exact(json, "original", options->rope_original);
     json_close(json);
 }
 
@@ -65,17 +59,17 @@ static void print_equations(Json *json, const Model *model, const PeriFacts *fac
     const double eps = options->norm_eps;
     json_string(json, "equations", facts->equations);
     json_string(json, "norm", norm->name);
-    print_exact(json, "norm_eps", eps != 0 ? eps : norm->eps);
-    print_exact(json, "norm_eps_out", eps != 0 ? eps : norm->eps_out);
-    print_exact(json, "gamma_scale", (double)facts->w);
+    json_exact(json, "norm_eps", eps != 0 ? eps : norm->eps);
+    json_exact(json, "norm_eps_out", eps != 0 ? eps : norm->eps_out);
+    json_exact(json, "gamma_scale", (double)facts->w);
     json_string(json, "mlp", mlp_name(options->mlp));
     json_string(json, "position", position_name(options->position));
     print_rope(json, options);
-    print_exact(json, "embed_scale", options_embed_scale(options));
-    print_exact(json, "score_scale", scaling_scores(&model->wiring.scaling, model->shape.HS));
-    print_exact(json, "logit_scale", model->wiring.scaling.logits);
-    print_exact(json, "softcap_logits", options->softcap_logits);
-    print_exact(json, "softcap_attn", options->softcap_attn);
+    json_exact(json, "embed_scale", options_embed_scale(options));
+    json_exact(json, "score_scale", scaling_scores(&model->wiring.scaling, model->shape.HS));
+    json_exact(json, "logit_scale", model->wiring.scaling.logits);
+    json_exact(json, "softcap_logits", options->softcap_logits);
+    json_exact(json, "softcap_attn", options->softcap_attn);
     const WiringPass pass = {model->warmup.steps ? model->warmup.slots : 0, facts->ramp};
     wiring_print_json(json, &model->wiring, &pass);
 }

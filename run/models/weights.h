@@ -1,4 +1,4 @@
-/* weights.h - the tensors of a model of others, in files that stay mapped.
+/* weights.h - the tensors of a foreign model, in files that stay mapped.
  *
  * One idea: whatever the file format, a model is a list of named tensors whose bytes lie in mapped files. They are
  * decoded when they are read, a few rows at a time, so that no second copy of a model is in memory.

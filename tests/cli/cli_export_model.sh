@@ -79,7 +79,7 @@ folders_are_measured() {
     exits 2 --measure "$tmp/stock_out"
     has "no text" "$said" "needs a text"
     exits 2 --eval "$tmp/stock_out"
-    has "not a run" "$said" "is a model of others; --import $tmp/stock_out RUN makes a run of it"
+    has "not a run" "$said" "is a Hugging Face model or a GGUF file, not a run; --import $tmp/stock_out RUN makes it one"
 }
 
 # A model without a stock class is the same again, and trains.

@@ -1,5 +1,5 @@
 /* grad_attention.c - exact gradients with the options of attention, of biases and of the head that
- * models of others need: a table of options times the rows, each pair with layernorm or rmsnorm, every
+ * foreign models need: a table of options times the rows, each pair with layernorm or rmsnorm, every
  * third pair (GRADIENTS=all: every pair with both). */
 #include "tests/grad/gradcheck.h"
 

@@ -10,6 +10,7 @@
 
 #include "base/stb_ds.h"
 #include "run/models/gguf.h"
+#include "tests/lib/contents.h"
 #include "tests/lib/test.h"
 
 #include <sys/mman.h>
@@ -43,20 +44,6 @@ static inline Opened open_bytes(const unsigned char *bytes, size_t size) {
     Opened opened = open_path(path);
     close(file);
     return opened;
-}
-
-/* A file, NUL-terminated; its length without the NUL. For arrfree. */
-static inline char *contents(const char *path, size_t *length) {
-    FILE *in = fopen(path, "rb");
-    CHECK(in, "no %s", path);
-    char *text = NULL, piece[4096];
-    size_t got;
-    while (in && (got = fread(piece, 1, sizeof piece, in)) > 0)
-        memcpy(arraddnptr(text, got), piece, got);
-    if (in) fclose(in);
-    *length = arrlenu(text);
-    arrput(text, '\0');
-    return text;
 }
 
 #endif

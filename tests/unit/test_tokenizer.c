@@ -10,6 +10,7 @@
 #include "data/tokenizer/tokenizer.h"
 #include "data/tokenizer/train.h"
 #include "tests/lib/child.h"
+#include "tests/lib/contents.h"
 #include "tests/lib/test.h"
 
 #include <cJSON.h>
@@ -18,19 +19,6 @@
 
 static const char *const KINDS[] = {"gpt2", "llama3", "qwen2", "smollm2"};
 enum { KIND_COUNT = sizeof KINDS / sizeof *KINDS };
-
-static char *contents(const char *path, size_t *length) {
-    FILE *in = fopen(path, "rb");
-    CHECK(in, "no %s", path);
-    char *text = NULL, piece[4096];
-    size_t got;
-    while (in && (got = fread(piece, 1, sizeof piece, in)) > 0)
-        memcpy(arraddnptr(text, got), piece, got);
-    if (in) fclose(in);
-    *length = arrlenu(text);
-    arrput(text, '\0');
-    return text;
-}
 
 static void append(void *context, const int *tokens, size_t count) {
     int **list = context;
